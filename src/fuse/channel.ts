@@ -1,0 +1,118 @@
+import * as fs from "node:fs";
+
+/** What a channel needs besides its descriptor. */
+export interface ChannelOptions {
+  /** Takes each message. The bytes are valid during the call only. */
+  readonly receive: (message: Uint8Array) => void;
+  /** Called once when the kernel has ended the connection (unmount, abort) or reading failed. */
+  readonly ended: (error: Error | undefined) => void;
+  /** Bytes of the largest message: `max_write` and the structures before it. */
+  readonly messageSize: number;
+}
+
+/**
+ * The descriptor of `/dev/fuse`, on Node's thread pool. One read is always under way, armed again
+ * *before* a message is handled, so that a handler's work and the wait for the next message overlap;
+ * messages are delivered in the order in which the kernel sent them.
+ *
+ * Replies are written at once: the kernel only copies them. Notifications may sleep in the kernel until
+ * *another request of ours is answered*, so they are written on the thread pool and never awaited by
+ * what answers requests.
+ */
+export class Channel {
+  readonly #fd: number;
+  readonly #options: ChannelOptions;
+  #spare: Buffer;
+  #reads = 0;
+  #ended = false;
+  #writes = 0;
+  #closed = false;
+
+  /** @param fd An open `/dev/fuse`; the channel closes it. */
+  constructor(fd: number, options: ChannelOptions) {
+    this.#fd = fd;
+    this.#options = options;
+    this.#spare = Buffer.allocUnsafe(options.messageSize);
+    this.#arm(Buffer.allocUnsafe(options.messageSize));
+  }
+
+  /**
+   * The number of reads begun. A message that is being handled was read by number `reads - 1`: its
+   * bytes were copied from the kernel some time after that read began.
+   */
+  get reads(): number {
+    return this.#reads;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  #arm(buffer: Buffer): void {
+    this.#reads++;
+    fs.read(this.#fd, buffer, 0, buffer.length, null, (error, size) => {
+      if (error) return this.#readFailed(error, buffer);
+      if (size === 0) return this.#end(undefined);
+      const next = this.#spare;
+      this.#spare = buffer;
+      this.#arm(next);
+      this.#options.receive(buffer.subarray(0, size));
+    });
+  }
+
+  #readFailed(error: NodeJS.ErrnoException, buffer: Buffer): void {
+    // ENOENT: the request was interrupted while it was copied. ENODEV: unmounted. ECONNABORTED: aborted.
+    if (error.code === "ENOENT" || error.code === "EINTR" || error.code === "EAGAIN") {
+      return this.#arm(buffer);
+    }
+    this.#end(error.code === "ENODEV" || error.code === "ECONNABORTED" ? undefined : error);
+  }
+
+  #end(error: Error | undefined): void {
+    this.#ended = true;
+    this.#options.ended(error);
+    this.#closeWhenIdle();
+  }
+
+  /**
+   * Sends a reply.
+   *
+   * @throws when the kernel refuses the bytes, which is a bug of ours. A reply to a request that no
+   * longer exists (it was interrupted, or the filesystem unmounted) is dropped.
+   */
+  reply(bytes: Uint8Array): void {
+    if (this.#ended) return;
+    try {
+      fs.writeSync(this.#fd, bytes);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOENT" && code !== "ENODEV" && code !== "ECONNABORTED") throw error;
+    }
+  }
+
+  /**
+   * Sends a notification and resolves when the kernel has carried it out.
+   *
+   * @returns 0, or the errno with which the kernel refused.
+   */
+  notify(bytes: Uint8Array): Promise<number> {
+    if (this.#ended) return Promise.resolve(ENODEV);
+    this.#writes++;
+    return new Promise((resolve) => {
+      fs.write(this.#fd, bytes, 0, bytes.length, null, (error) => {
+        this.#writes--;
+        this.#closeWhenIdle();
+        resolve(error ? Math.abs((error as NodeJS.ErrnoException).errno ?? ENODEV) : 0);
+      });
+    });
+  }
+
+  /** The descriptor may only be closed when no thread is inside it. */
+  #closeWhenIdle(): void {
+    if (!this.#ended || this.#writes > 0 || this.#closed) return;
+    this.#closed = true;
+    fs.close(this.#fd, () => {});
+  }
+}
+
+const ENODEV = 19;

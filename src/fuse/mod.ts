@@ -1,0 +1,26 @@
+/**
+ * The kernel's FUSE protocol in TypeScript, over `/dev/fuse`, without native code.
+ *
+ * A {@linkcode Filesystem} is a set of methods; {@linkcode serve} mounts one. {@linkcode Session} is the
+ * protocol alone, bytes in and bytes out, for tests and for other transports.
+ *
+ * @example
+ * ```ts
+ * import { abi, Errno, serve } from "./mod.ts";
+ *
+ * await using mount = await serve("/mnt/hello", {
+ *   getattr: () => ({ attr_valid: 60, attr_valid_nsec: 0, attr: rootAttributes }),
+ *   lookup() { throw new Errno("ENOENT"); },
+ * }, { subtype: "hello" });
+ * await mount.ended;
+ * ```
+ */
+export * as abi from "./abi.ts";
+export { type Dirent, packDirents, packDirentsPlus } from "./dirents.ts";
+export { Errno, type ErrnoName } from "./errno.ts";
+export { mountArguments, MountError, mountFuse, openFuseDevice, unmountFuse } from "./mount.ts";
+export { type MountEntry, readMountTable } from "./mount_table.ts";
+export { Notifier } from "./notifier.ts";
+export type { Filesystem, IoctlOut, Request } from "./operations.ts";
+export { type FuseMount, serve, serveDescriptor, type ServeOptions } from "./serve.ts";
+export { type Log, Session, type SessionOptions } from "./session.ts";

@@ -1,0 +1,156 @@
+/** Mounts and unmounts with the mount(8) and umount(8) of util-linux: no native code. */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import { realpath, stat } from "node:fs/promises";
+import { readMountTable } from "./mount_table.ts";
+
+/** Why a mount cannot be made or undone; the message is one line for the user. */
+export class MountError extends Error {
+  override name = "MountError";
+}
+
+/** How to mount. */
+export interface MountOptions {
+  /** After `fuse.` in the mount table. */
+  readonly subtype: string;
+}
+
+const DEVICE = "/dev/fuse";
+/** How long a mount that may be dead or hung is given to answer, in ms. */
+const PROBE_TIMEOUT = 2000;
+
+/** Opens `/dev/fuse`. */
+export async function openFuseDevice(): Promise<number> {
+  try {
+    // FileHandle would close itself when collected: the descriptor is the channel's.
+    return await new Promise((resolve, reject) =>
+      fs.open(DEVICE, "r+", (error, fd) => error ? reject(error) : resolve(fd))
+    );
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENODEV" || code === "ENXIO") {
+      throw new MountError(`Cannot open ${DEVICE}: there is none; run 'modprobe fuse'`);
+    }
+    if (code === "EACCES" || code === "EPERM") {
+      throw new MountError(`Cannot open ${DEVICE}: permission denied; run as root`);
+    }
+    throw new MountError(`Cannot open ${DEVICE}: ${(error as Error).message}`);
+  }
+}
+
+/**
+ * The arguments of mount(8) that mount the connection whose descriptor the command has as number 3.
+ * Any user may use the mount, as far as the files' modes allow.
+ */
+export function mountArguments(directory: string, options: MountOptions): string[] {
+  const rest = "rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions";
+  return [
+    ...["-i", "-t", `fuse.${options.subtype}`],
+    ...["-o", `nosuid,nodev,noexec,fd=3,${rest}`, options.subtype, directory],
+  ];
+}
+
+/**
+ * Mounts on `directory` and returns the connection's descriptor, which has answered nothing yet: INIT
+ * is the first message to be read from it. A dead mount of the same subtype that is in the way is
+ * cleared first. When mounting fails nothing is left behind.
+ *
+ * @throws {MountError}
+ */
+export async function mountFuse(directory: string, options: MountOptions): Promise<number> {
+  if (process.getuid?.() !== 0) {
+    throw new MountError(`Cannot mount on ${directory}: not root; run with sudo`);
+  }
+  const target = await prepareMountPoint(directory, options);
+  const fd = await openFuseDevice();
+  const { status, stderr } = await run("mount", mountArguments(target, options), fd);
+  if (status !== 0) {
+    fs.closeSync(fd);
+    throw new MountError(`Cannot mount on ${directory}: ${oneLine(stderr) || "mount failed"}`);
+  }
+  return fd;
+}
+
+/** Resolves the mount point, having checked that it can be one. */
+async function prepareMountPoint(directory: string, options: MountOptions): Promise<string> {
+  const failure = await probe(directory);
+  if (failure === "ENOENT") {
+    throw new MountError(
+      `Cannot mount on ${directory}: no such directory; run 'mkdir -p ${directory}'`,
+    );
+  }
+  if (failure === "ENOTCONN" || failure === "ECONNABORTED") {
+    if (await isMounted(directory, options)) await unmountFuse(directory);
+  } else if (failure === "ENOTDIR") {
+    throw new MountError(`Cannot mount on ${directory}: not a directory`);
+  } else if (failure) {
+    throw new MountError(`Cannot mount on ${directory}: ${failure}`);
+  }
+  if (await isMounted(directory, options)) {
+    throw new MountError(
+      `Cannot mount on ${directory}: ${options.subtype} is mounted there already; ` +
+        `run '${options.subtype} unmount ${directory}'`,
+    );
+  }
+  return await realpath(directory);
+}
+
+/** Undefined when `directory` is a directory that answers, else an errno's name or a reason. */
+async function probe(directory: string): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const hung = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, PROBE_TIMEOUT, "a mount there does not answer; unmount it first");
+  });
+  const answer = stat(directory).then(
+    (stats) => stats.isDirectory() ? undefined : "ENOTDIR",
+    (error: NodeJS.ErrnoException) => error.code ?? error.message,
+  );
+  try {
+    return await Promise.race([answer, hung]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function isMounted(directory: string, options: MountOptions): Promise<boolean> {
+  const resolved = await realpath(directory).catch(() => directory);
+  const type = `fuse.${options.subtype}`;
+  return (await readMountTable()).some((m) => m.mountPoint === resolved && m.type === type);
+}
+
+/**
+ * Unmounts. A mount that is busy is aborted (its clients' requests fail) and goes when the last of them
+ * lets go of it; so this also ends a mount whose server is dead.
+ *
+ * @returns whether it was busy.
+ * @throws {MountError}
+ */
+export async function unmountFuse(directory: string): Promise<{ busy: boolean }> {
+  const first = await run("umount", ["-i", directory]);
+  if (first.status === 0) return { busy: false };
+  const second = await run("umount", ["-i", "-f", "-l", directory]);
+  if (second.status === 0) return { busy: true };
+  throw new MountError(`Cannot unmount ${directory}: ${oneLine(second.stderr) || "umount failed"}`);
+}
+
+function oneLine(text: string): string {
+  return text.trim().split("\n")[0].replace(/^u?mount: /, "");
+}
+
+async function run(
+  command: string,
+  args: string[],
+  fd?: number,
+): Promise<{ status: number | null; stderr: string }> {
+  const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe", fd ?? "ignore"] });
+  let stderr = "";
+  child.stderr!.setEncoding("utf8").on("data", (chunk) => stderr += chunk);
+  return await new Promise((resolve, reject) => {
+    child.on(
+      "error",
+      (error) =>
+        reject(new MountError(`Cannot run ${command}: ${error.message}; install util-linux`)),
+    );
+    child.on("close", (status) => resolve({ status, stderr }));
+  });
+}

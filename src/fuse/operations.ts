@@ -1,0 +1,154 @@
+/**
+ * The operations that a session serves, one row each: the opcode, its name in debug lines, the
+ * {@linkcode Filesystem} method that handles it, and how its input and output are laid out.
+ */
+import * as abi from "./abi.ts";
+import { type Decoded, Reader, type Struct, type Writer } from "./wire.ts";
+
+/** Who asks, and of what. */
+export interface Request {
+  /** The kernel's number for the request. */
+  readonly unique: number;
+  readonly nodeid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** The calling *thread*, in the pid namespace of the server; 0 when it is in another, or none. */
+  readonly pid: number;
+  /**
+   * Aborted when the caller was interrupted or the filesystem is unmounted. A signal that does not
+   * kill the caller interrupts it too, and the kernel turns an error for a page fault into SIGBUS:
+   * heed it only where the caller can live with EINTR.
+   */
+  readonly signal: AbortSignal;
+}
+
+interface Decoder<T> {
+  decode(reader: Reader): T;
+}
+
+interface Encoder<T> {
+  encode(writer: Writer, value: T): void;
+}
+
+const nothing: Decoder<undefined> & Encoder<void> = { decode: () => undefined, encode() {} };
+const name: Decoder<string> = { decode: (reader) => reader.name() };
+const text: Encoder<string> = { encode: (writer, value) => writer.text(value) };
+const bytes: Encoder<Uint8Array> = { encode: (writer, value) => writer.bytes(value) };
+
+/** Bytes that follow a structure, `size` of them as the structure says. */
+function withData<T extends { size: number }>(head: Struct<T>): Decoder<T & { data: Uint8Array }> {
+  return {
+    decode(reader) {
+      const value = head.decode(reader) as T & { data: Uint8Array };
+      value.data = reader.bytes(value.size);
+      return value;
+    },
+  };
+}
+
+/** What the client hands an ioctl: the structure, then `in_size` bytes of its memory. */
+const ioctlIn: Decoder<Decoded<typeof abi.fuse_ioctl_in> & { data: Uint8Array }> = {
+  decode(reader) {
+    const head = abi.fuse_ioctl_in.decode(reader);
+    return Object.assign(head, { data: reader.bytes(head.in_size) });
+  },
+};
+
+/** An ioctl's answer: its result (a negative errno, of any size, or what ioctl(2) returns) and output. */
+export interface IoctlOut {
+  readonly result: number;
+  /** At most `out_size` bytes, copied to the client's memory. */
+  readonly data?: Uint8Array;
+}
+
+const ioctlOut: Encoder<IoctlOut> = {
+  encode(writer, value) {
+    abi.fuse_ioctl_out.encode(writer, { result: value.result, flags: 0, in_iovs: 0, out_iovs: 0 });
+    if (value.data) writer.bytes(value.data);
+  },
+};
+
+const forgetBatch: Decoder<Decoded<typeof abi.fuse_forget_one>[]> = {
+  decode(reader) {
+    const { count } = abi.fuse_batch_forget_in.decode(reader);
+    return Array.from({ length: count }, () => abi.fuse_forget_one.decode(reader));
+  },
+};
+
+interface Row<Method extends string, In, Out> {
+  readonly opcode: number;
+  readonly name: string;
+  readonly method: Method;
+  readonly input: Decoder<In>;
+  readonly output: Encoder<Out>;
+}
+
+function row<const Method extends string, In, Out>(
+  name: keyof typeof abi.FUSE_OPCODE,
+  method: Method,
+  layout: { input: Decoder<In>; output: Encoder<Out> },
+): Row<Method, In, Out> {
+  return { opcode: abi.FUSE_OPCODE[name], name, method, ...layout };
+}
+
+/** The operations that a filesystem may handle. */
+export const OPERATIONS = [
+  row("LOOKUP", "lookup", { input: name, output: abi.fuse_entry_out }),
+  row("GETATTR", "getattr", { input: abi.fuse_getattr_in, output: abi.fuse_attr_out }),
+  row("SETATTR", "setattr", { input: abi.fuse_setattr_in, output: abi.fuse_attr_out }),
+  row("READLINK", "readlink", { input: nothing, output: text }),
+  row("OPEN", "open", { input: abi.fuse_open_in, output: abi.fuse_open_out }),
+  row("READ", "read", { input: abi.fuse_read_in, output: bytes }),
+  row("WRITE", "write", { input: withData(abi.fuse_write_in), output: abi.fuse_write_out }),
+  row("STATFS", "statfs", { input: nothing, output: abi.fuse_statfs_out }),
+  row("RELEASE", "release", { input: abi.fuse_release_in, output: nothing }),
+  row("FSYNC", "fsync", { input: abi.fuse_fsync_in, output: nothing }),
+  row("FLUSH", "flush", { input: abi.fuse_flush_in, output: nothing }),
+  row("OPENDIR", "opendir", { input: abi.fuse_open_in, output: abi.fuse_open_out }),
+  row("READDIR", "readdir", { input: abi.fuse_read_in, output: bytes }),
+  row("READDIRPLUS", "readdirplus", { input: abi.fuse_read_in, output: bytes }),
+  row("RELEASEDIR", "releasedir", { input: abi.fuse_release_in, output: nothing }),
+  row("FSYNCDIR", "fsyncdir", { input: abi.fuse_fsync_in, output: nothing }),
+  row("ACCESS", "access", { input: abi.fuse_access_in, output: nothing }),
+  row("IOCTL", "ioctl", { input: ioctlIn, output: ioctlOut }),
+] as const;
+
+/** The operations that the session itself answers, or that have no answer. */
+export const SESSION_OPERATIONS = [
+  row("INIT", "init", { input: abi.fuse_init_in, output: abi.fuse_init_out }),
+  row("DESTROY", "destroy", { input: nothing, output: nothing }),
+  row("INTERRUPT", "interrupt", { input: abi.fuse_interrupt_in, output: nothing }),
+  row("FORGET", "forget", { input: abi.fuse_forget_in, output: nothing }),
+  row("BATCH_FORGET", "forget", { input: forgetBatch, output: nothing }),
+] as const;
+
+type InputOf<R> = R extends Row<string, infer In, infer _> ? In : never;
+type OutputOf<R> = R extends Row<string, infer _, infer Out> ? Out : never;
+
+/**
+ * A filesystem: a method for each operation it serves. An operation without a method is answered with
+ * ENOSYS, which the kernel mostly remembers and does not ask again. A method refuses by throwing
+ * {@linkcode Errno}. Byte arrays in an input are views that are valid until the method returns (for an
+ * `async` method: until its first `await`).
+ */
+export type Filesystem =
+  & {
+    [R in typeof OPERATIONS[number] as R["method"]]?: (
+      request: Request,
+      input: InputOf<R>,
+    ) => OutputOf<R> | Promise<OutputOf<R>>;
+  }
+  & {
+    /** The kernel lets go of `nlookup` of its references to a node; there is no answer. */
+    forget?(nodeid: number, nlookup: number): void;
+    /** The filesystem is unmounted; no request follows. */
+    destroy?(): void;
+  };
+
+/** A row without its types, as the session's dispatch sees it. */
+export type Operation = Row<string, unknown, never>;
+
+/** Rows by opcode. */
+export const OPERATION_BY_OPCODE: ReadonlyMap<number, Operation> = new Map(
+  [...OPERATIONS, ...SESSION_OPERATIONS].map((row) => [row.opcode, row as Operation]),
+);

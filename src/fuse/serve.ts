@@ -1,0 +1,96 @@
+import { Channel } from "./channel.ts";
+import { mountFuse, type MountOptions, unmountFuse } from "./mount.ts";
+import { Notifier } from "./notifier.ts";
+import type { Filesystem } from "./operations.ts";
+import { REQUEST_OVERHEAD, Session, type SessionOptions } from "./session.ts";
+
+/** How to serve a connection. */
+export interface ServeOptions extends Omit<SessionOptions, "reply"> {
+  /**
+   * Threads of the pool that notifications may occupy at a time. Keep it two below
+   * `UV_THREADPOOL_SIZE`: the threads that notifications sleep in are woken by replies, so reading
+   * requests must never wait for one of them. @default {2}
+   */
+  readonly notifications?: number;
+}
+
+/** A served connection. */
+export interface Connection {
+  readonly notifier: Notifier;
+  /** The number of messages whose reading has begun; see {@linkcode Channel.reads}. */
+  readonly reads: number;
+  /** Resolves when the kernel has ended the connection; rejects when reading failed. */
+  readonly ended: Promise<void>;
+}
+
+/** A mounted filesystem; disposing of it unmounts. */
+export interface FuseMount extends Connection, AsyncDisposable {
+  readonly directory: string;
+}
+
+/**
+ * Serves the connection of an open `/dev/fuse` that is mounted somewhere, or about to be.
+ *
+ * @param filesystem The filesystem, or a function that makes it for the connection it is to notify.
+ */
+export function serveDescriptor(
+  fd: number,
+  filesystem: Filesystem | ((connection: Connection) => Filesystem),
+  options: ServeOptions = {},
+): Connection {
+  let end: (error: Error | undefined) => void;
+  const ended = new Promise<void>((resolve, reject) => {
+    end = (error) => error ? reject(error) : resolve();
+  });
+  const maxWrite = options.maxWrite ?? 1024 * 1024;
+  const channel = new Channel(fd, {
+    messageSize: maxWrite + REQUEST_OVERHEAD,
+    receive: (message) => session.receive(message),
+    ended: (error) => {
+      session.close();
+      end(error);
+    },
+  });
+  const connection: Connection = {
+    notifier: new Notifier((bytes) => channel.notify(bytes), {
+      concurrency: options.notifications ?? 2,
+    }),
+    get reads() {
+      return channel.reads;
+    },
+    ended,
+  };
+  const session = new Session(
+    typeof filesystem === "function" ? filesystem(connection) : filesystem,
+    { ...options, maxWrite, reply: (bytes) => channel.reply(bytes) },
+  );
+  return connection;
+}
+
+/**
+ * Mounts a filesystem on a directory and serves it until it is unmounted, by disposal or by umount(8).
+ *
+ * @throws {MountError} when it cannot be mounted; then nothing is left behind.
+ */
+export async function serve(
+  directory: string,
+  filesystem: Filesystem | ((connection: Connection) => Filesystem),
+  options: ServeOptions & MountOptions,
+): Promise<FuseMount> {
+  const fd = await mountFuse(directory, options);
+  const connection = serveDescriptor(fd, filesystem, options);
+  let gone = false;
+  connection.ended.then(() => gone = true, () => gone = true);
+  return {
+    directory,
+    notifier: connection.notifier,
+    get reads() {
+      return connection.reads;
+    },
+    ended: connection.ended,
+    async [Symbol.asyncDispose]() {
+      if (!gone) await unmountFuse(directory);
+      await connection.ended;
+    },
+  };
+}

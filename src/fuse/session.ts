@@ -1,0 +1,243 @@
+import * as abi from "./abi.ts";
+import { Errno } from "./errno.ts";
+import { formatReply, formatRequest } from "./format.ts";
+import {
+  type Filesystem,
+  type Operation,
+  OPERATION_BY_OPCODE,
+  type Request,
+} from "./operations.ts";
+import { type Decoded, Reader, WireError, Writer } from "./wire.ts";
+
+/** Where a session's debug lines go; `enabled` is asked before a line is formatted. */
+export interface Log {
+  readonly enabled: boolean;
+  (line: string): void;
+}
+
+/** What a session needs from outside. */
+export interface SessionOptions {
+  /** Sends one reply to the kernel. The bytes are valid during the call only. */
+  readonly reply: (bytes: Uint8Array) => void;
+  /** Protocol traffic, a line a message. */
+  readonly log?: Log;
+  /** What went wrong on our side: a malformed message, a handler that threw what is not Errno. */
+  readonly warn?: (line: string) => void;
+  /** Bytes of file data in one WRITE at most. @default {1048576} */
+  readonly maxWrite?: number;
+  /** Bytes that the kernel may read ahead of what was asked for. @default {131072} */
+  readonly maxReadahead?: number;
+}
+
+const WANTED_FLAGS = abi.FUSE_ATOMIC_O_TRUNC | abi.FUSE_BIG_WRITES | abi.FUSE_MAX_PAGES |
+  abi.FUSE_DO_READDIRPLUS | abi.FUSE_READDIRPLUS_AUTO | abi.FUSE_PARALLEL_DIROPS |
+  abi.FUSE_CACHE_SYMLINKS | abi.FUSE_EXPLICIT_INVAL_DATA | abi.FUSE_ABORT_ERROR;
+
+/** The larger of the structures that precede data in a request: `fuse_in_header`, `fuse_write_in`. */
+export const REQUEST_OVERHEAD = 4096;
+
+type Header = Decoded<typeof abi.fuse_in_header>;
+
+/** A request in flight; its AbortController exists only once somebody has asked for the signal. */
+class Pending implements Request {
+  readonly unique: number;
+  readonly nodeid: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+  #controller: AbortController | undefined;
+  #aborted = false;
+
+  constructor(header: Header) {
+    this.unique = header.unique;
+    this.nodeid = header.nodeid;
+    this.uid = header.uid;
+    this.gid = header.gid;
+    this.pid = header.pid;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(new Errno("EINTR"));
+    }
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#aborted = true;
+    this.#controller?.abort(new Errno("EINTR"));
+  }
+}
+
+/**
+ * The FUSE protocol for one mount, without a descriptor: messages of the kernel's go in with
+ * {@linkcode receive}, replies come out through the `reply` option. Replies may come out of order; each
+ * request but FORGET, BATCH_FORGET and INTERRUPT gets exactly one.
+ */
+export class Session {
+  readonly #filesystem: Filesystem;
+  readonly #options: SessionOptions;
+  readonly #writer = new Writer(64 * 1024);
+  readonly #pending = new Map<number, Pending>();
+  #minor = 0;
+
+  constructor(filesystem: Filesystem, options: SessionOptions) {
+    this.#filesystem = filesystem;
+    this.#options = options;
+  }
+
+  /** The minor version spoken with the kernel; 0 before INIT. */
+  get minor(): number {
+    return this.#minor;
+  }
+
+  /** Takes one message. Never throws: what is wrong with it is answered and logged. */
+  receive(message: Uint8Array): void {
+    const reader = new Reader(message);
+    let header: Header;
+    try {
+      header = abi.fuse_in_header.decode(reader);
+    } catch (error) {
+      this.#warn(`Cannot read a request of ${message.length} bytes: ${(error as Error).message}`);
+      return;
+    }
+    const pending = new Pending(header);
+    const operation = OPERATION_BY_OPCODE.get(header.opcode);
+    if (!operation) {
+      if (this.#options.log?.enabled) {
+        const name = `opcode ${header.opcode}`;
+        this.#options.log(formatRequest(pending, { name, input: undefined }));
+      }
+      this.#fail(pending, new Errno("ENOSYS"));
+      return;
+    }
+    try {
+      if (header.len !== message.length) {
+        throw new WireError(`its header says ${header.len} bytes`);
+      }
+      const input = operation.input.decode(reader);
+      if (this.#options.log?.enabled) {
+        this.#options.log(formatRequest(pending, { name: operation.name, input }));
+      }
+      this.#dispatch(pending, operation, input);
+    } catch (error) {
+      if (error instanceof WireError) {
+        this.#warn(
+          `Cannot read ${operation.name} ${header.unique} of ${message.length} bytes: ${error.message}`,
+        );
+        if (isAnswered(operation)) this.#fail(pending, new Errno("EIO"));
+      } else this.#fail(pending, error);
+    }
+  }
+
+  /** Ends the session: what is in flight is aborted, as it is when the filesystem is unmounted. */
+  close(): void {
+    for (const pending of this.#pending.values()) pending.abort();
+  }
+
+  #dispatch(pending: Pending, operation: Operation, input: unknown): void {
+    switch (operation.opcode) {
+      case abi.FUSE_OPCODE.INIT:
+        return this.#init(pending, input as Decoded<typeof abi.fuse_init_in>);
+      case abi.FUSE_OPCODE.DESTROY:
+        this.#filesystem.destroy?.();
+        return this.#succeed(pending, operation, undefined);
+      case abi.FUSE_OPCODE.INTERRUPT:
+        return this.#interrupt(pending, (input as { unique: number }).unique);
+      case abi.FUSE_OPCODE.FORGET:
+        return this.#filesystem.forget?.(pending.nodeid, (input as { nlookup: number }).nlookup);
+      case abi.FUSE_OPCODE.BATCH_FORGET:
+        for (const one of input as Decoded<typeof abi.fuse_forget_one>[]) {
+          this.#filesystem.forget?.(one.nodeid, one.nlookup);
+        }
+        return;
+    }
+    if (this.#minor === 0) throw new Errno("EIO");
+    const handlers = this.#filesystem as Record<string, Handler | undefined>;
+    const handler = handlers[operation.method];
+    if (!handler) throw new Errno("ENOSYS");
+    const output = handler.call(this.#filesystem, pending, input);
+    if (!(output instanceof Promise)) return this.#succeed(pending, operation, output);
+    this.#pending.set(pending.unique, pending);
+    output.then((value) => this.#succeed(pending, operation, value))
+      .catch((error) => this.#fail(pending, error))
+      .finally(() => this.#pending.delete(pending.unique));
+  }
+
+  #init(pending: Pending, input: Decoded<typeof abi.fuse_init_in>): void {
+    const output: abi.FuseInitOut = {
+      major: abi.FUSE_KERNEL_VERSION,
+      minor: Math.min(input.minor, abi.FUSE_KERNEL_MINOR_VERSION),
+      max_readahead: Math.min(input.max_readahead, this.#options.maxReadahead ?? 128 * 1024),
+      flags: input.flags & WANTED_FLAGS,
+      max_background: 64,
+      congestion_threshold: 48,
+      max_write: this.#options.maxWrite ?? 1024 * 1024,
+      time_gran: 1,
+      max_pages: Math.ceil((this.#options.maxWrite ?? 1024 * 1024) / 4096),
+      map_alignment: 0,
+    };
+    const operation = OPERATION_BY_OPCODE.get(abi.FUSE_OPCODE.INIT)!;
+    // A kernel with a newer major version sends INIT again, in ours, after this answer.
+    if (input.major > abi.FUSE_KERNEL_VERSION) return this.#succeed(pending, operation, output);
+    if (
+      input.major < abi.FUSE_KERNEL_VERSION || input.minor < abi.FUSE_OLDEST_MINOR_VERSION
+    ) {
+      this.#warn(
+        `Cannot serve FUSE ${input.major}.${input.minor}: 7.${abi.FUSE_OLDEST_MINOR_VERSION} ` +
+          "(Linux 5.4) is the oldest that is supported",
+      );
+      throw new Errno("EPROTO");
+    }
+    this.#minor = output.minor;
+    this.#succeed(pending, operation, output);
+  }
+
+  #interrupt(interrupt: Pending, unique: number): void {
+    const pending = this.#pending.get(unique);
+    if (pending) pending.abort();
+    // The request may not have reached us yet: EAGAIN makes the kernel send the interrupt again, as
+    // long as the request lives. For one that was answered, it has no effect.
+    else this.#fail(interrupt, new Errno("EAGAIN"));
+  }
+
+  #succeed(pending: Pending, operation: Operation, output: unknown): void {
+    const writer = this.#writer.restart(abi.fuse_out_header.size);
+    (operation.output.encode as (writer: Writer, value: unknown) => void)(writer, output);
+    this.#send(pending, { errno: 0, output });
+  }
+
+  #fail(pending: Pending, error: unknown): void {
+    let errno = error instanceof Errno ? error.errno : 0;
+    if (errno === 0) {
+      this.#warn(`Cannot answer request ${pending.unique}: ${(error as Error)?.stack ?? error}`);
+      errno = new Errno("EIO").errno;
+    }
+    this.#writer.restart(abi.fuse_out_header.size);
+    this.#send(pending, { errno });
+  }
+
+  #send(pending: Pending, outcome: { errno: number; output?: unknown }): void {
+    const len = this.#writer.length;
+    abi.fuse_out_header.encode(this.#writer.seek(0), {
+      len,
+      error: -outcome.errno,
+      unique: pending.unique,
+    });
+    if (this.#options.log?.enabled) this.#options.log(formatReply(pending.unique, outcome));
+    this.#options.reply(this.#writer.seek(len).finish());
+  }
+
+  #warn(line: string): void {
+    this.#options.warn?.(line);
+  }
+}
+
+type Handler = (request: Request, input: unknown) => unknown;
+
+function isAnswered(operation: Operation): boolean {
+  return operation.opcode !== abi.FUSE_OPCODE.FORGET &&
+    operation.opcode !== abi.FUSE_OPCODE.BATCH_FORGET &&
+    operation.opcode !== abi.FUSE_OPCODE.INTERRUPT;
+}
