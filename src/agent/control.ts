@@ -1,0 +1,35 @@
+/**
+ * The words of memory that an agent's worker shares with the target's main thread. The main thread's
+ * side is `preload.cts`, which cannot import this: keep the two in step.
+ */
+export const CONTROL = {
+  /** 0 while the worker starts, then {@linkcode READY} or {@linkcode ABSENT}. */
+  state: 0,
+  /** 1 when the target's last coverage matters. */
+  armed: 1,
+  /** 1 when the worker has nothing left to do for the exit of the target. */
+  farewell: 2,
+  /** The gates begin here. */
+  gates: 16,
+} as const;
+
+/** Coverage is on: user code may start. */
+export const READY = 1;
+/** There is no server, or it refused: user code starts without coverage. */
+export const ABSENT = 2;
+
+/** Gates in use at a time are at most two; each has an expression of its own, which V8 caches. */
+export const GATES = 8;
+
+/** Bytes of the shared memory. */
+export const CONTROL_SIZE = (CONTROL.gates + GATES) * 4;
+
+/** What a gate's word says: the main thread has not come to it, */
+export const GATE_CLOSED = 0;
+/** waits at it, */
+export const GATE_WAITING = 1;
+/** or passes it. */
+export const GATE_OPEN = 2;
+
+/** The symbol under which the main thread's `gate` function is found. */
+export const GATE_SYMBOL = "kcovfs.gate";

@@ -1,0 +1,162 @@
+/**
+ * What an agent and a server say to each other on the control socket: frames of a 32-bit length, a
+ * type and a body. The agent passes the messages of the Chrome DevTools Protocol (CDP) on as they are,
+ * and adds what CDP lacks: holding the target's main thread.
+ *
+ * This file is the only one that both sides load.
+ */
+
+/** Changes whenever the two sides would misunderstand each other. */
+export const PROTOCOL_VERSION = 1;
+
+/** The first byte of a frame. */
+export const FRAME = {
+  // From the agent:
+  /** JSON: {@linkcode Hello}. The first frame. */
+  hello: 1,
+  /** A CDP message of the target, as text. */
+  message: 2,
+  /**
+   * The answer to the `Profiler.takePreciseCoverage` of a batch: a 32-bit batch number, then the JSON
+   * array of script coverages, without the runtime's own scripts and those that the server ignores.
+   */
+  taken: 3,
+  /** A 32-bit batch number: the batch is done, and the target is held if that was asked for. */
+  held: 4,
+  /** A 32-bit batch number: it was carried out, but JavaScript may have run within or after it. */
+  unheld: 5,
+  /** The target is about to exit. Its coverage follows as `taken` with the batch number 0. */
+  farewell: 6,
+
+  // From the server:
+  /** JSON: {@linkcode Welcome}. User code starts after it. */
+  welcome: 16,
+  /**
+   * A batch: a 32-bit number, a byte that says whether to hold afterwards, the µs that the target must
+   * have run since its last hold as 32 bits, then a JSON array of CDP messages. They are carried out
+   * without any JavaScript of the target running between them, and before the hold.
+   */
+  batch: 17,
+  /** Ends the hold. */
+  release: 18,
+  /** JSON: script ids (strings) that `taken` need not name from now on. */
+  ignore: 19,
+  /** A byte: whether any instance is enabled, so that the target's last coverage matters. */
+  armed: 20,
+  /** The farewell was taken in: the target may exit. */
+  goodbye: 21,
+
+  // Between the command line and the server:
+  /** JSON: a request of the command line's. The first and only frame. */
+  request: 32,
+  /** JSON: its answer; the connection is closed after it. */
+  response: 33,
+} as const;
+
+/** The CDP message that a batch ends with when it is to collect. */
+export const TAKE_METHOD = "Profiler.takePreciseCoverage";
+
+/** How a target introduces itself. */
+export interface Hello {
+  readonly protocol: number;
+  /** What the user calls it, or what it runs. */
+  readonly name: string;
+  readonly pid: number;
+  /** `node v20.20.2`. */
+  readonly runtime: string;
+}
+
+/** How the server answers. */
+export interface Welcome {
+  /** ms after which a hold that nobody ends is given up. */
+  readonly holdTimeout: number;
+}
+
+/** The environment variables by which processes find their server. */
+export const ENVIRONMENT = {
+  /** Path of the control socket. */
+  socket: "KCOVFS_SOCKET",
+  /** The target's name. */
+  name: "KCOVFS_NAME",
+} as const;
+
+const HEADER = 5;
+
+/** Packs a frame. */
+export function packFrame(type: number, ...parts: Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const frame = new Uint8Array(HEADER + length);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, length, true);
+  frame[4] = type;
+  let at = HEADER;
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.length;
+  }
+  return frame;
+}
+
+/** A 32-bit number as bytes. */
+export function packNumber(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
+/** A 32-bit number out of a frame's body. */
+export function unpackNumber(body: Uint8Array, offset = 0): number {
+  return new DataView(body.buffer, body.byteOffset).getUint32(offset, true);
+}
+
+/** Cuts a stream of bytes into frames. */
+export class FrameReader {
+  readonly #receive: (type: number, body: Uint8Array) => void;
+  readonly #limit: number;
+  /** Chunks not yet cut up, and their bytes altogether. */
+  #chunks: Uint8Array[] = [];
+  #length = 0;
+  /** Bytes needed before the next frame is complete. */
+  #needed = HEADER;
+
+  /**
+   * @param receive Takes each frame; the body is valid as long as the caller keeps it.
+   * @param limit Bytes of the longest body that is accepted.
+   */
+  constructor(receive: (type: number, body: Uint8Array) => void, limit: number) {
+    this.#receive = receive;
+    this.#limit = limit;
+  }
+
+  /** @throws {RangeError} when a frame is longer than the limit: the stream is to be ended. */
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#length += chunk.length;
+    while (this.#length >= this.#needed) {
+      const bytes = this.#chunks.length === 1 ? this.#chunks[0] : this.#join();
+      const length = unpackNumber(bytes);
+      if (length > this.#limit) throw new RangeError(`Cannot take a frame of ${length} bytes`);
+      const end = HEADER + length;
+      if (bytes.length < end) {
+        this.#chunks = [bytes];
+        this.#needed = end;
+        return;
+      }
+      const rest = bytes.subarray(end);
+      this.#chunks = rest.length > 0 ? [rest] : [];
+      this.#length = rest.length;
+      this.#needed = HEADER;
+      this.#receive(bytes[4], bytes.subarray(HEADER, end));
+    }
+  }
+
+  #join(): Uint8Array {
+    const bytes = new Uint8Array(this.#length);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      bytes.set(chunk, at);
+      at += chunk.length;
+    }
+    return bytes;
+  }
+}

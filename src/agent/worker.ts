@@ -1,0 +1,164 @@
+/**
+ * The agent's worker thread: connects to the server, turns coverage on and carries out what the server
+ * asks of the main thread. Being another isolate, it can collect from a main thread that is stuck in a
+ * loop, and nothing that it loads makes collections dearer.
+ */
+import { connect, type Socket } from "node:net";
+import { parentPort, workerData } from "node:worker_threads";
+import { ABSENT, CONTROL, READY } from "./control.ts";
+import { MainThread } from "./main_thread.ts";
+import {
+  FRAME,
+  FrameReader,
+  type Hello,
+  packFrame,
+  packNumber,
+  PROTOCOL_VERSION,
+  TAKE_METHOD,
+  unpackNumber,
+  type Welcome,
+} from "./protocol.ts";
+import { pickScripts } from "./script_slices.ts";
+
+interface WorkerData {
+  readonly socketPath: string;
+  readonly control: SharedArrayBuffer;
+  readonly name: string;
+}
+
+const MOST_BYTES = 64 * 1024 * 1024;
+const decoder = new TextDecoder();
+
+class Agent {
+  readonly #control: Int32Array;
+  readonly #socket: Socket;
+  readonly #ignored = new Set<string>();
+  #thread: MainThread | undefined;
+  /** The batch whose `taken` is awaited, and the CDP id of its collection. */
+  #taking: { batch: number; id: number } | undefined;
+  /** Batches follow each other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(control: Int32Array, socket: Socket) {
+    this.#control = control;
+    this.#socket = socket;
+  }
+
+  receive(type: number, body: Uint8Array): void {
+    switch (type) {
+      case FRAME.welcome:
+        return this.#start(JSON.parse(decoder.decode(body)));
+      case FRAME.batch: {
+        const batch = unpackNumber(body);
+        const hold = body[4] !== 0;
+        const run = unpackNumber(body, 5);
+        const messages = JSON.parse(decoder.decode(body.subarray(9))) as string[];
+        this.#turn = this.#turn.then(() => this.#batch(messages, { batch, hold, run }));
+        return;
+      }
+      case FRAME.release:
+        return this.#thread?.release();
+      case FRAME.ignore:
+        for (const id of JSON.parse(decoder.decode(body))) this.#ignored.add(id);
+        return;
+      case FRAME.armed:
+        Atomics.store(this.#control, CONTROL.armed, body[0]);
+        return;
+      case FRAME.goodbye:
+        return this.#finishFarewell();
+    }
+  }
+
+  #start(welcome: Welcome): void {
+    const { holdTimeout } = welcome;
+    const receive = (id: number | undefined, message: string) => this.#pass(id, message);
+    const thread = new MainThread(this.#control, { receive, holdTimeout });
+    this.#thread = thread;
+    thread.send("Profiler.enable");
+    thread.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true })
+      .then(() => this.settle(READY));
+  }
+
+  /** Says how the start went; the main thread waits for it. */
+  settle(state: number): void {
+    Atomics.compareExchange(this.#control, CONTROL.state, 0, state);
+    Atomics.notify(this.#control, CONTROL.state);
+  }
+
+  async #batch(
+    messages: string[],
+    options: { batch: number; hold: boolean; run: number },
+  ): Promise<void> {
+    const last = messages.length > 0 ? JSON.parse(messages[messages.length - 1]) : undefined;
+    if (last?.method === TAKE_METHOD) this.#taking = { batch: options.batch, id: last.id };
+    const outcome = await this.#thread!.batch(messages, options);
+    this.#send(outcome === "held" ? FRAME.held : FRAME.unheld, packNumber(options.batch));
+  }
+
+  #pass(id: number | undefined, message: string): void {
+    if (id === undefined || id !== this.#taking?.id) {
+      return this.#send(FRAME.message, Buffer.from(message));
+    }
+    const { batch } = this.#taking;
+    this.#taking = undefined;
+    const picked = pickScripts(
+      message,
+      (scriptId, isRuntime) => !isRuntime && !this.#ignored.has(scriptId),
+    );
+    this.#send(FRAME.taken, packNumber(batch), Buffer.from(picked ?? "[]"));
+  }
+
+  #send(type: number, ...parts: Uint8Array[]): void {
+    this.#socket.write(packFrame(type, ...parts));
+  }
+
+  /** The target exits: hands over what it did since the last collection. */
+  async farewell(): Promise<void> {
+    if (!this.#thread) return this.#finishFarewell();
+    this.#send(FRAME.farewell);
+    const id = 1;
+    const message = JSON.stringify({ id, method: TAKE_METHOD });
+    await this.#turn;
+    this.#taking = { batch: 0, id };
+    await this.#thread.batch([message], { hold: false, run: 0 });
+  }
+
+  #finishFarewell(): void {
+    Atomics.store(this.#control, CONTROL.farewell, 1);
+    Atomics.notify(this.#control, CONTROL.farewell);
+  }
+
+  /** The server is gone: the target goes on alone. */
+  end(): void {
+    this.settle(ABSENT);
+    Atomics.store(this.#control, CONTROL.armed, 0);
+    this.#finishFarewell();
+    this.#thread?.disconnect();
+    process.exit();
+  }
+}
+
+/** Only the worker that `preload.cts` starts has this data; importing the file elsewhere does nothing. */
+function run(data: WorkerData): void {
+  const socket = connect(data.socketPath);
+  const agent = new Agent(new Int32Array(data.control), socket);
+  const frames = new FrameReader((type, body) => agent.receive(type, body), MOST_BYTES);
+  const hello: Hello = {
+    protocol: PROTOCOL_VERSION,
+    name: data.name,
+    pid: process.pid,
+    runtime: `node ${process.version}`,
+  };
+  socket.on(
+    "connect",
+    () => socket.write(packFrame(FRAME.hello, Buffer.from(JSON.stringify(hello)))),
+  );
+  socket.on("data", (chunk) => frames.push(chunk));
+  socket.on("error", () => {});
+  socket.on("close", () => agent.end());
+  parentPort!.on("message", (message) => {
+    if (message === "farewell") agent.farewell();
+  });
+}
+
+if (parentPort && workerData?.socketPath) run(workerData);

@@ -1,0 +1,95 @@
+import type { Engine, TargetCoverage } from "./coverage/engine.ts";
+import type { Source } from "./kcov/mod.ts";
+import type { ScriptSource } from "./targets/link.ts";
+import type { Registry } from "./targets/registry.ts";
+import type { Target } from "./targets/target.ts";
+
+/** What a collector wires together. */
+export interface CollectorOptions {
+  readonly registry: Registry;
+  readonly engine: Engine;
+  /** Which scripts of a target are measured, by URL. */
+  readonly isMeasured: (url: string) => boolean;
+  readonly warn: (line: string) => void;
+}
+
+/** The targets and what V8's counts mean, as the device sees them: a source of PCs. */
+export class Collector implements Source {
+  readonly #options: CollectorOptions;
+  readonly #coverage = new WeakMap<Target, TargetCoverage>();
+
+  constructor(options: CollectorOptions) {
+    this.#options = options;
+  }
+
+  coverageOf(target: Target): TargetCoverage {
+    let coverage = this.#coverage.get(target);
+    if (!coverage) {
+      coverage = this.#options.engine.target(this.#options.isMeasured);
+      this.#coverage.set(target, coverage);
+    }
+    return coverage;
+  }
+
+  /**
+   * Making a block table takes as long as a script is large, and no target is held for that long: when
+   * a collection brings scripts never seen before, the targets are let go until their tables are made,
+   * and collected from again.
+   */
+  async stop(options: { run: number }): Promise<Uint32Array> {
+    const { registry, engine } = this.#options;
+    for (;;) {
+      const learning: Promise<void>[] = [];
+      for (const { target, pieces } of await registry.stop(options)) {
+        for (const piece of pieces) {
+          const unknown = this.#absorb(target, piece);
+          if (unknown.length === 0) continue;
+          const sources = await this.#fetch(target, unknown);
+          if (sources) learning.push(this.coverageOf(target).learn(sources, unknown));
+        }
+      }
+      if (learning.length === 0) return engine.drain();
+      registry.release();
+      await Promise.all(learning);
+    }
+  }
+
+  release(): void {
+    this.#options.registry.release();
+  }
+
+  /** Takes in a target's last coverage; what it executed is part of the next collection. */
+  async farewell(target: Target, coverage: Uint8Array): Promise<void> {
+    const unknown = this.#absorb(target, coverage);
+    if (unknown.length === 0) return;
+    const sources = await this.#fetch(target, unknown);
+    if (sources) await this.coverageOf(target).learn(sources, unknown);
+  }
+
+  #absorb(target: Target, piece: Uint8Array): string[] {
+    const coverage = this.coverageOf(target);
+    try {
+      const unknown = coverage.absorb(piece);
+      const ignored = coverage.takeIgnored();
+      if (ignored.length > 0) target.link.ignore(ignored);
+      return unknown;
+    } catch (error) {
+      this.#options.warn(`Cannot read the coverage of ${target.info.name}: ${error}`);
+      return [];
+    }
+  }
+
+  async #fetch(
+    target: Target,
+    unknown: readonly string[],
+  ): Promise<ScriptSource[] | undefined> {
+    const { warn, registry } = this.#options;
+    try {
+      return await target.fetchScripts(unknown, { timeout: registry.collectTimeout });
+    } catch (error) {
+      warn(`Cannot fetch scripts of ${target.info.name}: ${(error as Error).message}`);
+      this.coverageOf(target).postpone(unknown);
+      return undefined;
+    }
+  }
+}

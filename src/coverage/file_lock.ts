@@ -1,0 +1,19 @@
+import koffi from "koffi";
+
+/** `flock(2)`, of which Node has nothing; resolved at first use. */
+let flock: ((fd: number, operation: number) => number) | undefined;
+
+const LOCK_EX = 2;
+const LOCK_UN = 8;
+
+/** Runs `work` while this process alone holds the lock of an open file; waits for it if need be. */
+export function withFileLock<T>(fd: number, work: () => T): T {
+  flock ??= koffi.load(null).func("int flock(int fd, int operation)");
+  // Interrupted by a signal it returns early, and is called again.
+  while (flock!(fd, LOCK_EX) !== 0);
+  try {
+    return work();
+  } finally {
+    flock!(fd, LOCK_UN);
+  }
+}

@@ -1,0 +1,21 @@
+/** PCs' lower halves, gathered without an allocation a PC. */
+export class PcBuffer {
+  #pcs = new Uint32Array(4096);
+  #length = 0;
+
+  push(pc: number): void {
+    if (this.#length === this.#pcs.length) {
+      const grown = new Uint32Array(this.#length * 2);
+      grown.set(this.#pcs);
+      this.#pcs = grown;
+    }
+    this.#pcs[this.#length++] = pc;
+  }
+
+  /** What was gathered; the view is valid until the next {@linkcode push}. */
+  drain(): Uint32Array {
+    const pcs = this.#pcs.subarray(0, this.#length);
+    this.#length = 0;
+    return pcs;
+  }
+}

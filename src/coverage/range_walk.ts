@@ -1,0 +1,98 @@
+/** Walks a syntax tree without recursion and collects the functions and slots that visitors find. */
+
+import type { AnyNode } from "acorn";
+import { nextToken } from "./next_token.ts";
+import { SlotMap } from "./slot_map.ts";
+
+/** What to record for each type of node, and which children to go on to. */
+export type Visitors<T extends AnyNode["type"] = AnyNode["type"]> = {
+  readonly [K in T]: (walk: RangeWalk, node: Extract<AnyNode, { type: K }>) => void;
+};
+
+/** A range [start, end) under which V8 reports a function. */
+export interface FunctionRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A further range under which some version of V8 reports function `owner`. */
+export interface FunctionAlias extends FunctionRange {
+  readonly owner: number;
+}
+
+/**
+ * One walk over one source. A node is visited before its children, which `SlotMap` relies on and
+ * which numbers a function before those inside it. Offsets are UTF-16 units.
+ */
+export class RangeWalk {
+  readonly slots: SlotMap;
+  readonly functions: FunctionRange[] = [];
+  readonly aliases: FunctionAlias[] = [];
+  readonly #source: string;
+  readonly #isModule: boolean;
+  readonly #nodes: AnyNode[] = [];
+  readonly #owners: number[] = [];
+  #owner = 0;
+
+  constructor(source: string, isModule: boolean) {
+    this.slots = new SlotMap(source.length);
+    this.#source = source;
+    this.#isModule = isModule;
+  }
+
+  /** Visits `root` and all that is reached from it. */
+  run(root: AnyNode, visitors: Visitors): void {
+    const table = visitors as Record<string, (walk: RangeWalk, node: AnyNode) => void>;
+    this.go(root);
+    while (this.#nodes.length > 0) {
+      const node = this.#nodes.pop()!;
+      this.#owner = this.#owners.pop()!;
+      table[node.type](this, node);
+    }
+  }
+
+  /** Goes on to a child; `owner` is the function whose code it is, by default the current one. */
+  go(child: AnyNode | null | undefined, owner: number = this.#owner): void {
+    if (!child) return;
+    this.#nodes.push(child);
+    this.#owners.push(owner);
+  }
+
+  /** Goes on to each child; holes of arrays are skipped. */
+  goAll(children: readonly (AnyNode | null)[], owner: number = this.#owner): void {
+    for (const child of children) this.go(child, owner);
+  }
+
+  /** Starts a function. @returns its number */
+  addFunction(start: number, end: number): number {
+    return this.functions.push({ start, end }) - 1;
+  }
+
+  addAlias(owner: number, start: number, end: number): void {
+    this.aliases.push({ owner, start, end });
+  }
+
+  addRange(start: number, end: number): void {
+    this.slots.addRange(this.#owner, start, end);
+  }
+
+  addContinuation(start: number): void {
+    this.slots.addContinuation(this.#owner, start);
+  }
+
+  /** Offset of the first token at or after `offset`. */
+  tokenAfter(offset: number): number {
+    return nextToken(this.#source, offset, { isModule: this.#isModule });
+  }
+
+  /** Whether the source has `text` at `offset`. */
+  startsWith(text: string, offset: number): boolean {
+    return this.#source.startsWith(text, offset);
+  }
+
+  /** `offset`, or the end of the `;` if that is the next token. */
+  afterSemicolon(offset: number): number {
+    const token = this.tokenAfter(offset);
+    return this.#source[token] === ";" ? token + 1 : offset;
+  }
+}

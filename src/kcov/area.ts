@@ -1,0 +1,238 @@
+import { PAGE_SIZE, PC_HIGH, WORD_SIZE, WORDS_PER_PAGE } from "./abi.ts";
+import { SeenSet } from "./seen_set.ts";
+
+/** Words of the area, from `from` up to but not including `to`. */
+interface WordRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A stretch of the area that the kernel's page cache is to be told. */
+export interface Stretch {
+  /** In bytes. */
+  readonly offset: number;
+  readonly data: Uint8Array;
+}
+
+/** What the last {@linkcode Area.takeStretch} told the kernel, for writes that passed it on the way. */
+interface Told extends WordRange {
+  /** The words' values before, and now: two 32-bit halves a word. */
+  readonly before: Uint32Array;
+  readonly now: Uint32Array;
+  /** The number of reads of the device that had begun by then. */
+  readonly reads: number;
+}
+
+const NOTHING: Uint32Array = new Uint32Array(0);
+
+/**
+ * The words that a client maps: `area[0]` counts, `area[1..]` are PCs. This is the server's copy; the
+ * kernel's page cache holds another, which the client reads and writes. The two are kept equal by rules
+ * that differ for page 0 and the rest:
+ *
+ * - Page 0 is in the cache only while nothing is appended, so whatever comes back from it is the truth.
+ * - The other pages stay in the cache. What is appended to them is also stored there, and a client
+ *   writes to words below the count (some sort their PCs in place) or clears the area.
+ *
+ * Memory follows what was written: a page that holds only zeros is not kept.
+ */
+export class Area {
+  /** Capacity, `area[0]` included. */
+  readonly words: number;
+  readonly #pages = new Map<number, Uint32Array>();
+  readonly #seen = new SeenSet();
+  /** A bit for each page that the cache may hold whole; only ever too many. */
+  readonly #cached: Uint8Array;
+  readonly #first: Uint32Array;
+  /** Words above page 0 that were appended and are not in the cache yet. */
+  #untold: WordRange = { from: 0, to: 0 };
+  #before: number[] = [];
+  #told: Told = { from: 0, to: 0, before: NOTHING, now: NOTHING, reads: 0 };
+
+  constructor(words: number) {
+    this.words = words;
+    this.#cached = new Uint8Array(Math.ceil(words / WORDS_PER_PAGE / 8));
+    this.#pages.set(0, this.#first = new Uint32Array(PAGE_SIZE / 4));
+  }
+
+  /** In bytes. */
+  get size(): number {
+    return this.words * WORD_SIZE;
+  }
+
+  /** `area[0]`; any value that leaves no room counts as a full area. */
+  get count(): number {
+    return this.#first[1] !== 0 ? this.words - 1 : Math.min(this.#first[0], this.words - 1);
+  }
+
+  /** Bytes of memory held for the client's words. */
+  get memory(): number {
+    return this.#pages.size * PAGE_SIZE;
+  }
+
+  /**
+   * Appends the PCs that the client has not seen since its last reset; what does not fit is dropped,
+   * as in the kernel (`write_comp_data` and `__sanitizer_cov_trace_pc` in `kernel/kcov.c`).
+   *
+   * @param pcs The lower halves.
+   * @returns how many were appended.
+   */
+  append(pcs: Uint32Array): number {
+    const start = this.count;
+    const last = this.words - 1;
+    let count = start;
+    for (let i = 0; i < pcs.length && count < last; i++) {
+      if (!this.#seen.add(pcs[i])) continue;
+      count++;
+      const page = this.#pageFor(Math.floor(count / WORDS_PER_PAGE));
+      const at = (count % WORDS_PER_PAGE) * 2;
+      if (count >= WORDS_PER_PAGE) this.#before.push(page[at], page[at + 1]);
+      page[at] = pcs[i];
+      page[at + 1] = PC_HIGH;
+    }
+    if (count === start) return 0;
+    this.#first[0] = count;
+    if (count >= WORDS_PER_PAGE) this.#noteUntold(Math.max(start + 1, WORDS_PER_PAGE), count + 1);
+    return count - start;
+  }
+
+  #noteUntold(from: number, to: number): void {
+    const untold = this.#untold;
+    this.#untold = untold.from === untold.to ? { from, to } : { from: untold.from, to };
+  }
+
+  /** Begins anew: `area[0]` becomes 0. The PCs stay where they are, as in the kernel. */
+  reset(): void {
+    this.#first[0] = 0;
+    this.#first[1] = 0;
+    this.#seen.clear();
+    this.#untold = { from: 0, to: 0 };
+    this.#before = [];
+  }
+
+  /**
+   * The PCs above page 0 that the page cache lacks, once, widened to whole pages where the cache
+   * cannot hold the page yet, so that the client's first access to it needs no READ.
+   *
+   * @param reads How many reads of the device have begun; see {@linkcode write}.
+   */
+  takeStretch(reads: number): Stretch | undefined {
+    const { from, to } = this.#untold;
+    if (from === to) return undefined;
+    const now = new Uint32Array(this.#copy(from * WORD_SIZE, to * WORD_SIZE).buffer);
+    this.#told = { from, to, before: Uint32Array.from(this.#before), now, reads };
+    this.#untold = { from: 0, to: 0 };
+    this.#before = [];
+    const firstPage = Math.floor(from / WORDS_PER_PAGE);
+    const lastPage = Math.floor((to - 1) / WORDS_PER_PAGE);
+    const start = this.isCached(firstPage) ? from * WORD_SIZE : firstPage * PAGE_SIZE;
+    const end = this.isCached(lastPage) ? to * WORD_SIZE : (lastPage + 1) * PAGE_SIZE;
+    for (let page = firstPage; page <= lastPage; page++) this.markCached(page);
+    return { offset: start, data: this.#copy(start, Math.min(end, this.size)) };
+  }
+
+  /** Whether the page cache may hold a page whole. Where it may not, no word of it is the client's. */
+  isCached(page: number): boolean {
+    return (this.#cached[page >> 3] & (1 << (page & 7))) !== 0;
+  }
+
+  markCached(page: number): void {
+    this.#cached[page >> 3] |= 1 << (page & 7);
+  }
+
+  /**
+   * The bytes of whole pages, as the kernel reads them; beyond the area's end they are zeros. One page
+   * is a view that is valid until the area changes.
+   */
+  read(offset: number, size: number): Uint8Array {
+    if (offset % PAGE_SIZE === 0 && size === PAGE_SIZE) {
+      const page = this.#pages.get(offset / PAGE_SIZE);
+      return page ? new Uint8Array(page.buffer) : ZEROS;
+    }
+    return this.#copy(offset, offset + size);
+  }
+
+  #copy(start: number, end: number): Uint8Array {
+    const bytes = new Uint8Array(end - start);
+    for (let at = start; at < end;) {
+      const index = Math.floor(at / PAGE_SIZE);
+      const stop = Math.min(end, (index + 1) * PAGE_SIZE);
+      const page = this.#pages.get(index);
+      if (page) {
+        const begin = at - index * PAGE_SIZE;
+        bytes.set(new Uint8Array(page.buffer, begin, stop - at), at - start);
+      }
+      at = stop;
+    }
+    return bytes;
+  }
+
+  /**
+   * Takes what the client wrote, as the kernel writes it back.
+   *
+   * @param options `read`: the number of the device's read that brought the data. Data that was read
+   * before the kernel carried out {@linkcode takeStretch}'s store lacks the words that were stored, and
+   * they are put back.
+   * @returns whether the client changed `area[0]`.
+   */
+  write(offset: number, data: Uint8Array, options: { read: number }): boolean {
+    const low = this.#first[0];
+    const high = this.#first[1];
+    const end = Math.min(offset + data.length, this.size);
+    for (let at = offset; at < end;) {
+      const index = Math.floor(at / PAGE_SIZE);
+      const stop = Math.min(end, (index + 1) * PAGE_SIZE);
+      this.#writePage(index, at - index * PAGE_SIZE, data.subarray(at - offset, stop - offset));
+      at = stop;
+    }
+    if (options.read <= this.#told.reads) this.#putBack(offset, end);
+    if (this.#first[0] === low && this.#first[1] === high) return false;
+    this.#recount();
+    return true;
+  }
+
+  #writePage(index: number, begin: number, data: Uint8Array): void {
+    if (index > 0 && data.length === PAGE_SIZE && isZero(data)) this.#pages.delete(index);
+    else new Uint8Array(this.#pageFor(index).buffer).set(data, begin);
+  }
+
+  /** Restores the words last told to the kernel where they came back as they were before. */
+  #putBack(start: number, end: number): void {
+    const told = this.#told;
+    const from = Math.max(told.from, Math.ceil(start / WORD_SIZE));
+    const to = Math.min(told.to, Math.floor(end / WORD_SIZE));
+    for (let word = from; word < to; word++) {
+      const page = this.#pageFor(Math.floor(word / WORDS_PER_PAGE));
+      const at = (word % WORDS_PER_PAGE) * 2;
+      const i = (word - told.from) * 2;
+      if (page[at] !== told.before[i] || page[at + 1] !== told.before[i + 1]) continue;
+      page[at] = told.now[i];
+      page[at + 1] = told.now[i + 1];
+    }
+  }
+
+  /** The client chose another count: what its words up to there say is what it has seen. */
+  #recount(): void {
+    this.#seen.clear();
+    const count = this.count;
+    if (count === 0) return;
+    for (const [index, page] of this.#pages) {
+      const words = Math.min(WORDS_PER_PAGE, count + 1 - index * WORDS_PER_PAGE);
+      for (let word = index === 0 ? 1 : 0; word < words; word++) {
+        if (page[word * 2 + 1] === PC_HIGH) this.#seen.add(page[word * 2]);
+      }
+    }
+  }
+
+  #pageFor(index: number): Uint32Array {
+    let page = this.#pages.get(index);
+    if (!page) this.#pages.set(index, page = new Uint32Array(PAGE_SIZE / 4));
+    return page;
+  }
+}
+
+const ZEROS = new Uint8Array(PAGE_SIZE);
+
+function isZero(bytes: Uint8Array): boolean {
+  return Buffer.compare(bytes, ZEROS) === 0;
+}

@@ -1,0 +1,349 @@
+import * as abi from "./abi.ts";
+import { type Effect, type Event, INITIAL, type Operation, STALL, step } from "./coherence.ts";
+import { Instance, Refusal } from "./instance.ts";
+import { microseconds, MicroTimer } from "./micro_timer.ts";
+import { findOwner, isAlive, type Owner } from "./owner.ts";
+
+/** Where PCs come from: all that is measured, as one. */
+export interface Source {
+  /**
+   * Collects what the targets have executed since the last collection, and holds them: nothing runs in
+   * them from the collection until {@linkcode release}. A target that cannot be reached in time is left
+   * out. Never rejects.
+   *
+   * @param options `run`: µs that the targets must be let run after the last release first.
+   * @returns the lower halves of the PCs, each once.
+   */
+  stop(options: { run: number }): Promise<Uint32Array>;
+  /** Lets the targets run again. */
+  release(): void;
+}
+
+/** The kernel's page cache, as the device changes it. */
+export interface PageCache {
+  /** Unmaps and drops pages; resolves when that is done, dirty pages having come back before. */
+  invalInode(nodeid: number, range: { offset: number; length: number }): Promise<number>;
+  store(nodeid: number, offset: number, data: Uint8Array): Promise<number>;
+  /** The number of reads of the device file that have begun. */
+  readonly reads: number;
+}
+
+/** What a device may say. */
+export interface DeviceOptions {
+  readonly log?: { readonly enabled: boolean; (line: string): void };
+  /** How often owners are looked for, in ms: no message tells that a thread has ended. @default {100} */
+  readonly sweep?: number;
+  /** Called after an instance was enabled, or given back. */
+  readonly onChange?: () => void;
+}
+
+/** Pages that are stored ahead of a client that clears its area page by page, at most. */
+const MOST_AHEAD = 256;
+
+/** µs below which it is not worth while to wait. */
+const SHORTEST_WAIT = 10;
+
+interface Waiting {
+  readonly offset: number;
+  readonly size: number;
+  readonly resolve: (data: Uint8Array) => void;
+}
+
+interface Slot {
+  readonly instance: Instance;
+  /** READs of page 0 that wait for their answer. */
+  reads: Waiting[];
+  /** ioctls that wait for the targets to stand still. */
+  operations: { operation: Operation; resolve: (result: number) => void; owner?: Owner }[];
+  /** ioctls on one instance follow each other, as under `kcov->lock`. */
+  turn: Promise<unknown>;
+  /** Where a client that goes through its area is, and how far ahead of it was stored. */
+  nextPage: number;
+  ahead: number;
+}
+
+/**
+ * The kcov device: instances, their owners, and the effects of the coherence protocol. It knows the
+ * page cache and the targets by the two interfaces it is given.
+ */
+export class Device implements AsyncDisposable {
+  readonly #source: Source;
+  readonly #cache: PageCache;
+  readonly #options: DeviceOptions;
+  readonly #slots = new Map<number, Slot>();
+  /** The instance that a thread has enabled, which outlives the instance's last descriptor. */
+  readonly #enabled = new Map<number, { owner: Owner; slot: Slot }>();
+  readonly #timer = new MicroTimer();
+  readonly #sweep: NodeJS.Timeout;
+  #coherence = INITIAL;
+  #events: Event[] = [];
+  #isStepping = false;
+
+  constructor(source: Source, cache: PageCache, options: DeviceOptions = {}) {
+    this.#source = source;
+    this.#cache = cache;
+    this.#options = options;
+    this.#sweep = setInterval(() => this.#retireDead(), options.sweep ?? 100).unref();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#sweep);
+    this.#source.release();
+    return Promise.resolve();
+  }
+
+  /** The instances that are open. */
+  get instances(): Instance[] {
+    return [...this.#slots.values()].map((slot) => slot.instance);
+  }
+
+  /** @param id The node id, which must be new: an inode is an area. */
+  open(id: number): void {
+    this.#slots.set(id, {
+      instance: new Instance(id),
+      reads: [],
+      operations: [],
+      turn: Promise.resolve(),
+      nextPage: 0,
+      ahead: 0,
+    });
+  }
+
+  isOpen(id: number): boolean {
+    return this.#slots.has(id);
+  }
+
+  /** The last descriptor and the last mapping are gone. */
+  release(id: number): void {
+    this.#slots.delete(id);
+    this.#dispatch({ kind: "closed", line: id });
+    this.#options.onChange?.();
+  }
+
+  /** The size of an instance's file in bytes; undefined before KCOV_INIT_TRACE. */
+  size(id: number): number | undefined {
+    return this.#slots.get(id)?.instance.area?.size;
+  }
+
+  /** @returns 0, or a negative errno, which may be below -511. */
+  ioctl(id: number, call: { cmd: number; arg: bigint; tid: number }): Promise<number> {
+    const slot = this.#slot(id);
+    const result = slot.turn.then(() => this.#ioctl(slot, call)).catch((error) => {
+      if (error instanceof Refusal) return -error.errno;
+      throw error;
+    });
+    slot.turn = result.catch(() => {});
+    return result;
+  }
+
+  #slot(id: number): Slot {
+    const slot = this.#slots.get(id);
+    if (!slot) throw new Refusal("EIO");
+    return slot;
+  }
+
+  async #ioctl(slot: Slot, call: { cmd: number; arg: bigint; tid: number }): Promise<number> {
+    const { instance } = slot;
+    switch (call.cmd) {
+      case abi.KCOV_INIT_TRACE:
+        return await this.#initialize(slot, call.arg);
+      case abi.KCOV_ENABLE:
+        return await this.#enable(slot, call);
+      case abi.KCOV_DISABLE:
+        instance.checkOwned(call.tid, call.arg);
+        return await this.#operate(slot, "disable");
+      case abi.KCOV_RESET_TRACE:
+        instance.checkOwned(call.tid, call.arg);
+        return await this.#operate(slot, "reset");
+      case abi.KCOV_REMOTE_ENABLE:
+        throw new Refusal("EINVAL");
+      default:
+        throw new Refusal("ENOTTY");
+    }
+  }
+
+  /** Storing the last word extends the file, without which touching a mapping of it is SIGBUS. */
+  async #initialize(slot: Slot, words: bigint): Promise<number> {
+    slot.instance.checkInitialize(words);
+    const last = (Number(words) - 1) * abi.WORD_SIZE;
+    const errno = await this.#cache.store(slot.instance.id, last, new Uint8Array(abi.WORD_SIZE));
+    if (errno !== 0) throw new Refusal("EIO");
+    slot.instance.initialize(words);
+    return 0;
+  }
+
+  async #enable(slot: Slot, call: { arg: bigint; tid: number }): Promise<number> {
+    const current = slot.instance.owner;
+    if (current && !isAlive(current)) await this.#retire(slot);
+    const mine = this.#enabled.get(call.tid);
+    const isBusy = mine !== undefined && isAlive(mine.owner);
+    slot.instance.checkEnable(call.arg, isBusy);
+    const owner = findOwner(call.tid);
+    if (!owner) throw new Refusal("EINVAL");
+    return await this.#operate(slot, "enable", owner);
+  }
+
+  #operate(slot: Slot, operation: Operation, owner?: Owner): Promise<number> {
+    return new Promise((resolve) => {
+      slot.operations.push({ operation, resolve, ...(owner && { owner }) });
+      this.#dispatch({ kind: "operate", line: slot.instance.id, operation });
+    });
+  }
+
+  #perform(slot: Slot): void {
+    const { operation, resolve, owner } = slot.operations.shift()!;
+    const { instance } = slot;
+    if (operation === "enable") {
+      instance.enable(owner!);
+      this.#enabled.set(owner!.tid, { owner: owner!, slot });
+    } else if (operation === "reset") {
+      instance.area!.reset();
+    } else if (instance.owner) {
+      const { tid } = instance.owner;
+      if (this.#enabled.get(tid)?.slot === slot) this.#enabled.delete(tid);
+      instance.disable();
+    }
+    if (operation !== "reset") this.#options.onChange?.();
+    resolve(0);
+  }
+
+  /** The owner is dead: what it caused is collected, and the instance can be enabled anew. */
+  #retire(slot: Slot): Promise<number> {
+    return this.#operate(slot, "retire");
+  }
+
+  #retireDead(): void {
+    for (const [tid, { owner, slot }] of this.#enabled) {
+      if (isAlive(owner)) continue;
+      this.#enabled.delete(tid);
+      if (this.#slots.get(slot.instance.id) !== slot) continue;
+      slot.turn = slot.turn.then(() => slot.instance.owner === owner ? this.#retire(slot) : 0);
+    }
+  }
+
+  /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
+  read(id: number, range: { offset: number; size: number }): Uint8Array | Promise<Uint8Array> {
+    const slot = this.#slot(id);
+    const { area } = slot.instance;
+    if (!area) throw new Refusal("EINVAL");
+    if (range.offset >= abi.PAGE_SIZE) return this.#readAbove(slot, range);
+    return new Promise((resolve) => {
+      slot.reads.push({ ...range, resolve });
+      this.#dispatch({ kind: "read", line: id });
+    });
+  }
+
+  /** Pages above page 0 need no protocol: what they lack is stored before page 0 is answered. */
+  #readAbove(slot: Slot, range: { offset: number; size: number }): Uint8Array {
+    const area = slot.instance.area!;
+    const first = range.offset / abi.PAGE_SIZE;
+    const last = Math.ceil((range.offset + range.size) / abi.PAGE_SIZE) - 1;
+    for (let page = first; page <= last; page++) area.markCached(page);
+    slot.ahead = first === slot.nextPage ? Math.min(Math.max(1, slot.ahead * 2), MOST_AHEAD) : 0;
+    slot.nextPage = last + 1;
+    if (slot.ahead > 0) this.#storeAhead(slot, last + 1);
+    return area.read(range.offset, range.size);
+  }
+
+  /**
+   * Spares a client that goes through a large area (a memset, mostly) a fault for each page: pages that
+   * the cache cannot hold are stored there before they are touched.
+   */
+  #storeAhead(slot: Slot, from: number): void {
+    const area = slot.instance.area!;
+    const end = Math.min(from + slot.ahead, Math.floor(area.size / abi.PAGE_SIZE));
+    let to = from;
+    while (to < end && !area.isCached(to)) area.markCached(to++);
+    if (to === from) return;
+    slot.nextPage = to;
+    const data = area.read(from * abi.PAGE_SIZE, (to - from) * abi.PAGE_SIZE);
+    this.#cache.store(slot.instance.id, from * abi.PAGE_SIZE, data);
+  }
+
+  /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
+  write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
+    const area = this.#slots.get(id)?.instance.area;
+    if (area?.write(data.offset, data.bytes, data)) this.#dispatch({ kind: "reset", line: id });
+  }
+
+  /** Runs the protocol until it has nothing left to do now; events of its own effects queue up. */
+  #dispatch(event: Event): void {
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+        const { state, effects } = step(this.#coherence, next, microseconds());
+        if (this.#options.log?.enabled) this.#options.log(formatStep(next, effects));
+        this.#coherence = state;
+        for (const effect of effects) this.#carryOut(effect);
+      }
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    if (effect.kind === "stop") return this.#stop(effect.run);
+    if (effect.kind === "release") return this.#source.release();
+    const { line } = effect;
+    const slot = this.#slots.get(line);
+    if (!slot) return;
+    switch (effect.kind) {
+      case "store":
+        return this.#store(slot);
+      case "answer":
+        return answer(slot);
+      case "wait": {
+        // Not before the READ is answered in full, which the drop would wait for.
+        const call = () => this.#dispatch({ kind: "elapsed", line, timer: effect.timer });
+        if (effect.us < SHORTEST_WAIT) setImmediate(call);
+        else this.#timer.after(effect.us, call);
+        return;
+      }
+      case "grace":
+        setTimeout(() => this.#dispatch({ kind: "stalled", line, drop: effect.drop }), STALL);
+        return;
+      case "drop":
+        this.#cache.invalInode(line, { offset: 0, length: abi.PAGE_SIZE }).then(() =>
+          this.#dispatch({ kind: "dropped", line, drop: effect.drop })
+        );
+        return;
+      case "perform":
+        return this.#perform(slot);
+    }
+  }
+
+  #stop(run: number): void {
+    this.#source.stop({ run }).then((pcs) => {
+      const gained = new Set<number>();
+      for (const [id, { instance }] of this.#slots) {
+        if (instance.state.kind !== "enabled") continue;
+        if (instance.state.area.append(pcs) > 0) gained.add(id);
+      }
+      this.#dispatch({ kind: "stopped", gained });
+    });
+  }
+
+  #store(slot: Slot): void {
+    const { id, area } = slot.instance;
+    const stretch = area?.takeStretch(this.#cache.reads);
+    if (!stretch) return this.#dispatch({ kind: "stored", line: id });
+    this.#cache.store(id, stretch.offset, stretch.data).then(() =>
+      this.#dispatch({ kind: "stored", line: id })
+    );
+  }
+}
+
+function answer(slot: Slot): void {
+  const { reads } = slot;
+  slot.reads = [];
+  for (const { offset, size, resolve } of reads) resolve(slot.instance.area!.read(offset, size));
+}
+
+function formatStep(event: Event, effects: readonly Effect[]): string {
+  const name = (item: Event | Effect) =>
+    item.kind + ("line" in item ? ` n${item.line}` : "") +
+    ("operation" in item ? ` ${item.operation}` : "");
+  return `${name(event)} -> ${effects.map(name).join(", ") || "-"}`;
+}

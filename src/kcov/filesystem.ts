@@ -1,0 +1,264 @@
+import { constants } from "node:fs";
+import {
+  abi,
+  type Dirent,
+  Errno,
+  type ErrnoName,
+  type Filesystem,
+  packDirents,
+  packDirentsPlus,
+  type Request,
+} from "../fuse/mod.ts";
+import type { Device } from "./device.ts";
+import { Refusal } from "./instance.ts";
+
+/** What the tree holds besides the device. */
+export interface TreeOptions {
+  /** Permission bits and owner of `kcov` and of the files about it. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Text files in `kcovfs/`, made when they are opened. */
+  readonly files: ReadonlyMap<string, () => string | Promise<string>>;
+  /** Where `kcovfs/socket` points. */
+  readonly socket: string;
+  /** The number of the device read that brought the message in hand; see `Area.write`. */
+  readonly read: () => number;
+}
+
+const DIRECTORY = abi.FUSE_ROOT_ID + 1;
+const SOCKET = DIRECTORY + 1;
+const FIRST_FILE = SOCKET + 1;
+/** The inode number that `stat` shows for `kcov`, whatever the node id. */
+const KCOV_INO = 1000;
+/** Node ids of the inodes of `kcov`, one an open, begin here. */
+const FIRST_INSTANCE = 1001;
+/** Seconds that the kernel may keep what never changes. */
+const LONG = 1 << 30;
+
+/** The kernel's `struct stat` for what is not an instance, by node id. */
+interface Entry extends Dirent {
+  readonly parent: number;
+  readonly content?: () => string | Promise<string>;
+}
+
+/**
+ * The mounted tree: `kcov`, and `kcovfs/` with what is told about it.
+ *
+ * One page cache belongs to one inode. So each LOOKUP of `kcov` is answered with a new inode that the
+ * kernel may not remember the name of, and each `open` gets an inode, hence an area, of its own.
+ */
+export class KcovFilesystem implements Filesystem {
+  readonly #device: Device;
+  readonly #options: TreeOptions;
+  readonly #entries = new Map<number, Entry>();
+  /** Contents of open text files. */
+  readonly #opened = new Map<number, Uint8Array>();
+  readonly #mounted = Math.floor(Date.now() / 1000);
+  #nextInstance = FIRST_INSTANCE;
+  #nextHandle = 1;
+
+  constructor(device: Device, options: TreeOptions) {
+    this.#device = device;
+    this.#options = options;
+    const add = (ino: number, entry: Omit<Entry, "ino">) =>
+      this.#entries.set(ino, { ino, ...entry });
+    add(abi.FUSE_ROOT_ID, { name: "/", parent: 0, mode: constants.S_IFDIR | 0o755 });
+    add(DIRECTORY, {
+      name: "kcovfs",
+      parent: abi.FUSE_ROOT_ID,
+      mode: constants.S_IFDIR | 0o755,
+    });
+    add(SOCKET, { name: "socket", parent: DIRECTORY, mode: constants.S_IFLNK | 0o777 });
+    let ino = FIRST_FILE;
+    const mode = constants.S_IFREG | (options.mode & 0o444);
+    for (const [name, content] of options.files) {
+      add(ino++, { name, parent: DIRECTORY, mode, content });
+    }
+  }
+
+  #attributes(nodeid: number): abi.FuseAttr {
+    const entry = this.#entries.get(nodeid);
+    const isShared = entry === undefined || entry.content !== undefined;
+    return {
+      ino: entry?.ino ?? KCOV_INO,
+      size: entry ? 0 : this.#device.size(nodeid) ?? 0,
+      blocks: 0,
+      ...{ atime: this.#mounted, mtime: this.#mounted, ctime: this.#mounted },
+      ...{ atimensec: 0, mtimensec: 0, ctimensec: 0 },
+      mode: entry?.mode ?? (constants.S_IFREG | this.#options.mode),
+      nlink: 1,
+      uid: isShared ? this.#options.uid : 0,
+      gid: isShared ? this.#options.gid : 0,
+      rdev: 0,
+      blksize: 4096,
+      flags: 0,
+    };
+  }
+
+  /** @param valid Seconds for which the kernel may remember name and attributes. */
+  #entryOut(nodeid: number, valid: number): abi.FuseEntryOut {
+    return {
+      nodeid,
+      generation: 0,
+      ...{ entry_valid: valid, attr_valid: valid, entry_valid_nsec: 0, attr_valid_nsec: 0 },
+      attr: this.#attributes(nodeid),
+    };
+  }
+
+  lookup(request: Request, name: string): abi.FuseEntryOut {
+    if (request.nodeid === abi.FUSE_ROOT_ID && name === "kcov") {
+      return this.#entryOut(this.#nextInstance++, 0);
+    }
+    for (const entry of this.#entries.values()) {
+      if (entry.parent === request.nodeid && entry.name === name) {
+        return this.#entryOut(entry.ino, LONG);
+      }
+    }
+    throw new Errno("ENOENT");
+  }
+
+  /**
+   * The attributes of an uninitialised instance are never remembered, so that read(2) on it, which the
+   * kernel would answer by its size of 0 alone, asks first (and only it names the file handle).
+   */
+  getattr(request: Request, input: { getattr_flags: number }): abi.FuseAttrOut {
+    const isInstance = !this.#entries.has(request.nodeid);
+    const isUninitialized = isInstance && this.#device.size(request.nodeid) === undefined;
+    const isRead = (input.getattr_flags & abi.FUSE_GETATTR_FH) !== 0;
+    if (isUninitialized && isRead && this.#device.isOpen(request.nodeid)) throw new Errno("EINVAL");
+    return {
+      attr_valid: isUninitialized ? 0 : LONG,
+      attr_valid_nsec: 0,
+      attr: this.#attributes(request.nodeid),
+    };
+  }
+
+  setattr(request: Request, input: { valid: number; size: bigint }): abi.FuseAttrOut {
+    const changes = abi.FATTR_MODE | abi.FATTR_UID | abi.FATTR_GID;
+    if (input.valid & changes) throw new Errno("EPERM");
+    const { size } = this.#attributes(request.nodeid);
+    const resizes = (input.valid & abi.FATTR_SIZE) !== 0 && input.size !== BigInt(size);
+    if (resizes) throw new Errno("EINVAL");
+    return this.getattr(request, { getattr_flags: 0 });
+  }
+
+  readlink(request: Request): string {
+    if (request.nodeid !== SOCKET) throw new Errno("EINVAL");
+    return this.#options.socket;
+  }
+
+  access(): void {}
+
+  statfs() {
+    return {
+      ...{ blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0 },
+      ...{ bsize: 4096, namelen: 255, frsize: 4096 },
+    };
+  }
+
+  opendir(): abi.FuseOpenOut {
+    return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
+  }
+
+  #list(nodeid: number): Dirent[] {
+    const { parent } = this.#entries.get(nodeid)!;
+    const directory = constants.S_IFDIR;
+    const found: Dirent[] = [
+      { name: ".", ino: nodeid, mode: directory },
+      { name: "..", ino: parent || nodeid, mode: directory },
+    ];
+    if (nodeid === abi.FUSE_ROOT_ID) {
+      found.push({ name: "kcov", ino: KCOV_INO, mode: constants.S_IFREG });
+    }
+    for (const entry of this.#entries.values()) if (entry.parent === nodeid) found.push(entry);
+    return found;
+  }
+
+  readdir(request: Request, input: { offset: number; size: number }): Uint8Array {
+    return packDirents(this.#list(request.nodeid), input);
+  }
+
+  readdirplus(request: Request, input: { offset: number; size: number }): Uint8Array {
+    // `.`, `..` and `kcov` are not looked up by listing them: node id 0 says so.
+    const lookup = (entry: Dirent) => {
+      const isPlain = entry.ino !== KCOV_INO && entry.name !== "." && entry.name !== "..";
+      if (isPlain) return this.#entryOut(entry.ino, LONG);
+      return { ...this.#entryOut(request.nodeid, 0), nodeid: 0 };
+    };
+    return packDirentsPlus(this.#list(request.nodeid), { ...input, lookup });
+  }
+
+  releasedir(): void {}
+
+  async open(request: Request, input: { flags: number }): Promise<abi.FuseOpenOut> {
+    const entry = this.#entries.get(request.nodeid);
+    if (!entry) return this.#openInstance(request.nodeid);
+    if (!entry.content || (input.flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) {
+      throw new Errno("EACCES");
+    }
+    const fh = this.#nextHandle++;
+    this.#opened.set(fh, Buffer.from(await entry.content()));
+    // The size is not known before it is opened: without the page cache the kernel does not ask for it.
+    return { fh, open_flags: abi.FOPEN_DIRECT_IO };
+  }
+
+  /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
+  #openInstance(nodeid: number): abi.FuseOpenOut {
+    if (this.#device.isOpen(nodeid)) throw new Errno("EBUSY");
+    this.#device.open(nodeid);
+    return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
+  }
+
+  release(request: Request, input: { fh: number }): void {
+    if (this.#entries.has(request.nodeid)) this.#opened.delete(input.fh);
+    else this.#device.release(request.nodeid);
+  }
+
+  flush(): void {}
+
+  fsync(): void {}
+
+  read(
+    request: Request,
+    input: { fh: number; offset: number; size: number },
+  ): Uint8Array | Promise<Uint8Array> {
+    const opened = this.#opened.get(input.fh);
+    if (this.#entries.has(request.nodeid)) {
+      return opened?.subarray(input.offset, input.offset + input.size) ?? new Uint8Array(0);
+    }
+    return this.#refusing(() => this.#device.read(request.nodeid, input));
+  }
+
+  write(
+    request: Request,
+    input: { offset: number; size: number; write_flags: number; data: Uint8Array },
+  ): { size: number } {
+    if (this.#entries.has(request.nodeid)) throw new Errno("EACCES");
+    // write(2) does nothing on the device of the kernel: it has no such operation.
+    if ((input.write_flags & abi.FUSE_WRITE_CACHE) === 0) throw new Errno("EINVAL");
+    const { offset, data: bytes } = input;
+    this.#device.write(request.nodeid, { offset, bytes, read: this.#options.read() });
+    return { size: input.size };
+  }
+
+  async ioctl(
+    request: Request,
+    input: { cmd: number; arg: bigint; flags: number },
+  ): Promise<{ result: number }> {
+    if (this.#entries.has(request.nodeid)) throw new Errno("ENOTTY");
+    const { cmd, arg } = input;
+    const result = await this.#refusing(() =>
+      this.#device.ioctl(request.nodeid, { cmd, arg, tid: request.pid })
+    );
+    return { result };
+  }
+
+  #refusing<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw error instanceof Refusal ? new Errno(error.message as ErrnoName) : error;
+    }
+  }
+}

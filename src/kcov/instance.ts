@@ -1,0 +1,83 @@
+import { constants } from "node:os";
+import { ENOTSUPP, KCOV_TRACE_CMP, KCOV_TRACE_PC, MAX_WORDS } from "./abi.ts";
+import { Area } from "./area.ts";
+import type { Owner } from "./owner.ts";
+
+/** What an instance is, as `kcov->mode` and `kcov->t` say in the kernel. */
+export type State =
+  | { readonly kind: "opened" }
+  | { readonly kind: "initialized"; readonly area: Area }
+  | { readonly kind: "enabled"; readonly area: Area; readonly owner: Owner };
+
+/** Why an ioctl is refused: an errno of Linux's, which may be above 511. */
+export class Refusal extends Error {
+  override name = "Refusal";
+  readonly errno: number;
+
+  constructor(name: "EBUSY" | "EFAULT" | "EINVAL" | "EIO" | "ENOTSUPP" | "ENOTTY") {
+    super(name);
+    this.errno = name === "ENOTSUPP" ? ENOTSUPP : constants.errno[name];
+  }
+}
+
+/**
+ * What one `open` of `kcov` creates. Each method checks everything and then changes the state in one
+ * assignment, or throws {@linkcode Refusal} and changes nothing. The errors and their order are those
+ * of `kcov_ioctl` and `kcov_ioctl_locked` in `kernel/kcov.c`.
+ */
+export class Instance {
+  /** The node id of its inode. */
+  readonly id: number;
+  #state: State = { kind: "opened" };
+
+  constructor(id: number) {
+    this.id = id;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get area(): Area | undefined {
+    return this.#state.kind === "opened" ? undefined : this.#state.area;
+  }
+
+  get owner(): Owner | undefined {
+    return this.#state.kind === "enabled" ? this.#state.owner : undefined;
+  }
+
+  /** KCOV_INIT_TRACE, as far as it can be checked before the file is extended. */
+  checkInitialize(words: bigint): void {
+    if (words < 2n || words > MAX_WORDS) throw new Refusal("EINVAL");
+    if (this.#state.kind !== "opened") throw new Refusal("EBUSY");
+  }
+
+  initialize(words: bigint): void {
+    this.checkInitialize(words);
+    this.#state = { kind: "initialized", area: new Area(Number(words)) };
+  }
+
+  /** @param isBusy Whether the calling thread has an instance enabled. */
+  checkEnable(mode: bigint, isBusy: boolean): void {
+    if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
+    if (isBusy) throw new Refusal("EBUSY");
+    if (mode === KCOV_TRACE_CMP) throw new Refusal("ENOTSUPP");
+    if (mode !== KCOV_TRACE_PC) throw new Refusal("EINVAL");
+  }
+
+  enable(owner: Owner): void {
+    if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
+    this.#state = { kind: "enabled", area: this.#state.area, owner };
+  }
+
+  /** KCOV_DISABLE and KCOV_RESET_TRACE: for the owner, with an argument of 0. */
+  checkOwned(tid: number, argument: bigint): void {
+    if (argument !== 0n || this.owner?.tid !== tid) throw new Refusal("EINVAL");
+  }
+
+  /** Gives the instance back; the data stays. */
+  disable(): void {
+    if (this.#state.kind !== "enabled") throw new Refusal("EINVAL");
+    this.#state = { kind: "initialized", area: this.#state.area };
+  }
+}

@@ -1,0 +1,265 @@
+/** The composition root: the only file that knows of the filesystem, the device, V8 and the targets. */
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Hello } from "./agent/protocol.ts";
+import { Collector } from "./collector.ts";
+import type { TargetRow } from "./control_client.ts";
+import { ControlSocket } from "./control_socket.ts";
+import { Engine } from "./coverage/engine.ts";
+import { scriptFilter } from "./coverage/script_filter.ts";
+import { SymbolTable } from "./coverage/symbol_table.ts";
+import { TableBuilder } from "./coverage/table_builder.ts";
+import { mountFuse, serveDescriptor, type ServeOptions, unmountFuse } from "./fuse/mod.ts";
+import { Device, KcovFilesystem } from "./kcov/mod.ts";
+import { logger } from "./logger.ts";
+import { formatSymbols } from "./report/symbolize.ts";
+import { formatTargets } from "./report/targets.ts";
+import type { AgentLink } from "./targets/agent_link.ts";
+import { Registry } from "./targets/registry.ts";
+import type { Target } from "./targets/target.ts";
+import { VERSION } from "./version.ts";
+
+/** How a server is set up. */
+export interface ServerOptions {
+  /** The folder of the symbol table. */
+  readonly state: string;
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** ms after which a target that does not answer is left out of a collection. */
+  readonly collectTimeout: number;
+  /** Permission bits and owner of `kcov` and of the control socket. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Takes what the user should know, a line each. */
+  readonly warn: (line: string) => void;
+}
+
+/** The subtype in the mount table: `fuse.kcovfs`. */
+export const SUBTYPE = "kcovfs";
+/** The threads of the pool that notifications may sleep in. `bin/` sizes the pool accordingly. */
+export const NOTIFICATION_THREADS = 10;
+/** Bytes of file data in one WRITE at most. */
+const MAX_WRITE = 256 * 1024;
+
+/** Everything but a mount: targets can register, and any number of connections be served. */
+export class Server implements AsyncDisposable {
+  readonly #options: ServerOptions;
+  readonly #symbols: SymbolTable;
+  readonly #tables = new TableBuilder();
+  readonly #registry: Registry;
+  readonly #collector: Collector;
+  #control!: ControlSocket;
+  readonly #links = new Map<AgentLink, Target>();
+  readonly #devices = new Set<Device>();
+
+  private constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#symbols = SymbolTable.open(symbolFile(options.state));
+    if (this.#symbols.damaged > 0) {
+      options.warn(`Cannot read ${this.#symbols.damaged} lines of ${symbolFile(options.state)}`);
+    }
+    const log = logger("target");
+    this.#registry = new Registry({
+      collectTimeout: options.collectTimeout,
+      onChange: (target) => this.#report(target, log),
+    });
+    this.#collector = new Collector({
+      registry: this.#registry,
+      engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn: options.warn }),
+      isMeasured: scriptFilter({
+        include: options.include,
+        exclude: options.exclude,
+        own: [fileURLToPath(new URL(".", import.meta.url))],
+      }),
+      warn: options.warn,
+    });
+  }
+
+  static async start(options: ServerOptions): Promise<Server> {
+    const server = new Server(options);
+    server.#control = await ControlSocket.listen({
+      onAgent: (link, hello) => server.#admit(link, hello),
+      onFarewell: (link, coverage) => server.#farewell(link, coverage),
+      onRequest: (request) => server.#answer(request),
+      warn: options.warn,
+    }, { mode: 0o600 | options.mode & 0o666, uid: options.uid, gid: options.gid });
+    return server;
+  }
+
+  /** The control socket's path. */
+  get socket(): string {
+    return this.#control.path;
+  }
+
+  #report(target: Target, log: (line: string) => void): void {
+    const { name, pid } = target.info;
+    log(`${name} (pid ${pid}): ${target.state}${target.note && `, ${target.note}`}`);
+    if (target.note && target.state !== "ended") {
+      this.#options.warn(`Target ${name} (pid ${pid}): ${target.note}`);
+    }
+  }
+
+  /** A target may start when no other is held, for it would run unheld. */
+  async #admit(link: AgentLink, hello: Hello): Promise<void> {
+    await this.#registry.untilRunning();
+    link.welcome({ holdTimeout: this.#options.collectTimeout * 2 + 1000 });
+    link.setArmed(this.#isArmed);
+    const target = this.#registry.add(link, {
+      name: hello.name,
+      pid: hello.pid,
+      runtime: hello.runtime,
+    });
+    this.#links.set(link, target);
+    link.closed.then(() => this.#links.delete(link));
+  }
+
+  /** Whether anybody traces. */
+  get #isArmed(): boolean {
+    return [...this.#devices].some((device) =>
+      device.instances.some((instance) => instance.state.kind === "enabled")
+    );
+  }
+
+  async #farewell(link: AgentLink, coverage: Uint8Array): Promise<void> {
+    const target = this.#links.get(link);
+    if (target) await this.#collector.farewell(target, coverage);
+  }
+
+  #answer(request: unknown): Promise<unknown> {
+    switch ((request as { kind?: unknown })?.kind) {
+      case "targets":
+        return Promise.resolve(this.#rows());
+      case "server": {
+        const state = path.resolve(this.#options.state);
+        return Promise.resolve({ pid: process.pid, state, version: VERSION });
+      }
+    }
+    throw new Error("the server does not know this request; it is of another version");
+  }
+
+  #rows(): TargetRow[] {
+    return this.#registry.targets.map((target) => {
+      const { measured, blocks, coarse, unnamed, unparsed } =
+        this.#collector.coverageOf(target).counts;
+      const notes = [
+        target.note,
+        coarse > 0 && `${coarse} functions without block counters`,
+        unnamed > 0 && `${unnamed} scripts without a URL`,
+        unparsed > 0 && `${unparsed} scripts that cannot be parsed`,
+      ];
+      return {
+        id: target.id,
+        ...target.info,
+        link: target.link.kind,
+        collector: "v8",
+        hold: target.link.hold,
+        scripts: measured,
+        blocks,
+        state: target.state,
+        note: notes.filter(Boolean).join(", "),
+      };
+    });
+  }
+
+  /**
+   * Serves a connection that is mounted, or about to be.
+   *
+   * @param fd An open `/dev/fuse`.
+   * @returns a promise that is settled when the connection has ended.
+   */
+  async serve(fd: number): Promise<void> {
+    const options: ServeOptions = {
+      maxWrite: MAX_WRITE,
+      // Each fault is one READ of one page: page 0 must not come into the cache unasked.
+      maxReadahead: 0,
+      notifications: NOTIFICATION_THREADS,
+      log: logger("fuse"),
+      warn: this.#options.warn,
+    };
+    let device: Device | undefined;
+    const connection = serveDescriptor(fd, (connection) => {
+      const { notifier } = connection;
+      device = new Device(this.#collector, {
+        invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
+        store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
+        get reads() {
+          return connection.reads;
+        },
+      }, { log: logger("kcov"), onChange: () => this.#arm() });
+      this.#devices.add(device);
+      return new KcovFilesystem(device, {
+        ...this.#options,
+        files: new Map([
+          ["targets", () => formatTargets(this.#rows())],
+          ["symbols", () => formatSymbols(this.#symbols)],
+        ]),
+        socket: this.socket,
+        read: () => connection.reads - 1,
+      });
+    }, options);
+    try {
+      await connection.ended;
+    } finally {
+      this.#devices.delete(device!);
+      await device![Symbol.asyncDispose]();
+      this.#arm();
+    }
+  }
+
+  /** Targets whose exit nobody waits for need not hand over their last coverage. */
+  #arm(): void {
+    const isArmed = this.#isArmed;
+    for (const link of this.#links.keys()) link.setArmed(isArmed);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#registry.release();
+    await this.#control[Symbol.asyncDispose]();
+    await this.#tables[Symbol.asyncDispose]();
+    this.#symbols[Symbol.dispose]();
+  }
+}
+
+/** The symbol table's file in a state folder. */
+export function symbolFile(state: string): string {
+  return path.join(state, "symbols");
+}
+
+/** A server with a mount; disposing of it unmounts. */
+export interface MountedServer extends AsyncDisposable {
+  readonly server: Server;
+  /** Resolves when it is unmounted, by whomever. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Mounts on a directory.
+ *
+ * @throws {MountError} when that cannot be done; then nothing is left behind.
+ */
+export async function mountServer(
+  directory: string,
+  options: ServerOptions,
+): Promise<MountedServer> {
+  const server = await Server.start(options);
+  let fd: number;
+  try {
+    fd = await mountFuse(directory, { subtype: SUBTYPE });
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+  let isMounted = true;
+  const ended = server.serve(fd).finally(() => isMounted = false);
+  ended.catch(() => {});
+  return {
+    server,
+    ended,
+    async [Symbol.asyncDispose]() {
+      if (isMounted) await unmountFuse(directory);
+      await ended.catch(() => {});
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}

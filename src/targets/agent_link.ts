@@ -1,0 +1,168 @@
+import type { Socket } from "node:net";
+import {
+  FRAME,
+  packFrame,
+  packNumber,
+  TAKE_METHOD,
+  unpackNumber,
+  type Welcome,
+} from "../agent/protocol.ts";
+import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
+import type { Link, ScriptSource, Taken } from "./link.ts";
+
+interface Batch {
+  coverage: Uint8Array | undefined;
+  readonly resolve: (outcome: { coverage: Uint8Array | undefined; held: boolean }) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const FAREWELL_BATCH = 0;
+
+/** A Node process with the agent in it, on the control socket. */
+export class AgentLink implements Link {
+  readonly kind = "agent";
+  readonly hold = "gate";
+  readonly closed: Promise<string>;
+  readonly #socket: Socket;
+  readonly #client = new CdpClient();
+  readonly #batches = new Map<number, Batch>();
+  readonly #onFarewell: (coverage: Uint8Array) => Promise<void>;
+  #nextBatch = FAREWELL_BATCH + 1;
+  #isHeld = false;
+  #isLeaving = false;
+
+  /**
+   * @param socket Connected, its frames handed to {@linkcode receive}.
+   * @param onFarewell Takes the target's last coverage; it exits when the promise is settled.
+   */
+  constructor(socket: Socket, onFarewell: (coverage: Uint8Array) => Promise<void>) {
+    this.#socket = socket;
+    this.#onFarewell = onFarewell;
+    this.closed = new Promise((resolve) => {
+      socket.once("close", () => {
+        const reason = this.#isLeaving ? "exited" : "connection lost";
+        this.#client.close(reason);
+        for (const batch of this.#batches.values()) batch.reject(new Error(reason));
+        this.#batches.clear();
+        resolve(reason);
+      });
+    });
+  }
+
+  /** Lets the target start. */
+  welcome(welcome: Welcome): void {
+    this.#send(FRAME.welcome, Buffer.from(JSON.stringify(welcome)));
+  }
+
+  /** Takes a frame of the agent's. */
+  receive(type: number, body: Uint8Array): void {
+    switch (type) {
+      case FRAME.message:
+        this.#client.receive(Buffer.from(body.buffer, body.byteOffset, body.length).toString());
+        return;
+      case FRAME.taken:
+        return this.#taken(unpackNumber(body), body.subarray(4));
+      case FRAME.held:
+      case FRAME.unheld:
+        return this.#finish(unpackNumber(body), type === FRAME.held);
+      case FRAME.farewell:
+        this.#isLeaving = true;
+        return;
+    }
+  }
+
+  #taken(number: number, coverage: Uint8Array): void {
+    if (number === FAREWELL_BATCH) {
+      this.#onFarewell(coverage).finally(() => this.#send(FRAME.goodbye));
+      return;
+    }
+    const batch = this.#batches.get(number);
+    if (batch) batch.coverage = coverage;
+  }
+
+  #finish(number: number, held: boolean): void {
+    const batch = this.#batches.get(number);
+    this.#batches.delete(number);
+    batch?.resolve({ coverage: batch.coverage, held });
+  }
+
+  async stop(options: { run: number }): Promise<Taken> {
+    const take = this.#client.prepare(TAKE_METHOD);
+    this.#isHeld = true;
+    const { coverage, held } = await this.#run([take], options.run);
+    return { coverage: coverage ?? NO_COVERAGE, held };
+  }
+
+  release(): void {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    this.#send(FRAME.release);
+  }
+
+  /**
+   * The debugger's domain is on only for as long as the target stands still, for a `debugger` statement
+   * would stop it, and V8 caches no code of `eval` meanwhile.
+   */
+  async fetchScripts(scriptIds: readonly string[]): Promise<ScriptSource[]> {
+    const wanted = new Set(scriptIds);
+    const found: { scriptId: string; url: string; isModule: boolean }[] = [];
+    this.#client.on("Debugger.scriptParsed", (event) => {
+      if (!wanted.has(event.scriptId)) return;
+      found.push({ scriptId: event.scriptId, url: event.url, isModule: event.isModule ?? false });
+    });
+    const enable = this.#client.prepare("Debugger.enable");
+    await Promise.all([this.#run([enable]), enable.reply]);
+    this.#client.off("Debugger.scriptParsed");
+    const sources = found.map(({ scriptId }) =>
+      this.#client.prepare("Debugger.getScriptSource", { scriptId })
+    );
+    const disable = this.#client.prepare("Debugger.disable");
+    await Promise.all([this.#run([...sources, disable]), disable.reply]);
+    const results = await Promise.allSettled(sources.map((source) => source.reply));
+    return found.flatMap((script, i) => {
+      const result = results[i];
+      if (result.status === "rejected") return [];
+      return [{ ...script, source: result.value.scriptSource }];
+    });
+  }
+
+  ignore(scriptIds: readonly string[]): void {
+    this.#send(FRAME.ignore, Buffer.from(JSON.stringify(scriptIds)));
+  }
+
+  setArmed(isArmed: boolean): void {
+    this.#send(FRAME.armed, Uint8Array.of(isArmed ? 1 : 0));
+  }
+
+  /** Sends a batch; the target is held after it as it was before, or is to be. */
+  #run(
+    commands: readonly PreparedCommand<unknown>[],
+    run = 0,
+  ): Promise<{ coverage: Uint8Array | undefined; held: boolean }> {
+    const number = this.#nextBatch++;
+    return new Promise((resolve, reject) => {
+      if (this.#socket.destroyed) return reject(new Error("connection lost"));
+      this.#batches.set(number, { coverage: undefined, resolve, reject });
+      const texts = JSON.stringify(commands.map((command) => command.text));
+      this.#send(
+        FRAME.batch,
+        packNumber(number),
+        Uint8Array.of(this.#isHeld ? 1 : 0),
+        packNumber(Math.round(run)),
+        Buffer.from(texts),
+      );
+    });
+  }
+
+  #send(type: number, ...parts: Uint8Array[]): void {
+    if (!this.#socket.destroyed) this.#socket.write(packFrame(type, ...parts));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    this.#socket.destroySoon();
+    return Promise.resolve();
+  }
+}
+
+const NO_COVERAGE = new TextEncoder().encode("[]");

@@ -1,0 +1,89 @@
+import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
+
+type Commands = ProtocolMapping.Commands;
+type Events = ProtocolMapping.Events;
+/** What a command takes. */
+export type Params<M extends keyof Commands> = Commands[M]["paramsType"][0];
+/** What a command answers. */
+export type Result<M extends keyof Commands> = Commands[M]["returnType"];
+
+/** A command that the other side refused, or that was pending when the connection closed. */
+export class CdpError extends Error {
+  override name = "CdpError";
+}
+
+interface Pending {
+  readonly method: string;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: CdpError) => void;
+}
+
+/** A command as text, and the promise of its answer. */
+export interface PreparedCommand<T> {
+  readonly id: number;
+  readonly text: string;
+  readonly reply: Promise<T>;
+}
+
+/**
+ * The Chrome DevTools Protocol in promises: numbers commands and matches answers to them. How texts
+ * travel is the caller's matter.
+ */
+export class CdpClient {
+  readonly #pending = new Map<number, Pending>();
+  readonly #listeners = new Map<string, (params: never) => void>();
+  #nextId = 1;
+  #closed: CdpError | undefined;
+
+  /** Makes a command that the caller sends by itself. */
+  prepare<M extends keyof Commands>(method: M, params?: Params<M>): PreparedCommand<Result<M>> {
+    const id = this.#nextId++;
+    const text = JSON.stringify({ id, method, params });
+    const reply = new Promise<Result<M>>((resolve, reject) => {
+      if (this.#closed) return reject(this.#closed);
+      this.#pending.set(id, { method, resolve, reject });
+    });
+    // Whoever sends a batch may wait for its last answer only.
+    reply.catch(() => {});
+    return { id, text, reply };
+  }
+
+  /** Calls back for each event of a name; one listener a name. */
+  on<E extends keyof Events>(event: E, listener: (params: Events[E][0]) => void): void {
+    this.#listeners.set(event, listener as (params: never) => void);
+  }
+
+  off(event: keyof Events): void {
+    this.#listeners.delete(event);
+  }
+
+  /** Takes a message of the other side; one that makes no sense is reported by the return value. */
+  receive(text: string): boolean {
+    let message: { id?: number; method?: string; params?: never; result?: never; error?: unknown };
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return false;
+    }
+    if (typeof message !== "object" || message === null) return false;
+    if (message.id === undefined) {
+      this.#listeners.get(message.method ?? "")?.(message.params!);
+      return typeof message.method === "string";
+    }
+    const pending = this.#pending.get(message.id);
+    if (!pending) return false;
+    this.#pending.delete(message.id);
+    if (message.error !== undefined) {
+      const { message: reason } = message.error as { message?: string };
+      pending.reject(new CdpError(`Cannot run ${pending.method}: ${reason ?? "refused"}`));
+    } else pending.resolve(message.result!);
+    return true;
+  }
+
+  /** Ends it: what is pending is rejected, and so is what comes later. */
+  close(reason: string): void {
+    this.#closed ??= new CdpError(`Cannot reach the target: ${reason}`);
+    for (const { reject } of this.#pending.values()) reject(this.#closed);
+    this.#pending.clear();
+  }
+}

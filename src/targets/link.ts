@@ -1,0 +1,41 @@
+/** A script as its target has it. */
+export interface ScriptSource {
+  readonly scriptId: string;
+  readonly url: string;
+  readonly isModule: boolean;
+  readonly source: string;
+}
+
+/** What a collection brought. */
+export interface Taken {
+  /**
+   * The JSON array of V8's script coverages (`Profiler.ScriptCoverage[]`), as UTF-8 text; counts since
+   * the last collection.
+   */
+  readonly coverage: Uint8Array;
+  /** Whether no JavaScript has run in the target since the collection, nor will before its release. */
+  readonly held: boolean;
+}
+
+/** A connection to one target: how it is collected from and held. */
+export interface Link extends AsyncDisposable {
+  /** How the target is reached and how it is held, for `ps`. */
+  readonly kind: string;
+  readonly hold: string;
+  /** Resolves, with a reason, when the target is gone. */
+  readonly closed: Promise<string>;
+  /**
+   * Collects and holds. Rejects when the target goes.
+   *
+   * @param options `run`: µs that the target must have run since its last release.
+   */
+  stop(options: { run: number }): Promise<Taken>;
+  /** Ends a hold; without one it has no effect. */
+  release(): void;
+  /** The sources of scripts; those that the target no longer has are left out. Keeps a hold. */
+  fetchScripts(scriptIds: readonly string[]): Promise<ScriptSource[]>;
+  /** These scripts need not be collected from now on. */
+  ignore(scriptIds: readonly string[]): void;
+  /** Whether the target's last coverage is wanted when it exits. */
+  setArmed(isArmed: boolean): void;
+}

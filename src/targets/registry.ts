@@ -1,0 +1,100 @@
+import type { Link } from "./link.ts";
+import { Target, type TargetInfo } from "./target.ts";
+
+/** What a registry needs to know. */
+export interface RegistryOptions {
+  /** ms after which a target that does not answer is left out of a collection. */
+  readonly collectTimeout: number;
+  /** Called after a target came, went or changed its note. */
+  readonly onChange?: (target: Target) => void;
+}
+
+/** A target's part of a collection. */
+export interface Collected {
+  readonly target: Target;
+  /** V8's script coverages as JSON texts, in order. */
+  readonly pieces: readonly Uint8Array[];
+}
+
+/** Targets that have ended are kept for `ps`, so many of them. */
+const MOST_ENDED = 16;
+
+/** All targets, stopped and released as one. */
+export class Registry {
+  readonly #options: RegistryOptions;
+  readonly #targets = new Set<Target>();
+  #nextId = 1;
+  #isStopped = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: RegistryOptions) {
+    this.#options = options;
+  }
+
+  get collectTimeout(): number {
+    return this.#options.collectTimeout;
+  }
+
+  /** Targets in the order in which they came, the last few that have ended among them. */
+  get targets(): Target[] {
+    return [...this.#targets];
+  }
+
+  /**
+   * Resolves when the targets may run: a new one must not start while the others are held, for it would
+   * run unheld.
+   */
+  untilRunning(): Promise<void> {
+    if (!this.#isStopped) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Adds a target, which has not run yet or is about to; its name is made unique. */
+  add(link: Link, info: TargetInfo): Target {
+    const target = new Target(link, {
+      id: this.#nextId++,
+      info: { ...info, name: this.#uniqueName(info.name) },
+      onChange: (target) => this.#options.onChange?.(target),
+    });
+    this.#targets.add(target);
+    link.closed.then(() => this.#forgetEnded());
+    this.#options.onChange?.(target);
+    return target;
+  }
+
+  #uniqueName(wanted: string): string {
+    const name = wanted.replace(/[^\w.@+-]+/g, "_").replace(/^\.+/, "") || "target";
+    const taken = new Set(this.targets.filter(isAlive).map((target) => target.info.name));
+    if (!taken.has(name)) return name;
+    for (let i = 2;; i++) if (!taken.has(`${name}-${i}`)) return `${name}-${i}`;
+  }
+
+  #forgetEnded(): void {
+    const ended = this.targets.filter((target) => !isAlive(target));
+    for (const target of ended.slice(0, -MOST_ENDED)) this.#targets.delete(target);
+  }
+
+  /** Collects from all targets and holds them until {@linkcode release}. Never rejects. */
+  async stop(options: { run: number }): Promise<Collected[]> {
+    this.#isStopped = true;
+    const { collectTimeout: timeout } = this.#options;
+    return await Promise.all(
+      this.targets.map(async (target) => ({
+        target,
+        pieces: await target.stop({ run: options.run, timeout }),
+      })),
+    );
+  }
+
+  release(): void {
+    this.#isStopped = false;
+    for (const target of this.#targets) target.release();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resume of waiting) resume();
+  }
+}
+
+function isAlive(target: Target): boolean {
+  return target.state !== "ended";
+}

@@ -1,0 +1,136 @@
+import type { Link, ScriptSource, Taken } from "./link.ts";
+
+/** What a target says of itself. */
+export interface TargetInfo {
+  readonly name: string;
+  readonly pid: number;
+  readonly runtime: string;
+}
+
+/**
+ * `running`: as it likes. `held`: it may not. `late`: it did not answer in time, and is not waited for
+ * until it does. `ended`: it is gone.
+ */
+export type TargetState = "running" | "held" | "late" | "ended";
+
+/** How often a collection whose hold failed is made anew before the target is left unheld. */
+const ATTEMPTS = 5;
+
+/** One measured isolate. */
+export class Target {
+  readonly id: number;
+  readonly info: TargetInfo;
+  readonly link: Link;
+  /** Why the target is not, or was not, collected from; empty when all is well. */
+  note = "";
+  #state: TargetState = "running";
+  /** Coverage that came too late for the collection it was meant for. */
+  #backlog: Uint8Array[] = [];
+  readonly #onChange: (target: Target) => void;
+
+  /** @param options `onChange` is called after each change of note or end. */
+  constructor(
+    link: Link,
+    options: { id: number; info: TargetInfo; onChange: (target: Target) => void },
+  ) {
+    this.id = options.id;
+    this.info = options.info;
+    this.link = link;
+    this.#onChange = options.onChange;
+    link.closed.then((reason) => {
+      this.#state = "ended";
+      this.#say(reason);
+    });
+  }
+
+  get state(): TargetState {
+    return this.#state;
+  }
+
+  #say(note: string): void {
+    if (this.note === note) return;
+    this.note = note;
+    this.#onChange(this);
+  }
+
+  /**
+   * Collects and holds. Never rejects.
+   *
+   * @param options `run`: see {@linkcode Link.stop}. `timeout`: ms after which it goes on without.
+   * @returns what was collected, in order: more than one piece when something had come late.
+   */
+  async stop(options: { run: number; timeout: number }): Promise<Uint8Array[]> {
+    if (this.#state === "ended" || this.#state === "late") return this.#takeBacklog();
+    this.#state = "held";
+    const stopping = this.#stopLink(options.run);
+    const taken = await this.#within(options.timeout, stopping).catch(() => undefined);
+    if (taken) return [...this.#takeBacklog(), ...taken];
+    stopping.then((pieces) => this.#backlog.push(...pieces));
+    return this.#takeBacklog();
+  }
+
+  /** Sources of scripts. Rejects when the target goes or does not answer within `timeout` ms. */
+  async fetchScripts(
+    scriptIds: readonly string[],
+    options: { timeout: number },
+  ): Promise<ScriptSource[]> {
+    return await this.#within(options.timeout, this.link.fetchScripts(scriptIds));
+  }
+
+  /** Waits so long for an answer; without one the target is late until it comes. */
+  async #within<T>(timeout: number, answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        if (this.#state !== "ended") this.#state = "late";
+        const reason = `no answer within ${timeout} ms`;
+        this.#say(reason);
+        answer.finally(() => this.#recover()).catch(() => {});
+        reject(new Error(reason));
+      }, timeout);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** It answered after all. */
+  #recover(): void {
+    if (this.#state !== "late") return;
+    this.#state = "running";
+    this.link.release();
+    this.#say("");
+  }
+
+  /** Never rejects: a target that goes meanwhile has brought what it has brought. */
+  async #stopLink(run: number): Promise<Uint8Array[]> {
+    const pieces: Uint8Array[] = [];
+    try {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const taken: Taken = await this.link.stop({ run: attempt === 0 ? run : 0 });
+        pieces.push(taken.coverage);
+        if (!taken.held) continue;
+        this.#say("");
+        return pieces;
+      }
+      this.#say("cannot be held");
+    } catch (error) {
+      this.#say((error as Error).message);
+    }
+    return pieces;
+  }
+
+  #takeBacklog(): Uint8Array[] {
+    const backlog = this.#backlog;
+    this.#backlog = [];
+    return backlog;
+  }
+
+  release(): void {
+    if (this.#state !== "held") return;
+    this.#state = "running";
+    this.link.release();
+  }
+}
