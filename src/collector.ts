@@ -9,7 +9,7 @@ export interface CollectorOptions {
   readonly registry: Registry;
   readonly engine: Engine;
   /** Which scripts of a target are measured, by URL. */
-  readonly isMeasured: (url: string) => boolean;
+  readonly filterFor: (target: Target) => (url: string) => boolean;
   readonly warn: (line: string) => void;
 }
 
@@ -25,7 +25,7 @@ export class Collector implements Source {
   coverageOf(target: Target): TargetCoverage {
     let coverage = this.#coverage.get(target);
     if (!coverage) {
-      coverage = this.#options.engine.target(this.#options.isMeasured);
+      coverage = this.#options.engine.target(this.#options.filterFor(target));
       this.#coverage.set(target, coverage);
     }
     return coverage;

@@ -1,4 +1,5 @@
 /** The composition root: the only file that knows of the filesystem, the device, V8 and the targets. */
+import type { Session } from "node:inspector";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Hello } from "./agent/protocol.ts";
@@ -16,7 +17,8 @@ import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
 import { Registry } from "./targets/registry.ts";
-import type { Target } from "./targets/target.ts";
+import { SelfLink } from "./targets/self_link.ts";
+import type { Hold, Target } from "./targets/target.ts";
 import { VERSION } from "./version.ts";
 
 /** How a server is set up. */
@@ -31,6 +33,9 @@ export interface ServerOptions {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  readonly hold: Hold;
+  /** The session of `startSelfCoverage`, where the server is a target itself. */
+  readonly self?: Session;
   /** Takes what the user should know, a line each. */
   readonly warn: (line: string) => void;
 }
@@ -62,18 +67,23 @@ export class Server implements AsyncDisposable {
     const log = logger("target");
     this.#registry = new Registry({
       collectTimeout: options.collectTimeout,
+      hold: options.hold,
       onChange: (target) => this.#report(target, log),
     });
+    const { include, exclude, warn } = options;
+    const own = [fileURLToPath(new URL(".", import.meta.url))];
+    const isMeasured = scriptFilter({ include, exclude, own });
+    const isMeasuredInSelf = scriptFilter({ include, exclude });
     this.#collector = new Collector({
       registry: this.#registry,
-      engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn: options.warn }),
-      isMeasured: scriptFilter({
-        include: options.include,
-        exclude: options.exclude,
-        own: [fileURLToPath(new URL(".", import.meta.url))],
-      }),
-      warn: options.warn,
+      engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn }),
+      filterFor: ({ link }) => link.kind === "self" ? isMeasuredInSelf : isMeasured,
+      warn,
     });
+    if (options.self) {
+      const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
+      this.#registry.add(new SelfLink(options.self), info);
+    }
   }
 
   static async start(options: ServerOptions): Promise<Server> {
@@ -153,7 +163,7 @@ export class Server implements AsyncDisposable {
         ...target.info,
         link: target.link.kind,
         collector: "v8",
-        hold: target.link.hold,
+        hold: target.hold,
         scripts: measured,
         blocks,
         state: target.state,

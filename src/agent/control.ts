@@ -5,10 +5,8 @@
 export const CONTROL = {
   /** 0 while the worker starts, then {@linkcode READY} or {@linkcode ABSENT}. */
   state: 0,
-  /** 1 when the target's last coverage matters. */
-  armed: 1,
   /** 1 when the worker has nothing left to do for the exit of the target. */
-  farewell: 2,
+  farewell: 1,
   /** The gates begin here. */
   gates: 16,
 } as const;

@@ -6,6 +6,12 @@ const OWN_IDS = 1_000_000_000;
 /** ms that the main thread is waited for to come to a gate, once it has carried out a batch. */
 const ARRIVAL_TIMEOUT = 50;
 
+/** A CDP message with its id, which the answer bears. */
+export interface CdpMessage {
+  readonly id: number;
+  readonly text: string;
+}
+
 /** How a batch went: whether the main thread stood still from its first message on. */
 export type Outcome = "held" | "unheld";
 
@@ -73,21 +79,21 @@ export class MainThread {
    * since it was held last.
    */
   async batch(
-    messages: readonly string[],
+    messages: readonly CdpMessage[],
     options: { hold: boolean; run: number },
   ): Promise<Outcome> {
-    if (this.#heldAt === undefined) await this.#letRun(options.run);
-    const entry = this.#heldAt === undefined ? this.#postGate() : undefined;
-    const from = entry?.index ?? this.#heldAt!;
+    const heldAt = this.#heldAt;
+    if (heldAt === undefined) await this.#letRun(options.run);
+    const entry = heldAt === undefined ? this.#postGate() : undefined;
     let last: Promise<unknown> = Promise.resolve();
     for (const message of messages) last = this.#dispatch(message);
     const exit = options.hold ? this.#postGate() : undefined;
     this.#heldAt = exit?.index;
-    this.#open(from);
-    const entered = entry ? await entry.passed : true;
+    const wasWaiting = this.#open(entry?.index ?? heldAt!);
+    const isWhole = entry ? await entry.passed : wasWaiting;
     await last;
-    if (!exit) return entered ? "held" : "unheld";
-    return entered && this.#hasArrived(exit.index) ? "held" : "unheld";
+    if (!isWhole || (exit && !this.#hasArrived(exit.index))) return "unheld";
+    return "held";
   }
 
   /** Ends the hold, if there is one. */
@@ -114,18 +120,17 @@ export class MainThread {
   }
 
   /** Resolves when the answer has come, after it was passed on. */
-  #dispatch(message: string): Promise<void> {
-    const { id } = JSON.parse(message) as { id: number };
+  #dispatch(message: CdpMessage): Promise<void> {
     return new Promise((resolve) => {
-      this.#replies.set(id, (reply) => {
-        this.#receive(id, reply);
+      this.#replies.set(message.id, (reply) => {
+        this.#receive(message.id, reply);
         resolve();
       });
-      this.#connection.dispatch(message);
+      this.#connection.dispatch(message.text);
     });
   }
 
-  /** Has the main thread evaluate the next gate; `passed` says whether it did. */
+  /** Has the main thread evaluate the next gate; `passed` says whether it came there and was let on. */
   #postGate(): { index: number; passed: Promise<boolean> } {
     const gate = this.#nextGate;
     this.#nextGate = (gate + 1) % GATES;
@@ -134,14 +139,20 @@ export class MainThread {
     // One text for each gate, so that V8 compiles each only once.
     const expression = `globalThis[Symbol.for("${GATE_SYMBOL}")](${gate},${this.#holdTimeout})`;
     const reply = this.send("Runtime.evaluate", { expression, silent: true, returnByValue: true });
-    const passed = reply.then((text) => text.includes('"value":true'));
+    const passed = reply.then((text) => {
+      const isPassed = text.includes('"value":true');
+      if (!isPassed && this.#heldAt === index) this.#heldAt = undefined;
+      return isPassed;
+    });
     this.#passed = passed.then(() => performance.now());
     return { index, passed };
   }
 
-  #open(index: number): void {
-    Atomics.store(this.#control, index, GATE_OPEN);
+  /** @returns whether the main thread was waiting there. */
+  #open(index: number): boolean {
+    const before = Atomics.exchange(this.#control, index, GATE_OPEN);
     Atomics.notify(this.#control, index);
+    return before === GATE_WAITING;
   }
 
   /**

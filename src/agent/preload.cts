@@ -11,6 +11,8 @@ const { Worker, isMainThread } = require(
 ) as typeof import("node:worker_threads");
 const v8 = require("node:v8") as typeof import("node:v8");
 const vm = require("node:vm") as typeof import("node:vm");
+const fs = require("node:fs") as typeof import("node:fs");
+const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const path = require("node:path") as typeof import("node:path");
 
 // User code may replace these: the agent goes on with the originals.
@@ -18,21 +20,30 @@ const { compareExchange, load, wait, notify } = Atomics;
 const { now } = Date;
 
 const STATE = 0;
-const ARMED = 1;
-const FAREWELL = 2;
+const FAREWELL = 1;
 const GATES = 16;
 const CONTROL_SIZE = (GATES + 8) * 4;
 const READY = 1;
 const GATE_CLOSED = 0;
 const GATE_WAITING = 1;
 const GATE_OPEN = 2;
+const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
 /** ms that the server is given to answer before the target starts without it. */
 const START_TIMEOUT = 10_000;
 /** ms that the server is given to take the last coverage. */
 const FAREWELL_TIMEOUT = 2000;
 
 const socket = process.env["KCOVFS_SOCKET"];
-if (socket && isMainThread) start(socket);
+if (socket && isMainThread && !isOurs()) start(socket);
+
+/** `kcovfs ps` in the environment of a fuzzer is no target. */
+function isOurs(): boolean {
+  try {
+    return fs.realpathSync(process.argv[1] ?? "") === OUR_COMMAND;
+  } catch {
+    return false;
+  }
+}
 
 function start(socketPath: string): void {
   countEverything();
@@ -42,6 +53,7 @@ function start(socketPath: string): void {
   const deadline = now() + START_TIMEOUT;
   while (load(control, STATE) === 0 && now() < deadline) wait(control, STATE, 0, 1);
   if (load(control, STATE) === READY) bidFarewell(worker, control);
+  else fs.writeSync(2, `kcovfs: no server answers at ${socketPath}: running without coverage\n`);
 }
 
 /**
@@ -65,6 +77,7 @@ function countEverything(): void {
       return script;
     },
   });
+  syncBuiltinESMExports();
 }
 
 function startWorker(
@@ -111,24 +124,30 @@ function gate(control: Int32Array, index: number, timeout: number): boolean {
   const deadline = now() + timeout;
   while (load(control, index) === GATE_WAITING) {
     const left = deadline - now();
-    if (left <= 0) return false;
+    if (left <= 0) return compareExchange(control, index, GATE_WAITING, GATE_CLOSED) === GATE_OPEN;
     wait(control, index, GATE_WAITING, left);
   }
   return true;
 }
 
 /**
- * When the process exits while somebody traces, what it executed since the last collection is handed
- * over first; the `exit` listeners are still counted.
+ * When the process exits, the worker takes leave: what was executed since the last collection is handed
+ * over while somebody traces (that of the `exit` listeners too), and the inspector's session is closed,
+ * for Node waits for sessions with a message on stderr.
  */
 function bidFarewell(worker: import("node:worker_threads").Worker, control: Int32Array): void {
   let isDone = false;
   const finish = () => {
-    if (isDone || load(control, ARMED) === 0) return;
+    if (isDone) return;
     isDone = true;
     worker.postMessage("farewell");
     const deadline = now() + FAREWELL_TIMEOUT;
-    while (load(control, FAREWELL) === 0 && now() < deadline) wait(control, FAREWELL, 0, 1);
+    let isLast = false;
+    // The last turn lets the session's end, which was asked for before, interrupt the loop.
+    while (!isLast) {
+      isLast = load(control, FAREWELL) !== 0 || now() >= deadline;
+      wait(control, FAREWELL, 0, 1);
+    }
   };
   const { emit } = process;
   process.emit = function (this: NodeJS.Process, name: string | symbol, ...rest: unknown[]) {

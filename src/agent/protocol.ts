@@ -33,8 +33,9 @@ export const FRAME = {
   welcome: 16,
   /**
    * A batch: a 32-bit number, a byte that says whether to hold afterwards, the µs that the target must
-   * have run since its last hold as 32 bits, then a JSON array of CDP messages. They are carried out
-   * without any JavaScript of the target running between them, and before the hold.
+   * have run since its last hold as 32 bits, then a JSON array of CDP messages, each as its id and its
+   * text: `[[7,"{...}"]]`. They are carried out without any JavaScript of the target running between
+   * them, and before the hold. A collection, if there is one, is the last: see `isTaking`.
    */
   batch: 17,
   /** Ends the hold. */
@@ -53,8 +54,16 @@ export const FRAME = {
   response: 33,
 } as const;
 
-/** The CDP message that a batch ends with when it is to collect. */
+/** The CDP method that collects. */
 export const TAKE_METHOD = "Profiler.takePreciseCoverage";
+
+/** Whether a batch's last message collects, so that its answer is sent as `taken`. */
+export function isTaking(lastText: string | undefined): boolean {
+  return lastText?.includes(`"${TAKE_METHOD}"`) ?? false;
+}
+
+/** The number of the batch that a target's last coverage is `taken` of. */
+export const FAREWELL_BATCH = 0;
 
 /** How a target introduces itself. */
 export interface Hello {

@@ -6,11 +6,13 @@
 import { connect, type Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { ABSENT, CONTROL, READY } from "./control.ts";
-import { MainThread } from "./main_thread.ts";
+import { type CdpMessage, MainThread } from "./main_thread.ts";
 import {
+  FAREWELL_BATCH,
   FRAME,
   FrameReader,
   type Hello,
+  isTaking,
   packFrame,
   packNumber,
   PROTOCOL_VERSION,
@@ -27,6 +29,8 @@ interface WorkerData {
 }
 
 const MOST_BYTES = 64 * 1024 * 1024;
+/** The CDP id of the last collection: neither the server's nor `MainThread`'s own. */
+const FAREWELL_ID = 999_999_999;
 const decoder = new TextDecoder();
 
 class Agent {
@@ -36,6 +40,8 @@ class Agent {
   #thread: MainThread | undefined;
   /** The batch whose `taken` is awaited, and the CDP id of its collection. */
   #taking: { batch: number; id: number } | undefined;
+  /** Whether the target's last coverage matters. */
+  #isArmed = false;
   /** Batches follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -52,7 +58,8 @@ class Agent {
         const batch = unpackNumber(body);
         const hold = body[4] !== 0;
         const run = unpackNumber(body, 5);
-        const messages = JSON.parse(decoder.decode(body.subarray(9))) as string[];
+        const pairs = JSON.parse(decoder.decode(body.subarray(9))) as [number, string][];
+        const messages = pairs.map(([id, text]) => ({ id, text }));
         this.#turn = this.#turn.then(() => this.#batch(messages, { batch, hold, run }));
         return;
       }
@@ -62,10 +69,11 @@ class Agent {
         for (const id of JSON.parse(decoder.decode(body))) this.#ignored.add(id);
         return;
       case FRAME.armed:
-        Atomics.store(this.#control, CONTROL.armed, body[0]);
+        this.#isArmed = body[0] !== 0;
         return;
       case FRAME.goodbye:
-        return this.#finishFarewell();
+        this.#finishFarewell();
+        return;
     }
   }
 
@@ -86,11 +94,11 @@ class Agent {
   }
 
   async #batch(
-    messages: string[],
+    messages: readonly CdpMessage[],
     options: { batch: number; hold: boolean; run: number },
   ): Promise<void> {
-    const last = messages.length > 0 ? JSON.parse(messages[messages.length - 1]) : undefined;
-    if (last?.method === TAKE_METHOD) this.#taking = { batch: options.batch, id: last.id };
+    const last = messages.at(-1);
+    if (last && isTaking(last.text)) this.#taking = { batch: options.batch, id: last.id };
     const outcome = await this.#thread!.batch(messages, options);
     this.#send(outcome === "held" ? FRAME.held : FRAME.unheld, packNumber(options.batch));
   }
@@ -113,17 +121,26 @@ class Agent {
   }
 
   /** The target exits: hands over what it did since the last collection. */
-  async farewell(): Promise<void> {
-    if (!this.#thread) return this.#finishFarewell();
+  farewell(): void {
+    const thread = this.#thread;
     this.#send(FRAME.farewell);
-    const id = 1;
-    const message = JSON.stringify({ id, method: TAKE_METHOD });
-    await this.#turn;
-    this.#taking = { batch: 0, id };
-    await this.#thread.batch([message], { hold: false, run: 0 });
+    if (!thread || !this.#isArmed) {
+      this.#finishFarewell();
+      return;
+    }
+    const id = FAREWELL_ID;
+    const text = JSON.stringify({ id, method: TAKE_METHOD });
+    this.#turn = this.#turn.then(() => {
+      this.#taking = { batch: FAREWELL_BATCH, id };
+      return thread.batch([{ id, text }], { hold: false, run: 0 });
+    });
   }
 
-  #finishFarewell(): void {
+  /** Once nothing of the agent's is left on the main thread, it may exit. */
+  async #finishFarewell(): Promise<void> {
+    await this.#turn;
+    this.#thread?.disconnect();
+    this.#thread = undefined;
     Atomics.store(this.#control, CONTROL.farewell, 1);
     Atomics.notify(this.#control, CONTROL.farewell);
   }
@@ -131,9 +148,8 @@ class Agent {
   /** The server is gone: the target goes on alone. */
   end(): void {
     this.settle(ABSENT);
-    Atomics.store(this.#control, CONTROL.armed, 0);
-    this.#finishFarewell();
     this.#thread?.disconnect();
+    this.#finishFarewell();
     process.exit();
   }
 }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import {
+  FAREWELL_BATCH,
   FRAME,
   packFrame,
   packNumber,
@@ -15,8 +16,6 @@ interface Batch {
   readonly resolve: (outcome: { coverage: Uint8Array | undefined; held: boolean }) => void;
   readonly reject: (error: Error) => void;
 }
-
-const FAREWELL_BATCH = 0;
 
 /** A Node process with the agent in it, on the control socket. */
 export class AgentLink implements Link {
@@ -86,9 +85,9 @@ export class AgentLink implements Link {
     batch?.resolve({ coverage: batch.coverage, held });
   }
 
-  async stop(options: { run: number }): Promise<Taken> {
+  async stop(options: { run: number; hold: boolean }): Promise<Taken> {
     const take = this.#client.prepare(TAKE_METHOD);
-    this.#isHeld = true;
+    this.#isHeld = options.hold;
     const { coverage, held } = await this.#run([take], options.run);
     return { coverage: coverage ?? NO_COVERAGE, held };
   }
@@ -143,13 +142,13 @@ export class AgentLink implements Link {
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new Error("connection lost"));
       this.#batches.set(number, { coverage: undefined, resolve, reject });
-      const texts = JSON.stringify(commands.map((command) => command.text));
+      const messages = JSON.stringify(commands.map(({ id, text }) => [id, text]));
       this.#send(
         FRAME.batch,
         packNumber(number),
         Uint8Array.of(this.#isHeld ? 1 : 0),
         packNumber(Math.round(run)),
-        Buffer.from(texts),
+        Buffer.from(messages),
       );
     });
   }

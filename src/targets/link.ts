@@ -27,9 +27,10 @@ export interface Link extends AsyncDisposable {
   /**
    * Collects and holds. Rejects when the target goes.
    *
-   * @param options `run`: µs that the target must have run since its last release.
+   * @param options `run`: µs that the target must have run since its last release. `hold`: false to
+   * collect only.
    */
-  stop(options: { run: number }): Promise<Taken>;
+  stop(options: { run: number; hold: boolean }): Promise<Taken>;
   /** Ends a hold; without one it has no effect. */
   release(): void;
   /** The sources of scripts; those that the target no longer has are left out. Keeps a hold. */

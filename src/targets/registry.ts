@@ -1,10 +1,11 @@
 import type { Link } from "./link.ts";
-import { Target, type TargetInfo } from "./target.ts";
+import { type Hold, Target, type TargetInfo } from "./target.ts";
 
 /** What a registry needs to know. */
 export interface RegistryOptions {
   /** ms after which a target that does not answer is left out of a collection. */
   readonly collectTimeout: number;
+  readonly hold: Hold;
   /** Called after a target came, went or changed its note. */
   readonly onChange?: (target: Target) => void;
 }
@@ -54,6 +55,7 @@ export class Registry {
     const target = new Target(link, {
       id: this.#nextId++,
       info: { ...info, name: this.#uniqueName(info.name) },
+      hold: this.#options.hold,
       onChange: (target) => this.#options.onChange?.(target),
     });
     this.#targets.add(target);

@@ -13,6 +13,9 @@ export interface TargetInfo {
  */
 export type TargetState = "running" | "held" | "late" | "ended";
 
+/** `none`: targets are never held, and reads are a best effort. */
+export type Hold = "auto" | "none";
+
 /** How often a collection whose hold failed is made anew before the target is left unheld. */
 const ATTEMPTS = 5;
 
@@ -26,13 +29,15 @@ export class Target {
   #state: TargetState = "running";
   /** Coverage that came too late for the collection it was meant for. */
   #backlog: Uint8Array[] = [];
+  readonly #hold: Hold;
   readonly #onChange: (target: Target) => void;
 
   /** @param options `onChange` is called after each change of note or end. */
   constructor(
     link: Link,
-    options: { id: number; info: TargetInfo; onChange: (target: Target) => void },
+    options: { id: number; info: TargetInfo; hold: Hold; onChange: (target: Target) => void },
   ) {
+    this.#hold = link.hold === "none" ? "none" : options.hold;
     this.id = options.id;
     this.info = options.info;
     this.link = link;
@@ -45,6 +50,11 @@ export class Target {
 
   get state(): TargetState {
     return this.#state;
+  }
+
+  /** How it is held, for `ps`. */
+  get hold(): string {
+    return this.#hold === "none" ? "unheld" : this.link.hold;
   }
 
   #say(note: string): void {
@@ -109,9 +119,10 @@ export class Target {
     const pieces: Uint8Array[] = [];
     try {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const taken: Taken = await this.link.stop({ run: attempt === 0 ? run : 0 });
+        const hold = this.#hold === "auto";
+        const taken: Taken = await this.link.stop({ run: attempt === 0 ? run : 0, hold });
         pieces.push(taken.coverage);
-        if (!taken.held) continue;
+        if (hold && !taken.held) continue;
         this.#say("");
         return pieces;
       }

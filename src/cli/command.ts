@@ -1,0 +1,31 @@
+import type { Session } from "node:inspector";
+import type { Argv } from "yargs";
+import { UsageError } from "./usage_error.ts";
+
+/** Where a command's output goes. */
+export interface Io {
+  readonly print: (text: string) => void;
+  /** What the user should know besides, a line each. */
+  readonly warn: (line: string) => void;
+  /** Coverage of this process, begun before its code was loaded; for `--self`. */
+  readonly self?: Session | undefined;
+}
+
+/** A command of the command line. */
+export interface Command {
+  /** As yargs writes it: its name and positional arguments. */
+  readonly command: string;
+  readonly describe: string;
+  /** The usage line, where yargs' own would leave something out. */
+  readonly usage?: string;
+  readonly builder: (argv: Argv) => Argv;
+  /** @returns the exit status. */
+  readonly run: (argv: Record<string, unknown>, io: Io) => Promise<number>;
+}
+
+/** The command line after `--`. */
+export function commandAfterDashes(argv: Record<string, unknown>): string[] {
+  const command = (argv["--"] as unknown[] | undefined)?.map(String) ?? [];
+  if (command.length === 0) throw new UsageError("a command is missing: put it after '--'");
+  return command;
+}

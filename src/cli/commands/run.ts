@@ -1,0 +1,27 @@
+import type { Argv } from "yargs";
+import { start, waitFor } from "../child.ts";
+import { type Command, commandAfterDashes } from "../command.ts";
+import { findSocket } from "../find_server.ts";
+import { withMount } from "../options.ts";
+import { targetEnvironment } from "../target_environment.ts";
+
+/** `kcovfs run` */
+export const run: Command = {
+  command: "run",
+  describe: "start a command as a target of a running server",
+  usage: "kcovfs run [options] -- CMD...",
+  builder: (argv: Argv) =>
+    withMount(argv)
+      .option("name", {
+        type: "string",
+        requiresArg: true,
+        describe: "what the target is called [default: the script's name]",
+      })
+      .example("kcovfs run --name api -- node server.js", ""),
+  async run(argv) {
+    const { mount, name } = argv as { mount?: string; name?: string };
+    const command = commandAfterDashes(argv);
+    const env = targetEnvironment(await findSocket(mount), { name });
+    return await waitFor(await start(command, { env, stdio: "inherit" }));
+  },
+};

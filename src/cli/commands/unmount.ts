@@ -1,0 +1,19 @@
+import type { Argv } from "yargs";
+import { unmountFuse } from "../../fuse/mod.ts";
+import type { Command } from "../command.ts";
+
+/** `kcovfs unmount` */
+export const unmount: Command = {
+  command: "unmount <dir>",
+  describe: "unmount, also when clients are using it or its server is dead",
+  builder: (argv: Argv) =>
+    argv
+      .positional("dir", { type: "string", demandOption: true, describe: "where it is mounted" })
+      .example("kcovfs unmount /mnt/kcov", ""),
+  async run(argv, io) {
+    const { dir } = argv as unknown as { dir: string };
+    const { busy } = await unmountFuse(dir);
+    if (busy) io.warn(`${dir} was in use: its clients have been cut off`);
+    return 0;
+  },
+};

@@ -1,0 +1,45 @@
+import { readlink } from "node:fs/promises";
+import { join } from "node:path";
+import { readMountTable } from "../fuse/mod.ts";
+import { SUBTYPE } from "../server.ts";
+import { Failure } from "./failure.ts";
+
+/** ms that a mount is given to say where its control socket is. */
+const TIMEOUT = 5000;
+
+/** The mount that a command means: `--mount`, else `KCOVFS_MOUNT`, else the only one there is. */
+export async function findMount(mount: string | undefined): Promise<string> {
+  const named = mount ?? process.env["KCOVFS_MOUNT"];
+  if (named) return named;
+  const mounts = (await readMountTable()).filter(({ type }) => type === `fuse.${SUBTYPE}`);
+  if (mounts.length === 1) return mounts[0].mountPoint;
+  if (mounts.length === 0) {
+    throw new Failure("Cannot find a server: nothing is mounted; run 'kcovfs mount DIR' first");
+  }
+  const list = mounts.map(({ mountPoint }) => mountPoint).join(", ");
+  throw new Failure(
+    `Cannot choose a server: ${mounts.length} are mounted (${list}); say which with --mount`,
+  );
+}
+
+/** The path of the control socket of the server that a command means. */
+export async function findSocket(mount: string | undefined): Promise<string> {
+  const directory = await findMount(mount);
+  let timer: NodeJS.Timeout | undefined;
+  const hung = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("it does not answer")), TIMEOUT);
+  });
+  try {
+    return await Promise.race([readlink(join(directory, "kcovfs", "socket")), hung]);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOENT"
+      ? "no server is mounted there; run 'kcovfs mount' first"
+      : code === "ENOTCONN"
+      ? `its server is dead; run 'kcovfs unmount ${directory}'`
+      : message;
+    throw new Failure(`Cannot reach the server of ${directory}: ${reason}`);
+  } finally {
+    clearTimeout(timer);
+  }
+}

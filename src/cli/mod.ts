@@ -1,0 +1,88 @@
+/** The command line. */
+import type { Session } from "node:inspector";
+import yargs, { type Argv } from "yargs";
+import { MountError } from "../fuse/mod.ts";
+import { VERSION } from "../version.ts";
+import type { Command, Io } from "./command.ts";
+import { fuzz } from "./commands/fuzz.ts";
+import { mount } from "./commands/mount.ts";
+import { ps } from "./commands/ps.ts";
+import { run } from "./commands/run.ts";
+import { symbolize } from "./commands/symbolize.ts";
+import { unmount } from "./commands/unmount.ts";
+import { UsageError } from "./usage_error.ts";
+
+const COMMANDS: readonly Command[] = [fuzz, mount, run, ps, symbolize, unmount];
+
+/** Width of help texts. */
+const COLUMNS = 100;
+
+/**
+ * Runs the command line.
+ *
+ * @param args Without `node` and the script.
+ * @param options `self`: see {@linkcode Io}.
+ * @returns the exit status: 0, 1 when something failed, 2 when the command line makes no sense; `run`
+ * and `fuzz` hand on their command's.
+ */
+export async function main(
+  args: readonly string[],
+  options: { self?: Session | undefined } = {},
+): Promise<number> {
+  const io: Io = {
+    print: (text) => process.stdout.write(text),
+    warn: (line) => process.stderr.write(`kcovfs: ${line}\n`),
+    self: options.self,
+  };
+  // A reader that has seen enough (`kcovfs symbolize -all | head`) is no error.
+  process.stdout.on("error", () => {});
+  try {
+    return await parseAndRun(args.map((arg) => arg === "-all" ? "--all" : arg), io);
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof UsageError) {
+      io.warn(
+        `${message}; see 'kcovfs ${args[0] ?? ""} --help'`.replace("kcovfs  --", "kcovfs --"),
+      );
+      return 2;
+    }
+    const isExpected = error instanceof MountError || /^Cannot /.test(message);
+    io.warn(isExpected ? message : `Cannot go on: ${(error as Error).stack}`);
+    return 1;
+  }
+}
+
+async function parseAndRun(args: readonly string[], io: Io): Promise<number> {
+  let status = 0;
+  const parser = COMMANDS.reduce<Argv>(
+    (argv, command) =>
+      argv.command({
+        command: command.command,
+        describe: command.describe,
+        builder: (argv) => command.builder(command.usage ? argv.usage(command.usage) : argv),
+        handler: async (parsed) => {
+          status = await command.run(parsed, io);
+        },
+      }),
+    yargs([]).scriptName("kcovfs").parserConfiguration({ "populate--": true }),
+  );
+  await parser
+    .usage("kcovfs COMMAND: kcov for V8. Fuzzers of the Linux kernel, guided by JavaScript.")
+    .demandCommand(1, "a command is missing")
+    .strict()
+    .version(VERSION)
+    .help()
+    .alias("h", "help")
+    .wrap(COLUMNS)
+    .exitProcess(false)
+    .fail((message: string, error: Error | undefined) => {
+      throw error && !isOptionError(error) ? error : new UsageError(message ?? error?.message);
+    })
+    .parseAsync([...args]);
+  return status;
+}
+
+/** What `coerce` throws is about the command line. */
+function isOptionError(error: Error): boolean {
+  return /^--\w/.test(error.message) || error.name === "YError";
+}

@@ -1,0 +1,124 @@
+import { resolve } from "node:path";
+import type { Argv } from "yargs";
+import type { ServerOptions } from "../server.ts";
+import type { Hold } from "../targets/target.ts";
+
+/** Where the symbols of PCs are kept unless `--state` says otherwise. */
+export const DEFAULT_STATE = "/var/lib/kcovfs";
+/** ms; see `--collect-timeout`. */
+const COLLECT_TIMEOUT = 2000;
+
+/** `--state`, of every command that looks PCs up or hands them out. */
+export function withState<T>(argv: Argv<T>) {
+  return argv.option("state", {
+    type: "string",
+    requiresArg: true,
+    describe: `folder of the symbol table [default: ${DEFAULT_STATE}]`,
+  });
+}
+
+/** `--mount`, of every command that needs a server. */
+export function withMount<T>(argv: Argv<T>) {
+  return argv.option("mount", {
+    type: "string",
+    requiresArg: true,
+    describe: "the server's mount [default: KCOVFS_MOUNT, or the only one there is]",
+  });
+}
+
+/** The options of the commands that are a server. */
+export function withServer<T>(argv: Argv<T>) {
+  return withState(argv)
+    .option("collector", {
+      choices: ["v8"] as const,
+      default: "v8" as const,
+      describe: "how executed blocks are learned",
+    })
+    .option("include", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      default: [] as string[],
+      defaultDescription: "all",
+      describe: "measure only scripts whose path or URL matches the glob; repeatable",
+    })
+    .option("exclude", {
+      type: "string",
+      array: true,
+      nargs: 1,
+      default: [] as string[],
+      defaultDescription: "none",
+      describe: "do not measure scripts whose path or URL matches the glob; repeatable",
+    })
+    .option("self", {
+      type: "boolean",
+      default: false,
+      describe: "make the server itself a target, as gVisor's sentry is",
+    })
+    .option("hold", {
+      choices: ["auto", "none"] as const,
+      default: "auto" as Hold,
+      describe: "whether targets stand still while a client reads; without it reads may be stale",
+    })
+    .option("collect-timeout", {
+      type: "number",
+      requiresArg: true,
+      default: COLLECT_TIMEOUT,
+      describe: "ms after which a target that does not answer is left out of a read",
+      coerce: (value: number) => inRange(value, { name: "--collect-timeout", least: 1, most: 1e6 }),
+    })
+    .option("mode", {
+      type: "string",
+      requiresArg: true,
+      default: "600",
+      describe: "permissions of kcov and of the control socket, in octal",
+      coerce: parseMode,
+    })
+    .option("uid", {
+      type: "number",
+      requiresArg: true,
+      default: 0,
+      describe: "their owner",
+      coerce: (value: number) => inRange(value, { name: "--uid", least: 0, most: 0xfffffffe }),
+    })
+    .option("gid", {
+      type: "number",
+      requiresArg: true,
+      default: 0,
+      describe: "their group",
+      coerce: (value: number) => inRange(value, { name: "--gid", least: 0, most: 0xfffffffe }),
+    });
+}
+
+type Parsed<A> = A extends Argv<infer T> ? T : never;
+
+/** What {@linkcode withServer} adds to the arguments. */
+export type ServerArguments = Parsed<ReturnType<typeof withServer<unknown>>>;
+
+/** The server's options out of the command line's. */
+export function serverOptions(
+  argv: ServerArguments,
+  rest: Pick<ServerOptions, "self" | "warn">,
+): ServerOptions {
+  return {
+    state: resolve(argv.state ?? DEFAULT_STATE),
+    include: argv.include,
+    exclude: argv.exclude,
+    hold: argv.hold,
+    collectTimeout: argv["collect-timeout"],
+    mode: argv.mode as unknown as number,
+    uid: argv.uid,
+    gid: argv.gid,
+    ...rest,
+  };
+}
+
+function inRange(value: number, range: { name: string; least: number; most: number }): number {
+  if (Number.isInteger(value) && value >= range.least && value <= range.most) return value;
+  throw new Error(`${range.name} takes a whole number from ${range.least} to ${range.most}`);
+}
+
+function parseMode(value: string): number {
+  if (/^0?[0-7]{3}$/.test(value)) return parseInt(value, 8);
+  throw new Error("--mode takes three octal digits, such as 660");
+}

@@ -1,0 +1,31 @@
+import { fileURLToPath } from "node:url";
+import { ENVIRONMENT } from "../agent/protocol.ts";
+
+const PRELOAD = fileURLToPath(new URL("../agent/preload.cjs", import.meta.url));
+
+/**
+ * The environment in which Node processes register themselves as targets, and so do those that they
+ * start.
+ */
+export function targetEnvironment(
+  socket: string,
+  options: { name?: string | undefined } = {},
+): NodeJS.ProcessEnv {
+  const environment: NodeJS.ProcessEnv = {
+    ...process.env,
+    [ENVIRONMENT.socket]: socket,
+    // First, so that whatever else is preloaded is measured too.
+    NODE_OPTIONS: [`--require=${quote(PRELOAD)}`, process.env["NODE_OPTIONS"]]
+      .filter(Boolean).join(" "),
+    // Functions out of a code cache have no block counters.
+    NODE_DISABLE_COMPILE_CACHE: "1",
+  };
+  if (options.name) environment[ENVIRONMENT.name] = options.name;
+  else delete environment[ENVIRONMENT.name];
+  return environment;
+}
+
+/** As Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */
+function quote(text: string): string {
+  return /[\s"\\]/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text;
+}

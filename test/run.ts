@@ -1,0 +1,68 @@
+/**
+ * Runs the test files, each in a process of its own: units first, then what mounts and starts real
+ * processes. The last line is `N passed, N failed`.
+ */
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+/** ms after which a test file is killed. */
+const TIMEOUT = 20 * 60_000;
+/** Folders whose tests come last, in this order. */
+const LATE = ["cli", "e2e"];
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+function findTests(wanted: readonly string[]): string[] {
+  const files = readdirSync(HERE, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith("_test.js"))
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
+  const rank = (file: string) => LATE.indexOf(file.split("/")[0]);
+  return files.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+/** uvu prints `Total:`, `Passed:` and `Skipped:`; a file that dies before that counts as one failure. */
+async function runFile(file: string): Promise<Outcome> {
+  const began = performance.now();
+  process.stdout.write(`\n# ${file.replace(/\.js$/, ".ts")}\n`);
+  const child = spawn(process.execPath, [join(HERE, file)], {
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, UV_THREADPOOL_SIZE: "16" },
+  });
+  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT);
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+    process.stdout.write(text);
+  });
+  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  clearTimeout(timer);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  const [total, passed] = [/Total:\s+(\d+)/, /Passed:\s+(\d+)/].map((pattern) =>
+    Number(output.match(pattern)?.[1] ?? NaN)
+  );
+  if (Number.isNaN(total) || total === 0) {
+    process.stdout.write(`FAIL: ${file} ended with status ${status} before its summary\n`);
+    return { passed: 0, failed: 1 };
+  }
+  process.stdout.write(`  ${relative(".", file)}: ${seconds} s\n`);
+  const failed = total - passed;
+  return { passed, failed: failed === 0 && status !== 0 ? 1 : failed };
+}
+
+const files = findTests(process.argv.slice(2));
+let passed = 0;
+let failed = 0;
+for (const file of files) {
+  const outcome = await runFile(file);
+  passed += outcome.passed;
+  failed += outcome.failed;
+}
+if (files.length === 0) failed = 1;
+process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+process.exit(failed > 0 ? 1 : 0);
