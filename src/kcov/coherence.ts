@@ -291,8 +291,8 @@ function drop(draft: Draft, id: LineId, line: Line): void {
 }
 
 function dropped(draft: Draft, id: LineId, line: Line): void {
-  if (line.page.kind === "dropping" && line.page.again) {
-    // A READ was answered while the kernel was dropping: the page may be back.
+  if (line.page.kind === "dropping" && line.page.again && line.reads === 0) {
+    // A READ was answered while the kernel was dropping, and none has come since: the page may be back.
     if (line.enabled) drop(draft, id, line);
     else line.page = { kind: "present", timer: 0 };
     return;
