@@ -12,8 +12,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +25,9 @@
 #define KCOV_RESET_TRACE _IO('c', 104)
 #define KCOV_TRACE_PC 0
 #define KCOV_TRACE_CMP 1
+
+/* Not every client uses everything. */
+#define MAYBE_UNUSED __attribute__((unused))
 
 static void die(const char *format, ...) {
   va_list arguments;
@@ -41,7 +46,7 @@ struct kcov {
   uint64_t *area;
 };
 
-static struct kcov kcov_open(const char *path, unsigned long words) {
+MAYBE_UNUSED static struct kcov kcov_open(const char *path, unsigned long words) {
   struct kcov kcov = {.words = words};
   kcov.fd = open(path, O_RDWR | O_CLOEXEC);
   if (kcov.fd < 0)
@@ -54,12 +59,12 @@ static struct kcov kcov_open(const char *path, unsigned long words) {
   return kcov;
 }
 
-static void kcov_enable(struct kcov *kcov) {
+MAYBE_UNUSED static void kcov_enable(struct kcov *kcov) {
   if (ioctl(kcov->fd, KCOV_ENABLE, KCOV_TRACE_PC))
     die("KCOV_ENABLE");
 }
 
-static void kcov_disable(struct kcov *kcov) {
+MAYBE_UNUSED static void kcov_disable(struct kcov *kcov) {
   if (ioctl(kcov->fd, KCOV_DISABLE, 0))
     die("KCOV_DISABLE");
 }
@@ -72,7 +77,7 @@ static inline uint64_t kcov_count(struct kcov *kcov) {
   return __atomic_load_n(&kcov->area[0], __ATOMIC_RELAXED);
 }
 
-static int service_connect(const char *path) {
+MAYBE_UNUSED static int service_connect(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
@@ -82,7 +87,7 @@ static int service_connect(const char *path) {
 }
 
 /* A request is a length (32 bits, little endian) and as many bytes; a reply is 32 bits. */
-static uint32_t service_request(int fd, const void *bytes, uint32_t length) {
+MAYBE_UNUSED static uint32_t service_request(int fd, const void *bytes, uint32_t length) {
   char buffer[65536];
   uint32_t reply;
   if (length > sizeof buffer - 4)
@@ -106,7 +111,7 @@ static inline double now_us(void) {
   return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
 }
 
-static int compare_words(const void *a, const void *b) {
+MAYBE_UNUSED static int compare_words(const void *a, const void *b) {
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
   return x < y ? -1 : x > y;
 }

@@ -1,0 +1,42 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compile, execute, Scene } from "./harness.ts";
+
+const abi = suite<{ scene: Scene }>("ABI");
+
+abi.before(async (context) => {
+  compile("abi");
+  context.scene = new Scene();
+  await context.scene.serve();
+});
+
+abi.after(async (context) => {
+  await context.scene[Symbol.asyncDispose]();
+});
+
+const SCENARIOS = {
+  init_sizes: "KCOV_INIT_TRACE takes 2 to INT_MAX / 8 words, once",
+  any_size: "any number of words can be mapped and used to its last",
+  enable_errors: "KCOV_ENABLE refuses by state, then by thread, then by mode",
+  disable_errors: "KCOV_DISABLE is for the thread that enabled",
+  reset_errors: "KCOV_RESET_TRACE is for the thread that enabled, and sets the count to 0",
+  other_ioctls: "what kcov has no ioctl for is ENOTTY",
+  data_stays: "the words stay when tracing ends and begins anew",
+  read_and_write: "read(2) gives the area as the mapping has it, write(2) is EINVAL",
+  mapping_before_init: "touching a mapping before KCOV_INIT_TRACE is SIGBUS, and well afterwards",
+  owner_thread_exits: "an instance can be enabled anew when its thread has exited",
+  owner_process_exits: "an instance can be enabled anew when its process is a zombie",
+  closed_while_enabled: "a thread traces on when the instance is closed and unmapped",
+  many_instances: "two hundred instances have an area each",
+  reopened: "an open instance can be neither opened again, resized nor given away",
+};
+
+for (const [scenario, sentence] of Object.entries(SCENARIOS)) {
+  abi(sentence, async ({ scene }) => {
+    const { status, signal, stderr } = await execute([compile("abi"), scene.kcov, scenario]);
+    assert.is(stderr, "");
+    assert.is(status, 0, `${status} ${signal}`);
+  });
+}
+
+abi.run();

@@ -1,0 +1,192 @@
+/** What the tests on real mounts share: servers, services and C clients, all of which it cleans up. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { readMountTable } from "../../src/fuse/mod.ts";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+/** The command under test. */
+export const KCOVFS = join(ROOT, "bin/kcovfs");
+const CLIENTS = join(ROOT, "test/e2e/clients");
+const BUILT = join(ROOT, "dist/clients");
+/** The users' services that serve as targets. */
+export const SERVICES = join(ROOT, "test/fixtures/services");
+
+/** The runtimes that are tested against. */
+export const NODES: Record<string, string> = {
+  "Node 20": join(ROOT, "test/node_modules/node20/bin/node"),
+  "Node 24": join(ROOT, "test/node_modules/node24/bin/node"),
+  "Node 26": join(ROOT, "test/node_modules/node26/bin/node"),
+};
+
+/** What a program said and how it ended. */
+export interface Finished {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Compiles a C client; returns the program's path. */
+export function compile(name: string): string {
+  const source = join(CLIENTS, `${name}.c`);
+  const program = join(BUILT, name);
+  mkdirSync(BUILT, { recursive: true });
+  const newest = Math.max(...[source, join(CLIENTS, "kcov.h")].map((file) => statSync(file).mtimeMs));
+  if (existsSync(program) && statSync(program).mtimeMs > newest) return program;
+  const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", program, source];
+  const { status, stderr } = spawnSync("cc", args, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
+  return program;
+}
+
+/** Runs a program to its end. */
+export async function execute(
+  command: readonly string[],
+  options: { timeout?: number; env?: NodeJS.ProcessEnv; input?: string } = {},
+): Promise<Finished> {
+  const child = spawn(command[0], command.slice(1), {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, ...options.env },
+  });
+  child.stdin.on("error", () => {});
+  child.stdin.end(options.input ?? "");
+  return await finish(child, options.timeout);
+}
+
+/** Waits for a child, killing it when that takes too long; `signal` tells. */
+export async function finish(child: ChildProcess, timeout = 60_000): Promise<Finished> {
+  let stdout = "";
+  let stderr = "";
+  child.stdout?.setEncoding("utf8").on("data", (text) => stdout += text);
+  child.stderr?.setEncoding("utf8").on("data", (text) => stderr += text);
+  const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
+  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.on("close", (status, signal) => resolve([status, signal]))
+  );
+  clearTimeout(timer);
+  return { status, signal, stdout, stderr };
+}
+
+/** Resolves with the first line of a stream that has a text in it. */
+function lineWith(child: ChildProcess, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = "";
+    child.stdout!.setEncoding("utf8").on("data", (chunk: string) => {
+      output += chunk;
+      const line = output.split("\n").find((line) => line.includes(text));
+      if (line !== undefined) resolve(line);
+    });
+    let errors = "";
+    child.stderr?.setEncoding("utf8").on("data", (chunk: string) => errors += chunk);
+    child.on("close", (status) =>
+      reject(new Error(`It ended with ${status} before it said "${text}": ${errors}`)));
+  });
+}
+
+/** A test's surroundings: a folder of its own, and everything that was started in it. */
+export class Scene implements AsyncDisposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
+  readonly #children: ChildProcess[] = [];
+  #services = 0;
+
+  /** Where the server is mounted. */
+  get mount(): string {
+    return join(this.folder, "mnt");
+  }
+
+  get kcov(): string {
+    return join(this.mount, "kcov");
+  }
+
+  get state(): string {
+    return join(this.folder, "state");
+  }
+
+  /** Starts a server; what it says on stderr is collected in `stderr`. */
+  async serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
+    mkdirSync(this.mount, { recursive: true });
+    const child = spawn(KCOVFS, ["mount", this.mount, "--state", this.state, ...options], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#children.push(child);
+    let warnings = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => warnings += text);
+    await lineWith(child, "mounted on");
+    return Object.assign(child, { warnings: () => warnings });
+  }
+
+  /** Runs `kcovfs` against this scene's server. */
+  command(...args: string[]): Promise<Finished> {
+    return execute([KCOVFS, ...args], { env: { KCOVFS_MOUNT: this.mount } });
+  }
+
+  /**
+   * Starts a service of `test/fixtures/services` as a target.
+   *
+   * @param options `node`: the runtime. `isPlain`: not as a target.
+   * @returns the path of the socket that it serves, and the service's process.
+   */
+  async service(
+    name: string,
+    options: { node?: string; isPlain?: boolean; args?: string[] } = {},
+  ): Promise<{ socket: string; child: ChildProcess; pid: number }> {
+    const socket = join(this.folder, `service-${this.#services++}`);
+    const node = options.node ?? process.execPath;
+    const program = [node, ...options.args ?? [], join(SERVICES, "serve.cjs"), name, socket];
+    const command = options.isPlain
+      ? program
+      : [KCOVFS, "run", "--mount", this.mount, "--name", name, "--", ...program];
+    const child = spawn(command[0], command.slice(1), {
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    this.#children.push(child);
+    await lineWith(child, "ready");
+    return { socket, child, pid: child.pid! };
+  }
+
+  /** Starts any other program, which ends with the scene. */
+  start(command: readonly string[], options: { env?: NodeJS.ProcessEnv } = {}): ChildProcess {
+    const child = spawn(command[0], command.slice(1), {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.env },
+    });
+    this.#children.push(child);
+    return child;
+  }
+
+  /** Keeps both cores busy until the scene ends. */
+  keepBusy(): void {
+    for (let core = 0; core < 2; core++) this.start(["sh", "-c", "while :; do :; done"]);
+  }
+
+  /** The lines that PCs stand for: `file:line.column,line.column`. */
+  async symbolize(pcs: readonly string[]): Promise<string[]> {
+    const { stdout, stderr } = await execute(
+      [KCOVFS, "symbolize", "--state", this.state],
+      { input: pcs.join("\n") },
+    );
+    const lines = stdout.trimEnd().split("\n").filter((_, i) => i % 2 === 1);
+    if (lines.length !== pcs.length) throw new Error(`${lines.length} lines: ${stderr}`);
+    return lines;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // The last first: services before their server.
+    for (const child of this.#children.reverse()) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = new Promise((resolve) => child.once("close", resolve));
+      child.kill("SIGTERM");
+      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+      await ended;
+      clearTimeout(timer);
+    }
+    const left = (await readMountTable()).filter((entry) => entry.mountPoint === this.mount);
+    for (const entry of left) spawnSync("umount", ["-l", entry.mountPoint]);
+    rmSync(this.folder, { recursive: true, force: true });
+    if (left.length > 0) throw new Error(`${this.mount} was still mounted`);
+  }
+}
