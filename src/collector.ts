@@ -13,6 +13,9 @@ export interface CollectorOptions {
   readonly warn: (line: string) => void;
 }
 
+/** How often a collection is made anew because it brought scripts never seen before. */
+const MOST_ROUNDS = 8;
+
 /** The targets and what V8's counts mean, as the device sees them: a source of PCs. */
 export class Collector implements Source {
   readonly #options: CollectorOptions;
@@ -34,23 +37,25 @@ export class Collector implements Source {
   /**
    * Making a block table takes as long as a script is large, and no target is held for that long: when
    * a collection brings scripts never seen before, the targets are let go until their tables are made,
-   * and collected from again.
+   * and collected from again. One that never ends loading scripts is held at last, for the client waits.
+   * Never rejects.
    */
   async stop(options: { run: number }): Promise<Uint32Array> {
     const { registry, engine } = this.#options;
-    for (;;) {
+    for (let round = 1;; round++) {
       const learning: Promise<void>[] = [];
       for (const { target, pieces } of await registry.stop(options)) {
         for (const piece of pieces) {
           const unknown = this.#absorb(target, piece);
           if (unknown.length === 0) continue;
           const sources = await this.#fetch(target, unknown);
-          if (sources) learning.push(this.coverageOf(target).learn(sources, unknown));
+          if (sources) learning.push(this.#learn(target, { sources, unknown }));
         }
       }
       if (learning.length === 0) return engine.drain();
-      registry.release();
+      if (round < MOST_ROUNDS) registry.release();
       await Promise.all(learning);
+      if (round === MOST_ROUNDS) return engine.drain();
     }
   }
 
@@ -63,7 +68,7 @@ export class Collector implements Source {
     const unknown = this.#absorb(target, coverage);
     if (unknown.length === 0) return;
     const sources = await this.#fetch(target, unknown);
-    if (sources) await this.coverageOf(target).learn(sources, unknown);
+    if (sources) await this.#learn(target, { sources, unknown });
   }
 
   #absorb(target: Target, piece: Uint8Array): string[] {
@@ -74,9 +79,25 @@ export class Collector implements Source {
       if (ignored.length > 0) target.link.ignore(ignored);
       return unknown;
     } catch (error) {
-      this.#options.warn(`Cannot read the coverage of ${target.info.name}: ${error}`);
+      this.#warnOf(target, error);
       return [];
     }
+  }
+
+  /** Never rejects: what a target says of its functions may make no sense. */
+  async #learn(
+    target: Target,
+    scripts: { sources: readonly ScriptSource[]; unknown: readonly string[] },
+  ): Promise<void> {
+    try {
+      await this.coverageOf(target).learn(scripts.sources, scripts.unknown);
+    } catch (error) {
+      this.#warnOf(target, error);
+    }
+  }
+
+  #warnOf(target: Target, error: unknown): void {
+    this.#options.warn(`Cannot read the coverage of ${target.info.name}: ${error}`);
   }
 
   async #fetch(

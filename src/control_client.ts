@@ -44,7 +44,13 @@ export async function askServer<K extends keyof ControlRequests>(
         resolve(JSON.parse(new TextDecoder().decode(body)));
       }, MOST_BYTES);
       socket.setTimeout(TIMEOUT, () => reject(new Error(`no answer within ${TIMEOUT} ms`)));
-      socket.on("data", (chunk) => frames.push(chunk));
+      socket.on("data", (chunk) => {
+        try {
+          frames.push(chunk);
+        } catch (error) {
+          reject(error);
+        }
+      });
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("it closed the connection")));
       socket.write(packFrame(FRAME.request, Buffer.from(JSON.stringify({ kind }))));

@@ -1,7 +1,9 @@
 import { chmod, chown, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmodSync, chownSync } from "node:fs";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import * as path from "node:path";
 import { FRAME, FrameReader, type Hello, packFrame, PROTOCOL_VERSION } from "./agent/protocol.ts";
+import { mkfifo } from "./system_calls.ts";
 import { AgentLink } from "./targets/agent_link.ts";
 
 /** Who takes what comes in on the control socket. */
@@ -10,6 +12,8 @@ export interface ControlHandlers {
   readonly onAgent: (link: AgentLink, hello: Hello) => void;
   /** A target exits, with its last coverage. */
   readonly onFarewell: (link: AgentLink, coverage: Uint8Array) => Promise<void>;
+  /** A target gave up a hold that lasted too long. */
+  readonly onExpired: (link: AgentLink) => void;
   /** A command asks. */
   readonly onRequest: (request: unknown) => Promise<unknown>;
   readonly warn: (line: string) => void;
@@ -33,11 +37,25 @@ export class ControlSocket implements AsyncDisposable {
   readonly #server: NetServer;
   readonly #handlers: ControlHandlers;
   readonly #sockets = new Set<Socket>();
+  readonly #options: ControlOptions;
+  #pipes = 0;
 
-  private constructor(path: string, handlers: ControlHandlers) {
+  private constructor(path: string, handlers: ControlHandlers, options: ControlOptions) {
     this.path = path;
     this.#handlers = handlers;
+    this.#options = options;
     this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** Makes a FIFO beside the socket, for an agent to be held at. */
+  makePipe(): string {
+    const { mode, uid, gid } = this.#options;
+    const pipe = path.join(path.dirname(this.path), `pipe-${this.#pipes++}`);
+    mkfifo(pipe, mode);
+    // The umask has had its say.
+    chmodSync(pipe, mode);
+    chownSync(pipe, uid, gid);
+    return pipe;
   }
 
   /** Listens on a path of this process's own. */
@@ -46,7 +64,7 @@ export class ControlSocket implements AsyncDisposable {
     await mkdir(RUN_DIRECTORY, { recursive: true });
     const directory = await mkdtemp(path.join(RUN_DIRECTORY, `${process.pid}-`));
     await chmod(directory, 0o755);
-    const control = new ControlSocket(path.join(directory, "socket"), handlers);
+    const control = new ControlSocket(path.join(directory, "socket"), handlers, options);
     await new Promise<void>((resolve, reject) => {
       control.#server.once("error", reject);
       control.#server.listen(control.path, resolve);
@@ -77,17 +95,20 @@ export class ControlSocket implements AsyncDisposable {
 
   /** The first frame says who it is. */
   #first(socket: Socket, frame: { type: number; body: Uint8Array }): AgentLink | undefined {
-    const { onAgent, onFarewell } = this.#handlers;
+    const { onAgent, onFarewell, onExpired } = this.#handlers;
     const value: unknown = JSON.parse(new TextDecoder().decode(frame.body));
     if (frame.type === FRAME.request) {
       this.#answer(socket, value);
       return undefined;
     }
     const hello = value as Hello;
-    if (frame.type !== FRAME.hello || hello.protocol !== PROTOCOL_VERSION) {
+    if (frame.type !== FRAME.hello || hello?.protocol !== PROTOCOL_VERSION || !isWhole(hello)) {
       throw new Error("it speaks another protocol; the target was started by another version");
     }
-    const link = new AgentLink(socket, (coverage) => onFarewell(link, coverage));
+    const link: AgentLink = new AgentLink(socket, {
+      onFarewell: (coverage) => onFarewell(link, coverage),
+      onExpired: () => onExpired(link),
+    });
     onAgent(link, hello);
     return link;
   }
@@ -107,6 +128,11 @@ export class ControlSocket implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     await rm(path.dirname(this.path), { recursive: true, force: true });
   }
+}
+
+function isWhole(hello: Hello): boolean {
+  const { name, pid, runtime } = hello;
+  return typeof name === "string" && Number.isSafeInteger(pid) && typeof runtime === "string";
 }
 
 /** Removes what servers that were killed have left. */

@@ -13,6 +13,7 @@ import { TableBuilder } from "./coverage/table_builder.ts";
 import { mountFuse, serveDescriptor, type ServeOptions, unmountFuse } from "./fuse/mod.ts";
 import { Device, KcovFilesystem } from "./kcov/mod.ts";
 import { logger } from "./logger.ts";
+import { setTimerSlack } from "./system_calls.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
@@ -20,6 +21,7 @@ import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
 import type { Hold, Target } from "./targets/target.ts";
 import { VERSION } from "./version.ts";
+import { Watchdog } from "./watchdog/mod.ts";
 
 /** How a server is set up. */
 export interface ServerOptions {
@@ -44,6 +46,8 @@ export interface ServerOptions {
 export const SUBTYPE = "kcovfs";
 /** The threads of the pool that notifications may sleep in. `bin/` sizes the pool accordingly. */
 export const NOTIFICATION_THREADS = 10;
+/** ns; page windows are some tens of µs long. */
+const TIMER_SLACK = 1000;
 /** Bytes of file data in one WRITE at most. */
 const MAX_WRITE = 256 * 1024;
 
@@ -52,6 +56,7 @@ export class Server implements AsyncDisposable {
   readonly #options: ServerOptions;
   readonly #symbols: SymbolTable;
   readonly #tables = new TableBuilder();
+  readonly #watchdog = Watchdog.start();
   readonly #registry: Registry;
   readonly #collector: Collector;
   #control!: ControlSocket;
@@ -87,10 +92,12 @@ export class Server implements AsyncDisposable {
   }
 
   static async start(options: ServerOptions): Promise<Server> {
+    setTimerSlack(TIMER_SLACK);
     const server = new Server(options);
     server.#control = await ControlSocket.listen({
       onAgent: (link, hello) => server.#admit(link, hello),
       onFarewell: (link, coverage) => server.#farewell(link, coverage),
+      onExpired: (link) => server.#expired(link),
       onRequest: (request) => server.#answer(request),
       warn: options.warn,
     }, { mode: 0o600 | options.mode & 0o666, uid: options.uid, gid: options.gid });
@@ -113,7 +120,7 @@ export class Server implements AsyncDisposable {
   /** A target may start when no other is held, for it would run unheld. */
   async #admit(link: AgentLink, hello: Hello): Promise<void> {
     await this.#registry.untilRunning();
-    link.welcome({ holdTimeout: this.#options.collectTimeout * 2 + 1000 });
+    link.welcome({ holdTimeout: this.#holdTimeout, pipe: this.#control.makePipe() });
     link.setArmed(this.#isArmed);
     const target = this.#registry.add(link, {
       name: hello.name,
@@ -122,6 +129,18 @@ export class Server implements AsyncDisposable {
     });
     this.#links.set(link, target);
     link.closed.then(() => this.#links.delete(link));
+  }
+
+  /** ms; nothing that goes well takes as long. */
+  get #holdTimeout(): number {
+    return this.#options.collectTimeout * 2 + 1000;
+  }
+
+  #expired(link: AgentLink): void {
+    const { name, pid } = this.#links.get(link)!.info;
+    this.#options.warn(
+      `Target ${name} (pid ${pid}): was held for ${this.#holdTimeout} ms and let go; a read may be stale`,
+    );
   }
 
   /** Whether anybody traces. */
@@ -173,12 +192,14 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Serves a connection that is mounted, or about to be.
+   * Serves a connection that is mounted.
    *
-   * @param fd An open `/dev/fuse`.
+   * @param fd Its descriptor, an open `/dev/fuse`.
+   * @param mount `root`: a path by which this process sees the mount. `directory`: where it is to be
+   * unmounted should this process die.
    * @returns a promise that is settled when the connection has ended.
    */
-  async serve(fd: number): Promise<void> {
+  async serve(fd: number, mount: { root: string; directory?: string }): Promise<void> {
     const options: ServeOptions = {
       maxWrite: MAX_WRITE,
       // Each fault is one READ of one page: page 0 must not come into the cache unasked.
@@ -209,7 +230,9 @@ export class Server implements AsyncDisposable {
       });
     }, options);
     try {
+      const watched = await this.#watchdog.watch(mount.root, mount.directory);
       await connection.ended;
+      this.#watchdog.forget(watched);
     } finally {
       this.#devices.delete(device!);
       await device![Symbol.asyncDispose]();
@@ -227,6 +250,7 @@ export class Server implements AsyncDisposable {
     this.#registry.release();
     await this.#control[Symbol.asyncDispose]();
     await this.#tables[Symbol.asyncDispose]();
+    await this.#watchdog[Symbol.asyncDispose]();
     this.#symbols[Symbol.dispose]();
   }
 }
@@ -261,7 +285,7 @@ export async function mountServer(
     throw error;
   }
   let isMounted = true;
-  const ended = server.serve(fd).finally(() => isMounted = false);
+  const ended = server.serve(fd, { root: directory, directory }).finally(() => isMounted = false);
   ended.catch(() => {});
   return {
     server,

@@ -7,7 +7,9 @@ export const CONTROL = {
   state: 0,
   /** 1 when the worker has nothing left to do for the exit of the target. */
   farewell: 1,
-  /** The gates begin here. */
+  /** The descriptor of the pipe at which the main thread waits. */
+  pipe: 2,
+  /** Two words a gate begin here: its state, and its serial number. */
   gates: 16,
 } as const;
 
@@ -20,13 +22,13 @@ export const ABSENT = 2;
 export const GATES = 8;
 
 /** Bytes of the shared memory. */
-export const CONTROL_SIZE = (CONTROL.gates + GATES) * 4;
+export const CONTROL_SIZE = (CONTROL.gates + 2 * GATES) * 4;
 
-/** What a gate's word says: the main thread has not come to it, */
+/** What a gate's state says: the main thread has not come to it, */
 export const GATE_CLOSED = 0;
-/** waits at it, */
+/** waits for the gate's serial number to come through the pipe, */
 export const GATE_WAITING = 1;
-/** or passes it. */
+/** or may pass. */
 export const GATE_OPEN = 2;
 
 /** The symbol under which the main thread's `gate` function is found. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { CONTROL, GATE_CLOSED, GATE_OPEN, GATE_SYMBOL, GATE_WAITING, GATES } from "./control.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
 
@@ -10,6 +11,18 @@ const ARRIVAL_TIMEOUT = 50;
 export interface CdpMessage {
   readonly id: number;
   readonly text: string;
+}
+
+/** What a {@linkcode MainThread} needs. */
+export interface MainThreadOptions {
+  /** Path of a FIFO, which is opened and removed. */
+  readonly pipe: string;
+  /** ms after which a hold is given up. */
+  readonly holdTimeout: number;
+  /** Takes the answers to the server's messages, by their id, and the events. */
+  readonly receive: (id: number | undefined, message: string) => void;
+  /** A hold was given up. */
+  readonly expired: () => void;
 }
 
 /** How a batch went: whether the main thread stood still from its first message on. */
@@ -28,37 +41,31 @@ export class MainThread {
   readonly #control: Int32Array;
   readonly #connection: Connection;
   readonly #replies = new Map<number, (message: string) => void>();
-  readonly #receive: (id: number | undefined, message: string) => void;
-  readonly #holdTimeout: number;
+  readonly #options: MainThreadOptions;
+  /** The pipe's descriptor. */
+  readonly #pipe: number;
   #nextId = OWN_IDS;
-  #nextGate = 0;
-  /** The gate at which the main thread is held. */
+  #nextSerial = 1;
+  /** The gate at which the main thread is held, and the timer that ends the hold. */
   #heldAt: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
   /** When the main thread passed the last gate, on `performance.now()`'s clock. */
   #passed: Promise<number> = Promise.resolve(-Infinity);
 
-  /**
-   * @param control The memory shared with the main thread.
-   * @param options `receive` takes the answers to the server's messages, by their id, and the events;
-   * `holdTimeout`: ms.
-   */
-  constructor(
-    control: Int32Array,
-    options: {
-      receive: (id: number | undefined, message: string) => void;
-      holdTimeout: number;
-    },
-  ) {
+  /** @param control The memory shared with the main thread. */
+  constructor(control: Int32Array, options: MainThreadOptions) {
     this.#control = control;
-    this.#receive = options.receive;
-    this.#holdTimeout = options.holdTimeout;
+    this.#options = options;
+    this.#pipe = openSync(options.pipe, "r+");
+    unlinkSync(options.pipe);
+    control[CONTROL.pipe] = this.#pipe;
     this.#connection = connectToMainThread((message) => this.#route(message));
   }
 
   #route(message: string): void {
     const id = message.startsWith('{"id":') ? parseInt(message.slice(6, 24), 10) : undefined;
     const reply = id === undefined ? undefined : this.#replies.get(id);
-    if (!reply) return this.#receive(id, message);
+    if (!reply) return this.#options.receive(id, message);
     this.#replies.delete(id!);
     reply(message);
   }
@@ -88,7 +95,7 @@ export class MainThread {
     let last: Promise<unknown> = Promise.resolve();
     for (const message of messages) last = this.#dispatch(message);
     const exit = options.hold ? this.#postGate() : undefined;
-    this.#heldAt = exit?.index;
+    this.#setHeld(exit?.index);
     const wasWaiting = this.#open(entry?.index ?? heldAt!);
     const isWhole = entry ? await entry.passed : wasWaiting;
     await last;
@@ -100,13 +107,24 @@ export class MainThread {
   release(): void {
     if (this.#heldAt === undefined) return;
     const index = this.#heldAt;
-    this.#heldAt = undefined;
+    this.#setHeld(undefined);
     this.#open(index);
+  }
+
+  #setHeld(index: number | undefined): void {
+    clearTimeout(this.#timer);
+    this.#heldAt = index;
+    if (index === undefined) return;
+    this.#timer = setTimeout(() => {
+      this.release();
+      this.#options.expired();
+    }, this.#options.holdTimeout);
   }
 
   disconnect(): void {
     this.release();
     this.#connection.disconnect();
+    closeSync(this.#pipe);
   }
 
   async #letRun(us: number): Promise<void> {
@@ -123,25 +141,26 @@ export class MainThread {
   #dispatch(message: CdpMessage): Promise<void> {
     return new Promise((resolve) => {
       this.#replies.set(message.id, (reply) => {
-        this.#receive(message.id, reply);
+        this.#options.receive(message.id, reply);
         resolve();
       });
       this.#connection.dispatch(message.text);
     });
   }
 
-  /** Has the main thread evaluate the next gate; `passed` says whether it came there and was let on. */
+  /** Has the main thread evaluate the next gate; `passed` says whether it was let through there. */
   #postGate(): { index: number; passed: Promise<boolean> } {
-    const gate = this.#nextGate;
-    this.#nextGate = (gate + 1) % GATES;
-    const index = CONTROL.gates + gate;
+    const serial = this.#nextSerial++;
+    const gate = serial % GATES;
+    const index = CONTROL.gates + 2 * gate;
+    this.#control[index + 1] = serial;
     Atomics.store(this.#control, index, GATE_CLOSED);
     // One text for each gate, so that V8 compiles each only once.
-    const expression = `globalThis[Symbol.for("${GATE_SYMBOL}")](${gate},${this.#holdTimeout})`;
+    const expression = `globalThis[Symbol.for("${GATE_SYMBOL}")](${gate})`;
     const reply = this.send("Runtime.evaluate", { expression, silent: true, returnByValue: true });
     const passed = reply.then((text) => {
       const isPassed = text.includes('"value":true');
-      if (!isPassed && this.#heldAt === index) this.#heldAt = undefined;
+      if (!isPassed && this.#heldAt === index) this.#setHeld(undefined);
       return isPassed;
     });
     this.#passed = passed.then(() => performance.now());
@@ -150,9 +169,9 @@ export class MainThread {
 
   /** @returns whether the main thread was waiting there. */
   #open(index: number): boolean {
-    const before = Atomics.exchange(this.#control, index, GATE_OPEN);
-    Atomics.notify(this.#control, index);
-    return before === GATE_WAITING;
+    const wasWaiting = Atomics.exchange(this.#control, index, GATE_OPEN) === GATE_WAITING;
+    if (wasWaiting) writeSync(this.#pipe, Int32Array.of(this.#control[index + 1]));
+    return wasWaiting;
   }
 
   /**

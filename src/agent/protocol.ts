@@ -27,6 +27,8 @@ export const FRAME = {
   unheld: 5,
   /** The target is about to exit. Its coverage follows as `taken` with the batch number 0. */
   farewell: 6,
+  /** A hold lasted too long and was given up. */
+  expired: 7,
 
   // From the server:
   /** JSON: {@linkcode Welcome}. User code starts after it. */
@@ -79,6 +81,8 @@ export interface Hello {
 export interface Welcome {
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
+  /** Path of a FIFO made for the agent, which removes it: the main thread is held at it. */
+  readonly pipe: string;
 }
 
 /** The environment variables by which processes find their server. */
@@ -113,9 +117,13 @@ export function packNumber(value: number): Uint8Array {
   return bytes;
 }
 
-/** A 32-bit number out of a frame's body. */
+/**
+ * A 32-bit number out of a frame's body.
+ *
+ * @throws {RangeError} when the body ends before the number does.
+ */
 export function unpackNumber(body: Uint8Array, offset = 0): number {
-  return new DataView(body.buffer, body.byteOffset).getUint32(offset, true);
+  return new DataView(body.buffer, body.byteOffset, body.length).getUint32(offset, true);
 }
 
 /** Cuts a stream of bytes into frames. */

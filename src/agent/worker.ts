@@ -78,9 +78,11 @@ class Agent {
   }
 
   #start(welcome: Welcome): void {
-    const { holdTimeout } = welcome;
-    const receive = (id: number | undefined, message: string) => this.#pass(id, message);
-    const thread = new MainThread(this.#control, { receive, holdTimeout });
+    const thread = new MainThread(this.#control, {
+      ...welcome,
+      receive: (id, message) => this.#pass(id, message),
+      expired: () => this.#send(FRAME.expired),
+    });
     this.#thread = thread;
     thread.send("Profiler.enable");
     thread.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true })

@@ -1,4 +1,4 @@
-import { readlink } from "node:fs/promises";
+import { readlink, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { readMountTable } from "../fuse/mod.ts";
 import { SUBTYPE } from "../server.ts";
@@ -30,12 +30,14 @@ export async function findSocket(mount: string | undefined): Promise<string> {
     timer = setTimeout(() => reject(new Error("it does not answer")), TIMEOUT);
   });
   try {
-    return await Promise.race([readlink(join(directory, "kcovfs", "socket")), hung]);
+    // Of a dead mount the kernel still remembers where the link leads, but not how much room there is.
+    const answer = statfs(directory).then(() => readlink(join(directory, "kcovfs", "socket")));
+    return await Promise.race([answer, hung]);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === "ENOENT"
+    const reason = code === "ENOENT" || code === "ENOTDIR"
       ? "no server is mounted there; run 'kcovfs mount' first"
-      : code === "ENOTCONN"
+      : code === "ENOTCONN" || code === "ECONNABORTED"
       ? `its server is dead; run 'kcovfs unmount ${directory}'`
       : message;
     throw new Failure(`Cannot reach the server of ${directory}: ${reason}`);

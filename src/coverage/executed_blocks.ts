@@ -14,9 +14,11 @@ export interface FunctionCounts {
     readonly count: number;
   }>;
   /**
-   * False if V8 has no counters for the blocks: it had compiled the function before coverage
-   * started, took it from a code cache, or has not compiled it at all. Functions without any slot
-   * are reported as true (measured on Node 20, 24 and 26).
+   * False if V8 has no counters for the function's blocks. Measured on Node 20, 24 and 26, that is:
+   * it was compiled before coverage started, or came from a code cache, or was never compiled (then
+   * the count is 0), or it is an `asm.js` module, or **since its compilation the last session that
+   * had enabled the `Debugger` domain disabled it**, or coverage was stopped, even if it was started
+   * again. A function without any slot is reported as true.
    */
   readonly isBlockCoverage: boolean;
 }

@@ -44,6 +44,8 @@ const Base = Parser as unknown as InternalsConstructor;
  * - Early errors are not raised, redeclarations not looked for (quadratic in acorn) and the bodies of
  *   regular expressions not checked (they differ with the version of Unicode).
  * - `a + b + c + ...` takes one frame, not one for each operand, as in V8.
+ * - A `RangeError` of the stack is thrown as it is. acorn would run a regular expression to recognise
+ *   it, and compiling one at the very end of the stack makes V8 abort the process.
  * - `super` and `new.target` may stand anywhere, as in a direct `eval`.
  * - `import source x from` (V8 13) and `import ... assert {}` (V8 11) are read.
  */
@@ -65,6 +67,10 @@ export class LenientParser extends Base {
   validateRegExpFlags(): void {}
 
   validateRegExpPattern(): void {}
+
+  catchStackOverflow<T>(parse: () => T): T {
+    return parse();
+  }
 
   parseExprOp(
     first: Node,

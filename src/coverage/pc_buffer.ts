@@ -1,6 +1,8 @@
 /** PCs' lower halves, gathered without an allocation a PC. */
 export class PcBuffer {
   #pcs = new Uint32Array(4096);
+  /** What the last {@linkcode drain} handed out. */
+  #drained = new Uint32Array(4096);
   #length = 0;
 
   push(pc: number): void {
@@ -12,10 +14,13 @@ export class PcBuffer {
     this.#pcs[this.#length++] = pc;
   }
 
-  /** What was gathered; the view is valid until the next {@linkcode push}. */
+  /** What was gathered; the view is valid until the next drain. */
   drain(): Uint32Array {
-    const pcs = this.#pcs.subarray(0, this.#length);
+    const pcs = this.#pcs;
+    this.#pcs = this.#drained;
+    this.#drained = pcs;
+    const length = this.#length;
     this.#length = 0;
-    return pcs;
+    return pcs.subarray(0, length);
   }
 }

@@ -1,13 +1,6 @@
 /** The slots of statements: `parsing/parser-base.h` records them, `ast/source-range-ast-visitor.cc` removes some. */
 
-import type {
-  AnyNode,
-  ForInStatement,
-  ForOfStatement,
-  ForStatement,
-  SwitchCase,
-  TryStatement,
-} from "acorn";
+import type { AnyNode, ForInStatement, ForOfStatement, SwitchCase, TryStatement } from "acorn";
 import type { RangeWalk, Visitors } from "./range_walk.ts";
 
 type StatementType =

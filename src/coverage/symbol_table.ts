@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { withFileLock } from "./file_lock.ts";
-import { findFree, firstEndingAfter, preferredBase, type Segment } from "./pc_space.ts";
+import { BLOCKS, findFree, firstEndingAfter, preferredBase, type Segment } from "./pc_space.ts";
 
 /** A script whose blocks have PCs. */
 export interface SymbolSegment extends Segment {
@@ -179,8 +179,8 @@ function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
   }
   if (tabs.length < 5) return undefined;
   const [magic, base, count, hash, url] = line.toString("utf8", 0, tabs[4]).split("\t");
-  const numbers = [Number(base), Number(count)];
-  if (magic !== MAGIC || !numbers.every(Number.isSafeInteger) || !url.startsWith('"')) {
+  const numbers = [base, count].map((digits) => /^\d+$/.test(digits) ? Number(digits) : NaN);
+  if (magic !== MAGIC || !(numbers[0] + numbers[1] <= BLOCKS) || !url.startsWith('"')) {
     return undefined;
   }
   try {

@@ -23,6 +23,8 @@ export const TABLE_WORKER = "kcovfs:table";
 /** MB; parsing recurses as deep as the source is nested. */
 const STACK_SIZE = 64;
 
+const DISPOSED = "Cannot build a block table: its builder was ended";
+
 interface Pending {
   readonly resolve: (built: BuiltTable) => void;
   readonly reject: (error: Error) => void;
@@ -36,9 +38,11 @@ export class TableBuilder implements AsyncDisposable {
   #worker: Worker | undefined;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
+  #isDisposed = false;
 
   /** @throws {SyntaxError} when the source cannot be parsed. */
   build(source: string, options: { isModule: boolean }): Promise<BuiltTable> {
+    if (this.#isDisposed) return Promise.reject(new Error(DISPOSED));
     const id = this.#nextId++;
     const worker = this.#worker ??= this.#start();
     worker.ref();
@@ -76,6 +80,8 @@ export class TableBuilder implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
     await this.#worker?.terminate();
+    this.#fail(new Error(DISPOSED));
   }
 }

@@ -1,7 +1,7 @@
 /** Mounts and unmounts with the mount(8) and umount(8) of util-linux: no native code. */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import { realpath, stat } from "node:fs/promises";
+import { realpath, stat, statfs } from "node:fs/promises";
 import { readMountTable } from "./mount_table.ts";
 
 /** Why a mount cannot be made or undone; the message is one line for the user. */
@@ -101,7 +101,8 @@ async function probe(directory: string): Promise<string | undefined> {
   const hung = new Promise<string>((resolve) => {
     timer = setTimeout(resolve, PROBE_TIMEOUT, "a mount there does not answer; unmount it first");
   });
-  const answer = stat(directory).then(
+  // The kernel remembers the attributes of a dead mount's root, but not how much room is in it.
+  const answer = statfs(directory).then(() => stat(directory)).then(
     (stats) => stats.isDirectory() ? undefined : "ENOTDIR",
     (error: NodeJS.ErrnoException) => error.code ?? error.message,
   );

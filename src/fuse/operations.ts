@@ -71,7 +71,9 @@ const ioctlOut: Encoder<IoctlOut> = {
 const forgetBatch: Decoder<Decoded<typeof abi.fuse_forget_one>[]> = {
   decode(reader) {
     const { count } = abi.fuse_batch_forget_in.decode(reader);
-    return Array.from({ length: count }, () => abi.fuse_forget_one.decode(reader));
+    const forgets: Decoded<typeof abi.fuse_forget_one>[] = [];
+    while (forgets.length < count) forgets.push(abi.fuse_forget_one.decode(reader));
+    return forgets;
   },
 };
 

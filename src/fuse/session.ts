@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import * as abi from "./abi.ts";
 import { Errno } from "./errno.ts";
 import { formatReply, formatRequest } from "./format.ts";
@@ -127,7 +128,8 @@ export class Session {
           `Cannot read ${operation.name} ${header.unique} of ${message.length} bytes: ${error.message}`,
         );
         if (isAnswered(operation)) this.#fail(pending, new Errno("EIO"));
-      } else this.#fail(pending, error);
+      } else if (isAnswered(operation)) this.#fail(pending, error);
+      else this.#warn(`Cannot take in ${operation.name} ${header.unique}: ${inspect(error)}`);
     }
   }
 
@@ -211,11 +213,16 @@ export class Session {
   #fail(pending: Pending, error: unknown): void {
     let errno = error instanceof Errno ? error.errno : 0;
     if (errno === 0) {
-      this.#warn(`Cannot answer request ${pending.unique}: ${(error as Error)?.stack ?? error}`);
+      this.#warn(`Cannot answer request ${pending.unique}: ${inspect(error)}`);
       errno = new Errno("EIO").errno;
     }
     this.#writer.restart(abi.fuse_out_header.size);
-    this.#send(pending, { errno });
+    try {
+      this.#send(pending, { errno });
+    } catch (error) {
+      // The kernel refuses even this: there is nobody left to tell.
+      this.#warn(`Cannot answer request ${pending.unique}: ${inspect(error)}`);
+    }
   }
 
   #send(pending: Pending, outcome: { errno: number; output?: unknown }): void {

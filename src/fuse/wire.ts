@@ -78,7 +78,8 @@ export class Reader {
   }
 }
 
-const decoder = new TextDecoder();
+// A name may begin with U+FEFF, which a decoder drops unless told not to.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /** Writes values in order into a buffer that grows when it must and is reused from reply to reply. */
@@ -115,6 +116,7 @@ export class Writer {
     return this.#bytes.subarray(0, this.#offset);
   }
 
+  /** May replace the buffer: what is written there must be looked up after it. */
   #take(size: number): number {
     const at = this.#offset;
     const end = at + size;
@@ -129,19 +131,23 @@ export class Writer {
   }
 
   u16(value: number): void {
-    this.#view.setUint16(this.#take(2), value, true);
+    const at = this.#take(2);
+    this.#view.setUint16(at, value, true);
   }
 
   u32(value: number): void {
-    this.#view.setUint32(this.#take(4), value, true);
+    const at = this.#take(4);
+    this.#view.setUint32(at, value, true);
   }
 
   i32(value: number): void {
-    this.#view.setInt32(this.#take(4), value, true);
+    const at = this.#take(4);
+    this.#view.setInt32(at, value, true);
   }
 
   u64(value: bigint): void {
-    this.#view.setBigUint64(this.#take(8), value, true);
+    const at = this.#take(8);
+    this.#view.setBigUint64(at, value, true);
   }
 
   u53(value: number): void {
@@ -156,7 +162,8 @@ export class Writer {
   }
 
   bytes(value: Uint8Array): void {
-    this.#bytes.set(value, this.#take(value.length));
+    const at = this.#take(value.length);
+    this.#bytes.set(value, at);
   }
 
   /** Text as UTF-8, without an end mark. */

@@ -71,7 +71,7 @@ export class Area {
   }
 
   /**
-   * Appends the PCs that the client has not seen since its last reset; what does not fit is dropped,
+   * Appends the PCs that were not recorded since the client last set the count; what does not fit is dropped,
    * as in the kernel (`write_comp_data` and `__sanitizer_cov_trace_pc` in `kernel/kcov.c`).
    *
    * @param pcs The lower halves.
@@ -187,7 +187,8 @@ export class Area {
     }
     if (options.read <= this.#told.reads) this.#putBack(offset, end);
     if (this.#first[0] === low && this.#first[1] === high) return false;
-    this.#recount();
+    // Mostly a reset. Whatever the client chose, what is executed from now on is recorded anew.
+    this.#seen.clear();
     return true;
   }
 
@@ -208,19 +209,6 @@ export class Area {
       if (page[at] !== told.before[i] || page[at + 1] !== told.before[i + 1]) continue;
       page[at] = told.now[i];
       page[at + 1] = told.now[i + 1];
-    }
-  }
-
-  /** The client chose another count: what its words up to there say is what it has seen. */
-  #recount(): void {
-    this.#seen.clear();
-    const count = this.count;
-    if (count === 0) return;
-    for (const [index, page] of this.#pages) {
-      const words = Math.min(WORDS_PER_PAGE, count + 1 - index * WORDS_PER_PAGE);
-      for (let word = index === 0 ? 1 : 0; word < words; word++) {
-        if (page[word * 2 + 1] === PC_HIGH) this.#seen.add(page[word * 2]);
-      }
     }
   }
 

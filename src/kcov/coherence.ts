@@ -50,7 +50,7 @@ class Line {
   returned = -1;
   /** When its window was last opened, in µs; -1 for never. */
   opened = -1;
-  /** The client has changed `area[0]` in this hold. */
+  /** The client has changed `area[0]` since the last collection. */
   reset = false;
   /** µs that its window stays open. */
   window: number = PAGE_WINDOW.initial;
@@ -263,10 +263,10 @@ function needsAbsence(operation: Operation): boolean {
 function stopped(draft: Draft, gained: ReadonlySet<LineId>): void {
   draft.phase = { kind: "held", since: draft.now };
   for (const [id, line] of draft.lines) {
+    // It had PCs to take in, and came back for nothing but that, or to reset.
+    const isMiss = line.gained && !line.reset && line.returned >= 0 && !gained.has(id);
+    if (isMiss) line.window = nextWindow(line.window, { kind: "missed", after: line.returned });
     line.gained = gained.has(id);
-    if (!line.gained && line.returned >= 0) {
-      line.window = nextWindow(line.window, { kind: "missed", after: line.returned });
-    }
     line.served = false;
     line.reset = false;
     line.returned = -1;

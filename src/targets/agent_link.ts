@@ -17,6 +17,14 @@ interface Batch {
   readonly reject: (error: Error) => void;
 }
 
+/** What an agent says of its own accord. */
+export interface AgentEvents {
+  /** Takes the target's last coverage; the target exits when the promise is settled. */
+  readonly onFarewell: (coverage: Uint8Array) => Promise<void>;
+  /** A hold lasted too long and was given up. */
+  readonly onExpired: () => void;
+}
+
 /** A Node process with the agent in it, on the control socket. */
 export class AgentLink implements Link {
   readonly kind = "agent";
@@ -25,18 +33,15 @@ export class AgentLink implements Link {
   readonly #socket: Socket;
   readonly #client = new CdpClient();
   readonly #batches = new Map<number, Batch>();
-  readonly #onFarewell: (coverage: Uint8Array) => Promise<void>;
+  readonly #events: AgentEvents;
   #nextBatch = FAREWELL_BATCH + 1;
   #isHeld = false;
   #isLeaving = false;
 
-  /**
-   * @param socket Connected, its frames handed to {@linkcode receive}.
-   * @param onFarewell Takes the target's last coverage; it exits when the promise is settled.
-   */
-  constructor(socket: Socket, onFarewell: (coverage: Uint8Array) => Promise<void>) {
+  /** @param socket Connected, its frames handed to {@linkcode receive}. */
+  constructor(socket: Socket, events: AgentEvents) {
     this.#socket = socket;
-    this.#onFarewell = onFarewell;
+    this.#events = events;
     this.closed = new Promise((resolve) => {
       socket.once("close", () => {
         const reason = this.#isLeaving ? "exited" : "connection lost";
@@ -53,8 +58,12 @@ export class AgentLink implements Link {
     this.#send(FRAME.welcome, Buffer.from(JSON.stringify(welcome)));
   }
 
-  /** Takes a frame of the agent's. */
+  /** Takes a frame of the agent's. Never throws: one that makes no sense ends the connection. */
   receive(type: number, body: Uint8Array): void {
+    if (NUMBERED.has(type) && body.length < 4) {
+      this.#socket.destroy();
+      return;
+    }
     switch (type) {
       case FRAME.message:
         this.#client.receive(Buffer.from(body.buffer, body.byteOffset, body.length).toString());
@@ -67,12 +76,15 @@ export class AgentLink implements Link {
       case FRAME.farewell:
         this.#isLeaving = true;
         return;
+      case FRAME.expired:
+        return this.#events.onExpired();
     }
   }
 
   #taken(number: number, coverage: Uint8Array): void {
     if (number === FAREWELL_BATCH) {
-      this.#onFarewell(coverage).finally(() => this.#send(FRAME.goodbye));
+      const goodbye = () => this.#send(FRAME.goodbye);
+      this.#events.onFarewell(coverage).then(goodbye, goodbye);
       return;
     }
     const batch = this.#batches.get(number);
@@ -164,4 +176,6 @@ export class AgentLink implements Link {
   }
 }
 
+/** Frames that begin with a batch's number. */
+const NUMBERED: ReadonlySet<number> = new Set([FRAME.taken, FRAME.held, FRAME.unheld]);
 const NO_COVERAGE = new TextEncoder().encode("[]");

@@ -67,15 +67,16 @@ export class CdpClient {
     }
     if (typeof message !== "object" || message === null) return false;
     if (message.id === undefined) {
-      this.#listeners.get(message.method ?? "")?.(message.params!);
+      this.#listeners.get(message.method ?? "")?.(message.params ?? {} as never);
       return typeof message.method === "string";
     }
     const pending = this.#pending.get(message.id);
     if (!pending) return false;
     this.#pending.delete(message.id);
     if (message.error !== undefined) {
-      const { message: reason } = message.error as { message?: string };
-      pending.reject(new CdpError(`Cannot run ${pending.method}: ${reason ?? "refused"}`));
+      const reason = (message.error as { message?: unknown } | null)?.message;
+      const text = typeof reason === "string" ? reason : "refused";
+      pending.reject(new CdpError(`Cannot run ${pending.method}: ${text}`));
     } else pending.resolve(message.result!);
     return true;
   }

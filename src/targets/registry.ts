@@ -43,7 +43,7 @@ export class Registry {
 
   /**
    * Resolves when the targets may run: a new one must not start while the others are held, for it would
-   * run unheld.
+   * run unheld. Add it before anything else is awaited.
    */
   untilRunning(): Promise<void> {
     if (!this.#isStopped) return Promise.resolve();
@@ -79,6 +79,9 @@ export class Registry {
   /** Collects from all targets and holds them until {@linkcode release}. Never rejects. */
   async stop(options: { run: number }): Promise<Collected[]> {
     this.#isStopped = true;
+    // Those that a release in this very turn lets in are added first, and stopped with the others.
+    await Promise.resolve();
+    if (!this.#isStopped) return [];
     const { collectTimeout: timeout } = this.#options;
     return await Promise.all(
       this.targets.map(async (target) => ({

@@ -123,7 +123,8 @@ export class Target {
         const taken: Taken = await this.link.stop({ run: attempt === 0 ? run : 0, hold });
         pieces.push(taken.coverage);
         if (hold && !taken.held) continue;
-        this.#say("");
+        // A late one says so when it runs again.
+        if (this.#state !== "late") this.#say("");
         return pieces;
       }
       this.#say("cannot be held");

@@ -47,27 +47,38 @@ export async function execute(
   command: readonly string[],
   options: { timeout?: number; env?: NodeJS.ProcessEnv; input?: string } = {},
 ): Promise<Finished> {
-  const child = spawn(command[0], command.slice(1), {
+  const child = watch(spawn(command[0], command.slice(1), {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
-  });
+  }));
   child.stdin.on("error", () => {});
   child.stdin.end(options.input ?? "");
   return await finish(child, options.timeout);
 }
 
-/** Waits for a child, killing it when that takes too long; `signal` tells. */
-export async function finish(child: ChildProcess, timeout = 60_000): Promise<Finished> {
+const watched = new WeakMap<ChildProcess, Promise<Finished>>();
+
+/** Collects what a child says, from its start on. */
+function watch<C extends ChildProcess>(child: C): C {
   let stdout = "";
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text) => stdout += text);
   child.stderr?.setEncoding("utf8").on("data", (text) => stderr += text);
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
-  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
-    child.on("close", (status, signal) => resolve([status, signal]))
+  const finished = new Promise<Finished>((resolve) =>
+    child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }))
   );
-  clearTimeout(timer);
-  return { status, signal, stdout, stderr };
+  watched.set(child, finished);
+  return child;
+}
+
+/** Waits for a child, killing it when that takes too long; `signal` tells. */
+export async function finish(child: ChildProcess, timeout = 60_000): Promise<Finished> {
+  const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
+  try {
+    return await watched.get(child)!;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Resolves with the first line of a stream that has a text in it. */
@@ -108,9 +119,9 @@ export class Scene implements AsyncDisposable {
   /** Starts a server; what it says on stderr is collected in `stderr`. */
   async serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
     mkdirSync(this.mount, { recursive: true });
-    const child = spawn(KCOVFS, ["mount", this.mount, "--state", this.state, ...options], {
+    const child = watch(spawn(KCOVFS, ["mount", this.mount, "--state", this.state, ...options], {
       stdio: ["ignore", "pipe", "pipe"],
-    });
+    }));
     this.#children.push(child);
     let warnings = "";
     child.stderr.setEncoding("utf8").on("data", (text) => warnings += text);
@@ -139,10 +150,10 @@ export class Scene implements AsyncDisposable {
     const command = options.isPlain
       ? program
       : [KCOVFS, "run", "--mount", this.mount, "--name", name, "--", ...program];
-    const child = spawn(command[0], command.slice(1), {
+    const child = watch(spawn(command[0], command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
-    });
+    }));
     this.#children.push(child);
     await lineWith(child, "ready");
     return { socket, child, pid: child.pid! };
@@ -150,10 +161,10 @@ export class Scene implements AsyncDisposable {
 
   /** Starts any other program, which ends with the scene. */
   start(command: readonly string[], options: { env?: NodeJS.ProcessEnv } = {}): ChildProcess {
-    const child = spawn(command[0], command.slice(1), {
+    const child = watch(spawn(command[0], command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
-    });
+    }));
     this.#children.push(child);
     return child;
   }
@@ -176,17 +187,26 @@ export class Scene implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // The last first: services before their server.
-    for (const child of this.#children.reverse()) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      const ended = new Promise((resolve) => child.once("close", resolve));
-      child.kill("SIGTERM");
-      const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
-      await ended;
-      clearTimeout(timer);
-    }
+    for (const child of this.#children.reverse()) await end(child);
     const left = (await readMountTable()).filter((entry) => entry.mountPoint === this.mount);
     for (const entry of left) spawnSync("umount", ["-l", entry.mountPoint]);
     rmSync(this.folder, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`${this.mount} was still mounted`);
   }
+}
+
+/** Asks a process to end, and ends it, with its group where it leads one, when it does not. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  const timer = setTimeout(() => {
+    try {
+      process.kill(-child.pid!, "SIGKILL");
+    } catch {
+      child.kill("SIGKILL");
+    }
+  }, 5000);
+  await ended;
+  clearTimeout(timer);
 }

@@ -71,12 +71,12 @@ area("takes page 0 without a change of the count as no reset", () => {
   assert.equal(words(it).slice(0, 5), [4n, full(2), full(1), full(0), full(3)]);
 });
 
-area("appends behind the count that the client sets, and repeats none of the PCs before it", () => {
+area("appends behind the count that the client sets, and records all PCs anew", () => {
   const it = new Area(64);
   it.append(pcs(0, 4));
   it.write(0, page([2, full(0), full(1), full(2), full(3)]), { read: 1 });
-  assert.is(it.append(pcs(0, 4)), 2);
-  assert.equal(words(it).slice(0, 5), [4n, full(0), full(1), full(2), full(3)]);
+  assert.is(it.append(pcs(0, 2)), 2);
+  assert.equal(words(it).slice(0, 6), [4n, full(0), full(1), full(0), full(1), 0n]);
 });
 
 for (const count of [64n, 63n, 1n << 32n, (1n << 64n) - 1n]) {

@@ -173,15 +173,34 @@ coherence("a client that gains or resets is not taken for one that polls", () =>
   assert.is(script.find("stop").run, 20);
 });
 
-coherence("the window widens for a client that comes back only to reset", () => {
+/** Reads without resetting within the window, and comes back after so many µs. */
+function missWindow(script: Script, options: { gains: boolean; after: number }): void {
+  script.do({ kind: "read", line: 1 }, options.after);
+  script.do({ kind: "stopped", gained: new Set(options.gains ? [1] : []) });
+  script.do({ kind: "stored", line: 1 });
+  script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
+  script.do({ kind: "dropped", line: 1, drop: script.find("drop").drop });
+}
+
+coherence("the window widens for a client that comes back only to reset, and narrows for one in time", () => {
   const script = new Script();
   script.enable(1);
   const windowOf = () => script.state.lines.get(1)!.window;
+  missWindow(script, { gains: true, after: 0 });
+  assert.is(windowOf(), 0);
+  missWindow(script, { gains: false, after: 60 });
+  const widened = windowOf();
+  assert.ok(widened > 0);
   script.loop(1, { gains: true });
-  const before = windowOf();
-  script.now += 60;
-  script.loop(1, { gains: false });
-  assert.ok(windowOf() > before);
+  assert.ok(windowOf() < widened);
+});
+
+coherence("the window stays narrow for a client that polls, with or without resets", () => {
+  const script = new Script();
+  script.enable(1);
+  for (let i = 0; i < 20; i++) missWindow(script, { gains: false, after: 50 });
+  for (let i = 0; i < 20; i++) script.loop(1, { gains: false });
+  assert.is(script.state.lines.get(1)!.window, 0);
 });
 
 coherence("an instance whose owner died is given back after a last collection", () => {

@@ -70,6 +70,7 @@ async function runInNamespace(
     fs.closeSync(options.fd);
     throw new Failure(`Cannot mount on ${MOUNT_POINT} in a mount namespace of its own`);
   }
-  server.serve(options.fd).catch(() => {});
+  const root = `/proc/${child.pid}/root${MOUNT_POINT}`;
+  server.serve(options.fd, { root }).catch(() => {});
   return await ended;
 }

@@ -1,0 +1,43 @@
+/** The watchdog's process; see `mod.ts`. It is started with the server's process id. */
+import { spawnSync } from "node:child_process";
+import { constants } from "node:os";
+import { createInterface } from "node:readline";
+import { signalOnParentDeath } from "../system_calls.ts";
+import type { WatchdogMessage } from "./mod.ts";
+
+const connections = new Map<number, string | undefined>();
+
+/**
+ * Aborts a connection. Its control file is in a filesystem of its own, which is mounted for the purpose
+ * where nobody else sees it; if that is not allowed, a forced unmount does the same.
+ */
+function abort(connection: number, directory: string | undefined): void {
+  const control = "/sys/fs/fuse/connections";
+  const script = `mount -t fusectl fusectl ${control} && echo 1 > ${control}/${connection}/abort`;
+  spawnSync("unshare", ["--mount", "--propagation", "private", "sh", "-c", script]);
+  if (directory !== undefined) spawnSync("umount", ["-i", "-f", "-l", directory]);
+}
+
+function cleanUp(): never {
+  for (const [connection, directory] of connections) abort(connection, directory);
+  process.exit();
+}
+
+function receive(message: WatchdogMessage): void {
+  if (message.kind === "watch") connections.set(message.connection, message.directory);
+  else if (message.kind === "forget") connections.delete(message.connection);
+  else process.exit();
+}
+
+/** Only the process that `mod.ts` starts is given a parent to watch. */
+function run(parent: number): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
+  process.on("SIGUSR2", cleanUp);
+  signalOnParentDeath(constants.signals.SIGUSR2);
+  if (process.ppid !== parent) cleanUp();
+  createInterface({ input: process.stdin })
+    .on("line", (line) => receive(JSON.parse(line)))
+    .on("close", cleanUp);
+}
+
+if (Number(process.argv[2]) > 0) run(Number(process.argv[2]));
