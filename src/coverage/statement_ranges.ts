@@ -122,10 +122,9 @@ function forEach(walk: RangeWalk, node: ForInStatement | ForOfStatement): void {
   walk.go(node.right);
 }
 
-/** V8 makes `try {} catch {} finally {}` a `try {} catch {}` inside a `try {} finally {}`. */
+/** V8 removes the continuation of the block, and keeps that of the handler's, before `finally` too. */
 function tryStatement(walk: RangeWalk, { block, handler, finalizer, end }: TryStatement): void {
   walk.addContinuation(end);
-  if (handler) walk.addContinuation(handler.end);
   walk.slots.claim(block.end);
   if (finalizer) walk.addRange(walk.tokenAfter((handler ?? block).end), end);
   walk.go(block);

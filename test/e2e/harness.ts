@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readMountTable } from "../../src/fuse/mod.ts";
 
@@ -29,10 +29,14 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Compiles a C client; returns the program's path. */
+/** Compiles a client of `test/e2e/clients`; returns the program's path. */
 export function compile(name: string): string {
-  const source = join(CLIENTS, `${name}.c`);
-  const program = join(BUILT, name);
+  return compileFile(join(CLIENTS, `${name}.c`));
+}
+
+/** Compiles a C program; returns its path. */
+export function compileFile(source: string): string {
+  const program = join(BUILT, basename(source, ".c"));
   mkdirSync(BUILT, { recursive: true });
   const newest = Math.max(...[source, join(CLIENTS, "kcov.h")].map((file) => statSync(file).mtimeMs));
   if (existsSync(program) && statSync(program).mtimeMs > newest) return program;

@@ -1,0 +1,82 @@
+/** An engine whose tables are made here and whose PCs begin where the test says. */
+import { buildBlockTable } from "../../src/coverage/block_table.ts";
+import { Engine, type NewScript } from "../../src/coverage/engine.ts";
+import { linePositions } from "../../src/coverage/line_positions.ts";
+import { pcOfBlock } from "../../src/coverage/pc_space.ts";
+import type { NewSymbols, SymbolTable } from "../../src/coverage/symbol_table.ts";
+import type { TableBuilder } from "../../src/coverage/table_builder.ts";
+
+/** The first script's first block has this number; each further script begins so much later. */
+export const STRIDE = 1000;
+
+export class EngineWorld {
+  readonly engine: Engine;
+  readonly warnings: string[] = [];
+  /** Sources whose tables were made. */
+  readonly built: string[] = [];
+  /** Scripts that were given PCs, in order. */
+  readonly symbols: NewSymbols[] = [];
+  /** Made to fail when it is set. */
+  failure: Error | undefined;
+
+  constructor() {
+    const tables: Pick<TableBuilder, "build"> = {
+      build: async (source, options) => {
+        this.built.push(source);
+        await new Promise((resolve) => setImmediate(resolve));
+        const table = buildBlockTable(source, options);
+        return { table, positions: linePositions(source, table) };
+      },
+    };
+    const symbols: Pick<SymbolTable, "add"> = {
+      add: (script) => {
+        if (this.failure) throw this.failure;
+        const base = STRIDE * this.symbols.push(script);
+        const count = script.positions.length / 4;
+        return { ...script, base, count, positionsAt: 0, positionsLength: 0 };
+      },
+    };
+    this.engine = new Engine({
+      tables: tables as TableBuilder,
+      symbols: symbols as SymbolTable,
+      warn: (line) => this.warnings.push(line),
+    });
+  }
+
+  /** The numbers of the blocks whose PCs were gathered since the last call, in order. */
+  blocks(): number[] {
+    return [...this.engine.drain()].map((pc) => (pc - pcOfBlock(0)) / 8);
+  }
+}
+
+/** A function's report as V8 writes it: its range and those inside it, each `[start, end, count]`. */
+export function report(
+  functionName: string,
+  ranges: readonly (readonly [number, number, number])[],
+  isBlockCoverage = true,
+): object {
+  return {
+    functionName,
+    ranges: ranges.map(([startOffset, endOffset, count]) => ({ startOffset, endOffset, count })),
+    isBlockCoverage,
+  };
+}
+
+/** V8's report of one script. */
+export interface ScriptReport {
+  readonly scriptId: string;
+  readonly url: string;
+  readonly functions: readonly object[];
+}
+
+/** A collection, as it comes from a link: a part of a larger buffer. */
+export function collection(...scripts: readonly ScriptReport[]): Uint8Array {
+  const text = JSON.stringify(scripts);
+  const bytes = Buffer.from(`??${text}??`);
+  return bytes.subarray(2, bytes.length - 2);
+}
+
+/** A script's source as a link fetches it. */
+export function script(scriptId: string, source: string, url = "file:///a.js"): NewScript {
+  return { scriptId, url, isModule: false, source };
+}

@@ -1,0 +1,89 @@
+import { spawnSync } from "node:child_process";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { buildBlockTable } from "../../src/coverage/block_table.ts";
+import { linePositions } from "../../src/coverage/line_positions.ts";
+import { TableBuilder } from "../../src/coverage/table_builder.ts";
+
+const builder = suite("coverage/table_builder");
+
+const MODULE = new URL("../../src/coverage/table_builder.js", import.meta.url).href;
+const SOURCE = "function f(a) { return a ? 1 : 2; }\nf(1);\n";
+
+async function rejection(work: Promise<unknown>): Promise<Error> {
+  return await work.then(() => assert.unreachable("it was fulfilled"), (error) => error) as Error;
+}
+
+builder("the thread makes the table that is made here, and the positions", async () => {
+  await using subject = new TableBuilder();
+  const table = buildBlockTable(SOURCE, { isModule: false });
+  const built = await subject.build(SOURCE, { isModule: false });
+  assert.equal(built, { table, positions: linePositions(SOURCE, table) });
+  assert.equal([...built.positions.subarray(0, 4)], [1, 1, 3, 1]);
+});
+
+builder("tables that are asked for at once each come to who asked", async () => {
+  await using subject = new TableBuilder();
+  const sources = Array.from(
+    { length: 50 },
+    (_, i) => `${SOURCE.repeat(i % 7)}// ${"x".repeat(i)}`,
+  );
+  const built = await Promise.all(
+    sources.map((source) => subject.build(source, { isModule: false })),
+  );
+  assert.equal(built.map(({ table }) => table.length), sources.map((source) => source.length));
+});
+
+builder("a source that cannot be parsed is a SyntaxError, and the next one is built", async () => {
+  await using subject = new TableBuilder();
+  const error = await rejection(subject.build("function (", { isModule: false }));
+  assert.instance(error, SyntaxError);
+  assert.ok(error.message.length > 0);
+  assert.is((await subject.build(SOURCE, { isModule: false })).table.length, SOURCE.length);
+});
+
+builder("a module is parsed as one, and a script is not", async () => {
+  await using subject = new TableBuilder();
+  const source = "export const a = await b;";
+  assert.is((await subject.build(source, { isModule: true })).table.length, source.length);
+  // What a module may not hold.
+  for (const sloppy of ["with (a) b();", "return 1;"]) {
+    assert.is((await subject.build(sloppy, { isModule: false })).table.length, sloppy.length);
+    assert.instance(await rejection(subject.build(sloppy, { isModule: true })), SyntaxError);
+  }
+});
+
+builder("a deeply nested source is built, too", async () => {
+  await using subject = new TableBuilder();
+  const depth = 5000;
+  const source = `x = ${"[".repeat(depth)}a ? b : c${"]".repeat(depth)};`;
+  const { table } = await subject.build(source, { isModule: false });
+  assert.ok(table.blockStart.includes(source.indexOf("?")));
+});
+
+builder("nothing is built after the end, and who waits is told of it", async () => {
+  const subject = new TableBuilder();
+  const waiting = rejection(subject.build(SOURCE.repeat(20_000), { isModule: false }));
+  await subject[Symbol.asyncDispose]();
+  assert.match((await waiting).message, /^Cannot build a block table: /);
+  const late = await rejection(subject.build(SOURCE, { isModule: false }));
+  assert.match(late.message, /^Cannot build a block table: /);
+});
+
+builder("one that was never used ends at once", async () => {
+  await new TableBuilder()[Symbol.asyncDispose]();
+});
+
+builder("the thread keeps the process for as long as a table is asked for, and no longer", () => {
+  const program = `import { TableBuilder } from ${JSON.stringify(MODULE)};
+  const { table } = await new TableBuilder().build("f();", { isModule: false });
+  console.log(table.length);`;
+  const child = spawnSync(process.execPath, [
+    "--input-type=module",
+    "-e",
+    program,
+  ], { timeout: 10_000, encoding: "utf8" });
+  assert.equal([child.status, child.stdout], [0, "4\n"], child.stderr);
+});
+
+builder.run();

@@ -1,0 +1,176 @@
+/** Asks real V8s where their blocks are and what they count. */
+
+import { spawnSync } from "node:child_process";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+// From dist/test/coverage, where this runs, back to the sources: programs are not compiled.
+const TEST = fileURLToPath(new URL("../../../test/", import.meta.url));
+const PROGRAMS = join(TEST, "fixtures/programs");
+
+/** The Nodes that the table must hold for, by their V8. */
+export const NODES: readonly { readonly v8: string; readonly path: string }[] = [
+  { v8: "11.3", path: join(TEST, "node_modules/node20/bin/node") },
+  { v8: "13.6", path: join(TEST, "node_modules/node24/bin/node") },
+  { v8: "14.6", path: join(TEST, "node_modules/node26/bin/node") },
+];
+
+/** How a source is compiled; `function` is `new Function(source)`. */
+export type Goal = "script" | "commonjs" | "module" | "function";
+
+export interface GoalSource {
+  readonly goal: Goal;
+  readonly source: string;
+}
+
+/** The slots of one function as `--trace-block-coverage` prints them; an end of -1 is a continuation. */
+export interface PrintedFunction {
+  readonly name: string;
+  readonly slots: readonly (readonly [start: number, end: number])[];
+}
+
+/** One function's range boundaries, of all collections of a run. */
+export interface ReportedFunction {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+  /** Where its ranges started and ended, the function's own range left out. */
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+  /** Whether its ranges always were a pre-order of nested ranges. */
+  readonly isNested: boolean;
+  /** In how many collections it had run without counters for its blocks. */
+  readonly coarse: number;
+}
+
+export interface ReportedScript {
+  readonly url: string;
+  readonly isModule: boolean;
+  readonly source: string;
+  readonly functions: readonly ReportedFunction[];
+}
+
+/**
+ * The slots that the V8 of `node` has for all functions of each source; `undefined` for a source whose
+ * syntax it does not know.
+ */
+export function printSlots(
+  node: string,
+  sources: readonly GoalSource[],
+): (PrintedFunction[] | undefined)[] {
+  return withDirectory((directory) => {
+    const list = join(directory, "list.json");
+    writeFileSync(list, JSON.stringify(sources));
+    const flags = ["--no-lazy", "--trace-block-coverage", "--experimental-vm-modules"];
+    const output = run(node, [...flags, join(PROGRAMS, "print_slots.cjs"), list], directory);
+    return splitSources(parseSlots(output), sources.length);
+  });
+}
+
+/** The marks between sources are functions that `print_slots.cjs` compiles for that purpose. */
+function splitSources(
+  printed: PrintedFunction[],
+  sources: number,
+): (PrintedFunction[] | undefined)[] {
+  const marks = new Map(printed.map(({ name }, at) => [name, at]));
+  return Array.from({ length: sources }, (_, number) => {
+    const [start, end] = [marks.get(`source_${number}`), marks.get(`source_${number + 1}`)];
+    if (start === undefined || end === undefined) throw new Error(`Cannot find source ${number}`);
+    return marks.has(`rejected_${number}`) ? undefined : printed.slice(start + 1, end);
+  });
+}
+
+/** What the V8 of `node` reports while `module` drives some code; see `report_ranges.cjs`. */
+export function reportRanges(node: string, module: string, args: string[] = []): ReportedScript[] {
+  return withDirectory((directory) => drive(node, module, args, directory).scripts);
+}
+
+/** One collection after a source was run; see `drive_sources.cjs`. */
+export interface Observation {
+  readonly url: string;
+  readonly functions: readonly RawFunction[];
+  /** The probes that were reached since the observation before. */
+  readonly probes: readonly number[];
+}
+
+/** A function as `Profiler.takePreciseCoverage` reports it. */
+export interface RawFunction {
+  readonly functionName: string;
+  readonly isBlockCoverage: boolean;
+  readonly ranges: readonly {
+    readonly startOffset: number;
+    readonly endOffset: number;
+    readonly count: number;
+  }[];
+}
+
+export interface SourcesReport {
+  /** The script of source number i has the URL `fixture:i`. */
+  readonly scripts: readonly ReportedScript[];
+  readonly observations: readonly Observation[];
+  /** What the sources threw. */
+  readonly errors: readonly string[];
+}
+
+/** What the V8 of `node` reports of sources that are run some times. */
+export function reportSources(node: string, sources: readonly GoalSource[]): SourcesReport {
+  return withDirectory((directory) => {
+    const list = join(directory, "list.json");
+    writeFileSync(list, JSON.stringify(sources));
+    const report = drive(node, join(PROGRAMS, "drive_sources.cjs"), [list], directory);
+    return { ...(report.result as Omit<SourcesReport, "scripts">), scripts: report.scripts };
+  });
+}
+
+function drive(
+  node: string,
+  module: string,
+  args: string[],
+  directory: string,
+): { scripts: ReportedScript[]; result: unknown } {
+  const out = join(directory, "ranges.json");
+  const program = join(PROGRAMS, "report_ranges.cjs");
+  run(node, ["--experimental-vm-modules", program, out, module, ...args], directory);
+  return JSON.parse(readFileSync(out, "utf8"));
+}
+
+/** What a program of `test/fixtures/programs` prints when the Node at `node` runs it. */
+export function runProgram(node: string, program: string): string {
+  return withDirectory((directory) => run(node, [join(PROGRAMS, program)], directory));
+}
+
+function withDirectory<T>(use: (directory: string) => T): T {
+  const directory = mkdtempSync(join(tmpdir(), "kcovfs-truth-"));
+  try {
+    return use(directory);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+function run(node: string, args: string[], directory: string): string {
+  const path = join(directory, "stdout");
+  const stdout = openSync(path, "w");
+  // Its output goes to a file: V8 prints more than a pipe's buffer holds, and then blocks.
+  const { status, signal, stderr } = spawnSync(node, ["--no-warnings", ...args], {
+    stdio: ["ignore", stdout, "pipe"],
+  });
+  closeSync(stdout);
+  if (status !== 0) {
+    throw new Error(`Cannot run ${args.at(-1)}: ${signal ?? status}: ${String(stderr)}`);
+  }
+  return readFileSync(path, "utf8");
+}
+
+function parseSlots(output: string): PrintedFunction[] {
+  return output.split("Coverage info (").slice(1).map((text) => {
+    const [, name, slots] = text.match(/^([^]*?)\):\n([^]*)$/) ?? [];
+    const pairs = Array.from(
+      slots.matchAll(/^\{(-?\d+),(-?\d+)\}$/gm),
+      ([, start, end]) => [Number(start), Number(end)] as const,
+    );
+    return { name, slots: pairs.filter(([start]) => start >= 0) };
+  });
+}

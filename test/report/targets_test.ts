@@ -1,0 +1,36 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { TargetRow } from "../../src/control_client.ts";
+import { formatTargets } from "../../src/report/targets.ts";
+
+const report = suite("report/targets");
+
+const ROW: TargetRow = {
+  ...{ id: 1, name: "api", pid: 4321, runtime: "node v20.20.2", link: "agent" },
+  ...{ collector: "v8", hold: "gate", scripts: 12, blocks: 3456, state: "running", note: "" },
+};
+
+report("without targets there are the headings alone", () => {
+  assert.is(
+    formatTargets([]),
+    "ID  NAME  PID  RUNTIME  LINK  COLLECTOR  HOLD  SCRIPTS  BLOCKS  STATE\n",
+  );
+});
+
+report("a target has a line, and columns are as wide as what is in them", () => {
+  const long = { ...ROW, id: 10, name: "a-long-name", blocks: 123456789, state: "held" };
+  assert.equal(formatTargets([ROW, long]).split("\n"), [
+    "ID  NAME         PID   RUNTIME        LINK   COLLECTOR  HOLD  SCRIPTS  BLOCKS     STATE",
+    "1   api          4321  node v20.20.2  agent  v8         gate  12       3456       running",
+    "10  a-long-name  4321  node v20.20.2  agent  v8         gate  12       123456789  held",
+    "",
+  ]);
+});
+
+report("a note stands after the state", () => {
+  const [, line] = formatTargets([{ ...ROW, state: "late", note: "no answer within 100 ms" }])
+    .split("\n");
+  assert.match(line, / {2}late \(no answer within 100 ms\)$/);
+});
+
+report.run();

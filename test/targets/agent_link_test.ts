@@ -1,0 +1,226 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { FRAME, packNumber } from "../../src/agent/protocol.ts";
+import { FakeAgent } from "./fake_agent.ts";
+import { deferred, turn } from "./fake_link.ts";
+
+const agentLink = suite("targets/agent_link");
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+const rejection = (work: Promise<unknown>): Promise<Error> =>
+  work.then(() => assert.unreachable(), (error) => error) as Promise<Error>;
+
+const HOLD = { run: 0, hold: true };
+
+agentLink("a welcome says how and for how long the target is held", () => {
+  const agent = new FakeAgent();
+  const welcome = { holdTimeout: 1500, pipe: "/run/kcovfs/1-a/pipe-1" };
+  agent.link.welcome(welcome);
+  const [{ type, body }] = agent.take();
+  assert.equal([type, JSON.parse(text(body))], [FRAME.welcome, welcome]);
+});
+
+agentLink("a stop is one batch, which collects, and brings the coverage as it is", async () => {
+  const agent = new FakeAgent();
+  const stopping = agent.link.stop({ run: 40.6, hold: true });
+  const [batch, ...more] = agent.takeBatches();
+  assert.equal(more, []);
+  assert.equal([batch.hold, batch.run], [true, 41]);
+  assert.equal(batch.messages.map(({ method }) => method), ["Profiler.takePreciseCoverage"]);
+  agent.finish(batch.number, { held: true, coverage: '[{"scriptId":"é"}]' });
+  const { coverage, held } = await stopping;
+  assert.equal([text(coverage), held], ['[{"scriptId":"é"}]', true]);
+});
+
+agentLink("a hold that failed is told, with the coverage", async () => {
+  const agent = new FakeAgent();
+  const stopping = agent.link.stop(HOLD);
+  agent.finish(agent.takeBatches()[0].number, { held: false, coverage: "[1]" });
+  const { coverage, held } = await stopping;
+  assert.equal([text(coverage), held], ["[1]", false]);
+});
+
+agentLink("a collection without a hold says so in its batch", async () => {
+  const agent = new FakeAgent();
+  const stopping = agent.link.stop({ run: 0, hold: false });
+  const [batch] = agent.takeBatches();
+  assert.is(batch.hold, false);
+  agent.finish(batch.number, { held: false, coverage: "[]" });
+  await stopping;
+  agent.link.release();
+  assert.equal(agent.take(), [], "there is nothing to release");
+});
+
+agentLink("a batch that ends without coverage has brought none", async () => {
+  const agent = new FakeAgent();
+  const stopping = agent.link.stop(HOLD);
+  agent.finish(agent.takeBatches()[0].number, { held: true });
+  assert.is(text((await stopping).coverage), "[]");
+});
+
+agentLink("batches are told apart by their numbers", async () => {
+  const agent = new FakeAgent();
+  const stops = [agent.link.stop(HOLD), agent.link.stop(HOLD)];
+  const [one, other] = agent.takeBatches();
+  agent.send(FRAME.taken, packNumber(one.number), "[1]");
+  agent.finish(other.number, { held: true, coverage: "[2]" });
+  agent.finish(one.number, { held: false });
+  const [first, second] = await Promise.all(stops);
+  assert.equal([text(first.coverage), first.held], ["[1]", false]);
+  assert.equal([text(second.coverage), second.held], ["[2]", true]);
+});
+
+agentLink("a hold is released once", async () => {
+  const agent = new FakeAgent();
+  agent.link.release();
+  assert.equal(agent.take(), []);
+  const stopping = agent.link.stop(HOLD);
+  agent.finish(agent.takeBatches()[0].number, { held: true });
+  await stopping;
+  agent.link.release();
+  agent.link.release();
+  assert.equal(agent.take().map(({ type }) => type), [FRAME.release]);
+});
+
+agentLink("what need not be collected, and whether the end matters, is passed on", () => {
+  const agent = new FakeAgent();
+  agent.link.ignore(["1", "22"]);
+  agent.link.setArmed(true);
+  agent.link.setArmed(false);
+  const [ignore, armed, disarmed] = agent.take();
+  assert.equal([ignore.type, text(ignore.body)], [FRAME.ignore, '["1","22"]']);
+  assert.equal([armed.type, [...armed.body]], [FRAME.armed, [1]]);
+  assert.equal([disarmed.type, [...disarmed.body]], [FRAME.armed, [0]]);
+});
+
+/** Answers the first batch of `fetchScripts`: these scripts are there. */
+async function parse(agent: FakeAgent, scripts: object[]): Promise<boolean> {
+  const [batch] = agent.takeBatches();
+  assert.equal(batch.messages.map(({ method }) => method), ["Debugger.enable"]);
+  for (const params of scripts) {
+    agent.say({ method: "Debugger.scriptParsed", params });
+  }
+  agent.say({ id: batch.messages[0].id, result: {} });
+  agent.finish(batch.number, { held: batch.hold });
+  await turn();
+  return batch.hold;
+}
+
+/** Answers the second: each source, or its refusal. */
+async function deliver(agent: FakeAgent, answers: object[]): Promise<boolean> {
+  const [batch] = agent.takeBatches();
+  const methods = batch.messages.map(({ method }) => method);
+  assert.equal(methods, [...answers.map(() => "Debugger.getScriptSource"), "Debugger.disable"]);
+  for (const [i, { id }] of batch.messages.entries()) {
+    agent.say({ id, ...answers[i] ?? { result: {} } });
+  }
+  agent.finish(batch.number, { held: batch.hold });
+  await turn();
+  return batch.hold;
+}
+
+agentLink(
+  "sources are fetched with the debugger on for two batches only, in the hold",
+  async () => {
+    const agent = new FakeAgent();
+    const stopping = agent.link.stop(HOLD);
+    agent.finish(agent.takeBatches()[0].number, { held: true });
+    await stopping;
+    const fetching = agent.link.fetchScripts(["1", "2", "3", "4"]);
+    const holds = [
+      await parse(agent, [
+        { scriptId: "1", url: "a" },
+        { scriptId: "9", url: "other" },
+        { scriptId: "2", url: "b", isModule: true },
+        { scriptId: "4", url: "gone" },
+      ]),
+      await deliver(agent, [
+        { result: { scriptSource: "f()" } },
+        { result: { scriptSource: "g()" } },
+        { error: { message: "No script for id" } },
+      ]),
+    ];
+    assert.equal(await fetching, [
+      { scriptId: "1", url: "a", isModule: false, source: "f()" },
+      { scriptId: "2", url: "b", isModule: true, source: "g()" },
+    ]);
+    assert.equal(holds, [true, true], "the target stays held");
+  },
+);
+
+agentLink("sources that are fetched without a hold begin none", async () => {
+  const agent = new FakeAgent();
+  const fetching = agent.link.fetchScripts(["1"]);
+  const holds = [await parse(agent, []), await deliver(agent, [])];
+  assert.equal([await fetching, holds], [[], [false, false]]);
+});
+
+agentLink("a debugger that cannot be turned on rejects the fetch", async () => {
+  const agent = new FakeAgent();
+  const fetching = rejection(agent.link.fetchScripts(["1"]));
+  const [batch] = agent.takeBatches();
+  agent.say({ id: batch.messages[0].id, error: { message: "no" } });
+  agent.finish(batch.number, { held: false });
+  assert.match((await fetching).message, "Cannot run Debugger.enable: no");
+});
+
+agentLink("the last coverage of a target that exits is taken in before it may go", async () => {
+  const taken = deferred<void>();
+  const seen: string[] = [];
+  const agent = new FakeAgent({
+    onFarewell(coverage) {
+      seen.push(text(coverage));
+      return taken.promise;
+    },
+  });
+  agent.send(FRAME.farewell);
+  agent.send(FRAME.taken, packNumber(0), "[7]");
+  await turn();
+  assert.equal([seen, agent.take()], [["[7]"], []]);
+  taken.resolve();
+  await turn();
+  assert.equal(agent.take().map(({ type }) => type), [FRAME.goodbye]);
+  agent.disconnect();
+  assert.is(await agent.link.closed, "exited");
+});
+
+agentLink("a target that exits may go even if its last coverage cannot be taken in", async () => {
+  const agent = new FakeAgent({ onFarewell: () => Promise.reject(new Error("broken")) });
+  agent.send(FRAME.farewell);
+  agent.send(FRAME.taken, packNumber(0), "[7]");
+  await turn();
+  assert.equal(agent.take().map(({ type }) => type), [FRAME.goodbye]);
+});
+
+agentLink("a hold that was given up is told of", () => {
+  let expired = 0;
+  const agent = new FakeAgent({ onExpired: () => void expired++ });
+  agent.send(FRAME.expired);
+  assert.is(expired, 1);
+});
+
+agentLink("the end of the connection rejects what is pending, and what comes later", async () => {
+  const agent = new FakeAgent();
+  const stopping = rejection(agent.link.stop(HOLD));
+  const fetching = rejection(agent.link.fetchScripts(["1"]));
+  agent.disconnect();
+  assert.is(await agent.link.closed, "connection lost");
+  assert.is((await stopping).message, "connection lost");
+  assert.match((await fetching).message, "connection lost");
+  assert.is((await rejection(agent.link.stop(HOLD))).message, "connection lost");
+  agent.link.release();
+  agent.link.setArmed(true);
+});
+
+agentLink("disposing ends the hold before the connection", async () => {
+  const agent = new FakeAgent();
+  const stopping = agent.link.stop(HOLD);
+  agent.finish(agent.takeBatches()[0].number, { held: true });
+  await stopping;
+  await agent.link[Symbol.asyncDispose]();
+  await agent.link.closed;
+  assert.equal(agent.take().map(({ type }) => type), [FRAME.release]);
+  assert.not(agent.isConnected);
+});
+
+agentLink.run();

@@ -1,0 +1,132 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { FRAME, packNumber } from "../../src/agent/protocol.ts";
+import { FakeAgent } from "./fake_agent.ts";
+import { turn } from "./fake_link.ts";
+
+const lying = suite("targets/agent_link, an agent that lies");
+
+/** A link that is waiting for a stop and for sources, with the numbers of their batches. */
+function waiting() {
+  const agent = new FakeAgent();
+  const outcomes: string[] = [];
+  const note = (name: string) => [
+    () => void outcomes.push(`${name} done`),
+    () => void outcomes.push(`${name} failed`),
+  ];
+  const [stopped, notStopped] = note("stop");
+  const [fetched, notFetched] = note("fetch");
+  agent.link.stop({ run: 0, hold: true }).then(stopped, notStopped);
+  agent.link.fetchScripts(["1"]).then(fetched, notFetched);
+  const [stop, fetch] = agent.takeBatches();
+  return { agent, outcomes, stop, fetch };
+}
+
+lying("numbers of batches that there are not change nothing", async () => {
+  const { agent, outcomes, stop } = waiting();
+  for (const number of [stop.number + 10, 0xffffffff]) {
+    agent.send(FRAME.taken, packNumber(number), "[1]");
+    agent.send(FRAME.held, packNumber(number));
+    agent.send(FRAME.unheld, packNumber(number));
+  }
+  await turn();
+  assert.equal(outcomes, []);
+  agent.finish(stop.number, { held: true, coverage: "[1]" });
+  agent.finish(stop.number, { held: false, coverage: "[2]" });
+  await turn();
+  assert.equal([outcomes, agent.isConnected], [["stop done"], true]);
+});
+
+lying("messages that are no CDP change nothing", async () => {
+  const { agent, outcomes, fetch } = waiting();
+  const { id } = fetch.messages[0];
+  const texts = [
+    "",
+    "{",
+    "null",
+    "[]",
+    '"x"',
+    '{"id":12345,"result":{}}',
+    '{"id":"1"}',
+    "\xff\xfe",
+  ];
+  const events = ["{}", "null", "7", '"x"', '{"scriptId":1}', '{"scriptId":{}}']
+    .map((params) => `{"method":"Debugger.scriptParsed","params":${params}}`);
+  for (const text of [...texts, ...events, '{"method":"Debugger.scriptParsed"}']) {
+    agent.send(FRAME.message, text);
+  }
+  agent.send(FRAME.message, Uint8Array.of(0xff, 0, 0xc3));
+  await turn();
+  assert.equal([outcomes, agent.isConnected], [[], true]);
+  agent.send(FRAME.message, `{"id":${id},"error":null}`);
+  await turn();
+  assert.equal(outcomes, ["fetch failed"]);
+});
+
+lying("sources that are none fail the fetch or are left out, and nothing else", async () => {
+  for (const answer of [{}, { result: null }, { result: 7 }, { error: {} }]) {
+    const { agent, outcomes, fetch } = waiting();
+    agent.say({ method: "Debugger.scriptParsed", params: { scriptId: "1", url: "a" } });
+    agent.say({ id: fetch.messages[0].id, result: {} });
+    agent.finish(fetch.number, { held: true });
+    await turn();
+    const [{ number, messages }] = agent.takeBatches();
+    for (const { id } of messages) agent.say({ id, ...answer });
+    agent.finish(number, { held: true });
+    await turn();
+    assert.equal(outcomes.length, 1, JSON.stringify(answer));
+    assert.match(outcomes[0], /^fetch /);
+  }
+});
+
+lying("frames of unknown types, and the server's own, change nothing", async () => {
+  const { agent, outcomes } = waiting();
+  const types = [0, 8, 255, FRAME.welcome, FRAME.batch, FRAME.release, FRAME.request, FRAME.hello];
+  for (const type of types) {
+    for (const body of ["", "{}", packNumber(1)]) agent.send(type, body);
+  }
+  await turn();
+  assert.equal([outcomes, agent.isConnected], [[], true]);
+});
+
+lying("a frame too short for its number ends the connection", async () => {
+  for (const type of [FRAME.taken, FRAME.held, FRAME.unheld]) {
+    for (let length = 0; length < 4; length++) {
+      const { agent, outcomes } = waiting();
+      agent.send(type, new Uint8Array(length));
+      assert.is(await agent.link.closed, "connection lost");
+      await turn();
+      assert.equal(outcomes.sort(), ["fetch failed", "stop failed"]);
+    }
+  }
+});
+
+/** Pieces of CDP messages. */
+const WORDS =
+  '{ } [ ] , : "id" "method" "Debugger.scriptParsed" "result" "params" "error" null 1 2 3 ' +
+  '"scriptId" "1" "message" "url"';
+
+lying("10,000 random frames never make it throw or leave a rejection unhandled", async () => {
+  const unhandled: unknown[] = [];
+  const listen = (error: unknown) => unhandled.push(error);
+  process.on("unhandledRejection", listen);
+  let seed = 1;
+  const random = (below: number) => (seed = seed * 48271 % 0x7fffffff) % below;
+  const words = WORDS.split(" ");
+  for (let round = 0; round < 200; round++) {
+    const { agent } = waiting();
+    for (let i = 0; i < 50; i++) {
+      const text = Array.from({ length: random(12) }, () => words[random(words.length)]).join("");
+      const number = packNumber(random(5));
+      agent.send(random(8), ...[number, number.subarray(random(4))].slice(random(3)), text);
+      const outcome = ['"result":{}', '"error":[]'][random(2)];
+      agent.send(FRAME.message, `{"id":${random(4)},${outcome}}`);
+    }
+    agent.disconnect();
+    await turn();
+  }
+  process.off("unhandledRejection", listen);
+  assert.equal(unhandled, []);
+});
+
+lying.run();
