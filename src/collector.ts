@@ -1,6 +1,5 @@
 import type { Engine, TargetCoverage } from "./coverage/engine.ts";
 import type { Source } from "./kcov/mod.ts";
-import type { ScriptSource } from "./targets/link.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
 
@@ -87,7 +86,7 @@ export class Collector implements Source {
   /** Never rejects: what a target says of its functions may make no sense. */
   async #learn(
     target: Target,
-    scripts: { sources: readonly ScriptSource[]; unknown: readonly string[] },
+    scripts: { sources: ReadonlyMap<string, string>; unknown: readonly string[] },
   ): Promise<void> {
     try {
       await this.coverageOf(target).learn(scripts.sources, scripts.unknown);
@@ -103,10 +102,10 @@ export class Collector implements Source {
   async #fetch(
     target: Target,
     unknown: readonly string[],
-  ): Promise<ScriptSource[] | undefined> {
+  ): Promise<ReadonlyMap<string, string> | undefined> {
     const { warn, registry } = this.#options;
     try {
-      return await target.fetchScripts(unknown, { timeout: registry.collectTimeout });
+      return await target.fetchSources(unknown, { timeout: registry.collectTimeout });
     } catch (error) {
       warn(`Cannot fetch scripts of ${target.info.name}: ${(error as Error).message}`);
       this.coverageOf(target).postpone(unknown);

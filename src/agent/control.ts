@@ -31,5 +31,10 @@ export const GATE_WAITING = 1;
 /** or may pass. */
 export const GATE_OPEN = 2;
 
-/** The symbol under which the main thread's `gate` function is found. */
-export const GATE_SYMBOL = "kcovfs.gate";
+/** The symbol under which the main thread's side is found: `gate(index)` and `sources(scriptIds)`. */
+const AGENT_SYMBOL = "kcovfs.agent";
+
+/** The text of a call of the main thread's side; its URL makes it one of the runtime's scripts. */
+export function agentCall(call: string): string {
+  return `globalThis[Symbol.for("${AGENT_SYMBOL}")].${call}\n//# sourceURL=node:kcovfs`;
+}

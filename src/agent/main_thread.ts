@@ -1,5 +1,5 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
-import { CONTROL, GATE_CLOSED, GATE_OPEN, GATE_SYMBOL, GATE_WAITING, GATES } from "./control.ts";
+import { agentCall, CONTROL, GATE_CLOSED, GATE_OPEN, GATE_WAITING, GATES } from "./control.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */
@@ -156,7 +156,7 @@ export class MainThread {
     this.#control[index + 1] = serial;
     Atomics.store(this.#control, index, GATE_CLOSED);
     // One text for each gate, so that V8 compiles each only once.
-    const expression = `globalThis[Symbol.for("${GATE_SYMBOL}")](${gate})`;
+    const expression = agentCall(`gate(${gate})`);
     const reply = this.send("Runtime.evaluate", { expression, silent: true, returnByValue: true });
     const passed = reply.then((text) => {
       const isPassed = text.includes('"value":true');

@@ -2,7 +2,7 @@
  * The part of the agent that runs in the target's main isolate, before any user code: it is loaded
  * with `--require`. Everything loaded into that isolate is paid for at each collection, so this is all
  * there is: it turns off what loses counts, starts the worker that collects, waits until coverage is
- * on, and lends the worker its `gate`.
+ * on, and lends the worker its `gate` and the sources of scripts.
  *
  * The constants are those of `control.ts` and `protocol.ts`.
  */
@@ -14,6 +14,10 @@ const vm = require("node:vm") as typeof import("node:vm");
 const fs = require("node:fs") as typeof import("node:fs");
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const path = require("node:path") as typeof import("node:path");
+
+const { scriptSources } = require("./script_source.cjs") as {
+  scriptSources: (ids: readonly number[]) => Record<number, string>;
+};
 
 // User code may replace these: the agent goes on with the originals.
 const { compareExchange, load, wait, notify } = Atomics;
@@ -86,12 +90,9 @@ function startWorker(
   socketPath: string,
   control: Int32Array,
 ): import("node:worker_threads").Worker {
-  // The worker learns of the gate by its symbol; the function is then no longer to be found.
-  const symbol = Symbol.for("kcovfs.gate");
-  Object.defineProperty(globalThis, symbol, {
-    value: (index: number) => gate(control, GATES + 2 * index),
-    configurable: true,
-  });
+  // What the worker and the server call through the inspector.
+  const agent = { gate: (index: number) => gate(control, GATES + 2 * index), sources: scriptSources };
+  Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: Object.freeze(agent) });
   const worker = new Worker(path.join(__dirname, "worker.js"), {
     workerData: {
       socketPath,

@@ -1,5 +1,5 @@
 /**
- * The source of a script by its id, from V8 itself.
+ * The sources of scripts by their ids, from V8 itself.
  *
  * The inspector hands out sources only while its `Debugger` domain is enabled, and neither of its ways
  * is open to a target. To disable it again drops the block counters of every function compiled by then
@@ -28,20 +28,33 @@ type Locate = (id: number, line: number) => Line | null;
 type ListIds = () => number[];
 
 /**
- * Reads a script.
+ * Reads scripts; those that V8 has no more are left out.
  *
  * Line ends of one unit come out as `\n`, whichever of the four they are: V8 does not tell.
- *
- * @returns undefined when V8 has no such script any more.
  */
-function scriptSource(id: number): string | undefined {
-  setFlagsFromString("--allow-natives-syntax");
+function scriptSources(ids: readonly number[]): Record<number, string> {
+  // The user may have set the flag.
+  const wasAllowed = isAllowed();
+  if (!wasAllowed) setFlagsFromString("--allow-natives-syntax");
   try {
-    const isLoaded = compile<ListIds>("() => %DebugGetLoadedScriptIds()")().includes(id);
-    if (!isLoaded) return undefined;
-    return joinLines(compile("(id, line) => %ScriptLocationFromLine2(id, line, 0, 0)"), id);
+    // It collects garbage first, which takes some ms.
+    const loaded = new Set(compile<ListIds>(LIST_IDS)());
+    const locate = compile<Locate>("(id, line) => %ScriptLocationFromLine2(id, line, 0, 0)");
+    const present = ids.filter((id) => loaded.has(id));
+    return Object.fromEntries(present.map((id) => [id, joinLines(locate, id)]));
   } finally {
-    setFlagsFromString("--no-allow-natives-syntax");
+    if (!wasAllowed) setFlagsFromString("--no-allow-natives-syntax");
+  }
+}
+
+const LIST_IDS = "() => %DebugGetLoadedScriptIds()";
+
+function isAllowed(): boolean {
+  try {
+    compile(LIST_IDS);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -51,7 +64,7 @@ function compile<T>(code: string): T {
 }
 
 function joinLines(locate: Locate, id: number): string {
-  // The first line's answer keeps the script alive.
+  // Its answer keeps the script alive.
   const first = locate(id, 0);
   let source = first?.sourceText ?? "";
   for (let line = 1;; line++) {
@@ -61,4 +74,4 @@ function joinLines(locate: Locate, id: number): string {
   }
 }
 
-module.exports = { scriptSource };
+module.exports = { scriptSources };

@@ -39,13 +39,14 @@ export interface BlockTable {
 
 /**
  * Builds the table that holds for V8 11.3, 13.6 and 14.6 (Node 20, 24 and 26). It depends on the
- * source and its goal alone.
+ * source alone.
  *
  * @throws {SyntaxError} as `parseSource` does.
  */
-export function buildBlockTable(source: string, options: ParseSourceOptions): BlockTable {
-  const walk = new RangeWalk(source, options.isModule);
-  walk.run(parseSource(source, options), {
+export function buildBlockTable(source: string, options: ParseSourceOptions = {}): BlockTable {
+  const program = parseSource(source, options);
+  const walk = new RangeWalk(source, program.sourceType === "module");
+  walk.run(program, {
     ...statementVisitors,
     ...expressionVisitors,
     ...functionVisitors,

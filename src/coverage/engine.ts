@@ -11,10 +11,8 @@ import type { TableBuilder } from "./table_builder.ts";
 const TABLE_VERSION = 1;
 
 /** A script that was collected for the first time. */
-export interface NewScript {
-  readonly scriptId: string;
+interface NewScript {
   readonly url: string;
-  readonly isModule: boolean;
   readonly source: string;
 }
 
@@ -77,9 +75,8 @@ export class Engine {
 
   /** The script's table, once for all targets; undefined when it cannot be parsed. */
   #load(script: NewScript): Promise<Script | undefined> {
-    const goal = script.isModule ? "module" : "script";
     const hash = createHash("sha256")
-      .update(`${TABLE_VERSION} ${goal} `).update(script.source).digest("hex");
+      .update(`${TABLE_VERSION} `).update(script.source).digest("hex");
     const key = `${hash} ${script.url}`;
     let loading = this.#scripts.get(key);
     if (!loading) this.#scripts.set(key, loading = this.#build(script, hash));
@@ -89,7 +86,7 @@ export class Engine {
   async #build(script: NewScript, hash: string): Promise<Script | undefined> {
     const { tables, symbols, warn } = this.#options;
     try {
-      const { table, positions } = await tables.build(script.source, script);
+      const { table, positions } = await tables.build(script.source);
       const segment = symbols.add({ url: script.url, hash, positions });
       return { table, index: new FunctionIndex(table), firstPc: pcOfBlock(segment.base) };
     } catch (error) {
@@ -200,19 +197,20 @@ export class TargetCoverage {
    *
    * @param asked The ids that were asked for: a script that is not there any more is given up.
    */
-  async learn(scripts: readonly NewScript[], asked: readonly string[]): Promise<void> {
-    const found = new Set(scripts.map((script) => script.scriptId));
-    for (const scriptId of asked) if (!found.has(scriptId)) this.#drop(scriptId);
-    await Promise.all(scripts.map(async (source) => {
-      const script = await this.#load(source);
-      const waiting = this.#waiting.get(source.scriptId) ?? [];
-      this.#waiting.delete(source.scriptId);
-      this.#asked.delete(source.scriptId);
+  async learn(sources: ReadonlyMap<string, string>, asked: readonly string[]): Promise<void> {
+    await Promise.all(asked.map(async (scriptId) => {
+      const source = sources.get(scriptId);
+      const url = this.#waiting.get(scriptId)?.[0].url;
+      if (source === undefined || url === undefined) return this.#drop(scriptId);
+      const script = await this.#load({ url, source });
+      const waiting = this.#waiting.get(scriptId) ?? [];
+      this.#waiting.delete(scriptId);
+      this.#asked.delete(scriptId);
       if (!script) {
         this.#counts.unparsed++;
-        return this.#drop(source.scriptId);
+        return this.#drop(scriptId);
       }
-      this.#scripts.set(source.scriptId, script);
+      this.#scripts.set(scriptId, script);
       this.#counts.measured++;
       this.#counts.blocks += script.table.blockStart.length;
       for (const report of waiting) this.#count(script, report);

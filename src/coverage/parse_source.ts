@@ -3,10 +3,10 @@
 import type { Program } from "acorn";
 import { LenientParser } from "./lenient_parser.ts";
 
-/** What V8 knows of a source besides its text. */
+/** What is known of a source besides its text. */
 export interface ParseSourceOptions {
-  /** V8's `isModule`, of the event `Debugger.scriptParsed`. */
-  readonly isModule: boolean;
+  /** Whether it is a module; guessed from the text where that is not known. */
+  readonly isModule?: boolean;
 }
 
 /**
@@ -15,7 +15,11 @@ export interface ParseSourceOptions {
  * A source that is no module is read as the body of a sloppy function, in which classic scripts,
  * CommonJS files (`return` and `new.target` at the top level), `new Function` and a direct `eval`'s
  * code all fit and `await` is an identifier. If that fails it is read as a module, because a REPL
- * awaits at the top level of its scripts.
+ * awaits at the top level of its scripts. Where nothing is known, a source in which `await` occurs is
+ * tried as a module first: `await (x)` may only be taken for a call when it can be nothing else.
+ *
+ * A line end within a quoted string, which no source has, stands for U+2028 or U+2029, which look like
+ * one to V8's own functions (see `agent/script_source.cts`).
  *
  * @throws {SyntaxError} with a message of one line when no goal fits, or when the source is nested
  * deeper than the stack allows. On Node's stack of 984 KB that is 270 functions or 700 parentheses
@@ -24,19 +28,26 @@ export interface ParseSourceOptions {
  */
 export function parseSource(source: string, options: ParseSourceOptions): Program {
   if (options.isModule) return parseAs(source, "module");
+  const isModuleFirst = options.isModule === undefined && /\bawait\b/.test(source);
+  const [first, second] = isModuleFirst ? MODULE_FIRST : SCRIPT_FIRST;
   try {
-    return parseAs(source, "commonjs");
+    return parseAs(source, first);
   } catch (error) {
     if ((error as SyntaxError).cause instanceof RangeError) throw error;
     try {
-      return parseAs(source, "module");
-    } catch {
-      throw error;
+      return parseAs(source, second);
+    } catch (secondError) {
+      throw isModuleFirst ? secondError : error;
     }
   }
 }
 
-function parseAs(source: string, sourceType: "commonjs" | "module"): Program {
+type Goal = "commonjs" | "module";
+
+const SCRIPT_FIRST: readonly Goal[] = ["commonjs", "module"];
+const MODULE_FIRST: readonly Goal[] = ["module", "commonjs"];
+
+function parseAs(source: string, sourceType: Goal): Program {
   try {
     return LenientParser.parse(source, {
       ecmaVersion: "latest",
@@ -46,8 +57,18 @@ function parseAs(source: string, sourceType: "commonjs" | "module"): Program {
       checkPrivateFields: false,
     });
   } catch (error) {
+    const mended = mendString(source, error);
+    if (mended !== undefined) return parseAs(mended, sourceType);
     const reason = error instanceof RangeError ? "nested too deeply" : (error as Error).message;
     const line = reason.replace(/\s+/g, " ");
     throw new SyntaxError(`Cannot parse ${sourceType} source: ${line}`, { cause: error });
   }
+}
+
+/** The source with U+2028 for the line end that acorn found in a string, if that is what it found. */
+function mendString(source: string, error: unknown): string | undefined {
+  const { message, raisedAt } = error as { message: string; raisedAt?: number };
+  if (raisedAt === undefined || source[raisedAt] !== "\n") return undefined;
+  if (!message.startsWith("Unterminated string")) return undefined;
+  return `${source.slice(0, raisedAt)}\u2028${source.slice(raisedAt + 1)}`;
 }

@@ -10,7 +10,6 @@ export interface BuiltTable {
 export interface TableRequest {
   readonly id: number;
   readonly source: string;
-  readonly isModule: boolean;
 }
 
 export type TableReply =
@@ -41,14 +40,14 @@ export class TableBuilder implements AsyncDisposable {
   #isDisposed = false;
 
   /** @throws {SyntaxError} when the source cannot be parsed. */
-  build(source: string, options: { isModule: boolean }): Promise<BuiltTable> {
+  build(source: string): Promise<BuiltTable> {
     if (this.#isDisposed) return Promise.reject(new Error(DISPOSED));
     const id = this.#nextId++;
     const worker = this.#worker ??= this.#start();
     worker.ref();
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject });
-      worker.postMessage({ id, source, isModule: options.isModule } satisfies TableRequest);
+      worker.postMessage({ id, source } satisfies TableRequest);
     });
   }
 

@@ -5,9 +5,9 @@ import { linePositions } from "./line_positions.ts";
 import { TABLE_WORKER, type TableReply, type TableRequest } from "./table_builder.ts";
 
 function build(request: TableRequest): TableReply {
-  const { id, source, isModule } = request;
+  const { id, source } = request;
   try {
-    const table = buildBlockTable(source, { isModule });
+    const table = buildBlockTable(source);
     return { id, built: { table, positions: linePositions(source, table) } };
   } catch (error) {
     return { id, error: (error as Error).message };

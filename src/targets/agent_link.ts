@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { agentCall } from "../agent/control.ts";
 import {
   FAREWELL_BATCH,
   FRAME,
@@ -9,7 +10,7 @@ import {
   type Welcome,
 } from "../agent/protocol.ts";
 import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
-import type { Link, ScriptSource, Taken } from "./link.ts";
+import type { Link, Taken } from "./link.ts";
 
 interface Batch {
   coverage: Uint8Array | undefined;
@@ -110,31 +111,16 @@ export class AgentLink implements Link {
     this.#send(FRAME.release);
   }
 
-  /**
-   * The debugger's domain is on only for as long as the target stands still, for a `debugger` statement
-   * would stop it, and V8 caches no code of `eval` meanwhile.
-   */
-  async fetchScripts(scriptIds: readonly string[]): Promise<ScriptSource[]> {
-    const wanted = new Set(scriptIds);
-    const found: { scriptId: string; url: string; isModule: boolean }[] = [];
-    this.#client.on("Debugger.scriptParsed", (event) => {
-      if (!wanted.has(event.scriptId)) return;
-      found.push({ scriptId: event.scriptId, url: event.url, isModule: event.isModule ?? false });
+  async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const expression = agentCall(`sources([${scriptIds}])`);
+    const ask = this.#client.prepare("Runtime.evaluate", {
+      expression,
+      silent: true,
+      returnByValue: true,
     });
-    const enable = this.#client.prepare("Debugger.enable");
-    await Promise.all([this.#run([enable]), enable.reply]);
-    this.#client.off("Debugger.scriptParsed");
-    const sources = found.map(({ scriptId }) =>
-      this.#client.prepare("Debugger.getScriptSource", { scriptId })
-    );
-    const disable = this.#client.prepare("Debugger.disable");
-    await Promise.all([this.#run([...sources, disable]), disable.reply]);
-    const results = await Promise.allSettled(sources.map((source) => source.reply));
-    return found.flatMap((script, i) => {
-      const result = results[i];
-      if (result.status === "rejected") return [];
-      return [{ ...script, source: result.value.scriptSource }];
-    });
+    const [{ result, exceptionDetails }] = await Promise.all([ask.reply, this.#run([ask])]);
+    if (exceptionDetails) throw new Error(firstLine(result.description ?? exceptionDetails.text));
+    return new Map(Object.entries(result.value as Record<string, string>));
   }
 
   ignore(scriptIds: readonly string[]): void {
@@ -179,3 +165,7 @@ export class AgentLink implements Link {
 /** Frames that begin with a batch's number. */
 const NUMBERED: ReadonlySet<number> = new Set([FRAME.taken, FRAME.held, FRAME.unheld]);
 const NO_COVERAGE = new TextEncoder().encode("[]");
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0];
+}

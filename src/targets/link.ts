@@ -1,11 +1,3 @@
-/** A script as its target has it. */
-export interface ScriptSource {
-  readonly scriptId: string;
-  readonly url: string;
-  readonly isModule: boolean;
-  readonly source: string;
-}
-
 /** What a collection brought. */
 export interface Taken {
   /**
@@ -33,8 +25,11 @@ export interface Link extends AsyncDisposable {
   stop(options: { run: number; hold: boolean }): Promise<Taken>;
   /** Ends a hold; without one it has no effect. */
   release(): void;
-  /** The sources of scripts; those that the target no longer has are left out. Keeps a hold. */
-  fetchScripts(scriptIds: readonly string[]): Promise<ScriptSource[]>;
+  /**
+   * The sources of scripts by their ids; those that the target no longer has are left out. Keeps a hold.
+   * What was counted of any script must not be lost by it.
+   */
+  fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** These scripts need not be collected from now on. */
   ignore(scriptIds: readonly string[]): void;
   /** Whether the target's last coverage is wanted when it exits. */

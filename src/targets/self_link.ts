@@ -1,7 +1,8 @@
 import { Session } from "node:inspector";
+import { createRequire } from "node:module";
 import * as v8 from "node:v8";
 import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
-import type { Link, ScriptSource, Taken } from "./link.ts";
+import type { Link, Taken } from "./link.ts";
 
 type Commands = ProtocolMapping.Commands;
 
@@ -45,6 +46,7 @@ export class SelfLink implements Link {
   readonly hold = "none";
   readonly closed: Promise<string>;
   readonly #session: Session;
+  readonly #read = loadScriptSources();
   #close!: (reason: string) => void;
 
   /** @param session Of {@linkcode startSelfCoverage}. */
@@ -60,28 +62,8 @@ export class SelfLink implements Link {
 
   release(): void {}
 
-  fetchScripts(scriptIds: readonly string[]): Promise<ScriptSource[]> {
-    const wanted = new Set(scriptIds);
-    const found: ScriptSource[] = [];
-    const listen = (
-      { params }: { params: { scriptId: string; url: string; isModule?: boolean } },
-    ) => {
-      const { scriptId, url, isModule = false } = params;
-      if (wanted.has(scriptId)) found.push({ scriptId, url, isModule, source: "" });
-    };
-    this.#session.on("Debugger.scriptParsed", listen);
-    try {
-      post(this.#session, "Debugger.enable");
-      const sources = found.map((script) => {
-        const { scriptId } = script;
-        const source = post(this.#session, "Debugger.getScriptSource", { scriptId }).scriptSource;
-        return { ...script, source };
-      });
-      return Promise.resolve(sources);
-    } finally {
-      post(this.#session, "Debugger.disable");
-      this.#session.off("Debugger.scriptParsed", listen);
-    }
+  fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return Promise.resolve(new Map(Object.entries(this.#read(scriptIds.map(Number)))));
   }
 
   ignore(): void {}
@@ -93,4 +75,13 @@ export class SelfLink implements Link {
     this.#close("detached");
     return Promise.resolve();
   }
+}
+
+type ScriptSources = (ids: readonly number[]) => Record<string, string>;
+
+/** CommonJS, because targets load it before anything else. */
+function loadScriptSources(): ScriptSources {
+  const file = import.meta.url.endsWith(".ts") ? "script_source.cts" : "script_source.cjs";
+  const module: unknown = createRequire(import.meta.url)(`../agent/${file}`);
+  return (module as { scriptSources: ScriptSources }).scriptSources;
 }

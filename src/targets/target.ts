@@ -1,4 +1,4 @@
-import type { Link, ScriptSource, Taken } from "./link.ts";
+import type { Link, Taken } from "./link.ts";
 
 /** What a target says of itself. */
 export interface TargetInfo {
@@ -80,11 +80,11 @@ export class Target {
   }
 
   /** Sources of scripts. Rejects when the target goes or does not answer within `timeout` ms. */
-  async fetchScripts(
+  async fetchSources(
     scriptIds: readonly string[],
     options: { timeout: number },
-  ): Promise<ScriptSource[]> {
-    return await this.#within(options.timeout, this.link.fetchScripts(scriptIds));
+  ): Promise<ReadonlyMap<string, string>> {
+    return await this.#within(options.timeout, this.link.fetchSources(scriptIds));
   }
 
   /** Waits so long for an answer; without one the target is late until it comes. */

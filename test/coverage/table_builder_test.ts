@@ -16,8 +16,8 @@ async function rejection(work: Promise<unknown>): Promise<Error> {
 
 builder("the thread makes the table that is made here, and the positions", async () => {
   await using subject = new TableBuilder();
-  const table = buildBlockTable(SOURCE, { isModule: false });
-  const built = await subject.build(SOURCE, { isModule: false });
+  const table = buildBlockTable(SOURCE);
+  const built = await subject.build(SOURCE);
   assert.equal(built, { table, positions: linePositions(SOURCE, table) });
   assert.equal([...built.positions.subarray(0, 4)], [1, 1, 3, 1]);
 });
@@ -29,27 +29,27 @@ builder("tables that are asked for at once each come to who asked", async () => 
     (_, i) => `${SOURCE.repeat(i % 7)}// ${"x".repeat(i)}`,
   );
   const built = await Promise.all(
-    sources.map((source) => subject.build(source, { isModule: false })),
+    sources.map((source) => subject.build(source)),
   );
   assert.equal(built.map(({ table }) => table.length), sources.map((source) => source.length));
 });
 
 builder("a source that cannot be parsed is a SyntaxError, and the next one is built", async () => {
   await using subject = new TableBuilder();
-  const error = await rejection(subject.build("function (", { isModule: false }));
+  const error = await rejection(subject.build("function ("));
   assert.instance(error, SyntaxError);
   assert.ok(error.message.length > 0);
-  assert.is((await subject.build(SOURCE, { isModule: false })).table.length, SOURCE.length);
+  assert.is((await subject.build(SOURCE)).table.length, SOURCE.length);
 });
 
 builder("a module is parsed as one, and a script is not", async () => {
   await using subject = new TableBuilder();
   const source = "export const a = await b;";
-  assert.is((await subject.build(source, { isModule: true })).table.length, source.length);
+  assert.is((await subject.build(source)).table.length, source.length);
   // What a module may not hold.
   for (const sloppy of ["with (a) b();", "return 1;"]) {
-    assert.is((await subject.build(sloppy, { isModule: false })).table.length, sloppy.length);
-    assert.instance(await rejection(subject.build(sloppy, { isModule: true })), SyntaxError);
+    assert.is((await subject.build(sloppy)).table.length, sloppy.length);
+    assert.instance(await rejection(subject.build(sloppy)), SyntaxError);
   }
 });
 
@@ -57,16 +57,16 @@ builder("a deeply nested source is built, too", async () => {
   await using subject = new TableBuilder();
   const depth = 5000;
   const source = `x = ${"[".repeat(depth)}a ? b : c${"]".repeat(depth)};`;
-  const { table } = await subject.build(source, { isModule: false });
+  const { table } = await subject.build(source);
   assert.ok(table.blockStart.includes(source.indexOf("?")));
 });
 
 builder("nothing is built after the end, and who waits is told of it", async () => {
   const subject = new TableBuilder();
-  const waiting = rejection(subject.build(SOURCE.repeat(20_000), { isModule: false }));
+  const waiting = rejection(subject.build(SOURCE.repeat(20_000)));
   await subject[Symbol.asyncDispose]();
   assert.match((await waiting).message, /^Cannot build a block table: /);
-  const late = await rejection(subject.build(SOURCE, { isModule: false }));
+  const late = await rejection(subject.build(SOURCE));
   assert.match(late.message, /^Cannot build a block table: /);
 });
 
@@ -76,7 +76,7 @@ builder("one that was never used ends at once", async () => {
 
 builder("the thread keeps the process for as long as a table is asked for, and no longer", () => {
   const program = `import { TableBuilder } from ${JSON.stringify(MODULE)};
-  const { table } = await new TableBuilder().build("f();", { isModule: false });
+  const { table } = await new TableBuilder().build("f();");
   console.log(table.length);`;
   const child = spawnSync(process.execPath, [
     "--input-type=module",

@@ -70,7 +70,7 @@ export function checkSlots(node: string, sources: readonly GoalSource[]): Verdic
     const { goal, source } = compiled(sources[number]);
     if (!printed) return [`source ${number}: syntax unknown`];
     for (const { slots } of printed) said += slots.length;
-    const table = tableOf(source, { isModule: goal === "module" });
+    const table = tableOf(source, {});
     return missingSlots(table, printed).map((lack) => `source ${number}: ${lack}`);
   });
   return { said, lacks };
