@@ -31,7 +31,13 @@ async function median(
 
 async function startFloor(scene: Scene, name: string, mode: string): Promise<string> {
   const socket = join(scene.folder, `floor-${name}-${mode}`);
-  const child = scene.start([process.execPath, join(HERE, "floor_service.cjs"), name, socket, mode]);
+  const child = scene.start([
+    process.execPath,
+    join(HERE, "floor_service.cjs"),
+    name,
+    socket,
+    mode,
+  ]);
   await once(child.stdout!, "data");
   return socket;
 }

@@ -34,7 +34,7 @@ async function main() {
   };
   const server = await serve(mode === "plain" ? run : collecting, socket);
   process.once("SIGTERM", () => server.close());
-  console.log("ready");
+  process.stdout.write("ready\n");
 }
 
 main();

@@ -19,6 +19,8 @@ const MOST_ROUNDS = 8;
 export class Collector implements Source {
   readonly #options: CollectorOptions;
   readonly #coverage = new WeakMap<Target, TargetCoverage>();
+  /** What is under way to learn of a target's scripts; never rejects. */
+  readonly #learning = new WeakMap<Target, Promise<unknown>>();
 
   constructor(options: CollectorOptions) {
     this.#options = options;
@@ -47,8 +49,8 @@ export class Collector implements Source {
         for (const piece of pieces) {
           const unknown = this.#absorb(target, piece);
           if (unknown.length === 0) continue;
-          const sources = await this.#fetch(target, unknown);
-          if (sources) learning.push(this.#learn(target, { sources, unknown }));
+          const { fetched, learned } = this.#learn(target, unknown);
+          if (await fetched) learning.push(learned);
         }
       }
       if (learning.length === 0) return engine.drain();
@@ -62,12 +64,14 @@ export class Collector implements Source {
     this.#options.registry.release();
   }
 
-  /** Takes in a target's last coverage; what it executed is part of the next collection. */
+  /**
+   * Takes in a target's last coverage; what it executed is part of the next collection. Resolves when
+   * nothing more is needed of the target, for scripts that a collection has asked it for neither.
+   */
   async farewell(target: Target, coverage: Uint8Array): Promise<void> {
     const unknown = this.#absorb(target, coverage);
-    if (unknown.length === 0) return;
-    const sources = await this.#fetch(target, unknown);
-    if (sources) await this.#learn(target, { sources, unknown });
+    if (unknown.length > 0) this.#learn(target, unknown);
+    await this.#learning.get(target);
   }
 
   #absorb(target: Target, piece: Uint8Array): string[] {
@@ -83,16 +87,22 @@ export class Collector implements Source {
     }
   }
 
-  /** Never rejects: what a target says of its functions may make no sense. */
-  async #learn(
+  /**
+   * Has the sources of scripts fetched, and then their tables made. Neither promise rejects.
+   *
+   * @returns `fetched`: whether the target gave its sources.
+   */
+  #learn(
     target: Target,
-    scripts: { sources: ReadonlyMap<string, string>; unknown: readonly string[] },
-  ): Promise<void> {
-    try {
-      await this.coverageOf(target).learn(scripts.sources, scripts.unknown);
-    } catch (error) {
-      this.#warnOf(target, error);
-    }
+    unknown: readonly string[],
+  ): { fetched: Promise<boolean>; learned: Promise<void> } {
+    const fetching = this.#fetch(target, unknown);
+    const learned = fetching.then(async (sources) => {
+      if (sources) await this.coverageOf(target).learn(sources, unknown);
+      // What a target says of its functions may make no sense.
+    }).catch((error) => this.#warnOf(target, error));
+    this.#learning.set(target, Promise.all([this.#learning.get(target), learned]));
+    return { fetched: fetching.then((sources) => sources !== undefined), learned };
   }
 
   #warnOf(target: Target, error: unknown): void {

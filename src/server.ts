@@ -63,9 +63,9 @@ export class Server implements AsyncDisposable {
   readonly #links = new Map<AgentLink, Target>();
   readonly #devices = new Set<Device>();
 
-  private constructor(options: ServerOptions) {
+  private constructor(symbols: SymbolTable, options: ServerOptions) {
     this.#options = options;
-    this.#symbols = SymbolTable.open(symbolFile(options.state));
+    this.#symbols = symbols;
     if (this.#symbols.damaged > 0) {
       options.warn(`Cannot read ${this.#symbols.damaged} lines of ${symbolFile(options.state)}`);
     }
@@ -91,9 +91,10 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  /** @throws when the symbol table cannot be opened. */
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
-    const server = new Server(options);
+    const server = new Server(openSymbols(options.state), options);
     server.#control = await ControlSocket.listen({
       onAgent: (link, hello) => server.#admit(link, hello),
       onFarewell: (link, coverage) => server.#farewell(link, coverage),
@@ -226,7 +227,7 @@ export class Server implements AsyncDisposable {
           ["symbols", () => formatSymbols(this.#symbols)],
         ]),
         socket: this.socket,
-        read: () => connection.reads - 1,
+        read: () => connection.reads,
       });
     }, options);
     try {
@@ -252,6 +253,16 @@ export class Server implements AsyncDisposable {
     await this.#tables[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();
     this.#symbols[Symbol.dispose]();
+  }
+}
+
+function openSymbols(state: string): SymbolTable {
+  try {
+    return SymbolTable.open(symbolFile(state));
+  } catch (error) {
+    throw new Error(
+      `Cannot open the symbols in ${state}: ${(error as Error).message}; see --state`,
+    );
   }
 }
 

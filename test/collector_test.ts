@@ -1,13 +1,12 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Collector } from "../src/collector.ts";
-import type { ScriptSource, Taken } from "../src/targets/link.ts";
+import type { Taken } from "../src/targets/link.ts";
 import { Registry } from "../src/targets/registry.ts";
 import {
   collection,
   EngineWorld,
   report,
-  script,
   type ScriptReport,
   STRIDE,
 } from "./coverage/engine_world.ts";
@@ -53,8 +52,9 @@ function reports(...collections: ScriptReport[][]): FakeLink["onStop"] {
     Promise.resolve({ coverage: collection(...collections.shift() ?? []), held: hold });
 }
 
-const sources = (...scripts: ScriptSource[]): FakeLink["onFetch"] => (scriptIds) =>
-  Promise.resolve(scripts.filter(({ scriptId }) => scriptIds.includes(scriptId)));
+/** Hands out the sources of scripts, by their ids. */
+const sources = (scripts: Record<string, string>): FakeLink["onFetch"] => (scriptIds) =>
+  Promise.resolve(new Map(Object.entries(scripts).filter(([id]) => scriptIds.includes(id))));
 
 collector("without targets, and without coverage, there are no PCs", async () => {
   const { subject, add, stop } = made();
@@ -70,7 +70,7 @@ collector(
     const { subject, add, stop, world } = made();
     const { link } = add();
     link.onStop = reports([of("1")], [of("1")]);
-    link.onFetch = sources(script("1", SOURCE));
+    link.onFetch = sources({ 1: SOURCE });
     assert.equal(await stop(40), [STRIDE + 1, STRIDE + 1]);
     assert.equal(link.calls, ["stop 40 hold", "fetch 1", "release", "stop 40 hold"]);
     assert.is(world.built.length, 1);
@@ -89,7 +89,7 @@ collector("targets run while tables are made, and are held when the PCs are ther
       .promise;
   link.onFetch = (ids) => {
     states.push(`fetch: ${target.state}`);
-    return sources(script("1", SOURCE))(ids);
+    return sources({ 1: SOURCE })(ids);
   };
   const stopping = stop();
   answers[0].resolve({ coverage: collection(of("1")), held: true });
@@ -105,7 +105,7 @@ collector("known scripts cost one stop", async () => {
   const { subject, add, stop } = made();
   const { link } = add();
   link.onStop = reports([of("1")], [], [of("1")]);
-  link.onFetch = sources(script("1", SOURCE));
+  link.onFetch = sources({ 1: SOURCE });
   await stop();
   subject.release();
   link.calls.length = 0;
@@ -117,9 +117,9 @@ collector("what all targets executed comes together", async () => {
   const { add, stop } = made();
   const [one, other] = [add("one").link, add("other").link];
   one.onStop = reports([of("1")]);
-  one.onFetch = sources(script("1", SOURCE));
+  one.onFetch = sources({ 1: SOURCE });
   other.onStop = reports([of("9", "file:///b.js")]);
-  other.onFetch = sources(script("9", SOURCE, "file:///b.js"));
+  other.onFetch = sources({ 9: SOURCE });
   assert.equal((await stop()).sort(), [STRIDE + 1, 2 * STRIDE + 1]);
 });
 
@@ -137,12 +137,12 @@ collector(
     const { subject, add, stop, warnings } = made();
     const { link } = add();
     link.onStop = reports([of("1")]);
-    link.onFetch = () => Promise.reject(new Error("no debugger"));
+    link.onFetch = () => Promise.reject(new Error("no sources"));
     assert.equal(await stop(), []);
     assert.equal(link.calls, ["stop 0 hold", "fetch 1"]);
-    assert.equal(warnings, ["Cannot fetch scripts of api: no debugger"]);
+    assert.equal(warnings, ["Cannot fetch scripts of api: no sources"]);
     subject.release();
-    link.onFetch = sources(script("1", SOURCE));
+    link.onFetch = sources({ 1: SOURCE });
     assert.equal(await stop(), [STRIDE + 1], "what ran before is counted");
   },
 );
@@ -156,7 +156,7 @@ collector(
     slow.link.onFetch = () => new Promise(() => {});
     const prompt = add("prompt").link;
     prompt.onStop = reports([of("1")]);
-    prompt.onFetch = sources(script("1", SOURCE));
+    prompt.onFetch = sources({ 1: SOURCE });
     assert.equal(await stop(), [STRIDE + 1]);
     assert.is(slow.target.state, "late");
     assert.equal(warnings, ["Cannot fetch scripts of slow: no answer within 20 ms"]);
@@ -168,7 +168,7 @@ collector("a script that is gone, or that cannot be parsed, is not asked for aga
   const { link } = add();
   const both = [of("1"), of("2", "file:///b.js")];
   link.onStop = reports(both, both, both);
-  link.onFetch = sources(script("2", "function (", "file:///b.js"));
+  link.onFetch = sources({ 2: "function (" });
   assert.equal(await stop(), []);
   subject.release();
   assert.equal(await stop(), []);
@@ -186,7 +186,7 @@ collector("a program that never ends loading scripts cannot keep the client wait
     const coverage = collection(of(id, `file:///${id}.js`));
     return Promise.resolve({ coverage, held: hold });
   };
-  link.onFetch = (ids) => Promise.resolve(ids.map((id) => script(id, SOURCE, `file:///${id}.js`)));
+  link.onFetch = (ids) => Promise.resolve(new Map(ids.map((id) => [id, SOURCE])));
   const blocks = await stop();
   assert.is(blocks.length, next, "nothing that was collected is left out");
   assert.ok(next > 1 && next <= 20, `${next} rounds`);
@@ -199,7 +199,7 @@ collector("coverage that makes no sense is warned of and costs only itself", asy
   const { subject, add, stop, warnings } = made();
   const liar = add("liar").link;
   const honest = add("honest").link;
-  honest.onFetch = sources(script("1", SOURCE));
+  honest.onFetch = sources({ 1: SOURCE });
   const texts = ["{", "7", "[null]"];
   for (const text of texts) {
     liar.onStop = () => Promise.resolve({ coverage: Buffer.from(text), held: true });
@@ -212,15 +212,16 @@ collector("coverage that makes no sense is warned of and costs only itself", asy
   assert.match(warnings[0], /^Cannot read the coverage of liar: SyntaxError: /);
 });
 
-collector("functions that make no sense are found out when the script is known", async () => {
+collector("functions that make no sense have no PCs", async () => {
   const lies = [{ functions: null }, { functions: [{}] }, { functions: [{ ranges: [] }] }];
   for (const lie of lies) {
-    const { add, stop, warnings } = made();
-    const { link } = add("liar");
+    const { add, stop, subject, warnings } = made();
+    const { link, target } = add("liar");
     link.onStop = reports([{ ...of("1"), ...lie } as ScriptReport]);
-    link.onFetch = sources(script("1", SOURCE));
+    link.onFetch = sources({ 1: SOURCE });
     assert.equal(await stop(), [], JSON.stringify(lie));
-    assert.match(warnings.join(), /^Cannot read the coverage of liar: TypeError: /);
+    if (subject.coverageOf(target).counts.strange > 0) continue;
+    assert.match(warnings.join(), /^Cannot read the coverage of liar: \w*Error: /);
   }
 });
 
@@ -228,8 +229,7 @@ collector("sources that make no sense are warned of", async () => {
   const { add, stop, warnings } = made();
   const { link } = add("liar");
   link.onStop = reports([of("1")]);
-  link.onFetch = () =>
-    Promise.resolve([{ ...script("1", SOURCE), source: 7 as unknown as string }]);
+  link.onFetch = () => Promise.resolve(new Map([["1", 7 as unknown as string]]));
   assert.equal(await stop(), []);
   assert.match(warnings.join(), /^Cannot read the coverage of liar: /);
 });
@@ -237,7 +237,7 @@ collector("sources that make no sense are warned of", async () => {
 collector("a target's last coverage is part of the next collection", async () => {
   const { subject, add, stop } = made();
   const { link, target } = add();
-  link.onFetch = sources(script("1", SOURCE));
+  link.onFetch = sources({ 1: SOURCE });
   await subject.farewell(target, collection(of("1")));
   link.close("exited");
   await turn();
@@ -260,7 +260,7 @@ collector(
     const { subject, add } = made();
     const { link, target } = add();
     link.onStop = reports([of("1")], []);
-    link.onFetch = sources(script("1", SOURCE));
+    link.onFetch = sources({ 1: SOURCE });
     const pcs = await subject.stop({ run: 0 });
     const before = [...pcs];
     await subject.farewell(

@@ -25,8 +25,13 @@ export interface MainThreadOptions {
   readonly expired: () => void;
 }
 
-/** How a batch went: whether the main thread stood still from its first message on. */
-export type Outcome = "held" | "unheld";
+/** How a batch went. */
+export interface Outcome {
+  /** Whether the main thread stood still from its first message on, and does so now if it was to. */
+  readonly isWhole: boolean;
+  /** The serial number of the gate at which the main thread is held; 0 where it is not. */
+  readonly gate: number;
+}
 
 /**
  * The target's main thread: carries out batches of CDP messages and holds it.
@@ -99,16 +104,21 @@ export class MainThread {
     const wasWaiting = this.#open(entry?.index ?? heldAt!);
     const isWhole = entry ? await entry.passed : wasWaiting;
     await last;
-    if (!isWhole || (exit && !this.#hasArrived(exit.index))) return "unheld";
-    return "held";
+    if (!isWhole || (exit && !this.#hasArrived(exit.index))) return { isWhole: false, gate: 0 };
+    return { isWhole: true, gate: exit ? this.#control[exit.index + 1] : 0 };
   }
 
-  /** Ends the hold, if there is one. */
-  release(): void {
+  /**
+   * Ends the hold, if there is one.
+   *
+   * @param options `isWoken`: the gate's serial number was written to the pipe by someone else.
+   */
+  release(options: { isWoken: boolean } = { isWoken: false }): void {
     if (this.#heldAt === undefined) return;
     const index = this.#heldAt;
     this.#setHeld(undefined);
-    this.#open(index);
+    if (options.isWoken) Atomics.store(this.#control, index, GATE_OPEN);
+    else this.#open(index);
   }
 
   #setHeld(index: number | undefined): void {

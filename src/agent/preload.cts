@@ -14,13 +14,14 @@ const vm = require("node:vm") as typeof import("node:vm");
 const fs = require("node:fs") as typeof import("node:fs");
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const path = require("node:path") as typeof import("node:path");
+const { constants } = require("node:os") as typeof import("node:os");
 
 const { scriptSources } = require("./script_source.cjs") as {
   scriptSources: (ids: readonly number[]) => Record<number, string>;
 };
 
 // User code may replace these: the agent goes on with the originals.
-const { compareExchange, load, wait, notify } = Atomics;
+const { compareExchange, load, notify, store, wait } = Atomics;
 const { now } = Date;
 const { readSync } = fs;
 
@@ -30,6 +31,7 @@ const PIPE = 2;
 const GATES = 16;
 const CONTROL_SIZE = (GATES + 2 * 8) * 4;
 const READY = 1;
+const ABSENT = 2;
 const GATE_CLOSED = 0;
 const GATE_WAITING = 1;
 const GATE_OPEN = 2;
@@ -37,7 +39,7 @@ const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
 /** ms that the server is given to answer before the target starts without it. */
 const START_TIMEOUT = 10_000;
 /** ms that the server is given to take the last coverage. */
-const FAREWELL_TIMEOUT = 2000;
+const FAREWELL_TIMEOUT = 10_000;
 
 const socket = process.env["KCOVFS_SOCKET"];
 if (socket && isMainThread && !isOurs()) start(socket);
@@ -58,7 +60,8 @@ function start(socketPath: string): void {
   // Waiting in short turns lets the inspector's messages interrupt the loop.
   const deadline = now() + START_TIMEOUT;
   while (load(control, STATE) === 0 && now() < deadline) wait(control, STATE, 0, 1);
-  if (load(control, STATE) === READY) bidFarewell(worker, control);
+  // From here on the worker stays out of the way.
+  if (compareExchange(control, STATE, 0, ABSENT) === READY) bidFarewell(worker, control);
   else fs.writeSync(2, `kcovfs: no server answers at ${socketPath}: running without coverage\n`);
 }
 
@@ -91,7 +94,10 @@ function startWorker(
   control: Int32Array,
 ): import("node:worker_threads").Worker {
   // What the worker and the server call through the inspector.
-  const agent = { gate: (index: number) => gate(control, GATES + 2 * index), sources: scriptSources };
+  const agent = {
+    gate: (index: number) => gate(control, GATES + 2 * index),
+    sources: scriptSources,
+  };
   Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: Object.freeze(agent) });
   const worker = new Worker(path.join(__dirname, "worker.js"), {
     workerData: {
@@ -135,8 +141,8 @@ function gate(control: Int32Array, index: number): boolean {
   notify(control, index);
   try {
     // Numbers that were sent for gates of the past are still in the pipe.
-    do readSync(control[PIPE], token);
-    while (token[0] !== control[index + 1]);
+    do readSync(control[PIPE], token); while (token[0] !== control[index + 1]);
+    store(control, index, GATE_OPEN);
     return true;
   } catch {
     return false;
@@ -155,23 +161,47 @@ function bidFarewell(worker: import("node:worker_threads").Worker, control: Int3
     isDone = true;
     worker.postMessage("farewell");
     const deadline = now() + FAREWELL_TIMEOUT;
-    let isLast = false;
-    // The last turn lets the session's end, which was asked for before, interrupt the loop.
-    while (!isLast) {
-      isLast = load(control, FAREWELL) !== 0 || now() >= deadline;
-      wait(control, FAREWELL, 0, 1);
-    }
+    while (load(control, FAREWELL) === 0 && now() < deadline) wait(control, FAREWELL, 0, 1);
+    // The session's end was asked for before; where a loop begins anew, V8 attends to it.
+    for (let turn = 0; turn < 2; turn++) wait(control, GATES, load(control, GATES), 1);
   };
   const { emit } = process;
   process.emit = function (this: NodeJS.Process, name: string | symbol, ...rest: unknown[]) {
-    const result = Reflect.apply(emit, this, [name, ...rest]);
-    if (name === "exit") finish();
-    return result;
+    try {
+      return Reflect.apply(emit, this, [name, ...rest]);
+    } finally {
+      if (name === "exit") finish();
+    }
   } as typeof process.emit;
+  const { kill } = process;
+  // Node waits for sessions before it sends itself any signal that nobody listens for.
+  process.kill = (pid, signal = "SIGTERM") => {
+    const send = () => Reflect.apply(kill, process, [pid, signal]);
+    const name = typeof signal === "number" ? SIGNALS.get(signal) : signal;
+    if (pid !== process.pid || name === undefined || process.listenerCount(name) > 0) return send();
+    if (IGNORED.has(name)) return whileListening(name, send);
+    if (name in constants.signals && !STOPPING.has(name)) finish();
+    return send();
+  };
   const internals = process as unknown as { reallyExit(code: number): never };
   const { reallyExit } = internals;
   internals.reallyExit = (code) => {
     finish();
     return Reflect.apply(reallyExit, process, [code]);
   };
+}
+
+/** Signals that do nothing to a process that does not listen for them, and those that stop it. */
+const IGNORED = new Set(["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"]);
+const STOPPING = new Set(["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"]);
+const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+
+function whileListening<T>(signal: string, action: () => T): T {
+  const listener = () => {};
+  process.on(signal, listener);
+  try {
+    return action();
+  } finally {
+    process.off(signal, listener);
+  }
 }

@@ -7,7 +7,7 @@
  */
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -21,7 +21,10 @@ export const FRAME = {
    * array of script coverages, without the runtime's own scripts and those that the server ignores.
    */
   taken: 3,
-  /** A 32-bit batch number: the batch is done, and the target is held if that was asked for. */
+  /**
+   * A 32-bit batch number and the gate's 32-bit serial number: the batch is done, and the target is held
+   * if that was asked for, until that number comes through its pipe. It is 0 where it is not held.
+   */
   held: 4,
   /** A 32-bit batch number: it was carried out, but JavaScript may have run within or after it. */
   unheld: 5,
@@ -40,7 +43,7 @@ export const FRAME = {
    * them, and before the hold. A collection, if there is one, is the last: see `isTaking`.
    */
   batch: 17,
-  /** Ends the hold. */
+  /** Ends the hold. A byte: whether the gate's number was written to the pipe already. */
   release: 18,
   /** JSON: script ids (strings) that `taken` need not name from now on. */
   ignore: 19,
@@ -81,7 +84,10 @@ export interface Hello {
 export interface Welcome {
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
-  /** Path of a FIFO made for the agent, which removes it: the main thread is held at it. */
+  /**
+   * Path of a FIFO made for the agent, which removes it: the main thread is held at it. Whoever writes
+   * the gate's serial number to it, 32 bits in the machine's order, lets it through.
+   */
   readonly pipe: string;
 }
 

@@ -31,6 +31,8 @@ interface WorkerData {
 const MOST_BYTES = 64 * 1024 * 1024;
 /** The CDP id of the last collection: neither the server's nor `MainThread`'s own. */
 const FAREWELL_ID = 999_999_999;
+/** Bytes of a collection that waits for the frame after it. */
+const MOST_CORKED = 16 * 1024;
 const decoder = new TextDecoder();
 
 class Agent {
@@ -64,7 +66,7 @@ class Agent {
         return;
       }
       case FRAME.release:
-        return this.#thread?.release();
+        return this.#thread?.release({ isWoken: body[0] === 1 });
       case FRAME.ignore:
         for (const id of JSON.parse(decoder.decode(body))) this.#ignored.add(id);
         return;
@@ -78,6 +80,8 @@ class Agent {
   }
 
   #start(welcome: Welcome): void {
+    // The target has given up waiting.
+    if (Atomics.load(this.#control, CONTROL.state) !== 0) return this.end();
     const thread = new MainThread(this.#control, {
       ...welcome,
       receive: (id, message) => this.#pass(id, message),
@@ -86,13 +90,20 @@ class Agent {
     this.#thread = thread;
     thread.send("Profiler.enable");
     thread.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true })
-      .then(() => this.settle(READY));
+      .then(() => {
+        if (!this.settle(READY)) this.end();
+      });
   }
 
-  /** Says how the start went; the main thread waits for it. */
-  settle(state: number): void {
-    Atomics.compareExchange(this.#control, CONTROL.state, 0, state);
+  /**
+   * Says how the start went; the main thread waits for it.
+   *
+   * @returns whether it still did.
+   */
+  settle(state: number): boolean {
+    const before = Atomics.compareExchange(this.#control, CONTROL.state, 0, state);
     Atomics.notify(this.#control, CONTROL.state);
+    return before === 0;
   }
 
   async #batch(
@@ -101,8 +112,11 @@ class Agent {
   ): Promise<void> {
     const last = messages.at(-1);
     if (last && isTaking(last.text)) this.#taking = { batch: options.batch, id: last.id };
-    const outcome = await this.#thread!.batch(messages, options);
-    this.#send(outcome === "held" ? FRAME.held : FRAME.unheld, packNumber(options.batch));
+    const { isWhole, gate } = await this.#thread!.batch(messages, options);
+    const batch = packNumber(options.batch);
+    if (isWhole) this.#send(FRAME.held, batch, packNumber(gate));
+    else this.#send(FRAME.unheld, batch);
+    this.#socket.uncork();
   }
 
   #pass(id: number | undefined, message: string): void {
@@ -115,7 +129,10 @@ class Agent {
       message,
       (scriptId, isRuntime) => !isRuntime && !this.#ignored.has(scriptId),
     );
-    this.#send(FRAME.taken, packNumber(batch), Buffer.from(picked ?? "[]"));
+    const coverage = Buffer.from(picked ?? "[]");
+    // The main thread is at its gate in a moment: one write for both, where there is not much to send.
+    if (batch !== FAREWELL_BATCH && coverage.length <= MOST_CORKED) this.#socket.cork();
+    this.#send(FRAME.taken, packNumber(batch), coverage);
   }
 
   #send(type: number, ...parts: Uint8Array[]): void {
@@ -141,6 +158,10 @@ class Agent {
   /** Once nothing of the agent's is left on the main thread, it may exit. */
   async #finishFarewell(): Promise<void> {
     await this.#turn;
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#thread?.disconnect();
     this.#thread = undefined;
     Atomics.store(this.#control, CONTROL.farewell, 1);
@@ -150,8 +171,7 @@ class Agent {
   /** The server is gone: the target goes on alone. */
   end(): void {
     this.settle(ABSENT);
-    this.#thread?.disconnect();
-    this.#finishFarewell();
+    this.#leave();
     process.exit();
   }
 }

@@ -7,16 +7,22 @@ import { Failure } from "./failure.ts";
 /** ms that a mount is given to say where its control socket is. */
 const TIMEOUT = 5000;
 
+/** Where kcovfs is mounted, as this process sees it. */
+export async function findMounts(): Promise<string[]> {
+  const mounts = (await readMountTable()).filter(({ type }) => type === `fuse.${SUBTYPE}`);
+  return mounts.map(({ mountPoint }) => mountPoint);
+}
+
 /** The mount that a command means: `--mount`, else `KCOVFS_MOUNT`, else the only one there is. */
 export async function findMount(mount: string | undefined): Promise<string> {
   const named = mount ?? process.env["KCOVFS_MOUNT"];
   if (named) return named;
-  const mounts = (await readMountTable()).filter(({ type }) => type === `fuse.${SUBTYPE}`);
-  if (mounts.length === 1) return mounts[0].mountPoint;
+  const mounts = await findMounts();
+  if (mounts.length === 1) return mounts[0];
   if (mounts.length === 0) {
     throw new Failure("Cannot find a server: nothing is mounted; run 'kcovfs mount DIR' first");
   }
-  const list = mounts.map(({ mountPoint }) => mountPoint).join(", ");
+  const list = mounts.join(", ");
   throw new Failure(
     `Cannot choose a server: ${mounts.length} are mounted (${list}); say which with --mount`,
   );

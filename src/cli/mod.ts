@@ -41,8 +41,9 @@ export async function main(
   } catch (error) {
     const { message } = error as Error;
     if (error instanceof UsageError) {
+      const command = COMMANDS.find(({ command }) => command.split(" ")[0] === args[0]);
       io.warn(
-        `${message}; see 'kcovfs ${args[0] ?? ""} --help'`.replace("kcovfs  --", "kcovfs --"),
+        `${message.replace(/\s+/g, " ")}; see 'kcovfs ${command ? `${args[0]} ` : ""}--help'`,
       );
       return 2;
     }
@@ -70,6 +71,7 @@ async function parseAndRun(args: readonly string[], io: Io): Promise<number> {
     .usage("kcovfs COMMAND: kcov for V8. Fuzzers of the Linux kernel, guided by JavaScript.")
     .demandCommand(1, "a command is missing")
     .strict()
+    .strictCommands()
     .version(VERSION)
     .help()
     .alias("h", "help")

@@ -2,11 +2,12 @@ import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import type { ServerOptions } from "../server.ts";
 import type { Hold } from "../targets/target.ts";
+import { Failure } from "./failure.ts";
 
 /** Where the symbols of PCs are kept unless `--state` says otherwise. */
 export const DEFAULT_STATE = "/var/lib/kcovfs";
 /** ms; see `--collect-timeout`. */
-const COLLECT_TIMEOUT = 2000;
+const COLLECT_TIMEOUT = 5000;
 
 /** `--state`, of every command that looks PCs up or hands them out. */
 export function withState<T>(argv: Argv<T>) {
@@ -121,4 +122,9 @@ function inRange(value: number, range: { name: string; least: number; most: numb
 function parseMode(value: string): number {
   if (/^0?[0-7]{3}$/.test(value)) return parseInt(value, 8);
   throw new Error("--mode takes three octal digits, such as 660");
+}
+
+/** @throws {Failure} unless this process may mount. */
+export function checkRoot(action: string): void {
+  if (process.getuid?.() !== 0) throw new Failure(`Cannot ${action}: not root; run with sudo`);
 }

@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
 import type { BlockTable } from "./block_table.ts";
+import { CoverageReader } from "./coverage_reader.ts";
 import { executedBlocks } from "./executed_blocks.ts";
 import { FunctionIndex } from "./function_index.ts";
 import { PcBuffer } from "./pc_buffer.ts";
 import { pcOfBlock } from "./pc_space.ts";
+import type { ScriptReport } from "./script_report.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { TableBuilder } from "./table_builder.ts";
 
@@ -14,20 +16,6 @@ const TABLE_VERSION = 1;
 interface NewScript {
   readonly url: string;
   readonly source: string;
-}
-
-/** V8's report of one function: `Profiler.FunctionCoverage`. */
-interface FunctionCoverage {
-  readonly functionName: string;
-  readonly ranges: readonly { startOffset: number; endOffset: number; count: number }[];
-  readonly isBlockCoverage: boolean;
-}
-
-/** V8's report of one script: `Profiler.ScriptCoverage`. */
-interface ScriptCoverage {
-  readonly scriptId: string;
-  readonly url: string;
-  readonly functions: readonly FunctionCoverage[];
 }
 
 /** A script whose blocks have PCs; targets that run the same source share it. */
@@ -111,6 +99,12 @@ export interface ScriptCounts {
   readonly strange: number;
 }
 
+/** Reports of a script whose source is not known yet, as texts. */
+interface Waiting {
+  readonly url: string;
+  readonly reports: Uint8Array[];
+}
+
 /** One target's scripts, by V8's script ids. */
 export class TargetCoverage {
   readonly #executed: PcBuffer;
@@ -119,9 +113,10 @@ export class TargetCoverage {
   /** `null` for those that are not measured. */
   readonly #scripts = new Map<string, Script | null>();
   /** Reports of scripts whose table is not there yet. */
-  readonly #waiting = new Map<string, ScriptCoverage[]>();
+  readonly #waiting = new Map<string, Waiting>();
   /** Those of them whose sources were asked for. */
   readonly #asked = new Set<string>();
+  readonly #reader = new CoverageReader();
   #counts = { measured: 0, blocks: 0, unnamed: 0, unparsed: 0, coarse: 0, strange: 0 };
   #ignored: string[] = [];
 
@@ -154,12 +149,11 @@ export class TargetCoverage {
    * @throws {SyntaxError} when the text is not JSON.
    */
   absorb(coverage: Uint8Array): string[] {
-    const text = Buffer.from(coverage.buffer, coverage.byteOffset, coverage.length).toString();
-    for (const report of JSON.parse(text) as ScriptCoverage[]) {
+    this.#reader.read(coverage, (report, text) => {
       const script = this.#scripts.get(report.scriptId);
       if (script) this.#count(script, report);
-      else if (script === undefined) this.#keep(report);
-    }
+      else if (script === undefined) this.#keep(report, text);
+    });
     if (this.#waiting.size === this.#asked.size) return [];
     const unknown = [...this.#waiting.keys()].filter((id) => !this.#asked.has(id));
     for (const id of unknown) this.#asked.add(id);
@@ -172,16 +166,17 @@ export class TargetCoverage {
   }
 
   /** Keeps a report until its script is known, if it is to be measured at all. */
-  #keep(report: ScriptCoverage): void {
-    const { scriptId, url } = report;
+  #keep({ scriptId, url }: ScriptReport, text: Uint8Array): void {
     if (!this.#isMeasured(url)) {
       if (url === "") this.#counts.unnamed++;
       this.#drop(scriptId);
       return;
     }
+    // A copy: the rest of the collection is not needed any more.
+    const report = Buffer.concat([OPENING, text, CLOSING]);
     const waiting = this.#waiting.get(scriptId);
-    if (waiting) waiting.push(report);
-    else this.#waiting.set(scriptId, [report]);
+    if (waiting) waiting.reports.push(report);
+    else this.#waiting.set(scriptId, { url, reports: [report] });
   }
 
   #drop(scriptId: string): void {
@@ -200,10 +195,10 @@ export class TargetCoverage {
   async learn(sources: ReadonlyMap<string, string>, asked: readonly string[]): Promise<void> {
     await Promise.all(asked.map(async (scriptId) => {
       const source = sources.get(scriptId);
-      const url = this.#waiting.get(scriptId)?.[0].url;
+      const url = this.#waiting.get(scriptId)?.url;
       if (source === undefined || url === undefined) return this.#drop(scriptId);
       const script = await this.#load({ url, source });
-      const waiting = this.#waiting.get(scriptId) ?? [];
+      const reports = this.#waiting.get(scriptId)?.reports ?? [];
       this.#waiting.delete(scriptId);
       this.#asked.delete(scriptId);
       if (!script) {
@@ -213,31 +208,32 @@ export class TargetCoverage {
       this.#scripts.set(scriptId, script);
       this.#counts.measured++;
       this.#counts.blocks += script.table.blockStart.length;
-      for (const report of waiting) this.#count(script, report);
+      for (const text of reports) {
+        this.#reader.read(text, (report) => this.#count(script, report));
+      }
     }));
   }
 
-  #count({ table, index, firstPc }: Script, { functions }: ScriptCoverage): void {
+  #count({ table, index: rows, firstPc }: Script, report: ScriptReport): void {
     const into = (block: number) => this.#executed.push(firstPc + block * 8);
-    for (let i = 0; i < functions.length; i++) {
-      const entry = functions[i];
-      const { startOffset, endOffset, count } = entry.ranges[0];
-      if (count === 0 && entry.ranges.length === 1) continue;
-      let row = index.find(startOffset, endOffset);
-      if (row === 0) row = index.resolve(row, entry.functionName, isRepeated(functions, i));
+    const { firstRange, start, end, count, isBlockCoverage } = report;
+    for (let index = 0; index < report.length; index++) {
+      const range = firstRange[index];
+      if (range === firstRange[index + 1]) {
+        this.#counts.strange++;
+        continue;
+      }
+      if (count[range] === 0 && firstRange[index + 1] - range === 1) continue;
+      let row = rows.find(start[range], end[range]);
+      if (row === 0) row = rows.resolve(row, report.nameOf(index), report.isRepeated(index));
       if (row < 0) this.#counts.strange++;
       else {
-        if (!entry.isBlockCoverage) this.#counts.coarse++;
-        executedBlocks(table, row, entry, into);
+        if (isBlockCoverage[index] === 0) this.#counts.coarse++;
+        executedBlocks(table, row, { report, index }, into);
       }
     }
   }
 }
 
-/** Whether a later entry is about the same range. */
-function isRepeated(functions: readonly FunctionCoverage[], at: number): boolean {
-  const { startOffset, endOffset } = functions[at].ranges[0];
-  return functions.some(({ ranges: [range] }, i) =>
-    i > at && range.startOffset === startOffset && range.endOffset === endOffset
-  );
-}
+const OPENING = Buffer.from("[");
+const CLOSING = Buffer.from("]");

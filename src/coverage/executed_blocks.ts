@@ -1,27 +1,7 @@
 /** Reads from V8's report of one function which of its blocks have executed. */
 
 import type { BlockTable } from "./block_table.ts";
-
-/** What V8 reports of one function: `Profiler.FunctionCoverage`, its name left out. */
-export interface FunctionCounts {
-  /**
-   * The function's own range, then ranges inside it that differ from what is around them, as a
-   * pre-order. Offsets are UTF-16 units, ends are exclusive.
-   */
-  readonly ranges: ArrayLike<{
-    readonly startOffset: number;
-    readonly endOffset: number;
-    readonly count: number;
-  }>;
-  /**
-   * False if V8 has no counters for the function's blocks. Measured on Node 20, 24 and 26, that is:
-   * it was compiled before coverage started, or came from a code cache, or was never compiled (then
-   * the count is 0), or it is an `asm.js` module, or **since its compilation the last session that
-   * had enabled the `Debugger` domain disabled it**, or coverage was stopped, even if it was started
-   * again. A function without any slot is reported as true.
-   */
-  readonly isBlockCoverage: boolean;
-}
+import type { ScriptReport } from "./script_report.ts";
 
 /** The ranges around the current block, by index; kept, so that a collection allocates nothing. */
 const enclosing: number[] = [];
@@ -41,30 +21,30 @@ const enclosing: number[] = [];
  * - After a `for (let ...;;)` with closures, what follows counts once for each time the body ended: not
  *   at all if it never ran, and wrongly if a later round left the function.
  *
- * Takes V8's objects as `JSON.parse` makes them, so that nothing is copied. Do not call it from `into`.
+ * @param row The function's row in the table, `index` that in the report. `into` must not call this.
  */
 export function executedBlocks(
   table: BlockTable,
   row: number,
-  { ranges, isBlockCoverage }: FunctionCounts,
+  { report, index }: { report: ScriptReport; index: number },
   into: (block: number) => void,
 ): void {
   const { firstBlock, blockStart } = table;
+  const { start, end, count } = report;
   const first = firstBlock[row];
-  const { count } = ranges[0];
-  if (!isBlockCoverage) {
-    if (count > 0) into(first);
+  const own = report.firstRange[index];
+  const last = report.firstRange[index + 1];
+  if (report.isBlockCoverage[index] === 0) {
+    if (count[own] > 0) into(first);
     return;
   }
-  if (ranges.length === 1 && count === 0) return;
-  const end = firstBlock[row + 1];
-  let next = 1;
+  if (last - own === 1 && count[own] === 0) return;
+  let next = own + 1;
   let depth = 0;
-  for (let block = first; block < end; block++) {
-    const start = blockStart[block];
-    while (next < ranges.length && ranges[next].startOffset <= start) enclosing[depth++] = next++;
-    while (depth > 0 && ranges[enclosing[depth - 1]].endOffset <= start) depth--;
-    const counts = depth === 0 ? count : ranges[enclosing[depth - 1]].count;
-    if (counts > 0) into(block);
+  for (let block = first; block < firstBlock[row + 1]; block++) {
+    const at = blockStart[block];
+    while (next < last && start[next] <= at) enclosing[depth++] = next++;
+    while (depth > 0 && end[enclosing[depth - 1]] <= at) depth--;
+    if (count[depth === 0 ? own : enclosing[depth - 1]] > 0) into(block);
   }
 }

@@ -9,6 +9,7 @@ type OperatorToken = TokenType & { readonly binop: number | null };
 /** The members of acorn's parser that are used below; its typings leave them out. */
 interface Internals {
   readonly input: string;
+  readonly pos: number;
   readonly inModule: boolean;
   readonly start: number;
   readonly startLoc: unknown;
@@ -17,6 +18,7 @@ interface Internals {
   readonly value: unknown;
   type: OperatorToken;
   next(): void;
+  raise(position: number, message: string): void;
   isContextual(name: string): boolean;
   parseMaybeUnary(errors: null, sawUnary: false, incDec: false, forInit: ForInit): Node;
   parseImportDefaultSpecifier(): Node;
@@ -46,6 +48,7 @@ const Base = Parser as unknown as InternalsConstructor;
  * - `a + b + c + ...` takes one frame, not one for each operand, as in V8.
  * - A `RangeError` of the stack is thrown as it is. acorn would run a regular expression to recognise
  *   it, and compiling one at the very end of the stack makes V8 abort the process.
+ * - A line end may stand in a quoted string: see `parseSource`.
  * - `super` and `new.target` may stand anywhere, as in a direct `eval`.
  * - `import source x from` (V8 13) and `import ... assert {}` (V8 11) are read.
  */
@@ -56,6 +59,11 @@ export class LenientParser extends Base {
 
   get allowNewDotTarget(): boolean {
     return true;
+  }
+
+  override raise(position: number, message: string): void {
+    const isMended = message.startsWith("Unterminated string") && this.input[this.pos] === "\n";
+    if (!isMended) super.raise(position, message);
   }
 
   raiseRecoverable(): void {}

@@ -18,8 +18,8 @@ export interface ParseSourceOptions {
  * awaits at the top level of its scripts. Where nothing is known, a source in which `await` occurs is
  * tried as a module first: `await (x)` may only be taken for a call when it can be nothing else.
  *
- * A line end within a quoted string, which no source has, stands for U+2028 or U+2029, which look like
- * one to V8's own functions (see `agent/script_source.cts`).
+ * A line end within a quoted string, which no source has, is read as part of it: it stands for U+2028
+ * or U+2029, which look like one to V8's own functions (see `agent/script_source.cts`).
  *
  * @throws {SyntaxError} with a message of one line when no goal fits, or when the source is nested
  * deeper than the stack allows. On Node's stack of 984 KB that is 270 functions or 700 parentheses
@@ -57,18 +57,8 @@ function parseAs(source: string, sourceType: Goal): Program {
       checkPrivateFields: false,
     });
   } catch (error) {
-    const mended = mendString(source, error);
-    if (mended !== undefined) return parseAs(mended, sourceType);
     const reason = error instanceof RangeError ? "nested too deeply" : (error as Error).message;
     const line = reason.replace(/\s+/g, " ");
     throw new SyntaxError(`Cannot parse ${sourceType} source: ${line}`, { cause: error });
   }
-}
-
-/** The source with U+2028 for the line end that acorn found in a string, if that is what it found. */
-function mendString(source: string, error: unknown): string | undefined {
-  const { message, raisedAt } = error as { message: string; raisedAt?: number };
-  if (raisedAt === undefined || source[raisedAt] !== "\n") return undefined;
-  if (!message.startsWith("Unterminated string")) return undefined;
-  return `${source.slice(0, raisedAt)}\u2028${source.slice(raisedAt + 1)}`;
 }

@@ -66,7 +66,7 @@ export class SymbolTable implements Disposable {
       table.#refresh();
       return table;
     }
-    fs.mkdirSync(path.dirname(file), { recursive: true });
+    makeFolder(path.dirname(file));
     const table = new SymbolTable(fs.openSync(file, "a+", 0o644));
     withFileLock(table.#fd, () => table.#repair());
     return table;
@@ -204,4 +204,17 @@ function readFully(fd: number, range: { at: number; length: number }): Buffer {
     done += size;
   }
   return bytes.subarray(0, done);
+}
+
+/** `mkdirSync` with `recursive` never returns where nothing can be made, as in `/proc` (Node 20). */
+function makeFolder(folder: string): void {
+  try {
+    fs.mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || fs.existsSync(path.dirname(folder))) throw error;
+    makeFolder(path.dirname(folder));
+    fs.mkdirSync(folder);
+  }
 }

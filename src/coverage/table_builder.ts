@@ -25,6 +25,7 @@ const STACK_SIZE = 64;
 const DISPOSED = "Cannot build a block table: its builder was ended";
 
 interface Pending {
+  readonly source: string;
   readonly resolve: (built: BuiltTable) => void;
   readonly reject: (error: Error) => void;
 }
@@ -43,12 +44,16 @@ export class TableBuilder implements AsyncDisposable {
   build(source: string): Promise<BuiltTable> {
     if (this.#isDisposed) return Promise.reject(new Error(DISPOSED));
     const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { source, resolve, reject });
+      this.#post({ id, source });
+    });
+  }
+
+  #post(request: TableRequest): void {
     const worker = this.#worker ??= this.#start();
     worker.ref();
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
-      worker.postMessage({ id, source } satisfies TableRequest);
-    });
+    worker.postMessage(request);
   }
 
   #start(): Worker {
@@ -59,7 +64,7 @@ export class TableBuilder implements AsyncDisposable {
       resourceLimits: { stackSizeMb: STACK_SIZE },
     });
     worker.on("message", (reply: TableReply) => this.#settle(reply));
-    worker.on("error", (error) => this.#fail(error));
+    worker.on("error", (error) => this.#replace(error));
     return worker;
   }
 
@@ -71,16 +76,20 @@ export class TableBuilder implements AsyncDisposable {
     else pending?.reject(new SyntaxError(reply.error));
   }
 
-  /** The thread died, of a script too large for its memory: the next table gets a new one. */
-  #fail(error: Error): void {
+  /** The thread died of the oldest script, too large for its memory: a new one gets the others. */
+  #replace(error: Error): void {
     this.#worker = undefined;
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
+    const [oldest, ...others] = this.#pending;
+    if (!oldest || this.#isDisposed) return;
+    this.#pending.delete(oldest[0]);
+    oldest[1].reject(error);
+    for (const [id, { source }] of others) this.#post({ id, source });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
     await this.#worker?.terminate();
-    this.#fail(new Error(DISPOSED));
+    for (const { reject } of this.#pending.values()) reject(new Error(DISPOSED));
+    this.#pending.clear();
   }
 }

@@ -11,9 +11,10 @@ export interface ChannelOptions {
 }
 
 /**
- * The descriptor of `/dev/fuse`, on Node's thread pool. One read is always under way, armed again
- * *before* a message is handled, so that a handler's work and the wait for the next message overlap;
- * messages are delivered in the order in which the kernel sent them.
+ * The descriptor of `/dev/fuse`, on Node's thread pool. One read is under way at a time, armed when the
+ * last message has been handled as far as it can be at once: to wake a thread of the pool takes longer
+ * than most replies do, and they would come later by it (measured: 35 instead of 24 µs a fault). Messages
+ * are delivered in the order in which the kernel sent them.
  *
  * Replies are written at once: the kernel only copies them. Notifications may sleep in the kernel until
  * *another request of ours is answered*, so they are written on the thread pool and never awaited by
@@ -22,7 +23,7 @@ export interface ChannelOptions {
 export class Channel {
   readonly #fd: number;
   readonly #options: ChannelOptions;
-  #spare: Buffer;
+  readonly #buffer: Buffer;
   #reads = 0;
   #ended = false;
   #writes = 0;
@@ -32,12 +33,12 @@ export class Channel {
   constructor(fd: number, options: ChannelOptions) {
     this.#fd = fd;
     this.#options = options;
-    this.#spare = Buffer.allocUnsafe(options.messageSize);
-    this.#arm(Buffer.allocUnsafe(options.messageSize));
+    this.#buffer = Buffer.allocUnsafe(options.messageSize);
+    this.#arm();
   }
 
   /**
-   * The number of reads begun. A message that is being handled was read by number `reads - 1`: its
+   * The number of reads begun. The message that is being handled was brought by the last of them: its
    * bytes were copied from the kernel some time after that read began.
    */
   get reads(): number {
@@ -48,22 +49,24 @@ export class Channel {
     return this.#ended;
   }
 
-  #arm(buffer: Buffer): void {
+  #arm(): void {
+    const buffer = this.#buffer;
     this.#reads++;
     fs.read(this.#fd, buffer, 0, buffer.length, null, (error, size) => {
-      if (error) return this.#readFailed(error, buffer);
+      if (error) return this.#readFailed(error);
       if (size === 0) return this.#end(undefined);
-      const next = this.#spare;
-      this.#spare = buffer;
-      this.#arm(next);
-      this.#options.receive(buffer.subarray(0, size));
+      try {
+        this.#options.receive(buffer.subarray(0, size));
+      } finally {
+        this.#arm();
+      }
     });
   }
 
-  #readFailed(error: NodeJS.ErrnoException, buffer: Buffer): void {
+  #readFailed(error: NodeJS.ErrnoException): void {
     // ENOENT: the request was interrupted while it was copied. ENODEV: unmounted. ECONNABORTED: aborted.
     if (error.code === "ENOENT" || error.code === "EINTR" || error.code === "EAGAIN") {
-      return this.#arm(buffer);
+      return this.#arm();
     }
     this.#end(error.code === "ENODEV" || error.code === "ECONNABORTED" ? undefined : error);
   }

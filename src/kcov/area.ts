@@ -19,7 +19,7 @@ interface Told extends WordRange {
   /** The words' values before, and now: two 32-bit halves a word. */
   readonly before: Uint32Array;
   readonly now: Uint32Array;
-  /** The number of reads of the device that had begun by then. */
+  /** The number of reads of the device that had begun when the kernel had it: none is later until then. */
   readonly reads: number;
 }
 
@@ -112,15 +112,14 @@ export class Area {
 
   /**
    * The PCs above page 0 that the page cache lacks, once, widened to whole pages where the cache
-   * cannot hold the page yet, so that the client's first access to it needs no READ.
-   *
-   * @param reads How many reads of the device have begun; see {@linkcode write}.
+   * cannot hold the page yet, so that the client's first access to it needs no READ. To be followed by
+   * {@linkcode stretchStored} before the next.
    */
-  takeStretch(reads: number): Stretch | undefined {
+  takeStretch(): Stretch | undefined {
     const { from, to } = this.#untold;
     if (from === to) return undefined;
     const now = new Uint32Array(this.#copy(from * WORD_SIZE, to * WORD_SIZE).buffer);
-    this.#told = { from, to, before: Uint32Array.from(this.#before), now, reads };
+    this.#told = { from, to, before: Uint32Array.from(this.#before), now, reads: Infinity };
     this.#untold = { from: 0, to: 0 };
     this.#before = [];
     const firstPage = Math.floor(from / WORDS_PER_PAGE);
@@ -129,6 +128,15 @@ export class Area {
     const end = this.isCached(lastPage) ? to * WORD_SIZE : (lastPage + 1) * PAGE_SIZE;
     for (let page = firstPage; page <= lastPage; page++) this.markCached(page);
     return { offset: start, data: this.#copy(start, Math.min(end, this.size)) };
+  }
+
+  /**
+   * The kernel has carried out the last stretch's store.
+   *
+   * @param reads How many reads of the device have begun by now; see {@linkcode write}.
+   */
+  stretchStored(reads: number): void {
+    this.#told = { ...this.#told, reads };
   }
 
   /** Whether the page cache may hold a page whole. Where it may not, no word of it is the client's. */

@@ -327,11 +327,12 @@ export class Device implements AsyncDisposable {
 
   #store(slot: Slot): void {
     const { id, area } = slot.instance;
-    const stretch = area?.takeStretch(this.#cache.reads);
+    const stretch = area?.takeStretch();
     if (!stretch) return this.#dispatch({ kind: "stored", line: id });
-    this.#cache.store(id, stretch.offset, stretch.data).then(() =>
-      this.#dispatch({ kind: "stored", line: id })
-    );
+    this.#cache.store(id, stretch.offset, stretch.data).then(() => {
+      area!.stretchStored(this.#cache.reads);
+      this.#dispatch({ kind: "stored", line: id });
+    });
   }
 }
 

@@ -1,3 +1,4 @@
+import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { agentCall } from "../agent/control.ts";
 import {
@@ -37,6 +38,9 @@ export class AgentLink implements Link {
   readonly #events: AgentEvents;
   #nextBatch = FAREWELL_BATCH + 1;
   #isHeld = false;
+  /** The target's pipe, and the number that lets it through the gate at which it is held, or 0. */
+  #pipe: number | undefined;
+  #gate = 0;
   #isLeaving = false;
 
   /** @param socket Connected, its frames handed to {@linkcode receive}. */
@@ -45,17 +49,33 @@ export class AgentLink implements Link {
     this.#events = events;
     this.closed = new Promise((resolve) => {
       socket.once("close", () => {
-        const reason = this.#isLeaving ? "exited" : "connection lost";
+        if (this.#pipe !== undefined) closeSync(this.#pipe);
+        this.#pipe = undefined;
+        const reason = this.#reason;
         this.#client.close(reason);
-        for (const batch of this.#batches.values()) batch.reject(new Error(reason));
+        for (const { coverage, resolve, reject } of this.#batches.values()) {
+          // What was collected is not lost with the target.
+          if (coverage) resolve({ coverage, held: false });
+          else reject(new Error(reason));
+        }
         this.#batches.clear();
         resolve(reason);
       });
     });
   }
 
+  /** Why the connection has ended, if it has. */
+  get #reason(): string {
+    return this.#isLeaving ? "exited" : "connection lost";
+  }
+
   /** Lets the target start. */
   welcome(welcome: Welcome): void {
+    try {
+      this.#pipe = openSync(welcome.pipe, constants.O_RDWR | constants.O_NONBLOCK);
+    } catch {
+      // Then the agent alone lets its main thread go.
+    }
     this.#send(FRAME.welcome, Buffer.from(JSON.stringify(welcome)));
   }
 
@@ -73,7 +93,10 @@ export class AgentLink implements Link {
         return this.#taken(unpackNumber(body), body.subarray(4));
       case FRAME.held:
       case FRAME.unheld:
-        return this.#finish(unpackNumber(body), type === FRAME.held);
+        return this.#finish(unpackNumber(body), {
+          held: type === FRAME.held,
+          gate: body.length < 8 ? 0 : unpackNumber(body, 4),
+        });
       case FRAME.farewell:
         this.#isLeaving = true;
         return;
@@ -92,15 +115,17 @@ export class AgentLink implements Link {
     if (batch) batch.coverage = coverage;
   }
 
-  #finish(number: number, held: boolean): void {
+  #finish(number: number, outcome: { held: boolean; gate: number }): void {
     const batch = this.#batches.get(number);
     this.#batches.delete(number);
-    batch?.resolve({ coverage: batch.coverage, held });
+    this.#gate = outcome.gate;
+    batch?.resolve({ coverage: batch.coverage, held: outcome.held });
   }
 
   async stop(options: { run: number; hold: boolean }): Promise<Taken> {
     const take = this.#client.prepare(TAKE_METHOD);
     this.#isHeld = options.hold;
+    this.#gate = 0;
     const { coverage, held } = await this.#run([take], options.run);
     return { coverage: coverage ?? NO_COVERAGE, held };
   }
@@ -108,7 +133,20 @@ export class AgentLink implements Link {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.#send(FRAME.release);
+    this.#send(FRAME.release, Uint8Array.of(this.#wake() ? 1 : 0));
+  }
+
+  /** Lets the target through its gate at once, rather than by way of the agent. */
+  #wake(): boolean {
+    if (this.#pipe === undefined || this.#gate === 0) return false;
+    try {
+      writeSync(this.#pipe, Int32Array.of(this.#gate));
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.#gate = 0;
+    }
   }
 
   async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
@@ -138,7 +176,7 @@ export class AgentLink implements Link {
   ): Promise<{ coverage: Uint8Array | undefined; held: boolean }> {
     const number = this.#nextBatch++;
     return new Promise((resolve, reject) => {
-      if (this.#socket.destroyed) return reject(new Error("connection lost"));
+      if (this.#socket.destroyed) return reject(new Error(this.#reason));
       this.#batches.set(number, { coverage: undefined, resolve, reject });
       const messages = JSON.stringify(commands.map(({ id, text }) => [id, text]));
       this.#send(

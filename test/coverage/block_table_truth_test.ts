@@ -105,11 +105,11 @@ for (const { v8, path } of NODES) {
 
 test("the check names a slot that a table lacks", () => {
   const [printed] = printSlots(NODES[0].path, [{ goal: "script", source: "if (a) { b } c" }]);
-  const table = tableOf("if (a) { b }  c", { isModule: false });
+  const table = tableOf("if (a) { b }  c");
   assert.equal(missingSlots(table, printed!), []);
-  const other = tableOf("if (a) {  b } c", { isModule: false });
+  const other = tableOf("if (a) {  b } c");
   assert.equal(missingSlots(other, printed!).length, 2);
-  assert.equal(missingSlots(tableOf("a; b; c", { isModule: false }), printed!).length, 2);
+  assert.equal(missingSlots(tableOf("a; b; c"), printed!).length, 2);
 });
 
 test.run();

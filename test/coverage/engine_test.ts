@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { collection, EngineWorld, report, script, STRIDE } from "./engine_world.ts";
+import { collection, EngineWorld, report, STRIDE } from "./engine_world.ts";
 
 const engine = suite("coverage/engine");
 
@@ -37,7 +37,7 @@ async function learned() {
   const world = new EngineWorld();
   const target = world.engine.target(all);
   assert.equal(target.absorb(collection(of([]))), ["7"]);
-  await target.learn([script("7", SOURCE)], ["7"]);
+  await target.learn(new Map([["7", SOURCE]]), ["7"]);
   assert.equal(world.blocks(), []);
   return { world, target };
 }
@@ -76,7 +76,7 @@ engine("a resumed generator counts 0 itself, but what it ran inside counts", asy
   // Blocks: 0 top level, 1 `f`, 2 what follows the `yield`.
   const source = "function* f() { yield; g(); }\n"; // 0 to 29; after `yield;` 22
   target.absorb(collection(of([])));
-  await target.learn([script("7", source)], ["7"]);
+  await target.learn(new Map([["7", source]]), ["7"]);
   target.absorb(collection(of([report("f", [[0, 29, 0], [22, 28, 1]])])));
   assert.equal(world.blocks(), numbers(2));
 });
@@ -87,8 +87,8 @@ engine(
     const world = new EngineWorld();
     const target = world.engine.target(all);
     target.absorb(collection(of([]), of([], "8", "file:///b.js")));
-    await target.learn([script("7", "()=>a")], ["7"]);
-    await target.learn([script("8", "function f(){}", "file:///b.js")], ["8"]);
+    await target.learn(new Map([["7", "()=>a"]]), ["7"]);
+    await target.learn(new Map([["8", "function f(){}"]]), ["8"]);
     target.absorb(collection(of([report("", [[0, 5, 1]]), report("", [[0, 5, 1]])])));
     assert.equal(world.blocks(), numbers(0, 1));
     target.absorb(collection(of([report("", [[0, 5, 1]])])));
@@ -124,7 +124,7 @@ engine(
     assert.equal(target.absorb(collection(of(OTHER_BRANCH))), []);
     assert.equal(target.absorb(collection()), []);
     assert.equal(world.blocks(), []);
-    await target.learn([script("7", SOURCE)], ["7"]);
+    await target.learn(new Map([["7", SOURCE]]), ["7"]);
     assert.equal(world.blocks(), numbers(0, 1, 2, 4, 1, 3, 5));
     assert.equal(target.absorb(collection(of(OTHER_BRANCH))), []);
     assert.equal(world.blocks(), numbers(1, 3, 5));
@@ -137,7 +137,7 @@ engine("what is reported while the table is being made counts, too", async () =>
   const world = new EngineWorld();
   const target = world.engine.target(all);
   target.absorb(collection(of(FIRST_RUN)));
-  const learning = target.learn([script("7", SOURCE)], ["7"]);
+  const learning = target.learn(new Map([["7", SOURCE]]), ["7"]);
   assert.equal(target.absorb(collection(of(OTHER_BRANCH))), []);
   assert.equal(world.blocks(), []);
   await learning;
@@ -152,7 +152,7 @@ engine("sources that could not be had are asked for again, and no report is lost
   target.postpone(["7"]);
   assert.equal(target.absorb(collection()), ["7"], "even if nothing of it ran since");
   assert.equal(target.absorb(collection()), []);
-  await target.learn([script("7", SOURCE)], ["7"]);
+  await target.learn(new Map([["7", SOURCE]]), ["7"]);
   assert.equal(world.blocks(), numbers(0, 1, 2, 4));
 });
 
@@ -160,7 +160,7 @@ engine("a script that is not there any more is given up", async () => {
   const world = new EngineWorld();
   const target = world.engine.target(all);
   target.absorb(collection(of(FIRST_RUN), of([], "8", "file:///b.js")));
-  await target.learn([script("8", SOURCE, "file:///b.js")], ["7", "8"]);
+  await target.learn(new Map([["8", SOURCE]]), ["7", "8"]);
   assert.equal(target.takeIgnored(), ["7"]);
   assert.equal(target.absorb(collection(of(FIRST_RUN))), []);
   assert.equal(world.blocks(), []);
@@ -196,7 +196,7 @@ engine(
     for (const [i, target] of targets.entries()) {
       const id = String(10 + i);
       target.absorb(collection(of(FIRST_RUN, id)));
-      await target.learn([script(id, "function (")], [id]);
+      await target.learn(new Map([[id, "function ("]]), [id]);
       assert.equal([target.counts.unparsed, target.counts.measured], [1, 0]);
       assert.equal(target.takeIgnored(), [id]);
       assert.equal(target.absorb(collection(of(FIRST_RUN, id))), []);
@@ -212,7 +212,7 @@ engine("a script for which there are no PCs left is warned of and ignored", asyn
   world.failure = new RangeError("Cannot give 6 blocks of file:///a.js PCs: no room is left");
   const target = world.engine.target(all);
   target.absorb(collection(of(FIRST_RUN)));
-  await target.learn([script("7", SOURCE)], ["7"]);
+  await target.learn(new Map([["7", SOURCE]]), ["7"]);
   assert.match(world.warnings.join(), /no room is left/);
   assert.equal([world.blocks(), target.takeIgnored()], [[], ["7"]]);
 });
@@ -223,8 +223,8 @@ engine("two targets that run the same source share its table and its PCs", async
   one.absorb(collection(of(FIRST_RUN, "7")));
   other.absorb(collection(of(OTHER_BRANCH, "99")));
   await Promise.all([
-    one.learn([script("7", SOURCE)], ["7"]),
-    other.learn([script("99", SOURCE)], ["99"]),
+    one.learn(new Map([["7", SOURCE]]), ["7"]),
+    other.learn(new Map([["99", SOURCE]]), ["99"]),
   ]);
   assert.equal([world.built.length, world.symbols.length], [1, 1]);
   assert.equal(world.blocks().sort(), numbers(0, 1, 2, 4, 1, 3, 5).sort());
@@ -233,19 +233,14 @@ engine("two targets that run the same source share its table and its PCs", async
   assert.equal(world.blocks(), [], "its script 7 is another one");
 });
 
-engine("another source, URL or goal is another script", async () => {
+engine("another source or URL is another script", async () => {
   const world = new EngineWorld();
   const target = world.engine.target(all);
-  const scripts = [
-    script("1", SOURCE),
-    script("2", `${SOURCE}\n`),
-    script("3", SOURCE, "file:///b.js"),
-    { ...script("4", SOURCE), isModule: true },
-  ];
-  target.absorb(collection(...scripts.map(({ scriptId, url }) => of([], scriptId, url))));
-  await target.learn(scripts, ["1", "2", "3", "4"]);
+  target.absorb(collection(of([], "1"), of([], "2"), of([], "3", "file:///b.js"), of([], "4")));
+  const sources = [["1", SOURCE], ["2", `${SOURCE}\n`], ["3", SOURCE], ["4", SOURCE]] as const;
+  await target.learn(new Map(sources), ["1", "2", "3", "4"]);
   const keys = world.symbols.map(({ hash, url }) => `${hash} ${url}`);
-  assert.is(new Set(keys).size, 4);
+  assert.is(new Set(keys).size, 3);
   assert.ok(world.symbols.every(({ hash }) => /^[0-9a-f]{64}$/.test(hash)));
 });
 

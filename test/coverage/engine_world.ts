@@ -1,6 +1,6 @@
 /** An engine whose tables are made here and whose PCs begin where the test says. */
 import { buildBlockTable } from "../../src/coverage/block_table.ts";
-import { Engine, type NewScript } from "../../src/coverage/engine.ts";
+import { Engine } from "../../src/coverage/engine.ts";
 import { linePositions } from "../../src/coverage/line_positions.ts";
 import { pcOfBlock } from "../../src/coverage/pc_space.ts";
 import type { NewSymbols, SymbolTable } from "../../src/coverage/symbol_table.ts";
@@ -21,10 +21,10 @@ export class EngineWorld {
 
   constructor() {
     const tables: Pick<TableBuilder, "build"> = {
-      build: async (source, options) => {
+      build: async (source) => {
         this.built.push(source);
         await new Promise((resolve) => setImmediate(resolve));
-        const table = buildBlockTable(source, options);
+        const table = buildBlockTable(source);
         return { table, positions: linePositions(source, table) };
       },
     };
@@ -74,9 +74,4 @@ export function collection(...scripts: readonly ScriptReport[]): Uint8Array {
   const text = JSON.stringify(scripts);
   const bytes = Buffer.from(`??${text}??`);
   return bytes.subarray(2, bytes.length - 2);
-}
-
-/** A script's source as a link fetches it. */
-export function script(scriptId: string, source: string, url = "file:///a.js"): NewScript {
-  return { scriptId, url, isModule: false, source };
 }

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildBlockTable } from "../../src/coverage/block_table.ts";
 import { executedBlocks } from "../../src/coverage/executed_blocks.ts";
+import { ScriptReport } from "../../src/coverage/script_report.ts";
 
 const test = suite("coverage/executed_blocks");
 
@@ -15,10 +16,16 @@ function range(text: string, count: number) {
   return { startOffset, endOffset: startOffset + text.length, count };
 }
 
+/** What is reported before and after it. */
+const OTHER = { functionName: "g", ranges: [range("i}", 1)], isBlockCoverage: true };
+
 /** The texts of the blocks that have executed. */
 function executed(ranges: ReturnType<typeof range>[], isBlockCoverage = true): string[] {
   const texts: string[] = [];
-  executedBlocks(table, FUNCTION, { ranges, isBlockCoverage }, (block) => {
+  const report = new ScriptReport();
+  const functions = [OTHER, { functionName: "f", ranges, isBlockCoverage }, OTHER];
+  report.fill({ scriptId: "1", url: "file:///a.js", functions });
+  executedBlocks(table, FUNCTION, { report, index: 1 }, (block) => {
     texts.push(SOURCE.slice(table.blockStart[block], table.blockEnd[block]));
   });
   return texts;

@@ -42,14 +42,10 @@ builder("a source that cannot be parsed is a SyntaxError, and the next one is bu
   assert.is((await subject.build(SOURCE)).table.length, SOURCE.length);
 });
 
-builder("a module is parsed as one, and a script is not", async () => {
+builder("modules and scripts are both built", async () => {
   await using subject = new TableBuilder();
-  const source = "export const a = await b;";
-  assert.is((await subject.build(source)).table.length, source.length);
-  // What a module may not hold.
-  for (const sloppy of ["with (a) b();", "return 1;"]) {
-    assert.is((await subject.build(sloppy)).table.length, sloppy.length);
-    assert.instance(await rejection(subject.build(sloppy)), SyntaxError);
+  for (const source of ["export const a = await b;", "with (a) b();", "return 1;"]) {
+    assert.is((await subject.build(source)).table.length, source.length);
   }
 });
 
@@ -59,6 +55,37 @@ builder("a deeply nested source is built, too", async () => {
   const source = `x = ${"[".repeat(depth)}a ? b : c${"]".repeat(depth)};`;
   const { table } = await subject.build(source);
   assert.ok(table.blockStart.includes(source.indexOf("?")));
+});
+
+builder("one nested deeper than the thread's stack is refused, and the next is built", async () => {
+  await using subject = new TableBuilder();
+  const depth = 200_000;
+  const error = await rejection(subject.build(`${"[".repeat(depth)}${"]".repeat(depth)}`));
+  assert.instance(error, SyntaxError);
+  assert.match(error.message, /nested too deeply$/);
+  assert.is((await subject.build(SOURCE)).table.length, SOURCE.length);
+});
+
+builder("one too large for the thread's memory is refused, and no other is", () => {
+  const program = `import { TableBuilder } from ${JSON.stringify(MODULE)};
+  const subject = new TableBuilder();
+  const huge = "f(a ? 1 : 2, () => { if (a) b; });".repeat(60_000);
+  const works = ["f();", huge, "g(1);", "h(1, 2);"].map((source) => subject.build(source));
+  const outcomes = await Promise.allSettled(works);
+  const last = await subject.build("i(1, 2, 3);");
+  console.log(...outcomes.map(({ value, reason }) => value?.table.length ?? reason.code));
+  console.log(last.table.length);`;
+  const child = spawnSync(process.execPath, [
+    "--max-old-space-size=32",
+    "--input-type=module",
+    "-e",
+    program,
+  ], { encoding: "utf8" });
+  assert.equal(
+    [child.status, child.stdout],
+    [0, "4 ERR_WORKER_OUT_OF_MEMORY 5 8\n11\n"],
+    child.stderr,
+  );
 });
 
 builder("nothing is built after the end, and who waits is told of it", async () => {

@@ -2,6 +2,7 @@
 
 import { type BlockTable, buildBlockTable } from "../../src/coverage/block_table.ts";
 import { executedBlocks } from "../../src/coverage/executed_blocks.ts";
+import { ScriptReport } from "../../src/coverage/script_report.ts";
 import { FunctionIndex } from "../../src/coverage/function_index.ts";
 import {
   type Goal,
@@ -21,14 +22,13 @@ export interface Verdict {
   readonly lacks: readonly string[];
 }
 
-/** Tables by goal and source: the three Nodes are asked about the same sources. */
+/** Tables by source: the three Nodes are asked about the same sources. */
 const tables = new Map<string, BlockTable>();
 
-/** `buildBlockTable`, once for each source. */
-export function tableOf(source: string, options: { isModule: boolean }): BlockTable {
-  const key = `${options.isModule} ${source}`;
-  let table = tables.get(key);
-  if (!table) tables.set(key, table = buildBlockTable(source, options));
+/** `buildBlockTable`, once for each source; its goal is guessed, as a collector has to. */
+export function tableOf(source: string): BlockTable {
+  let table = tables.get(source);
+  if (!table) tables.set(source, table = buildBlockTable(source));
   return table;
 }
 
@@ -56,7 +56,7 @@ export function checkBoundaries(scripts: readonly ReportedScript[]): Verdict {
   let said = 0;
   const lacks = scripts.flatMap((script) => {
     for (const { starts, ends } of script.functions) said += starts.length + ends.length;
-    return missingBoundaries(tableOf(script.source, script), script).map((lack) =>
+    return missingBoundaries(tableOf(script.source), script).map((lack) =>
       `${script.url}: ${lack}`
     );
   });
@@ -67,19 +67,17 @@ export function checkBoundaries(scripts: readonly ReportedScript[]): Verdict {
 export function checkSlots(node: string, sources: readonly GoalSource[]): Verdict {
   let said = 0;
   const lacks = printSlots(node, sources).flatMap((printed, number) => {
-    const { goal, source } = compiled(sources[number]);
     if (!printed) return [`source ${number}: syntax unknown`];
     for (const { slots } of printed) said += slots.length;
-    const table = tableOf(source, {});
+    const table = tableOf(compiled(sources[number]));
     return missingSlots(table, printed).map((lack) => `source ${number}: ${lack}`);
   });
   return { said, lacks };
 }
 
 /** The source as V8 has it. */
-function compiled({ goal, source }: GoalSource): GoalSource {
-  if (goal !== "function") return { goal, source };
-  return { goal: "script", source: `(function anonymous(\n) {\n${source}\n})` };
+function compiled({ goal, source }: GoalSource): string {
+  return goal === "function" ? `(function anonymous(\n) {\n${source}\n})` : source;
 }
 
 /** A source that is no module is taken for CommonJS, unless it is that of `new Function`. */
@@ -166,7 +164,7 @@ export function contradictions(
   script: ReportedScript,
   { functions, probes }: Observation,
 ): { checked: number; wrong: string[] } {
-  const table = tableOf(script.source, script);
+  const table = tableOf(script.source);
   const executed = executedOf(table, functions);
   const reached = new Set(probes);
   const verdict = { checked: 0, wrong: [] as string[] };
@@ -185,14 +183,14 @@ export function contradictions(
 export function executedOf(table: BlockTable, functions: readonly RawFunction[]): Set<number> {
   const index = new FunctionIndex(table);
   const executed = new Set<number>();
+  const report = new ScriptReport();
+  report.fill({ scriptId: "", url: "", functions });
   functions.forEach((entry, at) => {
     const { startOffset: start, endOffset: end } = entry.ranges[0];
-    const isRepeated = functions.slice(at + 1).some(({ ranges: [range] }) =>
-      range.startOffset === start && range.endOffset === end
-    );
+    const isRepeated = report.isRepeated(at);
     const row = index.resolve(index.find(start, end), entry.functionName, isRepeated);
     if (row === -1) throw new Error(`Cannot find function ${entry.functionName} [${start},${end})`);
-    executedBlocks(table, row, entry, (block) => executed.add(block));
+    executedBlocks(table, row, { report, index: at }, (block) => executed.add(block));
   });
   return executed;
 }

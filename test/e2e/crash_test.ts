@@ -59,7 +59,12 @@ scenario("clients killed amid ioctls leave nothing behind", async (scene) => {
   const { socket } = await scene.service("paths");
   const random = pseudoRandom();
   for (let i = 0; i < 30; i++) {
-    const client = scene.start([compile("behaviour"), scene.kcov, socket, "disabled_before_reading"]);
+    const client = scene.start([
+      compile("behaviour"),
+      scene.kcov,
+      socket,
+      "disabled_before_reading",
+    ]);
     await sleep(2 + random.next().value! * 20);
     client.kill("SIGKILL");
     await finish(client, 5000);
@@ -135,15 +140,18 @@ scenario("a service inside Atomics.wait is collected from and held all the same"
   assert.is((await targets(scene))[0].state, "running");
 });
 
-scenario("a service inside a call that cannot be interrupted keeps nobody waiting", async (scene) => {
-  await scene.serve("--collect-timeout", "200");
-  const { socket } = await scene.service("stuck");
-  const { status, stdout } = await execute([compile("poller"), scene.kcov, "5", socket, "2"]);
-  assert.is(status, 0);
-  const [, longest] = stdout.match(/\d+/g)!.map(Number);
-  assert.ok(longest < 1500, stdout.slice(0, 80));
-  assertRan(await scene.symbolize(stdout.match(/0x\w+/g) ?? []), "block");
-});
+scenario(
+  "a service inside a call that cannot be interrupted keeps nobody waiting",
+  async (scene) => {
+    await scene.serve("--collect-timeout", "200");
+    const { socket } = await scene.service("stuck");
+    const { status, stdout } = await execute([compile("poller"), scene.kcov, "5", socket, "2"]);
+    assert.is(status, 0);
+    const [, longest] = stdout.match(/\d+/g)!.map(Number);
+    assert.ok(longest < 1500, stdout.slice(0, 80));
+    assertRan(await scene.symbolize(stdout.match(/0x\w+/g) ?? []), "block");
+  },
+);
 
 scenario("a service that crashes is reported as gone", async (scene) => {
   await scene.serve();

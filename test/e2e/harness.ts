@@ -38,7 +38,9 @@ export function compile(name: string): string {
 export function compileFile(source: string): string {
   const program = join(BUILT, basename(source, ".c"));
   mkdirSync(BUILT, { recursive: true });
-  const newest = Math.max(...[source, join(CLIENTS, "kcov.h")].map((file) => statSync(file).mtimeMs));
+  const newest = Math.max(
+    ...[source, join(CLIENTS, "kcov.h")].map((file) => statSync(file).mtimeMs),
+  );
   if (existsSync(program) && statSync(program).mtimeMs > newest) return program;
   const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", program, source];
   const { status, stderr } = spawnSync("cc", args, { encoding: "utf8" });
@@ -96,8 +98,10 @@ function lineWith(child: ChildProcess, text: string): Promise<string> {
     });
     let errors = "";
     child.stderr?.setEncoding("utf8").on("data", (chunk: string) => errors += chunk);
-    child.on("close", (status) =>
-      reject(new Error(`It ended with ${status} before it said "${text}": ${errors}`)));
+    child.on(
+      "close",
+      (status) => reject(new Error(`It ended with ${status} before it said "${text}": ${errors}`)),
+    );
   });
 }
 

@@ -30,7 +30,7 @@ channel("messages come one at a time, whole and in the kernel's order", async ()
   assert.equal(messages, sizes.map((size, i) => `${i} ${size}`));
 });
 
-channel("the next message is read while one is handled, and does not overwrite it", async () => {
+channel("the next message waits while one is handled, and does not overwrite it", async () => {
   using device = new FakeDevice();
   const cell = new Int32Array(new SharedArrayBuffer(4));
   const seen: string[] = [];
@@ -48,7 +48,7 @@ channel("the next message is read while one is handled, and does not overwrite i
 channel("`reads` tells, while a message is handled, which read brought it", async () => {
   using device = new FakeDevice();
   const numbers: number[] = [];
-  const { subject } = open(device, (_, subject) => numbers.push(subject.reads - 1));
+  const { subject } = open(device, (_, subject) => numbers.push(subject.reads));
   assert.is(subject.reads, 1);
   for (let i = 0; i < 3; i++) {
     device.send(Uint8Array.of(i));

@@ -91,12 +91,12 @@ for (const count of [64n, 63n, 1n << 32n, (1n << 64n) - 1n]) {
 area("tells the page cache once what was appended above page 0, in whole pages at first", () => {
   const it = new Area(4096);
   it.append(pcs(0, 600));
-  const first = it.takeStretch(1)!;
+  const first = it.takeStretch()!;
   assert.is(first.offset, 4096);
   assert.is(first.data.length, 4096);
-  assert.is(it.takeStretch(1), undefined);
+  assert.is(it.takeStretch(), undefined);
   it.append(pcs(600, 700));
-  const second = it.takeStretch(1)!;
+  const second = it.takeStretch()!;
   assert.is(second.offset, 601 * 8);
   assert.is(second.data.length, 100 * 8);
 });
@@ -104,7 +104,7 @@ area("tells the page cache once what was appended above page 0, in whole pages a
 area("tells it only what is within the file", () => {
   const it = new Area(600);
   it.append(pcs(0, 599));
-  const stretch = it.takeStretch(1)!;
+  const stretch = it.takeStretch()!;
   assert.is(stretch.offset + stretch.data.length, 600 * 8);
 });
 
@@ -112,17 +112,26 @@ area("puts back what a write lacks that was read before the store was carried ou
   const it = new Area(4096);
   it.markCached(1);
   it.append(pcs(0, 600));
-  it.takeStretch(5);
-  it.write(4096, page([]), { read: 5 });
-  assert.equal(words(it).slice(512, 514), [full(511), full(512)]);
-  assert.is(words(it)[600], full(599));
+  it.takeStretch();
+  const isWhole = () => {
+    assert.equal(words(it).slice(512, 514), [full(511), full(512)]);
+    assert.is(words(it)[600], full(599));
+  };
+  it.write(4096, page([]), { read: 1000 });
+  isWhole();
+  it.stretchStored(1005);
+  it.write(4096, page([]), { read: 1005 });
+  isWhole();
+  it.write(4096, page([]), { read: 1006 });
+  assert.is(words(it)[600], 0n);
 });
 
 area("takes what the client wrote there otherwise, even if it sorted its PCs in place", () => {
   const it = new Area(4096);
   it.markCached(1);
   it.append(pcs(0, 600));
-  it.takeStretch(5);
+  it.takeStretch();
+  it.stretchStored(5);
   const sorted = [...words(it).slice(512, 601)].reverse();
   it.write(4096, page(sorted), { read: 5 });
   assert.equal(words(it).slice(512, 601), sorted);

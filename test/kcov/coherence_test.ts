@@ -7,7 +7,14 @@ import {
   INITIAL,
   step,
 } from "../../src/kcov/coherence.ts";
-import { fingerprint, isAtRest, moves, newWorld, settleDown, type World } from "./coherence_world.ts";
+import {
+  fingerprint,
+  isAtRest,
+  moves,
+  newWorld,
+  settleDown,
+  type World,
+} from "./coherence_world.ts";
 
 const coherence = suite("coherence");
 
@@ -101,17 +108,20 @@ class Script {
   }
 }
 
-coherence("a read of an enabled instance collects, stores, answers and drops, in this order", () => {
-  const script = new Script();
-  script.enable(1);
-  assert.is(script.do({ kind: "read", line: 1 }), "stop");
-  assert.is(script.do({ kind: "stopped", gained: new Set([1]) }), "store");
-  assert.is(script.do({ kind: "stored", line: 1 }), "answer wait");
-  assert.is(script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer }), "drop");
-  const { drop } = script.find("drop");
-  assert.is(script.do({ kind: "reset", line: 1 }), "");
-  assert.is(script.do({ kind: "dropped", line: 1, drop }), "release");
-});
+coherence(
+  "a read of an enabled instance collects, stores, answers and drops, in this order",
+  () => {
+    const script = new Script();
+    script.enable(1);
+    assert.is(script.do({ kind: "read", line: 1 }), "stop");
+    assert.is(script.do({ kind: "stopped", gained: new Set([1]) }), "store");
+    assert.is(script.do({ kind: "stored", line: 1 }), "answer wait");
+    assert.is(script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer }), "drop");
+    const { drop } = script.find("drop");
+    assert.is(script.do({ kind: "reset", line: 1 }), "");
+    assert.is(script.do({ kind: "dropped", line: 1, drop }), "release");
+  },
+);
 
 coherence("a read of an instance that is not enabled needs no collection", () => {
   const script = new Script();
@@ -182,18 +192,21 @@ function missWindow(script: Script, options: { gains: boolean; after: number }):
   script.do({ kind: "dropped", line: 1, drop: script.find("drop").drop });
 }
 
-coherence("the window widens for a client that comes back only to reset, and narrows for one in time", () => {
-  const script = new Script();
-  script.enable(1);
-  const windowOf = () => script.state.lines.get(1)!.window;
-  missWindow(script, { gains: true, after: 0 });
-  assert.is(windowOf(), 0);
-  missWindow(script, { gains: false, after: 60 });
-  const widened = windowOf();
-  assert.ok(widened > 0);
-  script.loop(1, { gains: true });
-  assert.ok(windowOf() < widened);
-});
+coherence(
+  "the window widens for a client that comes back only to reset, and narrows for one in time",
+  () => {
+    const script = new Script();
+    script.enable(1);
+    const windowOf = () => script.state.lines.get(1)!.window;
+    missWindow(script, { gains: true, after: 0 });
+    assert.is(windowOf(), 0);
+    missWindow(script, { gains: false, after: 60 });
+    const widened = windowOf();
+    assert.ok(widened > 0);
+    script.loop(1, { gains: true });
+    assert.ok(windowOf() < widened);
+  },
+);
 
 coherence("the window stays narrow for a client that polls, with or without resets", () => {
   const script = new Script();

@@ -62,7 +62,10 @@ export function newWorld(lines: number): World {
 }
 
 function withPage(world: World, line: number, patch: Partial<Page>): World {
-  return { ...world, pages: world.pages.map((page, i) => i === line ? { ...page, ...patch } : page) };
+  return {
+    ...world,
+    pages: world.pages.map((page, i) => i === line ? { ...page, ...patch } : page),
+  };
 }
 
 function without<T>(items: readonly T[], item: T): T[] {
@@ -82,7 +85,9 @@ function begin(world: World, effect: Effect): World {
     case "answer": {
       const page = world.pages[effect.line];
       if (page.isEnabled && world.isFresh) throw new Broken("a stale page is answered");
-      if (page.isEnabled && world.isRunning) throw new Broken("a page is answered while targets run");
+      if (page.isEnabled && world.isRunning) {
+        throw new Broken("a page is answered while targets run");
+      }
       return page.cache === "locked" ? withPage(world, effect.line, { cache: "present" }) : world;
     }
     case "perform":
@@ -146,16 +151,24 @@ function clientMoves(world: World, { page, line }: { page: Page; line: number },
   }
   if (page.ioctl) return;
   if (page.cache !== "locked") {
-    add(`close ${line}`, false, () =>
-      receive(withPage(world, line, { cache: "absent", isEnabled: false }), {
-        kind: "closed",
-        line,
-      }));
+    add(
+      `close ${line}`,
+      false,
+      () =>
+        receive(withPage(world, line, { cache: "absent", isEnabled: false }), {
+          kind: "closed",
+          line,
+        }),
+    );
   }
   const operations: Operation[] = page.isEnabled ? ["disable", "reset", "retire"] : ["enable"];
   for (const operation of operations) {
-    add(`${operation} ${line}`, false, () =>
-      receive(withPage(world, line, { ioctl: operation }), { kind: "operate", line, operation }));
+    add(
+      `${operation} ${line}`,
+      false,
+      () =>
+        receive(withPage(world, line, { ioctl: operation }), { kind: "operate", line, operation }),
+    );
   }
 }
 
@@ -170,21 +183,37 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
       });
       return;
     case "store":
-      add(`stored ${effect.line}`, true, () => receive(next, { kind: "stored", line: effect.line }));
+      add(
+        `stored ${effect.line}`,
+        true,
+        () => receive(next, { kind: "stored", line: effect.line }),
+      );
       return;
     case "wait":
-      add(`elapsed ${effect.line}`, true, () =>
-        receive(next, { kind: "elapsed", line: effect.line, timer: effect.timer }));
+      add(
+        `elapsed ${effect.line}`,
+        true,
+        () => receive(next, { kind: "elapsed", line: effect.line, timer: effect.timer }),
+      );
       return;
     case "grace":
-      add(`stalled ${effect.line}`, true, () =>
-        receive(next, { kind: "stalled", line: effect.line, drop: effect.drop }));
+      add(
+        `stalled ${effect.line}`,
+        true,
+        () => receive(next, { kind: "stalled", line: effect.line, drop: effect.drop }),
+      );
       return;
     case "drop":
       // The kernel waits for a page that is being read.
       if (world.pages[effect.line].cache === "locked") return;
-      add(`drop ${effect.line}`, true, () =>
-        withPage({ ...next, dropped: [...world.dropped, effect] }, effect.line, { cache: "absent" }));
+      add(
+        `drop ${effect.line}`,
+        true,
+        () =>
+          withPage({ ...next, dropped: [...world.dropped, effect] }, effect.line, {
+            cache: "absent",
+          }),
+      );
       return;
   }
 }

@@ -93,75 +93,51 @@ agentLink("what need not be collected, and whether the end matters, is passed on
   assert.equal([disarmed.type, [...disarmed.body]], [FRAME.armed, [0]]);
 });
 
-/** Answers the first batch of `fetchScripts`: these scripts are there. */
-async function parse(agent: FakeAgent, scripts: object[]): Promise<boolean> {
-  const [batch] = agent.takeBatches();
-  assert.equal(batch.messages.map(({ method }) => method), ["Debugger.enable"]);
-  for (const params of scripts) {
-    agent.say({ method: "Debugger.scriptParsed", params });
-  }
-  agent.say({ id: batch.messages[0].id, result: {} });
-  agent.finish(batch.number, { held: batch.hold });
+/** Answers the one batch of a fetch; says what it evaluates and whether it holds. */
+async function answer(agent: FakeAgent, result: object): Promise<{ text: string; hold: boolean }> {
+  const [{ number, hold, messages }, ...more] = agent.takeBatches();
+  assert.equal([messages.map(({ method }) => method), more], [["Runtime.evaluate"], []]);
+  const [{ id, params }] = messages;
+  agent.say({ id, ...result });
+  agent.finish(number, { held: hold });
   await turn();
-  return batch.hold;
+  return { text: (params as { expression: string }).expression, hold };
 }
 
-/** Answers the second: each source, or its refusal. */
-async function deliver(agent: FakeAgent, answers: object[]): Promise<boolean> {
-  const [batch] = agent.takeBatches();
-  const methods = batch.messages.map(({ method }) => method);
-  assert.equal(methods, [...answers.map(() => "Debugger.getScriptSource"), "Debugger.disable"]);
-  for (const [i, { id }] of batch.messages.entries()) {
-    agent.say({ id, ...answers[i] ?? { result: {} } });
-  }
-  agent.finish(batch.number, { held: batch.hold });
-  await turn();
-  return batch.hold;
-}
-
-agentLink(
-  "sources are fetched with the debugger on for two batches only, in the hold",
-  async () => {
-    const agent = new FakeAgent();
-    const stopping = agent.link.stop(HOLD);
-    agent.finish(agent.takeBatches()[0].number, { held: true });
-    await stopping;
-    const fetching = agent.link.fetchScripts(["1", "2", "3", "4"]);
-    const holds = [
-      await parse(agent, [
-        { scriptId: "1", url: "a" },
-        { scriptId: "9", url: "other" },
-        { scriptId: "2", url: "b", isModule: true },
-        { scriptId: "4", url: "gone" },
-      ]),
-      await deliver(agent, [
-        { result: { scriptSource: "f()" } },
-        { result: { scriptSource: "g()" } },
-        { error: { message: "No script for id" } },
-      ]),
-    ];
-    assert.equal(await fetching, [
-      { scriptId: "1", url: "a", isModule: false, source: "f()" },
-      { scriptId: "2", url: "b", isModule: true, source: "g()" },
-    ]);
-    assert.equal(holds, [true, true], "the target stays held");
-  },
-);
+agentLink("sources are fetched by one call of the agent's, in the hold", async () => {
+  const agent = new FakeAgent();
+  const stopping = agent.link.stop(HOLD);
+  agent.finish(agent.takeBatches()[0].number, { held: true });
+  await stopping;
+  const fetching = agent.link.fetchSources(["1", "2", "4"]);
+  const value = { 1: "f()", 2: "" };
+  const asked = await answer(agent, { result: { result: { type: "object", value } } });
+  assert.equal([...await fetching], [["1", "f()"], ["2", ""]]);
+  assert.match(asked.text, /\.sources\(\[1,2,4\]\)\n\/\/# sourceURL=node:kcovfs$/);
+  assert.ok(asked.hold, "the target stays held");
+});
 
 agentLink("sources that are fetched without a hold begin none", async () => {
   const agent = new FakeAgent();
-  const fetching = agent.link.fetchScripts(["1"]);
-  const holds = [await parse(agent, []), await deliver(agent, [])];
-  assert.equal([await fetching, holds], [[], [false, false]]);
+  const fetching = agent.link.fetchSources(["1"]);
+  const { hold } = await answer(agent, { result: { result: { type: "object", value: {} } } });
+  assert.equal([[...await fetching], hold], [[], false]);
 });
 
-agentLink("a debugger that cannot be turned on rejects the fetch", async () => {
-  const agent = new FakeAgent();
-  const fetching = rejection(agent.link.fetchScripts(["1"]));
-  const [batch] = agent.takeBatches();
-  agent.say({ id: batch.messages[0].id, error: { message: "no" } });
-  agent.finish(batch.number, { held: false });
-  assert.match((await fetching).message, "Cannot run Debugger.enable: no");
+agentLink("a call that is refused, or that throws, rejects the fetch", async () => {
+  const description = "TypeError: it is not a function\n    at <anonymous>:1:1";
+  const exceptionDetails = { text: "Uncaught" };
+  const answers: [answer: object, message: string][] = [
+    [{ error: { message: "no" } }, "Cannot run Runtime.evaluate: no"],
+    [{ result: { result: { description }, exceptionDetails } }, "TypeError: it is not a function"],
+    [{ result: { result: {}, exceptionDetails } }, "Uncaught"],
+  ];
+  for (const [refusal, message] of answers) {
+    const agent = new FakeAgent();
+    const fetching = rejection(agent.link.fetchSources(["1"]));
+    await answer(agent, refusal);
+    assert.is((await fetching).message, message);
+  }
 });
 
 agentLink("the last coverage of a target that exits is taken in before it may go", async () => {
@@ -202,7 +178,7 @@ agentLink("a hold that was given up is told of", () => {
 agentLink("the end of the connection rejects what is pending, and what comes later", async () => {
   const agent = new FakeAgent();
   const stopping = rejection(agent.link.stop(HOLD));
-  const fetching = rejection(agent.link.fetchScripts(["1"]));
+  const fetching = rejection(agent.link.fetchSources(["1"]));
   agent.disconnect();
   assert.is(await agent.link.closed, "connection lost");
   assert.is((await stopping).message, "connection lost");

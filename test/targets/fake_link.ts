@@ -1,5 +1,5 @@
 /** A link without a target: it does what the test tells it to. */
-import type { Link, ScriptSource, Taken } from "../../src/targets/link.ts";
+import type { Link, Taken } from "../../src/targets/link.ts";
 
 export class FakeLink implements Link {
   readonly kind = "fake";
@@ -11,7 +11,7 @@ export class FakeLink implements Link {
   readonly close: (reason: string) => void;
   /** Answers `stop`; at once, with a piece of its own for each, unless a test says otherwise. */
   onStop: (options: { run: number; hold: boolean }) => Promise<Taken>;
-  onFetch: (scriptIds: readonly string[]) => Promise<ScriptSource[]> = () => Promise.resolve([]);
+  onFetch: Link["fetchSources"] = () => Promise.resolve(new Map());
   #pieces = 0;
   readonly #lost: Promise<never>;
 
@@ -38,7 +38,7 @@ export class FakeLink implements Link {
     this.calls.push("release");
   }
 
-  fetchScripts(scriptIds: readonly string[]): Promise<ScriptSource[]> {
+  fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     this.calls.push(`fetch ${scriptIds}`);
     return Promise.race([this.onFetch(scriptIds), this.#lost]);
   }

@@ -54,10 +54,8 @@ self("what did not run is not reported as run", async () => {
 });
 
 self("sources are fetched, those of scripts that there are not left out", async () => {
-  assert.equal(await link.fetchScripts([scriptId, "123456789"]), [
-    { scriptId, url, isModule: true, source: SOURCE },
-  ]);
-  assert.equal(await link.fetchScripts([]), []);
+  assert.equal([...await link.fetchSources([scriptId, "123456789"])], [[scriptId, SOURCE]]);
+  assert.equal([...await link.fetchSources([])], []);
 });
 
 self("it says that it cannot be held, and takes what else a link is asked", () => {

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { ScriptSource, Taken } from "../../src/targets/link.ts";
+import type { Taken } from "../../src/targets/link.ts";
 import { type Hold, Target } from "../../src/targets/target.ts";
 import { deferred, FakeLink, taken, texts, turn } from "./fake_link.ts";
 
@@ -189,22 +189,22 @@ target("one that has ended is not asked, nor released", async () => {
 
 target("sources are fetched through the link; its refusal is handed on", async () => {
   const { link, subject } = made();
-  const script: ScriptSource = { scriptId: "1", url: "a", isModule: false, source: "f()" };
-  link.onFetch = () => Promise.resolve([script]);
-  assert.equal(await subject.fetchScripts(["1", "2"], { timeout: LONG }), [script]);
+  const sources = new Map([["1", "f()"]]);
+  link.onFetch = () => Promise.resolve(sources);
+  assert.equal(await subject.fetchSources(["1", "2"], { timeout: LONG }), sources);
   assert.equal(link.calls, ["fetch 1,2"]);
-  link.onFetch = () => Promise.reject(new Error("no debugger"));
-  const error = await subject.fetchScripts(["1"], { timeout: LONG }).catch((error) => error);
-  assert.is(error.message, "no debugger");
+  link.onFetch = () => Promise.reject(new Error("no sources"));
+  const error = await subject.fetchSources(["1"], { timeout: LONG }).catch((error) => error);
+  assert.is(error.message, "no sources");
   assert.is(subject.state, "running");
 });
 
 target("one that does not hand its sources over in time is late until it does", async () => {
   const { link, subject, changes } = made();
-  const answer = deferred<ScriptSource[]>();
+  const answer = deferred<Map<string, string>>();
   link.onFetch = () => answer.promise;
   await stop(subject);
-  const error = await subject.fetchScripts(["1"], { timeout: SHORT }).catch((error) => error);
+  const error = await subject.fetchSources(["1"], { timeout: SHORT }).catch((error) => error);
   assert.is(error.message, `no answer within ${SHORT} ms`);
   assert.is(subject.state, "late");
   subject.release();
@@ -223,7 +223,7 @@ target("an answer in time leaves no timer behind", async () => {
   const before = timers();
   const { subject } = made();
   await stop(subject, 60_000);
-  await subject.fetchScripts(["1"], { timeout: 60_000 });
+  await subject.fetchSources(["1"], { timeout: 60_000 });
   assert.is(timers(), before);
 });
 

@@ -1,4 +1,5 @@
 import * as fs from "node:fs";
+import { fileURLToPath } from "node:url";
 import type { Argv } from "yargs";
 import { mountArguments, openFuseDevice } from "../../fuse/mod.ts";
 import { Server, SUBTYPE } from "../../server.ts";
@@ -6,9 +7,10 @@ import { startSelfCoverage } from "../../targets/self_link.ts";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { type ServerArguments, serverOptions, withServer } from "../options.ts";
+import { checkRoot, type ServerArguments, serverOptions, withServer } from "../options.ts";
 import { targetEnvironment } from "../target_environment.ts";
 
+const BIN = fileURLToPath(new URL("../../../../bin", import.meta.url));
 /** Where Linux has kcov, and where fuzzers look for it. */
 const MOUNT_POINT = "/sys/kernel/debug";
 
@@ -36,7 +38,7 @@ export const fuzz: Command = {
   async run(argv, io) {
     const options = argv as unknown as ServerArguments;
     const command = commandAfterDashes(argv);
-    if (process.getuid?.() !== 0) throw new Failure("Cannot mount: not root; run with sudo");
+    checkRoot(`mount on ${MOUNT_POINT}`);
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
     const fd = await openFuseDevice();
     const server = await Server.start(
@@ -55,7 +57,12 @@ async function runInNamespace(
   server: Server,
   options: { fd: number; command: readonly string[] },
 ): Promise<number> {
-  const env = { ...targetEnvironment(server.socket), KCOVFS_MOUNT: MOUNT_POINT };
+  const env = {
+    ...targetEnvironment(server.socket),
+    KCOVFS_MOUNT: MOUNT_POINT,
+    // So that a fuzzer finds `kcovfs symbolize`, wherever this was started from.
+    PATH: `${process.env["PATH"] ?? "/usr/bin:/bin"}:${BIN}`,
+  };
   const child = await start(
     ["unshare", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "kcovfs"]
       .concat(options.command),

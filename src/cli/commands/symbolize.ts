@@ -6,7 +6,7 @@ import { symbolize as symbolizePc, symbolLines } from "../../report/symbolize.ts
 import { symbolFile } from "../../server.ts";
 import type { Command, Io } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { findSocket } from "../find_server.ts";
+import { findMounts, findSocket } from "../find_server.ts";
 import { DEFAULT_STATE, withMount, withState } from "../options.ts";
 
 /** `kcovfs symbolize` */
@@ -40,7 +40,7 @@ function one(symbols: SymbolTable, text: string, io: Io): void {
   io.print(symbolizePc(symbols, BigInt(`0x${text.replace(/^0x/i, "")}`)));
 }
 
-/** `--state`, else the running server's, else the default. */
+/** `--state`, else the running server's, else, when none is running, the default. */
 async function openSymbols(options: { state?: string; mount?: string }): Promise<SymbolTable> {
   const state = options.state ?? await stateOfServer(options.mount);
   try {
@@ -53,10 +53,7 @@ async function openSymbols(options: { state?: string; mount?: string }): Promise
 }
 
 async function stateOfServer(mount: string | undefined): Promise<string> {
-  try {
-    return (await askServer(await findSocket(mount), "server")).state;
-  } catch (error) {
-    if (mount !== undefined) throw error;
-    return DEFAULT_STATE;
-  }
+  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
+  if (!isNamed && (await findMounts()).length === 0) return DEFAULT_STATE;
+  return (await askServer(await findSocket(mount), "server")).state;
 }

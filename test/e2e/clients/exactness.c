@@ -37,11 +37,26 @@ static unsigned take(struct kcov *kcov, int service, int path, uint64_t *into) {
   return n;
 }
 
+/* All paths in a random order, so that clients that learn at the same time are never in step. */
+static void shuffle(int *paths, unsigned *random) {
+  for (int i = 0; i < PATHS; i++)
+    paths[i] = i;
+  for (int i = PATHS - 1; i > 0; i--) {
+    *random = *random * 1103515245u + 12345u;
+    int other = (*random >> 16) % (i + 1), path = paths[i];
+    paths[i] = paths[other], paths[other] = path;
+  }
+}
+
 static void learn(struct kcov *kcov, int service, int shared) {
   static uint64_t pcs[WORDS];
-  for (int path = 0; path < PATHS; path++) {
-    /* What runs only now and then (a first time, a timer, another client) is no path's own. */
-    for (int round = 0; round < (shared ? 40 : 4); round++) {
+  unsigned random = getpid();
+  int paths[PATHS];
+  /* What runs only now and then (a first time, a timer, another client) is no path's own. */
+  for (int round = 0; round < (shared ? 12 : 4); round++) {
+    shuffle(paths, &random);
+    for (int at = 0; at < PATHS; at++) {
+      int path = paths[at];
       unsigned n = take(kcov, service, path, pcs), kept = 0;
       qsort(pcs, n, sizeof *pcs, compare_words);
       if (round == 0)

@@ -1,0 +1,169 @@
+/** A control socket, and processes with the agent in them that come to it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Hello } from "../../src/agent/protocol.ts";
+import { targetEnvironment } from "../../src/cli/target_environment.ts";
+import { ControlSocket } from "../../src/control_socket.ts";
+import type { AgentLink } from "../../src/targets/agent_link.ts";
+
+// From dist/test/agent, where this runs: programs are not compiled.
+export const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", import.meta.url));
+
+/** An agent that has connected, not welcomed yet. */
+export interface Arrival {
+  readonly link: AgentLink;
+  readonly hello: Hello;
+}
+
+/** A process that has ended. */
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A process under way. */
+export interface Running {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+}
+
+export class AgentWorld implements AsyncDisposable {
+  readonly folder = mkdtempSync(path.join(tmpdir(), "kcovfs-agent-"));
+  /** Last coverages, as they came. */
+  readonly farewells: Report[][] = [];
+  /** How often a hold was given up. */
+  expired = 0;
+  #control!: ControlSocket;
+  #isSilent = false;
+  readonly #arrived: Arrival[] = [];
+  readonly #awaited: ((arrival: Arrival) => void)[] = [];
+  readonly #running = new Set<Running>();
+
+  static async listening(): Promise<AgentWorld> {
+    const world = new AgentWorld();
+    world.#control = await ControlSocket.listen({
+      onAgent: (link, hello) => world.#admit({ link, hello }),
+      onFarewell: (_, coverage) => {
+        world.farewells.push(reportsOf(coverage));
+        return world.#isSilent ? new Promise(() => {}) : Promise.resolve();
+      },
+      onExpired: () => void world.expired++,
+      onRequest: () => Promise.reject(new Error("nobody asks")),
+      warn: (line) => process.stderr.write(`${line}\n`),
+    }, { mode: 0o600, uid: process.getuid!(), gid: process.getgid!() });
+    return world;
+  }
+
+  #admit(arrival: Arrival): void {
+    const next = this.#awaited.shift();
+    if (next) next(arrival);
+    else this.#arrived.push(arrival);
+  }
+
+  get socket(): string {
+    return this.#control.path;
+  }
+
+  /** The next agent that connects. */
+  next(): Promise<Arrival> {
+    const arrival = this.#arrived.shift();
+    return arrival
+      ? Promise.resolve(arrival)
+      : new Promise((resolve) => this.#awaited.push(resolve));
+  }
+
+  /** Last coverages are never answered from now on. */
+  silence(): void {
+    this.#isSilent = true;
+  }
+
+  /** Lets a target start. */
+  welcome(link: AgentLink, options: { holdTimeout?: number; armed?: boolean } = {}): void {
+    const { holdTimeout = 600_000, armed = false } = options;
+    link.welcome({ holdTimeout, pipe: this.#control.makePipe() });
+    link.setArmed(armed);
+  }
+
+  /** Starts a Node; with the agent, unless `socket` is `null`. */
+  start(node: string, args: readonly string[], socket: string | null = this.socket): Running {
+    const { KCOVFS_SOCKET: _, ...own } = process.env;
+    const env = socket === null ? own : targetEnvironment(socket);
+    const child = spawn(node, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text) => stdout += text);
+    child.stderr.setEncoding("utf8").on("data", (text) => stderr += text);
+    const ended = new Promise<Ended>((resolve) =>
+      child.on("close", (status, signal) => resolve({ status, signal, stdout, stderr }))
+    );
+    const running = { child, ended };
+    this.#running.add(running);
+    ended.then(() => this.#running.delete(running));
+    return running;
+  }
+
+  /** Starts a target of `hold_target.cjs`; resolves when it has begun to count. */
+  async hold(node: string, way: string, options: { holdTimeout?: number } = {}): Promise<Counting> {
+    const file = path.join(this.folder, `counter-${this.#running.size}`);
+    writeFileSync(file, new Uint8Array(4));
+    const { ended, child } = this.start(node, [path.join(PROGRAMS, "hold_target.cjs"), file, way]);
+    const { link } = await this.next();
+    this.welcome(link, options);
+    const count = () => readFileSync(file).readUInt32LE();
+    await until(() => count() > 0);
+    return { link, count, ended, child };
+  }
+
+  /** The control socket goes, as when the server ends. */
+  async vanish(): Promise<void> {
+    await this.#control[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { child } of this.#running) child.kill("SIGKILL");
+    await Promise.all([...this.#running].map(({ ended }) => ended));
+    await this.vanish();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** A target that counts for ever. */
+export interface Counting extends Running {
+  readonly link: AgentLink;
+  readonly count: () => number;
+}
+
+/** V8's report of a script. */
+export interface Report {
+  readonly scriptId: string;
+  readonly url: string;
+  readonly functions: readonly {
+    readonly functionName: string;
+    readonly isBlockCoverage: boolean;
+    readonly ranges: readonly { readonly count: number }[];
+  }[];
+}
+
+export function reportsOf(coverage: Uint8Array): Report[] {
+  return JSON.parse(Buffer.from(coverage).toString());
+}
+
+/** How often a function was called, by its name, in the scripts whose URL ends so. */
+export function calls(reports: readonly Report[], url: string, name: string): number {
+  return reports.filter((report) => report.url.endsWith(url))
+    .flatMap(({ functions }) => functions.filter(({ functionName }) => functionName === name))
+    .reduce((sum, { ranges }) => sum + ranges[0].count, 0);
+}
+
+/** Waits for what must come about; gives up only after a minute, for the machine may be busy. */
+export async function until(holds: () => boolean): Promise<void> {
+  const began = performance.now();
+  while (!holds()) {
+    if (performance.now() - began > 60_000) throw new Error(`it never held: ${holds}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}

@@ -1,0 +1,162 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { AgentLink } from "../../src/targets/agent_link.ts";
+import { NODES } from "../coverage/v8_answers.ts";
+import { AgentWorld, calls, type Counting, reportsOf, until } from "./agent_world.ts";
+
+const hold = suite("agent, holding a target");
+
+const FILE = "/hold_target.cjs";
+const WAYS = [
+  "in turns of the event loop",
+  "in a loop",
+  "in a loop of microtasks",
+  "in short `Atomics.wait`s",
+  "with all that the agent might use replaced",
+];
+
+function scenario(sentence: string, run: (world: AgentWorld) => Promise<void>): void {
+  if (!sentence.includes(process.argv[2] ?? "")) return;
+  hold(sentence, async () => {
+    await using world = await AgentWorld.listening();
+    await run(world);
+  });
+}
+
+/** Stops until the hold is whole, as `Target` does; gives the calls of the target's function. */
+async function stop(link: AgentLink): Promise<number> {
+  for (let ticks = 0;;) {
+    const { coverage, held } = await link.stop({ run: 0, hold: true });
+    ticks += calls(reportsOf(coverage), FILE, "tick");
+    if (held) return ticks;
+  }
+}
+
+/** Nothing runs: neither the file nor V8 has counted any more. */
+async function assertStill({ link, count }: Counting): Promise<void> {
+  const before = count();
+  for (let i = 0; i < 20; i++) assert.is(await stop(link), 0, "calls within the hold");
+  assert.is(count(), before);
+}
+
+for (const { v8, path: node } of NODES) {
+  for (const way of WAYS) {
+    scenario(`V8 ${v8} ${way} is collected from, held and let go`, async (world) => {
+      const target = await world.hold(node, way);
+      let counted = 0;
+      for (let i = 0; i < 5; i++) {
+        counted += await stop(target.link);
+        // It may be held after it was called, before it said so.
+        assert.ok([0, 1].includes(counted - target.count()), "all that has run was collected");
+        await assertStill(target);
+        const before = target.count();
+        target.link.release();
+        await until(() => target.count() > before);
+      }
+    });
+  }
+
+  scenario(
+    `V8 ${v8} in an \`Atomics.wait\` without end is collected from and held`,
+    async (world) => {
+      const target = await world.hold(node, "in an `Atomics.wait` without end");
+      assert.is(await stop(target.link), 1);
+      await assertStill(target);
+      target.link.release();
+      assert.is(await stop(target.link), 0);
+    },
+  );
+
+  scenario(`V8 ${v8} is collected from without a hold, too`, async (world) => {
+    const { link, count } = await world.hold(node, "in a loop");
+    const { coverage } = await link.stop({ run: 0, hold: false });
+    assert.ok(calls(reportsOf(coverage), FILE, "tick") > 0);
+    const before = count();
+    await until(() => count() > before);
+  });
+
+  scenario(`V8 ${v8} tells sources in a hold, and goes on counting blocks`, async (world) => {
+    const target = await world.hold(node, "in a loop");
+    const { coverage } = await target.link.stop({ run: 0, hold: true });
+    const { scriptId } = reportsOf(coverage).find(({ url }) => url.endsWith(FILE))!;
+    await stop(target.link);
+    const before = target.count();
+    const sources = await target.link.fetchSources([scriptId, "999999999"]);
+    assert.is(target.count(), before);
+    assert.equal([...sources.keys()], [scriptId]);
+    assert.match(sources.get(scriptId)!, /^"use strict";\n[^]*ways\[way\]\(\);\n$/);
+    await assertStill(target);
+    target.link.release();
+    await until(() => target.count() > before);
+    const later = reportsOf((await target.link.stop({ run: 0, hold: true })).coverage);
+    const { functions } = later.find(({ url }) => url.endsWith(FILE))!;
+    assert.ok(functions.every(({ isBlockCoverage }) => isBlockCoverage));
+  });
+}
+
+const [{ path: NODE }] = NODES;
+
+scenario("scripts that are ignored are not collected any more", async (world) => {
+  const { link, count } = await world.hold(NODE, "in a loop");
+  const { coverage } = await link.stop({ run: 0, hold: false });
+  const ids = reportsOf(coverage).map(({ scriptId }) => scriptId);
+  link.ignore(ids);
+  const before = count();
+  await until(() => count() > before);
+  const later = await link.stop({ run: 0, hold: false });
+  assert.equal(reportsOf(later.coverage).filter(({ scriptId }) => ids.includes(scriptId)), []);
+});
+
+scenario("a hold that nobody ends is given up, and the next one holds", async (world) => {
+  const target = await world.hold(NODE, "in a loop", { holdTimeout: 50 });
+  const { link, count } = target;
+  for (let i = 1; i <= 2; i++) {
+    await link.stop({ run: 0, hold: true });
+    await until(() => world.expired === i);
+    const before = count();
+    await until(() => count() > before);
+  }
+  link.release();
+});
+
+scenario("a target runs for as long as is asked between two holds", async (world) => {
+  const target = await world.hold(NODE, "in a loop");
+  for (let i = 0; i < 5; i++) {
+    await stop(target.link);
+    const released = performance.now();
+    target.link.release();
+    await target.link.stop({ run: 30_000, hold: true });
+    assert.ok(performance.now() - released >= 30, "ms from one hold to the next");
+  }
+});
+
+scenario("several targets are held at once", async (world) => {
+  const targets: Counting[] = [];
+  for (const { path: node } of NODES) targets.push(await world.hold(node, "in a loop"));
+  await Promise.all(targets.map(({ link }) => stop(link)));
+  const before = targets.map(({ count }) => count());
+  await assertStill(targets[0]);
+  assert.equal(targets.map(({ count }) => count()), before);
+  targets[1].link.release();
+  await until(() => targets[1].count() > before[1]);
+  assert.equal([targets[0].count(), targets[2].count()], [before[0], before[2]]);
+});
+
+for (const isHeld of [true, false]) {
+  scenario(
+    `a target that is ${isHeld ? "held" : "running"} runs on when the server goes`,
+    async (world) => {
+      const target = await world.hold(NODE, "in a loop");
+      await stop(target.link);
+      if (!isHeld) target.link.release();
+      const before = target.count();
+      await world.vanish();
+      assert.is(await target.link.closed, "connection lost");
+      await until(() => target.count() > before + 1000);
+      target.child.kill();
+      assert.equal(await target.ended, { status: null, signal: "SIGTERM", stdout: "", stderr: "" });
+    },
+  );
+}
+
+hold.run();

@@ -1,0 +1,133 @@
+/** What the command line says to those who ask, or who ask for what cannot be. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { execute, type Finished, KCOVFS, Scene } from "../e2e/harness.ts";
+
+const usage = suite<{ scene: Scene }>("cli/usage");
+
+usage.before((context) => {
+  context.scene = new Scene();
+});
+
+usage.after(async ({ scene }) => {
+  await scene[Symbol.asyncDispose]();
+});
+
+/** One line on stderr that begins like this, nothing on stdout, and this status. */
+function refused(found: Finished, status: number, text: RegExp): void {
+  assert.is(found.stdout, "");
+  assert.match(found.stderr, /^kcovfs: [^\n]+\n$/);
+  assert.match(found.stderr, text);
+  assert.is(found.status, status, found.stderr);
+}
+
+const COMMANDS = ["fuzz", "mount", "run", "ps", "symbolize", "unmount"];
+
+usage("the help lists all commands, and each has its own, with an example", async () => {
+  const { status, stdout } = await execute([KCOVFS, "--help"]);
+  assert.is(status, 0);
+  for (const command of COMMANDS) {
+    assert.match(stdout, new RegExp(`kcovfs ${command}\\b`));
+    const help = await execute([KCOVFS, command, "--help"]);
+    assert.is(help.status, 0);
+    assert.match(help.stdout, new RegExp(`^kcovfs ${command}\\b`));
+    assert.match(help.stdout, new RegExp(`Examples:\\n +kcovfs ${command}\\b`));
+  }
+});
+
+const SENSELESS: readonly [string[], RegExp][] = [
+  [[], /a command is missing; see 'kcovfs --help'/],
+  [["frob"], /Unknown command: frob; see 'kcovfs --help'/],
+  [["--frob"], /see 'kcovfs --help'/],
+  [["ps", "--frob"], /Unknown argument: frob; see 'kcovfs ps --help'/],
+  [["mount"], /see 'kcovfs mount --help'/],
+  [["unmount"], /see 'kcovfs unmount --help'/],
+  [["mount", "/mnt", "--mode", "999"], /--mode takes three octal digits/],
+  [["mount", "/mnt", "--hold", "maybe"], /hold.*"maybe".*"auto", "none"/],
+  [["mount", "/mnt", "--collector", "magic"], /collector.*"magic"/],
+  [["mount", "/mnt", "--collect-timeout", "soon"], /--collect-timeout/],
+  [["mount", "/mnt", "--state"], /state/],
+  [["run"], /a command is missing: put it after '--'; see 'kcovfs run --help'/],
+  [["fuzz"], /a command is missing: put it after '--'; see 'kcovfs fuzz --help'/],
+  [["run", "node", "x.js"], /see 'kcovfs run --help'/],
+];
+
+for (const [args, text] of SENSELESS) {
+  usage(`'kcovfs ${args.join(" ")}' makes no sense: a line, and status 2`, async () => {
+    refused(await execute([KCOVFS, ...args]), 2, text);
+  });
+}
+
+usage("a mount point that is none is refused with what to do", async ({ scene }) => {
+  const missing = join(scene.folder, "missing");
+  const file = join(scene.folder, "file");
+  writeFileSync(file, "");
+  const mount = (directory: string) => execute([KCOVFS, "mount", directory]);
+  refused(await mount(missing), 1, /no such directory; run 'mkdir -p .*missing'/);
+  refused(await mount(file), 1, /not a directory/);
+});
+
+usage("who is not root is told so", async ({ scene }) => {
+  const directory = join(scene.folder, "mine");
+  mkdirSync(directory);
+  const asNobody = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+    process.execPath,
+  ];
+  for (const args of [["mount", directory], ["fuzz", "--", "true"]]) {
+    refused(await execute([...asNobody, KCOVFS, ...args]), 1, /not root; run with sudo/);
+  }
+});
+
+usage("a machine without /dev/fuse is told what to do", async ({ scene }) => {
+  const script = 'mount -t tmpfs none /dev && mkdir -p "$1" && exec "$0" mount "$1"';
+  const found = await execute(
+    ["unshare", "--mount", "sh", "-c", script, KCOVFS, join(scene.folder, "there")],
+  );
+  refused(found, 1, /\/dev\/fuse.*modprobe fuse/);
+});
+
+usage("where no server is, commands say how to start one", async () => {
+  const env = { KCOVFS_MOUNT: "" };
+  // In a namespace of its own, for other servers may run on this machine.
+  const alone = [
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    'umount -a -t fuse.kcovfs; exec "$0" "$@"',
+    KCOVFS,
+  ];
+  for (const args of [["ps"], ["run", "--", "true"]]) {
+    refused(
+      await execute([...alone, ...args], { env }),
+      1,
+      /nothing is mounted; run 'kcovfs mount/,
+    );
+  }
+});
+
+usage("a mount that is none, and a state that nobody has written, are told", async ({ scene }) => {
+  const { folder } = scene;
+  refused(await execute([KCOVFS, "ps", "--mount", folder]), 1, /no server is mounted there/);
+  refused(await execute([KCOVFS, "unmount", folder]), 1, /kcovfs is not mounted there/);
+  const state = join(folder, "nothing");
+  const args = ["symbolize", "--state", state, "0xffffffff80000000"];
+  refused(await execute([KCOVFS, ...args]), 1, /no server has run with it; see --state/);
+});
+
+usage("'unmount' leaves other filesystems alone", async ({ scene }) => {
+  const directory = join(scene.folder, "tmpfs");
+  mkdirSync(directory);
+  const script = 'mount -t tmpfs none "$1" && "$0" unmount "$1"; grep -c " $1 tmpfs" /proc/mounts';
+  const found = await execute(["unshare", "--mount", "sh", "-c", script, KCOVFS, directory]);
+  assert.match(found.stderr, /kcovfs is not mounted there/);
+  assert.is(found.stdout, "1\n");
+});
+
+usage.run();

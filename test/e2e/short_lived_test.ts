@@ -1,0 +1,198 @@
+/** Targets that live for one request: the client starts a process, waits, and reads what it executed. */
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import {
+  compile,
+  execute,
+  finish,
+  type Finished,
+  KCOVFS,
+  NODES,
+  Scene,
+  SERVICES,
+} from "./harness.ts";
+import { executedTexts, textsInPaths } from "./path_blocks.ts";
+
+const short = suite<{ scene: Scene }>("short-lived targets");
+
+/** The program, which is not compiled. */
+const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
+
+/** ms that no read may take: nobody waits for a process that is gone. */
+const LONGEST_READ = 1500;
+
+short.before(async (context) => {
+  for (const client of ["short_lived", "killer", "exactness"]) compile(client);
+  context.scene = new Scene();
+  await context.scene.serve();
+});
+
+short.after(async (context) => {
+  await context.scene[Symbol.asyncDispose]();
+});
+
+/** What the client has read in one round. */
+interface Round {
+  readonly paths: readonly number[];
+  readonly statuses: readonly number[];
+  readonly ms: number;
+  readonly texts: readonly string[];
+}
+
+interface Plan {
+  readonly rounds: number;
+  readonly parallel?: number;
+  readonly command: readonly string[];
+  /** Whether each process is started by `kcovfs run`, and not the client as a whole. */
+  readonly isEach?: boolean;
+}
+
+async function run(
+  scene: Scene,
+  { rounds, parallel = 1, command, isEach }: Plan,
+): Promise<{ rounds: Round[]; stderr: string }> {
+  const wrapped = [KCOVFS, "run", "--mount", scene.mount, "--"];
+  const client = [compile("short_lived"), scene.kcov, String(rounds), String(parallel)];
+  const { status, stdout, stderr }: Finished = await execute(
+    isEach ? [...client, ...wrapped, ...command] : [...wrapped, ...client, ...command],
+    { timeout: 240_000 },
+  );
+  assert.is(status, 0, stderr);
+  const lines = stdout.trim().split("\n").map((line) => line.split(" "));
+  const pcs = [...new Set(lines.flatMap((words) => words.slice(3)))];
+  const blocks = await scene.symbolize(pcs);
+  const where = new Map(pcs.map((pc, i) => [pc, blocks[i]]));
+  return {
+    stderr,
+    rounds: lines.map(([paths, statuses, ms, ...pcs]) => ({
+      paths: paths.split(",").map(Number),
+      statuses: statuses.split(",").map(Number),
+      ms: Number(ms),
+      texts: textsInPaths(pcs.map((pc) => where.get(pc)!)),
+    })),
+  };
+}
+
+/** Each round read the blocks of its paths and of no others. */
+function assertRead(rounds: readonly Round[]): void {
+  for (const { paths, texts, ms } of rounds) {
+    assert.equal([...texts].sort(), paths.flatMap(executedTexts).sort(), `paths ${paths}`);
+    assert.ok(ms < LONGEST_READ, `the read took ${ms} ms`);
+  }
+}
+
+/** How the program can end, and its exit status; `path` for the path's number. */
+const WAYS: [way: string, sentence: string, status: number | "path"][] = [
+  ["returns", "a program that runs to its end", 0],
+  ["exits", "a program that calls process.exit", "path"],
+  ["exits_early", "a program that exits out of a timer, with others pending", "path"],
+  ["sets_exit_code", "a program that sets its exit code", "path"],
+  ["throws", "a program that throws", 1],
+  ["rejects", "a program that leaves a rejection unhandled", 1],
+  ["on_exit", "what a listener of the exit does", 0],
+  ["before_exit", "what is begun when nothing else is left to do", 0],
+  ["spawns", "a program that another has started", "path"],
+  ["on_sigterm", "a program that ends by a handler of SIGTERM", "path"],
+];
+
+for (const [way, sentence, status] of WAYS) {
+  short(`${sentence} is read when it has exited, with its exit status`, async ({ scene }) => {
+    const command = [process.execPath, ONCE, way];
+    const { rounds, stderr } = await run(scene, { rounds: 12, command });
+    assertRead(rounds);
+    for (const { paths, statuses } of rounds) {
+      assert.equal(statuses, status === "path" ? paths : [status]);
+    }
+    if (status === 1) assert.match(stderr, "Error: on purpose");
+    else assert.is(stderr, "");
+    assert.not.match(stderr, /kcovfs|debugger/i);
+  });
+}
+
+for (const [name, node] of Object.entries(NODES)) {
+  short(`sixty-four processes of ${name} are each read exactly`, async ({ scene }) => {
+    const { rounds, stderr } = await run(scene, { rounds: 64, command: [node, ONCE, "exits"] });
+    assertRead(rounds);
+    for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+    assert.is(stderr, "");
+  });
+}
+
+short(
+  "a process that kcovfs run has started for one request is read exactly",
+  async ({ scene }) => {
+    const command = [process.execPath, ONCE, "exits"];
+    const { rounds, stderr } = await run(scene, { rounds: 8, command, isEach: true });
+    assertRead(rounds);
+    for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+    assert.is(stderr, "");
+  },
+);
+
+short("eight processes at a time are read when the last has exited", async ({ scene }) => {
+  const command = [process.execPath, ONCE, "exits"];
+  const { rounds } = await run(scene, { rounds: 8, parallel: 8, command });
+  assertRead(rounds);
+  for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+});
+
+short("a program that aborts keeps its status, and nobody waits for it", async ({ scene }) => {
+  const { rounds } = await run(scene, { rounds: 4, command: [process.execPath, ONCE, "aborts"] });
+  for (const { statuses, ms } of rounds) {
+    assert.equal(statuses, [134]);
+    assert.ok(ms < LONGEST_READ, `the read took ${ms} ms`);
+  }
+});
+
+short("a process that is killed loses what was not collected and no more", async ({ scene }) => {
+  for (let round = 0; round < 5; round++) {
+    const { status, stdout, stderr } = await execute([
+      ...[KCOVFS, "run", "--mount", scene.mount, "--", compile("killer"), scene.kcov],
+      ...[process.execPath, ONCE, "answers"],
+    ]);
+    assert.is(status, 0, stderr);
+    const [before, after] = stdout.trim().split("\n").map((line) => line.split(" "));
+    const read = textsInPaths(await scene.symbolize(before.slice(1)));
+    assert.equal(read, executedTexts(1));
+    const left = after.length > 1 ? textsInPaths(await scene.symbolize(after.slice(1))) : [];
+    assert.equal(left, []);
+    assert.ok(Number(after[0]) < LONGEST_READ, `the read took ${after[0]} ms`);
+  }
+  const { rounds } = await run(scene, { rounds: 4, command: [process.execPath, ONCE, "exits"] });
+  assertRead(rounds);
+});
+
+/** The service `paths` as other files, so that its blocks are not those that the programs execute. */
+async function startCopy(scene: Scene): Promise<string> {
+  const folder = join(scene.folder, "copy");
+  mkdirSync(folder);
+  for (const file of ["serve.cjs", "paths.cjs"]) {
+    copyFileSync(join(SERVICES, file), join(folder, file));
+  }
+  const socket = join(folder, "socket");
+  const program = [process.execPath, join(folder, "serve.cjs"), "paths", socket];
+  scene.start([KCOVFS, "run", "--mount", scene.mount, "--", ...program]);
+  while (!existsSync(socket)) await sleep(20);
+  return socket;
+}
+
+// A collection for the other client may come just when a process exits.
+short(
+  "processes that come and go are read exactly while another client reads",
+  async ({ scene }) => {
+    const socket = await startCopy(scene);
+    const loop = scene.start([compile("exactness"), scene.kcov, socket, "1000000", "shared"]);
+    const { rounds } = await run(scene, { rounds: 64, command: [process.execPath, ONCE, "exits"] });
+    assert.is(loop.exitCode, null);
+    loop.kill("SIGTERM");
+    await finish(loop);
+    assertRead(rounds);
+    for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+  },
+);
+
+short.run();

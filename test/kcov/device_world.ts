@@ -1,0 +1,260 @@
+/** A device between a page cache, targets and clients that are all made up. */
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { Device, type DeviceOptions, type PageCache, type Source } from "../../src/kcov/mod.ts";
+
+export const PAGE = 4096;
+const WORDS = PAGE / 8;
+
+interface Page {
+  readonly bytes: Uint8Array;
+  isDirty: boolean;
+}
+
+/** The kernel's page cache, as far as the device has to do with it. */
+export class FakeCache implements PageCache {
+  reads = 0;
+  /** What notifications answer. */
+  errno = 0;
+  readonly sizes = new Map<number, number>();
+  readonly #pages = new Map<string, Page | Promise<Page>>();
+  readonly #log: (line: string) => void;
+  device!: Device;
+
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
+
+  /** A page that is being read is waited for; a dirty one is written back first. */
+  async invalInode(nodeid: number, range: { offset: number; length: number }): Promise<number> {
+    for (let at = range.offset; at < range.offset + range.length; at += PAGE) {
+      const page = await this.#pages.get(`${nodeid} ${at}`);
+      if (page?.isDirty) {
+        this.device.write(nodeid, { offset: at, bytes: page.bytes, read: this.reads });
+      }
+      this.#pages.delete(`${nodeid} ${at}`);
+    }
+    this.#log(`drop ${nodeid}`);
+    return this.errno;
+  }
+
+  /** Extends the file; pages that are stored whole need no READ. */
+  store(nodeid: number, offset: number, data: Uint8Array): Promise<number> {
+    this.#log(`store ${nodeid} ${offset} ${data.length}`);
+    this.sizes.set(nodeid, Math.max(this.sizes.get(nodeid) ?? 0, offset + data.length));
+    for (let at = 0; at < data.length;) {
+      const within = (offset + at) % PAGE;
+      const piece = data.slice(at, at + PAGE - within);
+      const key = `${nodeid} ${offset + at - within}`;
+      const page = this.#pages.get(key);
+      if (page && "bytes" in page) page.bytes.set(piece, within);
+      else if (piece.length === PAGE) this.#pages.set(key, { bytes: piece, isDirty: false });
+      at += piece.length;
+    }
+    return Promise.resolve(this.errno);
+  }
+
+  isCached(nodeid: number, page: number): boolean {
+    return this.#pages.has(`${nodeid} ${page * PAGE}`);
+  }
+
+  /** Drops a page by itself, as it may when memory is short. */
+  reclaim(nodeid: number, page: number): void {
+    this.#pages.delete(`${nodeid} ${page * PAGE}`);
+  }
+
+  /** Touches a word of a mapping; rejects where that would be SIGBUS. */
+  async load(nodeid: number, word: number): Promise<bigint> {
+    const { bytes } = await this.#touch(nodeid, word);
+    return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64((word % WORDS) * 8, true);
+  }
+
+  async save(nodeid: number, word: number, value: bigint): Promise<void> {
+    const key = `${nodeid} ${Math.floor(word / WORDS) * PAGE}`;
+    for (;;) {
+      const page = await this.#touch(nodeid, word);
+      // Dropped in the meantime: the store faults once more.
+      if (await this.#pages.get(key) !== page) continue;
+      new DataView(page.bytes.buffer).setBigUint64((word % WORDS) * 8, value, true);
+      page.isDirty = true;
+      return;
+    }
+  }
+
+  async #touch(nodeid: number, word: number): Promise<Page> {
+    const offset = Math.floor(word / WORDS) * PAGE;
+    if (offset >= (this.sizes.get(nodeid) ?? 0)) throw new Error("SIGBUS");
+    const key = `${nodeid} ${offset}`;
+    const cached = this.#pages.get(key);
+    if (cached) return await cached;
+    const reading = this.#read(nodeid, offset);
+    this.#pages.set(key, reading);
+    const page = await reading;
+    if (this.#pages.get(key) === reading) this.#pages.set(key, page);
+    return page;
+  }
+
+  async #read(nodeid: number, offset: number): Promise<Page> {
+    this.reads++;
+    const answer = await this.device.read(nodeid, { offset, size: PAGE });
+    this.#log(`read ${nodeid} ${offset}`);
+    return { bytes: Uint8Array.from(answer), isDirty: false };
+  }
+}
+
+/** Targets that execute what they are told to. */
+export class FakeSource implements Source {
+  isHeld = false;
+  /** What `stop` waits for. */
+  gate: Promise<unknown> = Promise.resolve();
+  readonly #log: (line: string) => void;
+  #executed: number[] = [];
+
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
+
+  execute(...pcs: number[]): void {
+    if (this.isHeld) throw new Error("held targets cannot execute");
+    this.#executed.push(...pcs);
+  }
+
+  async stop(): Promise<Uint32Array> {
+    this.#log("stop");
+    await this.gate;
+    this.isHeld = true;
+    return Uint32Array.from(this.#executed.splice(0));
+  }
+
+  release(): void {
+    this.#log("release");
+    this.isHeld = false;
+  }
+}
+
+export class DeviceWorld implements AsyncDisposable {
+  /** What happened around the device, in order. */
+  readonly log: string[] = [];
+  readonly cache = new FakeCache((line) => this.log.push(line));
+  readonly source = new FakeSource((line) => this.log.push(line));
+  readonly device: Device;
+  #changed: (() => void)[] = [];
+
+  constructor(options: Partial<DeviceOptions> = {}) {
+    const onChange = () => this.#changed.splice(0).forEach((resolve) => resolve());
+    const never = 0x7fffffff;
+    this.device = new Device(this.source, this.cache, { sweep: never, onChange, ...options });
+    this.cache.device = this.device;
+  }
+
+  /** Opens an instance for a thread. */
+  open(id: number, tid = process.pid): Client {
+    this.device.open(id);
+    return new Client(this, { id, tid });
+  }
+
+  /** Opens, initialises and enables one. */
+  async enabled(id: number, options: { tid?: number; words?: number } = {}): Promise<Client> {
+    const client = this.open(id, options.tid);
+    await client.initialize(options.words ?? WORDS);
+    const result = await client.ioctl(0x6364);
+    if (result !== 0) throw new Error(`ENABLE answered ${result}`);
+    this.log.length = 0;
+    return client;
+  }
+
+  /** Resolves at the next change of an instance's state. */
+  changed(): Promise<void> {
+    // The device's own timers keep no process.
+    const alive = setInterval(() => {}, 1000);
+    return new Promise<void>((resolve) => this.#changed.push(resolve)).finally(() =>
+      clearInterval(alive)
+    );
+  }
+
+  /** Resolves when the targets run and nothing is under way. */
+  async untilRest(): Promise<void> {
+    do for (let i = 0; i < 5; i++) await turn(); while (this.source.isHeld);
+  }
+
+  stateOf(id: number): string | undefined {
+    return this.device.instances.find((instance) => instance.id === id)?.state.kind;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.device[Symbol.asyncDispose]();
+  }
+}
+
+/** A thread with a descriptor of an instance. */
+export class Client {
+  readonly id: number;
+  readonly tid: number;
+  readonly #world: DeviceWorld;
+
+  constructor(world: DeviceWorld, { id, tid }: { id: number; tid: number }) {
+    this.#world = world;
+    this.id = id;
+    this.tid = tid;
+  }
+
+  ioctl(cmd: number, arg: bigint | number = 0): Promise<number> {
+    return this.#world.device.ioctl(this.id, { cmd, arg: BigInt(arg), tid: this.tid });
+  }
+
+  initialize(words: bigint | number): Promise<number> {
+    return this.ioctl(0x80086301, words);
+  }
+
+  load(word: number): Promise<bigint> {
+    return this.#world.cache.load(this.id, word);
+  }
+
+  save(word: number, value: bigint): Promise<void> {
+    return this.#world.cache.save(this.id, word, value);
+  }
+
+  /** The lower halves of the PCs, as many as `area[0]` says. */
+  async pcs(): Promise<number[]> {
+    const count = Number(await this.load(0));
+    const words = Array.from({ length: count }, (_, i) => i + 1);
+    return await Promise.all(
+      words.map(async (word) => Number(await this.load(word) & 0xffffffffn)),
+    );
+  }
+
+  /** The last descriptor and mapping go. */
+  close(): void {
+    this.#world.device.release(this.id);
+  }
+}
+
+/** Threads that live as long as this process, its main thread first. */
+export function threads(): number[] {
+  const others = readdirSync("/proc/self/task").map(Number).filter((tid) => tid !== process.pid);
+  return [process.pid, ...others];
+}
+
+/** A thread that can be ended. It ends with this process at the latest. */
+export function startThread(): { tid: number; end: () => Promise<void> } {
+  const child = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
+  // A test that fails leaves it: at the end of this process it reads the end of its input.
+  child.unref();
+  (child.stdin as Socket).unref();
+  return {
+    tid: child.pid!,
+    async end() {
+      child.ref();
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    },
+  };
+}
+
+/** Lets everything that is ready run. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
