@@ -1,38 +1,48 @@
 /**
  * Cuts the text of a `Profiler.takePreciseCoverage` answer into one slice a script and keeps those that
- * somebody wants. It looks for texts only, which takes a fraction of the time of parsing.
+ * somebody wants. It looks for marks only, among bytes, which takes a fraction of the time of parsing;
+ * the agent runs without V8's optimising compilers, as its target does.
  *
  * V8 writes `{"scriptId":"12","url":"...","functions":[...]}` without white space, and a quote within a
  * string is escaped, so that the mark cannot occur anywhere else.
  *
- * @param isWanted By script id and the rest of the slice's text, which begins with the URL.
+ * @param text In UTF-8.
+ * @param isWanted By script id, and whether the script is the runtime's own.
  * @returns the JSON array of the slices, or undefined when the text is not such an answer.
  */
 export function pickScripts(
-  text: string,
+  text: Buffer,
   isWanted: (scriptId: string, isRuntime: boolean) => boolean,
-): string | undefined {
-  const list = text.indexOf('"result":[');
+): Buffer | undefined {
+  const list = text.indexOf(LIST);
   if (list < 0) return undefined;
-  const picked: string[] = [];
+  const picked: Buffer[] = [OPENING];
   let start = text.indexOf(MARK, list);
   while (start >= 0) {
     const next = text.indexOf(MARK, start + MARK.length);
-    const idEnd = text.indexOf('"', start + MARK.length);
-    const isRuntime = text.startsWith(RUNTIME_URL, idEnd);
-    if (isWanted(text.slice(start + MARK.length, idEnd), isRuntime)) {
+    const idStart = start + MARK.length;
+    const idEnd = text.indexOf(QUOTE, idStart);
+    const isRuntime = RUNTIME_URL.equals(text.subarray(idEnd, idEnd + RUNTIME_URL.length));
+    if (isWanted(text.toString("latin1", idStart, idEnd), isRuntime)) {
+      if (picked.length > 1) picked.push(COMMA);
       // Between two slices stands a comma; after the last, the end of the array.
-      picked.push(next >= 0 ? text.slice(start, next - 1) : text.slice(start, listEnd(text)));
+      picked.push(text.subarray(start, next >= 0 ? next - 1 : listEnd(text)));
     }
     start = next;
   }
-  return `[${picked.join(",")}]`;
+  picked.push(CLOSING);
+  return Buffer.concat(picked);
 }
 
-const MARK = '{"scriptId":"';
-const RUNTIME_URL = '","url":"node:';
+const LIST = Buffer.from('"result":[');
+const MARK = Buffer.from('{"scriptId":"');
+const RUNTIME_URL = Buffer.from('","url":"node:');
+const QUOTE = 0x22;
+const OPENING = Buffer.from("[");
+const COMMA = Buffer.from(",");
+const CLOSING = Buffer.from("]");
 
 /** Where the array of the scripts ends: it is followed by the timestamp and closing braces only. */
-function listEnd(text: string): number {
+function listEnd(text: Buffer): number {
   return text.lastIndexOf("]");
 }

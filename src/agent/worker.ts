@@ -126,10 +126,10 @@ class Agent {
     const { batch } = this.#taking;
     this.#taking = undefined;
     const picked = pickScripts(
-      message,
+      Buffer.from(message),
       (scriptId, isRuntime) => !isRuntime && !this.#ignored.has(scriptId),
     );
-    const coverage = Buffer.from(picked ?? "[]");
+    const coverage = picked ?? Buffer.from("[]");
     // The main thread is at its gate in a moment: one write for both, where there is not much to send.
     if (batch !== FAREWELL_BATCH && coverage.length <= MOST_CORKED) this.#socket.cork();
     this.#send(FRAME.taken, packNumber(batch), coverage);

@@ -23,7 +23,7 @@ function pick(
   scripts: object[],
   isWanted: (scriptId: string, isRuntime: boolean) => boolean,
 ): unknown {
-  return JSON.parse(pickScripts(answer(...scripts), isWanted)!);
+  return JSON.parse(pickScripts(Buffer.from(answer(...scripts)), isWanted)!.toString());
 }
 
 const A = script("1", "file:///a.js");
@@ -77,9 +77,9 @@ slices("what is not such an answer is none", () => {
     id: 5,
     error: { code: -32000, message: "Profiler is not enabled" },
   });
-  assert.is(pickScripts(error, () => true), undefined);
-  assert.is(pickScripts(JSON.stringify({ id: 5, result: {} }), () => true), undefined);
-  assert.is(pickScripts("", () => true), undefined);
+  assert.is(pickScripts(Buffer.from(error), () => true), undefined);
+  assert.is(pickScripts(Buffer.from(JSON.stringify({ id: 5, result: {} })), () => true), undefined);
+  assert.is(pickScripts(Buffer.from(""), () => true), undefined);
 });
 
 slices.run();

@@ -23,7 +23,7 @@ for (const name of LIBRARIES) {
     for (const { v8, path } of NODES) {
       const { scripts, boundaries, slots } = checkDriven(path, DRIVER, [name]);
       process.stdout.write(
-        `${name}, V8 ${v8}: ${scripts} scripts, ${boundaries.said} boundaries, ${slots.said} slots`,
+        `${name}, V8 ${v8}: ${scripts} scripts, ${boundaries.said} boundaries, ${slots.said} slots\n`,
       );
       assert.equal([...boundaries.lacks, ...slots.lacks], []);
       assert.ok(boundaries.said > FEWEST_BOUNDARIES, String(boundaries.said));
