@@ -12,9 +12,9 @@ export interface ChannelOptions {
 
 /**
  * The descriptor of `/dev/fuse`, on Node's thread pool. One read is under way at a time, armed when the
- * last message has been handled as far as it can be at once: to wake a thread of the pool takes longer
- * than most replies do, and they would come later by it (measured: 35 instead of 24 µs a fault). Messages
- * are delivered in the order in which the kernel sent them.
+ * last message has been handled as far as it can be without waiting: to wake a thread of the pool takes
+ * longer than most replies do, and they would come later by it (measured: 35 instead of 24 µs a fault).
+ * Messages are delivered in the order in which the kernel sent them.
  *
  * Replies are written at once: the kernel only copies them. Notifications may sleep in the kernel until
  * *another request of ours is answered*, so they are written on the thread pool and never awaited by
@@ -55,11 +55,8 @@ export class Channel {
     fs.read(this.#fd, buffer, 0, buffer.length, null, (error, size) => {
       if (error) return this.#readFailed(error);
       if (size === 0) return this.#end(undefined);
-      try {
-        this.#options.receive(buffer.subarray(0, size));
-      } finally {
-        this.#arm();
-      }
+      setImmediate(() => this.#arm());
+      this.#options.receive(buffer.subarray(0, size));
     });
   }
 
