@@ -30,8 +30,9 @@ export interface SessionOptions {
   readonly maxReadahead?: number;
 }
 
+const READDIRPLUS_FLAGS = abi.FUSE_DO_READDIRPLUS | abi.FUSE_READDIRPLUS_AUTO;
 const WANTED_FLAGS = abi.FUSE_ATOMIC_O_TRUNC | abi.FUSE_BIG_WRITES | abi.FUSE_MAX_PAGES |
-  abi.FUSE_DO_READDIRPLUS | abi.FUSE_READDIRPLUS_AUTO | abi.FUSE_PARALLEL_DIROPS |
+  READDIRPLUS_FLAGS | abi.FUSE_PARALLEL_DIROPS |
   abi.FUSE_CACHE_SYMLINKS | abi.FUSE_EXPLICIT_INVAL_DATA | abi.FUSE_ABORT_ERROR;
 
 /** The larger of the structures that precede data in a request: `fuse_in_header`, `fuse_write_in`. */
@@ -168,11 +169,13 @@ export class Session {
   }
 
   #init(pending: Pending, input: Decoded<typeof abi.fuse_init_in>): void {
+    // The kernel does not fall back to READDIR.
+    const unwanted = this.#filesystem.readdirplus ? 0 : READDIRPLUS_FLAGS;
     const output: abi.FuseInitOut = {
       major: abi.FUSE_KERNEL_VERSION,
       minor: Math.min(input.minor, abi.FUSE_KERNEL_MINOR_VERSION),
       max_readahead: Math.min(input.max_readahead, this.#options.maxReadahead ?? 128 * 1024),
-      flags: input.flags & WANTED_FLAGS,
+      flags: input.flags & WANTED_FLAGS & ~unwanted,
       max_background: 64,
       congestion_threshold: 48,
       max_write: this.#options.maxWrite ?? 1024 * 1024,

@@ -108,11 +108,20 @@ init("no flag is taken that the kernel did not offer, and none that is not wante
   // Bits 3, 5, 13, 14, 18, 21, 22, 23 and 25: see `FUSE_*` in the header.
   const wanted = [3, 5, 13, 14, 18, 21, 22, 23, 25];
   for (let bit = 0; bit < 32; bit++) {
-    const kernel = new FakeKernel({});
+    const kernel = new FakeKernel({ readdirplus: () => new Uint8Array() });
     kernel.send(offer({ flags: (1 << bit) >>> 0 }));
     assert.is(answer(kernel).flags, wanted.includes(bit) ? 1 << bit : 0, `bit ${bit}`);
   }
 });
+
+init(
+  "READDIRPLUS is not taken for a filesystem that has none: nobody would ask for READDIR",
+  () => {
+    const kernel = new FakeKernel({ readdir: () => new Uint8Array() });
+    kernel.send(offer({ flags: 1 << 13 | 1 << 14 | 1 << 5 }));
+    assert.is(answer(kernel).flags, 1 << 5);
+  },
+);
 
 init("the readahead is the smaller of the kernel's and ours", () => {
   const readahead = (kernels: number, ours?: number) => {
