@@ -22,6 +22,9 @@ export class Collector implements Source {
   /** What is under way to learn of a target's scripts; never rejects. */
   readonly #learning = new WeakMap<Target, Promise<unknown>>();
 
+  /** The collection under way, or the last one. */
+  #stopping: Promise<unknown> = Promise.resolve();
+
   constructor(options: CollectorOptions) {
     this.#options = options;
   }
@@ -41,7 +44,13 @@ export class Collector implements Source {
    * and collected from again. One that never ends loading scripts is held at last, for the client waits.
    * Never rejects.
    */
-  async stop(options: { run: number }): Promise<Uint32Array> {
+  stop(options: { run: number }): Promise<Uint32Array> {
+    const stopping = this.#stop(options);
+    this.#stopping = stopping;
+    return stopping;
+  }
+
+  async #stop(options: { run: number }): Promise<Uint32Array> {
     const { registry, engine } = this.#options;
     for (let round = 1;; round++) {
       const learning: Promise<void>[] = [];
@@ -71,6 +80,8 @@ export class Collector implements Source {
   async farewell(target: Target, coverage: Uint8Array): Promise<void> {
     const unknown = this.#absorb(target, coverage);
     if (unknown.length > 0) this.#learn(target, unknown);
+    // It may have taken the target's coverage and not have looked at it yet.
+    await this.#stopping;
     await this.#learning.get(target);
   }
 
