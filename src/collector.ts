@@ -21,7 +21,6 @@ export class Collector implements Source {
   readonly #coverage = new WeakMap<Target, TargetCoverage>();
   /** What is under way to learn of a target's scripts; never rejects. */
   readonly #learning = new WeakMap<Target, Promise<unknown>>();
-
   /** The collection under way, or the last one. */
   #stopping: Promise<unknown> = Promise.resolve();
 

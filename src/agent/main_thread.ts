@@ -54,7 +54,6 @@ export class MainThread {
   /** The gate at which the main thread is held, and the timer that ends the hold. */
   #heldAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #isTurnDue = false;
   /** When the main thread passed the last gate, on `performance.now()`'s clock. */
   #passed: Promise<number> = Promise.resolve(-Infinity);
 
@@ -75,18 +74,13 @@ export class MainThread {
    * target stood still for seconds). Something else is an immediate.
    */
   #route(message: string): void {
-    if (!this.#isTurnDue) setImmediate(this.#turn);
-    this.#isTurnDue = true;
+    setImmediate(() => {});
     const id = message.startsWith('{"id":') ? parseInt(message.slice(6, 24), 10) : undefined;
     const reply = id === undefined ? undefined : this.#replies.get(id);
     if (!reply) return this.#options.receive(id, message);
     this.#replies.delete(id!);
     reply(message);
   }
-
-  readonly #turn = () => {
-    this.#isTurnDue = false;
-  };
 
   /** Sends one message of the agent's own. */
   send(method: string, params?: object): Promise<string> {

@@ -2,7 +2,6 @@ import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import type { ServerOptions } from "../server.ts";
 import type { Hold } from "../targets/target.ts";
-import { Failure } from "./failure.ts";
 
 /** Where the symbols of PCs are kept unless `--state` says otherwise. */
 export const DEFAULT_STATE = "/var/lib/kcovfs";
@@ -122,9 +121,4 @@ function inRange(value: number, range: { name: string; least: number; most: numb
 function parseMode(value: string): number {
   if (/^0?[0-7]{3}$/.test(value)) return parseInt(value, 8);
   throw new Error("--mode takes three octal digits, such as 660");
-}
-
-/** @throws {Failure} unless this process may mount. */
-export function checkRoot(action: string): void {
-  if (process.getuid?.() !== 0) throw new Failure(`Cannot ${action}: not root; run with sudo`);
 }

@@ -18,7 +18,15 @@
 export * as abi from "./abi.ts";
 export { type Dirent, packDirents, packDirentsPlus } from "./dirents.ts";
 export { Errno, type ErrnoName } from "./errno.ts";
-export { mountArguments, MountError, mountFuse, openFuseDevice, unmountFuse } from "./mount.ts";
+export {
+  checkRoot,
+  isMounted,
+  mountArguments,
+  MountError,
+  mountFuse,
+  openFuseDevice,
+  unmountFuse,
+} from "./mount.ts";
 export { type MountEntry, readMountTable } from "./mount_table.ts";
 export { Notifier } from "./notifier.ts";
 export type { Filesystem, IoctlOut, Request } from "./operations.ts";

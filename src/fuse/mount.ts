@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { realpath, stat, statfs } from "node:fs/promises";
+import * as path from "node:path";
 import { readMountTable } from "./mount_table.ts";
 
 /** Why a mount cannot be made or undone; the message is one line for the user. */
@@ -58,9 +59,7 @@ export function mountArguments(directory: string, options: MountOptions): string
  * @throws {MountError}
  */
 export async function mountFuse(directory: string, options: MountOptions): Promise<number> {
-  if (process.getuid?.() !== 0) {
-    throw new MountError(`Cannot mount on ${directory}: not root; run with sudo`);
-  }
+  checkRoot(directory);
   const target = await prepareMountPoint(directory, options);
   const fd = await openFuseDevice();
   const { status, stderr } = await run("mount", mountArguments(target, options), fd);
@@ -69,6 +68,12 @@ export async function mountFuse(directory: string, options: MountOptions): Promi
     throw new MountError(`Cannot mount on ${directory}: ${oneLine(stderr) || "mount failed"}`);
   }
   return fd;
+}
+
+/** @throws {MountError} unless this process may mount. */
+export function checkRoot(directory: string): void {
+  if (process.getuid?.() === 0) return;
+  throw new MountError(`Cannot mount on ${directory}: not root; run with sudo`);
 }
 
 /** Resolves the mount point, having checked that it can be one. */
@@ -113,8 +118,9 @@ async function probe(directory: string): Promise<string | undefined> {
   }
 }
 
-async function isMounted(directory: string, options: MountOptions): Promise<boolean> {
-  const resolved = await realpath(directory).catch(() => directory);
+/** Whether a filesystem of this subtype is mounted there; a dead one may not even tell its name. */
+export async function isMounted(directory: string, options: MountOptions): Promise<boolean> {
+  const resolved = await realpath(directory).catch(() => path.resolve(directory));
   const type = `fuse.${options.subtype}`;
   return (await readMountTable()).some((m) => m.mountPoint === resolved && m.type === type);
 }

@@ -1,13 +1,13 @@
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Argv } from "yargs";
-import { mountArguments, openFuseDevice } from "../../fuse/mod.ts";
+import { checkRoot, mountArguments, openFuseDevice } from "../../fuse/mod.ts";
 import { Server, SUBTYPE } from "../../server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { checkRoot, type ServerArguments, serverOptions, withServer } from "../options.ts";
+import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 import { targetEnvironment } from "../target_environment.ts";
 
 const BIN = fileURLToPath(new URL("../../../../bin", import.meta.url));
@@ -38,7 +38,7 @@ export const fuzz: Command = {
   async run(argv, io) {
     const options = argv as unknown as ServerArguments;
     const command = commandAfterDashes(argv);
-    checkRoot(`mount on ${MOUNT_POINT}`);
+    checkRoot(MOUNT_POINT);
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
     const fd = await openFuseDevice();
     const server = await Server.start(

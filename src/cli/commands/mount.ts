@@ -1,8 +1,9 @@
 import type { Argv } from "yargs";
+import { checkRoot } from "../../fuse/mod.ts";
 import { mountServer } from "../../server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
 import type { Command } from "../command.ts";
-import { checkRoot, type ServerArguments, serverOptions, withServer } from "../options.ts";
+import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 
 /** `kcovfs mount` */
 export const mount: Command = {
@@ -14,7 +15,7 @@ export const mount: Command = {
       .example("kcovfs mount /mnt/kcov", "prints 'kcovfs: mounted on /mnt/kcov' when it is ready"),
   async run(argv, io) {
     const options = argv as unknown as ServerArguments & { dir: string };
-    checkRoot(`mount on ${options.dir}`);
+    checkRoot(options.dir);
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
     const mounted = await mountServer(
       options.dir,

@@ -1,10 +1,8 @@
-import { realpath } from "node:fs/promises";
-import * as path from "node:path";
 import type { Argv } from "yargs";
-import { unmountFuse } from "../../fuse/mod.ts";
+import { isMounted, unmountFuse } from "../../fuse/mod.ts";
+import { SUBTYPE } from "../../server.ts";
 import type { Command } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { findMounts } from "../find_server.ts";
 
 /** `kcovfs unmount` */
 export const unmount: Command = {
@@ -16,9 +14,7 @@ export const unmount: Command = {
       .example("kcovfs unmount /mnt/kcov", ""),
   async run(argv, io) {
     const { dir } = argv as unknown as { dir: string };
-    // A dead mount may not even tell its name.
-    const resolved = await realpath(dir).catch(() => path.resolve(dir));
-    if (!(await findMounts()).includes(resolved)) {
+    if (!await isMounted(dir, { subtype: SUBTYPE })) {
       throw new Failure(
         `Cannot unmount ${dir}: kcovfs is not mounted there; see 'mount -t fuse.kcovfs'`,
       );
