@@ -1,4 +1,5 @@
 import type { Link, Taken } from "./link.ts";
+import { threadActivity } from "./thread_activity.ts";
 
 /** What a target says of itself. */
 export interface TargetInfo {
@@ -8,7 +9,7 @@ export interface TargetInfo {
 }
 
 /**
- * `running`: as it likes. `held`: it may not. `late`: it did not answer in time, and is not waited for
+ * `running`: as it likes. `held`: it may not. `late`: it did not answer in time, and is hardly waited for
  * until it does. `ended`: it is gone.
  */
 export type TargetState = "running" | "held" | "late" | "ended";
@@ -18,6 +19,11 @@ export type Hold = "auto" | "none";
 
 /** How often a collection whose hold failed is made anew before the target is left unheld. */
 const ATTEMPTS = 5;
+/**
+ * ms that a late target is waited for if it has run since it was looked at last. One that was stopped and
+ * goes on may serve its client before its answer is here.
+ */
+const GRACE = 250;
 
 /** One measured isolate. */
 export class Target {
@@ -29,6 +35,9 @@ export class Target {
   #state: TargetState = "running";
   /** Coverage that came too late for the collection it was meant for. */
   #backlog: Uint8Array[] = [];
+  /** Of a late target: settled when it has answered, and its activity when it was looked at last. */
+  #answered: Promise<void> = Promise.resolve();
+  #activity: string | undefined;
   readonly #hold: Hold;
   readonly #onChange: (target: Target) => void;
 
@@ -70,10 +79,13 @@ export class Target {
    * @returns what was collected, in order: more than one piece when something had come late.
    */
   async stop(options: { run: number; timeout: number }): Promise<Uint8Array[]> {
+    if (this.#state === "late" && this.#hasRun()) {
+      await within(Math.min(options.timeout, GRACE), this.#answered).catch(() => {});
+    }
     if (this.#state === "ended" || this.#state === "late") return this.#takeBacklog();
     this.#state = "held";
     const stopping = this.#stopLink(options.run);
-    const taken = await this.#within(options.timeout, stopping).catch(() => undefined);
+    const taken = await this.#inTime(options.timeout, stopping).catch(() => undefined);
     if (taken) return [...this.#takeBacklog(), ...taken];
     stopping.then((pieces) => this.#backlog.push(...pieces));
     return this.#takeBacklog();
@@ -84,26 +96,28 @@ export class Target {
     scriptIds: readonly string[],
     options: { timeout: number },
   ): Promise<ReadonlyMap<string, string>> {
-    return await this.#within(options.timeout, this.link.fetchSources(scriptIds));
+    return await this.#inTime(options.timeout, this.link.fetchSources(scriptIds));
   }
 
   /** Waits so long for an answer; without one the target is late until it comes. */
-  async #within<T>(timeout: number, answer: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        if (this.#state !== "ended") this.#state = "late";
-        const reason = `no answer within ${timeout} ms`;
-        this.#say(reason);
-        answer.finally(() => this.#recover()).catch(() => {});
-        reject(new Error(reason));
-      }, timeout);
-    });
+  async #inTime<T>(timeout: number, answer: Promise<T>): Promise<T> {
     try {
-      return await Promise.race([answer, late]);
-    } finally {
-      clearTimeout(timer);
+      return await within(timeout, answer);
+    } catch (error) {
+      if (!(error instanceof LateError)) throw error;
+      if (this.#state !== "ended") this.#state = "late";
+      this.#say(error.message);
+      this.#hasRun();
+      this.#answered = answer.then(() => {}, () => {}).then(() => this.#recover());
+      throw error;
     }
+  }
+
+  /** Whether its main thread has run since this was asked last; true where nobody can tell. */
+  #hasRun(): boolean {
+    const before = this.#activity;
+    this.#activity = threadActivity(this.info.pid);
+    return this.#activity === undefined || this.#activity !== before;
   }
 
   /** It answered after all. */
@@ -144,5 +158,23 @@ export class Target {
     if (this.#state !== "held") return;
     this.#state = "running";
     this.link.release();
+  }
+}
+
+/** Nothing came in time. */
+class LateError extends Error {
+  override name = "LateError";
+}
+
+/** @throws {LateError} when nothing has come within `timeout` ms. */
+async function within<T>(timeout: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new LateError(`no answer within ${timeout} ms`)), timeout);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -92,19 +92,19 @@ scenario("targets killed at any moment never keep a client waiting", async (scen
 });
 
 scenario("a target that is stopped is left out, and is back when it goes on", async (scene) => {
-  const server = await scene.serve("--collect-timeout", "300");
+  const server = await scene.serve("--collect-timeout", "1000");
   const { socket } = await scene.service("paths");
   const [{ pid }] = await targets(scene);
   process.kill(pid, "SIGSTOP");
-  const { status, stdout } = await execute([compile("poller"), scene.kcov, "2"]);
+  const { status, stdout } = await execute([compile("poller"), scene.kcov, "3"]);
   const { stdout: listed } = await scene.command("ps");
   process.kill(pid, "SIGCONT");
   assert.is(status, 0);
   const [reads, longest] = stdout.match(/\d+/g)!.map(Number);
   assert.ok(reads > 10, stdout.slice(0, 80));
-  assert.ok(longest < 1500, stdout.slice(0, 80));
-  assert.match(listed, /late \(no answer within 300 ms/);
-  assert.match(server.warnings(), /Target paths \(pid \d+\): no answer within 300 ms/);
+  assert.ok(longest < 2500, stdout.slice(0, 80));
+  assert.match(listed, /late \(no answer within 1000 ms/);
+  assert.match(server.warnings(), /Target paths \(pid \d+\): no answer within 1000 ms/);
   await assertExact(scene, socket);
   assert.is((await targets(scene))[0].state, "running");
 });

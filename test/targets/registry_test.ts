@@ -83,7 +83,7 @@ registry("all targets are stopped at once and released as one", async () => {
   assert.equal(both.map(({ link }) => link.calls.length), [2, 2]);
 });
 
-registry("one that is late keeps the others waiting for the timeout, once", async () => {
+registry("one that is late takes nothing from the others", async () => {
   const { subject, add } = made({ collectTimeout: 20 });
   assert.is(subject.collectTimeout, 20);
   const late = add("late");
@@ -93,9 +93,7 @@ registry("one that is late keeps the others waiting for the timeout, once", asyn
   assert.equal(first.map(({ pieces }) => texts(pieces)), [[], ["[1]"]]);
   assert.equal(late.target.state, "late");
   subject.release();
-  const began = performance.now();
   const second = await subject.stop({ run: 0 });
-  assert.ok(performance.now() - began < 15);
   assert.equal(second.map(({ pieces }) => texts(pieces)), [[], ["[2]"]]);
 });
 

@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Taken } from "../../src/targets/link.ts";
@@ -9,14 +12,16 @@ const target = suite("targets/target");
 /** ms that a target is waited for, where a test lets it be late. */
 const SHORT = 10;
 const LONG = 5000;
+/** Larger than any pid can be. */
+const NOBODY = 2 ** 22 + 1;
 
-function made(options: { link?: FakeLink; hold?: Hold } = {}) {
+function made(options: { link?: FakeLink; hold?: Hold; pid?: number } = {}) {
   const link = options.link ?? new FakeLink();
   /** State and note at each change. */
   const changes: string[] = [];
   const subject = new Target(link, {
     id: 7,
-    info: { name: "api", pid: 12, runtime: "node" },
+    info: { name: "api", pid: options.pid ?? NOBODY, runtime: "node" },
     hold: options.hold ?? "auto",
     onChange: ({ state, note }) => changes.push(`${state}: ${note}`),
   });
@@ -115,7 +120,7 @@ target(
     link.onStop = () => answer.promise;
     assert.equal(await stop(subject, SHORT), []);
     assert.equal(changes, [`late: no answer within ${SHORT} ms`]);
-    assert.equal(await stop(subject), [], "at once, for it is not waited for");
+    assert.equal(await stop(subject, SHORT), []);
     subject.release();
     assert.equal([link.calls, subject.state], [["stop 40 hold"], "late"]);
   },
@@ -139,6 +144,34 @@ target(
     assert.equal(await stop(subject), ["[2]"], "once");
   },
 );
+
+target("a late target that has run since is waited for a little, and then in full", async () => {
+  const { link, subject } = made({ pid: process.pid });
+  const answer = deferred<Taken>();
+  link.onStop = () => answer.promise;
+  await stop(subject, SHORT);
+  await sleep(1);
+  const stopping = stop(subject);
+  await turn();
+  link.onStop = () => Promise.resolve(taken("[2]", true));
+  answer.resolve(taken("[1]", true));
+  assert.equal(await stopping, ["[1]", "[2]"]);
+  assert.equal(link.calls, ["stop 40 hold", "release", "stop 40 hold"]);
+});
+
+target("a late target that has not run since is not waited for", async () => {
+  const sleeper = spawn("sleep", ["60"]);
+  try {
+    const wchan = `/proc/${sleeper.pid}/wchan`;
+    while (!readFileSync(wchan, "latin1").includes("nanosleep")) await sleep(1);
+    const { link, subject } = made({ pid: sleeper.pid! });
+    link.onStop = () => new Promise(() => {});
+    await stop(subject, SHORT);
+    assert.equal(await Promise.race([stop(subject), sleep(0, "waited for")]), []);
+  } finally {
+    sleeper.kill();
+  }
+});
 
 target("what a late target brought is not lost when it ends", async () => {
   const { link, subject } = made();
