@@ -118,14 +118,15 @@ export class MainThread {
   /**
    * Ends the hold, if there is one.
    *
-   * @param options `isWoken`: the gate's serial number was written to the pipe by someone else.
+   * @param options `serial`: a gate's number that was written to the pipe by someone else.
    */
-  release(options: { isWoken: boolean } = { isWoken: false }): void {
+  release(options: { serial?: number } = {}): void {
     if (this.#heldAt === undefined) return;
     const index = this.#heldAt;
     this.#setHeld(undefined);
-    if (options.isWoken) Atomics.store(this.#control, index, GATE_OPEN);
-    else this.#open(index);
+    if (options.serial === this.#control[index + 1]) {
+      Atomics.store(this.#control, index, GATE_OPEN);
+    } else this.#open(index);
   }
 
   #setHeld(index: number | undefined): void {

@@ -7,7 +7,7 @@
  */
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -43,7 +43,10 @@ export const FRAME = {
    * them, and before the hold. A collection, if there is one, is the last: see `isTaking`.
    */
   batch: 17,
-  /** Ends the hold. A byte: whether the gate's number was written to the pipe already. */
+  /**
+   * Ends the hold, once the batches before it are carried out. 32 bits: the number of the gate that was
+   * written to the pipe already, or 0.
+   */
   release: 18,
   /** JSON: script ids (strings) that `taken` need not name from now on. */
   ignore: 19,

@@ -44,7 +44,7 @@ class Agent {
   #taking: { batch: number; id: number } | undefined;
   /** Whether the target's last coverage matters. */
   #isArmed = false;
-  /** Batches follow each other. */
+  /** Batches and releases follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(control: Int32Array, socket: Socket) {
@@ -65,8 +65,12 @@ class Agent {
         this.#turn = this.#turn.then(() => this.#batch(messages, { batch, hold, run }));
         return;
       }
-      case FRAME.release:
-        return this.#thread?.release({ isWoken: body[0] === 1 });
+      case FRAME.release: {
+        const serial = unpackNumber(body);
+        // A batch before it may be under way, and hold at another gate.
+        this.#turn = this.#turn.then(() => this.#thread?.release({ serial }));
+        return;
+      }
       case FRAME.ignore:
         for (const id of JSON.parse(decoder.decode(body))) this.#ignored.add(id);
         return;
@@ -110,9 +114,11 @@ class Agent {
     messages: readonly CdpMessage[],
     options: { batch: number; hold: boolean; run: number },
   ): Promise<void> {
+    // It has taken leave.
+    if (!this.#thread) return;
     const last = messages.at(-1);
     if (last && isTaking(last.text)) this.#taking = { batch: options.batch, id: last.id };
-    const { isWhole, gate } = await this.#thread!.batch(messages, options);
+    const { isWhole, gate } = await this.#thread.batch(messages, options);
     const batch = packNumber(options.batch);
     if (isWhole) this.#send(FRAME.held, batch, packNumber(gate));
     else this.#send(FRAME.unheld, batch);

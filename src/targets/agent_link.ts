@@ -125,7 +125,6 @@ export class AgentLink implements Link {
   async stop(options: { run: number; hold: boolean }): Promise<Taken> {
     const take = this.#client.prepare(TAKE_METHOD);
     this.#isHeld = options.hold;
-    this.#gate = 0;
     const { coverage, held } = await this.#run([take], options.run);
     return { coverage: coverage ?? NO_COVERAGE, held };
   }
@@ -133,19 +132,23 @@ export class AgentLink implements Link {
   release(): void {
     if (!this.#isHeld) return;
     this.#isHeld = false;
-    this.#send(FRAME.release, Uint8Array.of(this.#wake() ? 1 : 0));
+    this.#send(FRAME.release, packNumber(this.#wake()));
   }
 
-  /** Lets the target through its gate at once, rather than by way of the agent. */
-  #wake(): boolean {
-    if (this.#pipe === undefined || this.#gate === 0) return false;
+  /**
+   * Lets the target through its gate at once, rather than by way of the agent.
+   *
+   * @returns the gate's number, or 0 where that cannot be done.
+   */
+  #wake(): number {
+    const gate = this.#gate;
+    this.#gate = 0;
+    if (this.#pipe === undefined || gate === 0) return 0;
     try {
-      writeSync(this.#pipe, Int32Array.of(this.#gate));
-      return true;
+      writeSync(this.#pipe, Int32Array.of(gate));
+      return gate;
     } catch {
-      return false;
-    } finally {
-      this.#gate = 0;
+      return 0;
     }
   }
 
@@ -175,6 +178,8 @@ export class AgentLink implements Link {
     run = 0,
   ): Promise<{ coverage: Uint8Array | undefined; held: boolean }> {
     const number = this.#nextBatch++;
+    // It leaves that gate for the next.
+    this.#gate = 0;
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new Error(this.#reason));
       this.#batches.set(number, { coverage: undefined, resolve, reject });

@@ -119,6 +119,19 @@ scenario("a hold that nobody ends is given up, and the next one holds", async (w
   link.release();
 });
 
+scenario("a release lets a target run that is still busy with what it was asked", async (world) => {
+  const { link, count } = await world.hold(NODE, "in a loop");
+  for (let round = 0; round < 60; round++) {
+    await stop(link);
+    const fetching = link.fetchSources(["999999999"]);
+    await new Promise((resolve) => setTimeout(resolve, round / 20));
+    link.release();
+    await fetching;
+    const before = count();
+    await until(() => count() > before);
+  }
+});
+
 scenario("a target runs for as long as is asked between two holds", async (world) => {
   const target = await world.hold(NODE, "in a loop");
   for (let i = 0; i < 5; i++) {

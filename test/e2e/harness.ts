@@ -56,6 +56,7 @@ export async function execute(
   const child = watch(spawn(command[0], command.slice(1), {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...options.env },
+    detached: true,
   }));
   child.stdin.on("error", () => {});
   child.stdin.end(options.input ?? "");
@@ -77,9 +78,9 @@ function watch<C extends ChildProcess>(child: C): C {
   return child;
 }
 
-/** Waits for a child, killing it when that takes too long; `signal` tells. */
+/** Waits for a child, killing it, with its group, when that takes too long; `signal` tells. */
 export async function finish(child: ChildProcess, timeout = 60_000): Promise<Finished> {
-  const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
+  const timer = setTimeout(() => kill(child), timeout);
   try {
     return await watched.get(child)!;
   } finally {
@@ -208,13 +209,16 @@ async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
   child.kill("SIGTERM");
-  const timer = setTimeout(() => {
-    try {
-      process.kill(-child.pid!, "SIGKILL");
-    } catch {
-      child.kill("SIGKILL");
-    }
-  }, 5000);
+  const timer = setTimeout(() => kill(child), 5000);
   await ended;
   clearTimeout(timer);
+}
+
+/** Ends a child, with its group where it leads one, at once. */
+function kill(child: ChildProcess): void {
+  try {
+    process.kill(-child.pid!, "SIGKILL");
+  } catch {
+    child.kill("SIGKILL");
+  }
 }
