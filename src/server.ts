@@ -121,8 +121,11 @@ export class Server implements AsyncDisposable {
   /** A target may start when no other is held, for it would run unheld. */
   async #admit(link: AgentLink, hello: Hello): Promise<void> {
     await this.#registry.untilRunning();
-    link.welcome({ holdTimeout: this.#holdTimeout, pipe: this.#control.makePipe() });
-    link.setArmed(this.#isArmed);
+    link.welcome({
+      holdTimeout: this.#holdTimeout,
+      isArmed: this.#isArmed,
+      pipe: this.#control.makePipe(),
+    });
     const target = this.#registry.add(link, {
       name: hello.name,
       pid: hello.pid,

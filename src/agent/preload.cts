@@ -37,9 +37,9 @@ const GATE_WAITING = 1;
 const GATE_OPEN = 2;
 const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
 /** ms that the server is given to answer before the target starts without it. */
-const START_TIMEOUT = 10_000;
+const START_TIMEOUT = 30_000;
 /** ms that the server is given to take the last coverage. */
-const FAREWELL_TIMEOUT = 10_000;
+const FAREWELL_TIMEOUT = 30_000;
 
 const socket = process.env["KCOVFS_SOCKET"];
 if (socket && isMainThread && !isOurs()) start(socket);

@@ -87,6 +87,8 @@ export interface Hello {
 export interface Welcome {
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
+  /** As in an `armed` frame, which may come when a short-lived target is gone. */
+  readonly isArmed: boolean;
   /**
    * Path of a FIFO made for the agent, which removes it: the main thread is held at it. Whoever writes
    * the gate's serial number to it, 32 bits in the machine's order, lets it through.

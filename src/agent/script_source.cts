@@ -33,8 +33,7 @@ type ListIds = () => number[];
  * Line ends of one unit come out as `\n`, whichever of the four they are: V8 does not tell.
  */
 function scriptSources(ids: readonly number[]): Record<number, string> {
-  // The user may have set the flag.
-  const wasAllowed = isAllowed();
+  wasAllowed ??= isAllowed();
   if (!wasAllowed) setFlagsFromString("--allow-natives-syntax");
   try {
     // It collects garbage first, which takes some ms.
@@ -46,6 +45,12 @@ function scriptSources(ids: readonly number[]): Record<number, string> {
     if (!wasAllowed) setFlagsFromString("--no-allow-natives-syntax");
   }
 }
+
+/**
+ * Whether the user has set the flag. It can be asked only once: then V8 has the compiled code in its
+ * cache, and compiles it whatever the flag is.
+ */
+let wasAllowed: boolean | undefined;
 
 const LIST_IDS = "() => %DebugGetLoadedScriptIds()";
 

@@ -86,6 +86,7 @@ class Agent {
   #start(welcome: Welcome): void {
     // The target has given up waiting.
     if (Atomics.load(this.#control, CONTROL.state) !== 0) return this.end();
+    this.#isArmed = welcome.isArmed;
     const thread = new MainThread(this.#control, {
       ...welcome,
       receive: (id, message) => this.#pass(id, message),

@@ -85,8 +85,7 @@ export class AgentWorld implements AsyncDisposable {
   /** Lets a target start. */
   welcome(link: AgentLink, options: { holdTimeout?: number; armed?: boolean } = {}): void {
     const { holdTimeout = 600_000, armed = false } = options;
-    link.welcome({ holdTimeout, pipe: this.#control.makePipe() });
-    link.setArmed(armed);
+    link.welcome({ holdTimeout, isArmed: armed, pipe: this.#control.makePipe() });
   }
 
   /** Starts a Node; with the agent, unless `socket` is `null`. */

@@ -78,9 +78,10 @@ async function run(
 }
 
 /** Each round read the blocks of its paths and of no others. */
-function assertRead(rounds: readonly Round[]): void {
+function assertRead({ rounds, stderr }: { rounds: readonly Round[]; stderr: string }): void {
   for (const { paths, texts, ms } of rounds) {
-    assert.equal([...texts].sort(), paths.flatMap(executedTexts).sort(), `paths ${paths}`);
+    const round = `paths ${paths}, read in ${ms} ms; stderr: ${stderr}`;
+    assert.equal([...texts].sort(), paths.flatMap(executedTexts).sort(), round);
     assert.ok(ms < LONGEST_READ, `the read took ${ms} ms`);
   }
 }
@@ -102,8 +103,9 @@ const WAYS: [way: string, sentence: string, status: number | "path"][] = [
 for (const [way, sentence, status] of WAYS) {
   short(`${sentence} is read when it has exited, with its exit status`, async ({ scene }) => {
     const command = [process.execPath, ONCE, way];
-    const { rounds, stderr } = await run(scene, { rounds: 12, command });
-    assertRead(rounds);
+    const read = await run(scene, { rounds: 12, command });
+    const { rounds, stderr } = read;
+    assertRead(read);
     for (const { paths, statuses } of rounds) {
       assert.equal(statuses, status === "path" ? paths : [status]);
     }
@@ -115,8 +117,9 @@ for (const [way, sentence, status] of WAYS) {
 
 for (const [name, node] of Object.entries(NODES)) {
   short(`sixty-four processes of ${name} are each read exactly`, async ({ scene }) => {
-    const { rounds, stderr } = await run(scene, { rounds: 64, command: [node, ONCE, "exits"] });
-    assertRead(rounds);
+    const read = await run(scene, { rounds: 64, command: [node, ONCE, "exits"] });
+    const { rounds, stderr } = read;
+    assertRead(read);
     for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
     assert.is(stderr, "");
   });
@@ -126,8 +129,9 @@ short(
   "a process that kcovfs run has started for one request is read exactly",
   async ({ scene }) => {
     const command = [process.execPath, ONCE, "exits"];
-    const { rounds, stderr } = await run(scene, { rounds: 8, command, isEach: true });
-    assertRead(rounds);
+    const read = await run(scene, { rounds: 8, command, isEach: true });
+    const { rounds, stderr } = read;
+    assertRead(read);
     for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
     assert.is(stderr, "");
   },
@@ -135,9 +139,9 @@ short(
 
 short("eight processes at a time are read when the last has exited", async ({ scene }) => {
   const command = [process.execPath, ONCE, "exits"];
-  const { rounds } = await run(scene, { rounds: 8, parallel: 8, command });
-  assertRead(rounds);
-  for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+  const read = await run(scene, { rounds: 8, parallel: 8, command });
+  assertRead(read);
+  for (const { paths, statuses } of read.rounds) assert.equal(statuses, paths);
 });
 
 short("a program that aborts keeps its status, and nobody waits for it", async ({ scene }) => {
@@ -162,8 +166,7 @@ short("a process that is killed loses what was not collected and no more", async
     assert.equal(left, []);
     assert.ok(Number(after[0]) < LONGEST_READ, `the read took ${after[0]} ms`);
   }
-  const { rounds } = await run(scene, { rounds: 4, command: [process.execPath, ONCE, "exits"] });
-  assertRead(rounds);
+  assertRead(await run(scene, { rounds: 4, command: [process.execPath, ONCE, "exits"] }));
 });
 
 /** The service `paths` as other files, so that its blocks are not those that the programs execute. */
@@ -186,12 +189,12 @@ short(
   async ({ scene }) => {
     const socket = await startCopy(scene);
     const loop = scene.start([compile("exactness"), scene.kcov, socket, "1000000", "shared"]);
-    const { rounds } = await run(scene, { rounds: 64, command: [process.execPath, ONCE, "exits"] });
+    const read = await run(scene, { rounds: 64, command: [process.execPath, ONCE, "exits"] });
     assert.is(loop.exitCode, null);
     loop.kill("SIGTERM");
     await finish(loop);
-    assertRead(rounds);
-    for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+    assertRead(read);
+    for (const { paths, statuses } of read.rounds) assert.equal(statuses, paths);
   },
 );
 
