@@ -7,11 +7,13 @@ import {
   INITIAL,
   step,
 } from "../../src/kcov/coherence.ts";
+import type { LineScope } from "../../src/kcov/line.ts";
 import {
   fingerprint,
   isAtRest,
   moves,
   newWorld,
+  operate,
   settleDown,
   type World,
 } from "./coherence_world.ts";
@@ -19,9 +21,9 @@ import {
 const coherence = suite("coherence");
 
 /** Walks all worlds that can be reached, breadth first, up to a number of them. */
-function explore(lines: number, most: number): { seen: number; isAll: boolean } {
-  const first = newWorld(lines);
-  const seen = new Map<string, string>([[fingerprint(first), ""]]);
+function explore(scopes: readonly LineScope[], most: number): { seen: number; isAll: boolean } {
+  const first = newWorld(scopes);
+  const seen = new Set<string>([fingerprint(first)]);
   let front: { world: World; path: string }[] = [{ world: first, path: "" }];
   while (front.length > 0 && seen.size < most) {
     const next: typeof front = [];
@@ -39,7 +41,7 @@ function explore(lines: number, most: number): { seen: number; isAll: boolean } 
         if (made.pending.length > 6) continue;
         const key = fingerprint(made);
         if (seen.has(key)) continue;
-        seen.set(key, way);
+        seen.add(key);
         next.push({ world: made, path: way });
       }
     }
@@ -49,21 +51,45 @@ function explore(lines: number, most: number): { seen: number; isAll: boolean } 
 }
 
 coherence("no interleaving of one instance makes a read stale or leaves anybody waiting", () => {
-  const { seen, isAll } = explore(1, 20_000);
+  const { seen, isAll } = explore(["all"], 20_000);
   assert.ok(isAll || seen >= 20_000);
 });
 
-coherence("nor does any of two instances, among the first thirty thousand worlds", () => {
-  const { seen } = explore(2, 30_000);
-  assert.ok(seen >= 30_000);
-});
+const PAIRS: Record<string, readonly LineScope[]> = {
+  "two instances of all targets": ["all", "all"],
+  "an instance of all targets and one of a single target": ["all", [1]],
+  "two instances of targets of their own": [[1], [2]],
+  "instances that have one of two targets in common": [[1, 2], [2]],
+  "instances of no target and of one": [[], [1]],
+};
 
-coherence("nor does any in long random walks with three instances", () => {
-  let random = 12345;
-  const next = (n: number) => (random = (Math.imul(random, 1103515245) + 12345) >>> 0) % n;
+for (const [name, scopes] of Object.entries(PAIRS)) {
+  coherence(`nor does any of ${name}, among the first eight thousand worlds`, () => {
+    const { seen } = explore(scopes, 8000);
+    assert.ok(seen >= 8000);
+  });
+}
+
+/** Numbers that look random, the same each time. */
+function randomNumbers(seed: number): (below: number) => number {
+  let random = seed;
+  return (below) =>
+    ((random = (Math.imul(random, 1103515245) + 12345) >>> 0) >>> 8) % below;
+}
+
+const SCOPES: readonly LineScope[] = ["all", [1], [2], [1, 2], [2, 3], [3, 1], []];
+
+coherence("nor does any in long random walks of instances that change their scopes", () => {
+  const next = randomNumbers(12345);
   for (let walk = 0; walk < 300; walk++) {
-    let world = newWorld(3);
+    let world = newWorld(["all", "all", [1, 2, 3], [3]]);
     for (let i = 0; i < 150; i++) {
+      if (next(8) === 0) world = { ...world, now: world.now + next(3000) };
+      const line = next(world.pages.length);
+      if (next(10) === 0 && !world.pages[line].isEnabled && !world.pages[line].ioctl) {
+        const scope = SCOPES[next(SCOPES.length)];
+        world = operate(world, { line, operation: "enable", scope });
+      }
       const all = moves(world);
       const choice = next(4) > 0 ? all.filter((move) => move.isProgress) : all;
       const list = choice.length > 0 ? choice : all;
@@ -73,17 +99,74 @@ coherence("nor does any in long random walks with three instances", () => {
   }
 });
 
+/** Enables all instances. */
+function enabledWorld(scopes: readonly LineScope[]): World {
+  let world = newWorld(scopes);
+  for (const line of scopes.keys()) {
+    world = settleDown(operate(world, { line, operation: "enable" }));
+  }
+  return world;
+}
+
+/**
+ * Clients that touch their pages whenever they can and targets that run whenever they may, everything
+ * else in a random order.
+ *
+ * @returns the most moves that any client, and any target, had to wait.
+ */
+function crowd(scopes: readonly LineScope[], seed: number): { client: number; target: number } {
+  const next = randomNumbers(seed);
+  let world = enabledWorld(scopes);
+  const waits = { client: scopes.map(() => 0), target: world.units.map(() => 0) };
+  const longest = { client: 0, target: 0 };
+  const note = (kind: "client" | "target", index: number, isWaiting: boolean) => {
+    waits[kind][index] = isWaiting ? waits[kind][index] + 1 : 0;
+    longest[kind] = Math.max(longest[kind], waits[kind][index]);
+  };
+  for (let i = 0; i < 2000; i++) {
+    for (const eager of moves(world).filter(({ name }) => /^(touch|run)/.test(name))) {
+      world = moves(world).find(({ name }) => name === eager.name)!.make();
+    }
+    const progress = moves(world).filter((move) => move.isProgress);
+    world = progress[next(progress.length)].make();
+    world = { ...world, now: world.now + next(100) };
+    world.pages.forEach(({ cache }, line) => note("client", line, cache === "locked"));
+    world.units.forEach(({ isRunning }, id) => note("target", id, !isRunning));
+  }
+  return longest;
+}
+
+const CROWDS: Record<string, readonly LineScope[]> = {
+  "an instance of all targets among four of single ones": ["all", [1], [2], [3], [4]],
+  "an instance of one target among four of all": [[1], "all", "all", "all", "all"],
+  "instances that overlap in a ring": [[1, 2], [2, 3], [3, 4], [4, 1]],
+  "instances of one target": [[1], [1], [1], [1]],
+};
+
+for (const [name, scopes] of Object.entries(CROWDS)) {
+  coherence(`${name}, all busy, are served in turn, and the targets get to run`, () => {
+    for (let seed = 1; seed <= 4; seed++) {
+      const { client, target } = crowd(scopes, seed);
+      assert.ok(client < 200, `a client waited for ${client} moves, seed ${seed}`);
+      assert.ok(target < 200, `a target was held for ${target} moves, seed ${seed}`);
+    }
+  });
+}
+
 /** Runs events through the protocol; returns the names of the effects of each. */
 class Script {
   state: Coherence = INITIAL;
   now = 1000;
   effects: readonly Effect[] = [];
+  /** Of the stops that were asked for. */
+  readonly serials: number[] = [];
 
   do(event: Event, us = 0): string {
     this.now += us;
     const { state, effects } = step(this.state, event, this.now);
     this.state = state;
     this.effects = effects;
+    for (const effect of effects) if (effect.kind === "stop") this.serials.push(effect.serial);
     return effects.map((effect) => effect.kind).join(" ");
   }
 
@@ -91,15 +174,21 @@ class Script {
     return this.effects.find((effect) => effect.kind === kind) as Effect & { kind: K };
   }
 
-  enable(line: number): void {
-    this.do({ kind: "operate", line, operation: "enable" });
-    this.do({ kind: "stopped", gained: new Set() });
+  /** @returns the names of the effects that it has in the end. */
+  enable(line: number, scope: LineScope = "all"): string {
+    const began = this.do({ kind: "operate", line, operation: "enable", scope });
+    return began.includes("stop") ? this.stopped() : began;
+  }
+
+  /** The stop that was asked for last is done. */
+  stopped(...gained: number[]): string {
+    return this.do({ kind: "stopped", serial: this.serials.at(-1)!, gained: new Set(gained) });
   }
 
   /** One turn of the plain loop, whose client resets within its window or `resetAfter` µs later. */
   loop(line: number, options: { gains: boolean }): void {
     this.do({ kind: "read", line });
-    this.do({ kind: "stopped", gained: new Set(options.gains ? [line] : []) });
+    this.stopped(...options.gains ? [line] : []);
     this.do({ kind: "stored", line });
     this.do({ kind: "elapsed", line, timer: this.find("wait").timer });
     const { drop } = this.find("drop");
@@ -114,7 +203,7 @@ coherence(
     const script = new Script();
     script.enable(1);
     assert.is(script.do({ kind: "read", line: 1 }), "stop");
-    assert.is(script.do({ kind: "stopped", gained: new Set([1]) }), "store");
+    assert.is(script.stopped(1), "store");
     assert.is(script.do({ kind: "stored", line: 1 }), "answer wait");
     assert.is(script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer }), "drop");
     const { drop } = script.find("drop");
@@ -134,7 +223,7 @@ coherence("a read that arrives while the targets are held needs no collection of
   script.enable(1);
   script.enable(2);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   assert.is(script.do({ kind: "read", line: 2 }), "store");
 });
 
@@ -142,7 +231,7 @@ coherence("the targets are let go of although a client reads again and again", (
   const script = new Script();
   script.enable(1);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   script.do({ kind: "stored", line: 1 });
   script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
   const { drop } = script.find("drop");
@@ -155,7 +244,7 @@ coherence("a hold takes in no other instance when it has lasted a millisecond", 
   script.enable(1);
   script.enable(2);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   assert.is(script.do({ kind: "read", line: 2 }, 1001), "");
 });
 
@@ -166,7 +255,7 @@ coherence("targets are let run longer and longer while clients only poll", () =>
   for (let i = 0; i < 10; i++) {
     script.do({ kind: "read", line: 1 });
     runs.push(script.find("stop").run);
-    script.do({ kind: "stopped", gained: new Set() });
+    script.stopped();
     script.do({ kind: "stored", line: 1 });
     script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
     script.do({ kind: "dropped", line: 1, drop: script.find("drop").drop });
@@ -186,7 +275,7 @@ coherence("a client that gains or resets is not taken for one that polls", () =>
 /** Reads without resetting within the window, and comes back after so many µs. */
 function missWindow(script: Script, options: { gains: boolean; after: number }): void {
   script.do({ kind: "read", line: 1 }, options.after);
-  script.do({ kind: "stopped", gained: new Set(options.gains ? [1] : []) });
+  script.stopped(...options.gains ? [1] : []);
   script.do({ kind: "stored", line: 1 });
   script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
   script.do({ kind: "dropped", line: 1, drop: script.find("drop").drop });
@@ -220,7 +309,7 @@ coherence("an instance whose owner died is given back after a last collection", 
   const script = new Script();
   script.enable(1);
   assert.is(script.do({ kind: "operate", line: 1, operation: "retire" }), "stop");
-  assert.is(script.do({ kind: "stopped", gained: new Set([1]) }), "perform release");
+  assert.is(script.stopped(1), "perform release");
   assert.is(script.do({ kind: "read", line: 1 }), "store");
 });
 
@@ -230,7 +319,7 @@ coherence("ENABLE drops a page that the client has mapped before", () => {
   script.do({ kind: "stored", line: 1 });
   assert.is(script.do({ kind: "operate", line: 1, operation: "enable" }), "drop stop");
   const { drop } = script.find("drop");
-  assert.is(script.do({ kind: "stopped", gained: new Set() }), "");
+  assert.is(script.stopped(), "");
   assert.is(script.do({ kind: "dropped", line: 1, drop }), "perform release");
 });
 
@@ -238,8 +327,88 @@ coherence("closing an instance ends the hold that it caused", () => {
   const script = new Script();
   script.enable(1);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   assert.is(script.do({ kind: "closed", line: 1 }), "release");
+});
+
+coherence("instances of different targets are read without waiting for each other", () => {
+  const script = new Script();
+  script.enable(1, [1]);
+  script.enable(2, [2]);
+  assert.is(script.do({ kind: "read", line: 1 }), "stop patience");
+  assert.equal(script.find("stop").units, { only: [1] });
+  assert.is(script.do({ kind: "read", line: 2 }), "stop patience");
+  assert.equal(script.find("stop").units, { only: [2] });
+  assert.is(script.stopped(2), "store", "although the other is being stopped");
+  assert.is(script.do({ kind: "stored", line: 2 }), "answer wait");
+  script.do({ kind: "elapsed", line: 2, timer: script.find("wait").timer });
+  assert.is(script.do({ kind: "dropped", line: 2, drop: script.find("drop").drop }), "release");
+  assert.equal(script.find("release").units, { only: [2] });
+});
+
+coherence("an instance of all targets has those stopped that others name, and the rest", () => {
+  const script = new Script();
+  script.enable(1, [1]);
+  script.enable(2, [2, 3]);
+  script.enable(3);
+  script.do({ kind: "read", line: 3 });
+  const stops = script.effects.filter((effect) => effect.kind === "stop");
+  assert.equal(stops.map(({ units }) => units), [
+    { except: [1, 2, 3] },
+    { only: [1] },
+    { only: [2] },
+    { only: [3] },
+  ]);
+  const [rest, ...others] = stops.map(({ serial }) => serial);
+  const stopped = (serial: number) => script.do({ kind: "stopped", serial, gained: new Set() });
+  assert.equal(others.map(stopped), ["", "", ""]);
+  assert.is(stopped(rest), "store");
+});
+
+coherence("a target that is named while all are being stopped is held with them", () => {
+  const script = new Script();
+  script.enable(1);
+  script.do({ kind: "read", line: 1 });
+  assert.is(script.do({ kind: "operate", line: 2, operation: "enable", scope: [7] }), "");
+  assert.is(script.stopped(), "store perform release");
+  assert.equal(script.find("release").units, { only: [7] });
+});
+
+coherence("what no instance names any more goes with the rest again", () => {
+  const script = new Script();
+  script.enable(1, [7]);
+  assert.equal([...script.state.units.keys()], [0, 7]);
+  script.do({ kind: "operate", line: 1, operation: "disable" });
+  assert.is(script.stopped(), "perform release");
+  assert.equal([...script.state.units.keys()], [0]);
+});
+
+coherence("an instance without targets is answered at once", () => {
+  const script = new Script();
+  assert.is(script.enable(1, []), "perform");
+  assert.is(script.do({ kind: "read", line: 1 }), "store");
+});
+
+coherence("who waits for a slow target lets the others run until it is held", () => {
+  const script = new Script();
+  script.enable(1, [1, 2]);
+  script.do({ kind: "read", line: 1 });
+  const [slow, prompt] = script.serials.slice(-2);
+  assert.is(script.do({ kind: "stopped", serial: prompt, gained: new Set() }), "");
+  assert.is(script.do({ kind: "impatient", serial: slow }), "release");
+  assert.equal(script.find("release").units, { only: [2] });
+  assert.is(script.do({ kind: "stopped", serial: slow, gained: new Set() }), "stop patience");
+  assert.equal(script.find("stop").units, { only: [2] });
+  assert.is(script.stopped(), "store");
+});
+
+coherence("a target that comes to another unit is stopped with that", () => {
+  const script = new Script();
+  script.enable(1, [5]);
+  script.do({ kind: "rescope", line: 1, scope: [3] });
+  script.do({ kind: "read", line: 1 });
+  assert.equal(script.find("stop").units, { only: [3] });
+  assert.equal([...script.state.units.keys()], [0, 3]);
 });
 
 coherence.run();

@@ -195,7 +195,7 @@ scenario("ioctls are the calling thread's", async (tree) => {
   const node = await tree.openKcov();
   await tree.initialize(node);
   await tree.ioctl(node, 0x6364);
-  const disable = { cmd: 0x6365, arg: 0n, flags: 0 };
+  const disable = { cmd: 0x6365, arg: 0n };
   assert.equal(await tree.subject.ioctl(tree.request(node, 1), disable), { result: -22 });
   assert.equal(await tree.subject.ioctl(tree.request(node), disable), { result: 0 });
 });
