@@ -174,10 +174,12 @@ class Script {
     return this.effects.find((effect) => effect.kind === kind) as Effect & { kind: K };
   }
 
-  /** @returns the names of the effects that it has in the end. */
-  enable(line: number, scope: LineScope = "all"): string {
-    const began = this.do({ kind: "operate", line, operation: "enable", scope });
-    return began.includes("stop") ? this.stopped() : began;
+  enable(line: number, scope: LineScope = "all"): void {
+    this.do({ kind: "operate", line, operation: "enable", scope });
+    for (const effect of this.effects) {
+      if (effect.kind !== "stop") continue;
+      this.do({ kind: "stopped", serial: effect.serial, gained: new Set() });
+    }
   }
 
   /** The stop that was asked for last is done. */
@@ -370,8 +372,15 @@ coherence("a target that is named while all are being stopped is held with them"
   script.enable(1);
   script.do({ kind: "read", line: 1 });
   assert.is(script.do({ kind: "operate", line: 2, operation: "enable", scope: [7] }), "");
-  assert.is(script.stopped(), "store perform release");
-  assert.equal(script.find("release").units, { only: [7] });
+  assert.is(script.stopped(), "store perform");
+  script.do({ kind: "stored", line: 1 });
+  script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
+  const { drop } = script.find("drop");
+  assert.is(script.do({ kind: "dropped", line: 1, drop }), "release release");
+  assert.equal(script.effects.map((effect) => "units" in effect && effect.units), [
+    { except: [7] },
+    { only: [7] },
+  ]);
 });
 
 coherence("what no instance names any more goes with the rest again", () => {
@@ -385,7 +394,8 @@ coherence("what no instance names any more goes with the rest again", () => {
 
 coherence("an instance without targets is answered at once", () => {
   const script = new Script();
-  assert.is(script.enable(1, []), "perform");
+  const enable = { kind: "operate", line: 1, operation: "enable", scope: [] } as const;
+  assert.is(script.do(enable), "perform");
   assert.is(script.do({ kind: "read", line: 1 }), "store");
 });
 
