@@ -46,7 +46,7 @@ export type Event =
    * areas of the enabled instances that it concerns: `gained` names those that got something new.
    */
   | { readonly kind: "stopped"; readonly serial: number; readonly gained: ReadonlySet<LineId> }
-  /** {@linkcode PATIENCE} is over. */
+  /** A stop has taken so long. */
   | { readonly kind: "impatient"; readonly serial: number }
   /** What an instance's scope names is in other units than it was. None of them is held. */
   | { readonly kind: "rescope"; readonly line: LineId; readonly scope: LineScope }
@@ -67,8 +67,8 @@ export type Effect =
   /** Collect from the targets and hold them, letting them run for `run` µs first (`stopped`). */
   | { readonly kind: "stop"; readonly serial: number; readonly units: Units; readonly run: number }
   | { readonly kind: "release"; readonly units: Units }
-  /** Wait for {@linkcode PATIENCE} ms (`impatient`). */
-  | { readonly kind: "patience"; readonly serial: number }
+  /** Wait (`impatient`). */
+  | { readonly kind: "patience"; readonly serial: number; readonly ms: number }
   /** Store what the page cache lacks of the pages above page 0 (`stored`). */
   | { readonly kind: "store"; readonly line: LineId }
   /** Answer all READs of page 0 that wait. */
@@ -88,9 +88,10 @@ const ADMISSION = 1000;
 export const STALL = 2;
 /**
  * ms that an instance which waits for one unit keeps others held meanwhile, whose clients may wait. Most
- * collections take less.
+ * collections take less. Where one takes longer, the others are let run until it is held, and then it is
+ * kept for as long as that took: two that are slow would never be held at a time otherwise.
  */
-export const PATIENCE = 20;
+const PATIENCE = 20;
 
 /** Nothing enabled, the targets running. */
 export const INITIAL: Coherence = {
@@ -228,23 +229,36 @@ function needsAbsence(operation: Operation): boolean {
 
 function stopped(draft: Draft, event: Event & { kind: "stopped" }): void {
   const serial = draft.serial++;
-  for (const unit of draft.units.values()) {
+  const slow = new Map<number, number>();
+  for (const [id, unit] of draft.units) {
     const { phase } = unit;
     if (phase.kind !== "stopping" || phase.serial !== event.serial) continue;
-    unit.phase = { kind: "held", serial, since: draft.now, wasSlow: phase.isSlow };
+    unit.phase = { kind: "held", serial, since: draft.now };
     unit.isFruitful = event.gained.size > 0;
+    if (phase.slow > 0) slow.set(id, phase.slow);
   }
+  for (const [id, length] of slow) learnPatience(draft, id, length);
   for (const id of event.gained) {
     const line = draft.lines.get(id);
     if (line) line.gaining = true;
   }
 }
 
+function learnPatience(draft: Draft, id: number, slow: number): void {
+  for (const line of draft.lines.values()) {
+    const hasWaited = line.isWaiting && line.covers(id) && !isStuck(draft, line);
+    if (hasWaited) line.patience = Math.max(line.patience, slow);
+  }
+}
+
 function impatient(draft: Draft, serial: number): void {
+  let slow = 0;
   for (const unit of draft.units.values()) {
     if (unit.phase.kind !== "stopping" || unit.phase.serial !== serial) continue;
-    unit.phase = { ...unit.phase, isSlow: true };
+    slow = unit.phase.slow + 1;
+    unit.phase = { ...unit.phase, slow };
   }
+  if (slow > 0) draft.effects.push({ kind: "patience", serial, ms: PATIENCE * 2 ** slow });
 }
 
 function markFruitful(draft: Draft, line: Line): void {
@@ -304,6 +318,7 @@ function perform(draft: Draft, id: LineId, line: Line): void {
     if (operation === "disable" || operation === "retire") line.enabled = false;
     line.operations = operations;
     draft.effects.push({ kind: "perform", line: id, operation });
+    line.patience = 0;
     markFruitful(draft, line);
     if (!line.enabled) line.scope = [];
   }
@@ -349,6 +364,7 @@ function takeTurn(draft: Draft, line: Line): void {
   line.gaining = false;
   line.reset = false;
   line.returned = -1;
+  line.patience = 0;
   line.served = draft.serial++;
 }
 
@@ -363,14 +379,14 @@ function isHoldNeeded(draft: Draft, id: number, hold: Hold): boolean {
 
 /** Whether a line that waits for other units keeps a hold meanwhile. */
 function isKept(draft: Draft, line: Line, hold: Hold): boolean {
-  if (!isInTime(line, hold) || (isStuck(draft, line) && !hold.wasSlow)) return false;
+  if (!isInTime(line, hold) || isStuck(draft, line)) return false;
   return line.operations.length > 0 || hold.serial > line.served;
 }
 
-/** Whether a unit that a line waits for is slow to stop. The others are let run until it is held. */
+/** Whether a line has lost its patience with a unit: the others are let run until that is held. */
 function isStuck(draft: Draft, line: Line): boolean {
   for (const [id, { phase }] of draft.units) {
-    if (phase.kind === "stopping" && phase.isSlow && line.covers(id)) return true;
+    if (phase.kind === "stopping" && phase.slow > line.patience && line.covers(id)) return true;
   }
   return false;
 }
@@ -396,8 +412,8 @@ function isStopWanted(draft: Draft, id: number): boolean {
 
 function stop(draft: Draft, id: number, unit: Unit): void {
   const serial = draft.serial++;
-  unit.phase = { kind: "stopping", serial, isSlow: false };
+  unit.phase = { kind: "stopping", serial, slow: 0 };
   const units = unitsOf(id, draft.units);
   draft.effects.push({ kind: "stop", serial, units, run: unit.run });
-  if (draft.units.size > 1) draft.effects.push({ kind: "patience", serial });
+  if (draft.units.size > 1) draft.effects.push({ kind: "patience", serial, ms: PATIENCE });
 }

@@ -1,6 +1,6 @@
 import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
-import { type Effect, type Event, INITIAL, PATIENCE, STALL, step } from "./coherence.ts";
+import { type Effect, type Event, INITIAL, STALL, step } from "./coherence.ts";
 import { formatStep } from "./format_step.ts";
 import { inScope, Instance, Refusal, type Scope } from "./instance.ts";
 import type { LineScope, Operation } from "./line.ts";
@@ -331,8 +331,8 @@ export class Device implements AsyncDisposable {
     if (effect.kind === "stop") return this.#stop(effect);
     if (effect.kind === "release") return this.#source.release(effect.units);
     if (effect.kind === "patience") {
-      const { serial } = effect;
-      setTimeout(() => this.#dispatch({ kind: "impatient", serial }), PATIENCE);
+      const { serial, ms } = effect;
+      setTimeout(() => this.#dispatch({ kind: "impatient", serial }), ms).unref();
       return;
     }
     const { line } = effect;

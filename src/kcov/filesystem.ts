@@ -150,9 +150,7 @@ export class KcovFilesystem implements Filesystem {
 
   /** Those that live, and those whose file somebody has open: they may come back. */
   #targetsWithFiles(): NamedTarget[] {
-    return this.#options.targets().filter(({ id, isAlive }) =>
-      isAlive || this.#device.isNamed(id)
-    );
+    return this.#options.targets().filter(({ id, isAlive }) => isAlive || this.#device.isNamed(id));
   }
 
   forget(nodeid: number): void {

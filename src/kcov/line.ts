@@ -41,6 +41,8 @@ export class Line {
   asked = 0;
   /** When it had its turn last, as a serial number: in no hold that is older it may have another. */
   served = 0;
+  /** How slow units may be while it keeps others held; it has waited for one that was so slow. */
+  patience = 0;
   /** It was brought PCs since its last turn. */
   gaining = false;
   /** Its last turn brought it PCs. */
@@ -63,6 +65,7 @@ export class Line {
     line.operations = this.operations;
     line.asked = this.asked;
     line.served = this.served;
+    line.patience = this.patience;
     line.gaining = this.gaining;
     line.gained = this.gained;
     line.returned = this.returned;

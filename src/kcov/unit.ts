@@ -9,8 +9,11 @@ export const REST = 0;
 /** What the targets of a unit do. */
 export type Phase =
   | { readonly kind: "running" }
-  /** They are being collected from and held. `isSlow`: for longer than most collections take. */
-  | { readonly kind: "stopping"; readonly serial: number; readonly isSlow: boolean }
+  /**
+   * They are being collected from and held. `slow`: how often it was found to take longer, twice as long
+   * each time.
+   */
+  | { readonly kind: "stopping"; readonly serial: number; readonly slow: number }
   | Hold;
 
 /** None runs, and all that any did is in the areas of the enabled instances that it concerns. */
@@ -19,7 +22,6 @@ export interface Hold {
   readonly serial: number;
   /** In µs. */
   readonly since: number;
-  readonly wasSlow: boolean;
 }
 
 export const RUNNING: Phase = { kind: "running" };

@@ -21,6 +21,7 @@ several.before(() => {
 
 /** A sentence about one scene, which is cleaned up however it ends. */
 function scenario(sentence: string, run: (scene: Scene) => Promise<void>): void {
+  if (!sentence.includes(process.argv[2] ?? "")) return;
   several(sentence, async () => {
     await using scene = new Scene();
     await run(scene);
@@ -100,7 +101,7 @@ async function assertLearned(scene: Scene, file: string): Promise<void> {
 }
 
 for (const isBusy of [false, true]) {
-  const requests = isBusy ? 300 : 1000;
+  const requests = isBusy ? 100 : 400;
   const when = isBusy ? ", while both cores are busy" : "";
   scenario(
     `four clients on four targets, and a fifth on all, are each exact${when}`,
@@ -139,14 +140,14 @@ scenario("clients of other targets do not wait for one that is stuck", async (sc
   process.kill(pid, "SIGSTOP");
   try {
     // Nobody is asked for anything: the read alone waits for the target.
-    let isRead = false;
-    const reads = [asker.ask(0), waiter.ask(0)].map((read) => read.finally(() => isRead = true));
+    let done = "";
+    const reads = [asker, waiter].map((client, i) => client.ask(0).then(() => done += `${i} `));
     await Promise.all(
       others.map(({ socket }, i) =>
         assertExact(scene, { kcov: fileOf(scene, NAMES[i + 1]), socket, requests: 300 })
       ),
     );
-    assert.not(isRead, "they wait for a target that is stopped");
+    assert.is(done, "", "they wait for a target that is stopped");
     process.kill(pid, "SIGCONT");
     await Promise.all(reads);
   } finally {
@@ -249,7 +250,7 @@ scenario("a target that comes back under its name goes on as it was", async (sce
   };
   const before = await paths(asker, first.socket);
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    const [{ pid }] = (await rows(scene)).filter(({ state }) => state !== "ended");
+    const { pid } = (await rows(scene)).find((row) => row.name === "api" && row.state !== "ended")!;
     process.kill(pid, signal);
     while ((await rows(scene)).some((row) => row.pid === pid && row.state !== "ended"));
     assert.equal(await asker.ask(9, other.socket), [], "there is nobody");

@@ -73,8 +73,7 @@ for (const [name, scopes] of Object.entries(PAIRS)) {
 /** Numbers that look random, the same each time. */
 function randomNumbers(seed: number): (below: number) => number {
   let random = seed;
-  return (below) =>
-    ((random = (Math.imul(random, 1103515245) + 12345) >>> 0) >>> 8) % below;
+  return (below) => ((random = (Math.imul(random, 1103515245) + 12345) >>> 0) >>> 8) % below;
 }
 
 const SCOPES: readonly LineScope[] = ["all", [1], [2], [1, 2], [2, 3], [3, 1], []];
@@ -405,12 +404,40 @@ coherence("who waits for a slow target lets the others run until it is held", ()
   script.do({ kind: "read", line: 1 });
   const [slow, prompt] = script.serials.slice(-2);
   assert.is(script.do({ kind: "stopped", serial: prompt, gained: new Set() }), "");
-  assert.is(script.do({ kind: "impatient", serial: slow }), "release");
+  assert.is(script.do({ kind: "impatient", serial: slow }), "patience release");
   assert.equal(script.find("release").units, { only: [2] });
   assert.is(script.do({ kind: "stopped", serial: slow, gained: new Set() }), "stop patience");
   assert.equal(script.find("stop").units, { only: [2] });
+  const again = script.find("stop").serial;
+  assert.is(script.do({ kind: "impatient", serial: again }), "patience", "it was as slow itself");
+  assert.is(script.find("patience").ms, 40);
   assert.is(script.stopped(), "store");
 });
+
+coherence(
+  "a client of a target that is slow now and then is not kept by who waits for others",
+  () => {
+    const script = new Script();
+    script.enable(1);
+    script.enable(2, [1]);
+    script.enable(3, [2]);
+    script.do({ kind: "read", line: 1 });
+    const stuck = script.find("stop").serial;
+    for (const effect of script.effects) {
+      if (effect.kind === "stop" && effect.serial !== stuck) {
+        script.do({ kind: "stopped", serial: effect.serial, gained: new Set() });
+      }
+    }
+    assert.match(script.do({ kind: "impatient", serial: stuck }), "release release");
+    script.do({ kind: "read", line: 3 });
+    script.do({ kind: "impatient", serial: script.find("stop").serial });
+    script.stopped(3);
+    script.do({ kind: "stored", line: 3 });
+    script.do({ kind: "elapsed", line: 3, timer: script.find("wait").timer });
+    const { drop } = script.find("drop");
+    assert.is(script.do({ kind: "dropped", line: 3, drop }), "release");
+  },
+);
 
 coherence("a target that comes to another unit is stopped with that", () => {
   const script = new Script();

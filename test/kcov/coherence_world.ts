@@ -107,10 +107,18 @@ function covers(page: Page, unit: number): boolean {
   return page.scope === "all" || page.scope.includes(unit);
 }
 
+/** Whether it is a wait for something that has happened already. */
+function isVain(world: World, effect: Effect): boolean {
+  if (effect.kind !== "patience") return false;
+  const units = [...world.protocol.units.values()];
+  return !units.some(({ phase }) => phase.kind === "stopping" && phase.serial === effect.serial);
+}
+
 /** Has the protocol take an event, and begins its effects. */
 function receive(world: World, event: Event): World {
   const { state, effects } = step(world.protocol, event, world.now);
-  return effects.reduce(begin, { ...world, protocol: state });
+  const next = effects.reduce(begin, { ...world, protocol: state });
+  return { ...next, pending: next.pending.filter((effect) => !isVain(next, effect)) };
 }
 
 function begin(world: World, effect: Effect): World {
@@ -263,6 +271,8 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
       add(`stopped ${effect.serial}`, true, () => stopped(next, effect));
       return;
     case "patience":
+      // Twice is enough: a third time is as the second.
+      if (effect.ms > 40) return;
       add(
         `impatient ${effect.serial}`,
         true,
@@ -352,7 +362,16 @@ export function fingerprint(world: World): string {
   const page = (p: { kind: string; timer?: number; drop?: number; again?: boolean }) =>
     `${p.kind}${rename(p.timer)}.${rename(p.drop)}${p.again ?? ""}`;
   const line = [...lines].sort(([a], [b]) => a - b).map(([id, l]) =>
-    [id, l.enabled, l.scope, page(l.page), Math.min(l.reads, 2), l.operations, rename(l.served)]
+    [
+      id,
+      l.enabled,
+      l.scope,
+      page(l.page),
+      Math.min(l.reads, 2),
+      l.operations,
+      rename(l.served),
+      l.patience,
+    ]
       .join()
   );
   const phases = [...units].sort(([a], [b]) => a - b).map(([id, { phase }]) =>
@@ -360,8 +379,7 @@ export function fingerprint(world: World): string {
       id,
       phase.kind,
       "serial" in phase ? rename(phase.serial) : "",
-      "isSlow" in phase && phase.isSlow,
-      "wasSlow" in phase && phase.wasSlow,
+      "slow" in phase ? phase.slow : "",
     ].join()
   );
   const effect = (e: Effect) =>

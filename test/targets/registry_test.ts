@@ -222,56 +222,62 @@ registry("units are stopped and let go by themselves", async () => {
   assert.equal(states(), ["running", "running", "held"]);
 });
 
-registry("threads of a process are stopped before its main thread, and released after", async () => {
-  const { subject, add } = made();
-  const main = add("main");
-  const worker = add("worker", { parent: main.target });
-  const inner = add("inner", { parent: worker.target });
-  const order: string[] = [];
-  const answers = [main, worker, inner].map(({ link, target }) => {
-    const answer = deferred<Taken>();
-    link.onStop = () => {
-      order.push(`stop ${target.info.name}`);
-      return answer.promise;
-    };
-    link.onRelease = () => order.push(`release ${target.info.name}`);
-    return answer;
-  });
-  assert.equal([worker.target.unit, inner.target.unit, subject.unitOf(3)], [1, 1, 1]);
-  const stopping = subject.stop({ run: 0, units: { only: [1] } });
-  await turn();
-  assert.equal(order, ["stop worker", "stop inner"]);
-  answers[1].resolve(taken("[1]", true));
-  await turn();
-  assert.is(order.length, 2);
-  answers[2].resolve(taken("[2]", true));
-  await turn();
-  assert.is(order.pop(), "stop main");
-  answers[0].resolve(taken("[0]", true));
-  assert.equal((await stopping).flatMap(({ pieces }) => texts(pieces)), ["[1]", "[2]", "[0]"]);
-  order.length = 0;
-  subject.release();
-  assert.equal(order, ["release main", "release worker", "release inner"]);
-});
+registry(
+  "threads of a process are stopped before its main thread, and released after",
+  async () => {
+    const { subject, add } = made();
+    const main = add("main");
+    const worker = add("worker", { parent: main.target });
+    const inner = add("inner", { parent: worker.target });
+    const order: string[] = [];
+    const answers = [main, worker, inner].map(({ link, target }) => {
+      const answer = deferred<Taken>();
+      link.onStop = () => {
+        order.push(`stop ${target.info.name}`);
+        return answer.promise;
+      };
+      link.onRelease = () => order.push(`release ${target.info.name}`);
+      return answer;
+    });
+    assert.equal([worker.target.unit, inner.target.unit, subject.unitOf(3)], [1, 1, 1]);
+    const stopping = subject.stop({ run: 0, units: { only: [1] } });
+    await turn();
+    assert.equal(order, ["stop worker", "stop inner"]);
+    answers[1].resolve(taken("[1]", true));
+    await turn();
+    assert.is(order.length, 2);
+    answers[2].resolve(taken("[2]", true));
+    await turn();
+    assert.is(order.pop(), "stop main");
+    answers[0].resolve(taken("[0]", true));
+    assert.equal((await stopping).flatMap(({ pieces }) => texts(pieces)), ["[1]", "[2]", "[0]"]);
+    order.length = 0;
+    subject.release();
+    assert.equal(order, ["release main", "release worker", "release inner"]);
+  },
+);
 
-registry("a name that comes back in another process is in that one's unit, which is told", async () => {
-  let regroups = 0;
-  const { subject, add } = made({ onRegroup: () => regroups++ });
-  const [one, other] = [add("one"), add("other")];
-  const worker = add("worker", { parent: one.target });
-  assert.equal([worker.target.id, subject.unitOf(3), regroups], [3, 1, 1]);
-  worker.link.close("exited");
-  await turn();
-  assert.is(subject.unitOf(3), 1, "what it left behind belongs there");
-  await subject.stop({ run: 0, units: { only: [1] } });
-  let isIn = false;
-  subject.whenRunning({ name: "worker", parent: other.target }, () => {
-    add("worker", { parent: other.target });
-    isIn = true;
-  });
-  assert.not(isIn, "neither unit may be held");
-  subject.release();
-  assert.equal([isIn, subject.unitOf(3), regroups], [true, 2, 2]);
-});
+registry(
+  "a name that comes back in another process is in that one's unit, which is told",
+  async () => {
+    let regroups = 0;
+    const { subject, add } = made({ onRegroup: () => regroups++ });
+    const [one, other] = [add("one"), add("other")];
+    const worker = add("worker", { parent: one.target });
+    assert.equal([worker.target.id, subject.unitOf(3), regroups], [3, 1, 1]);
+    worker.link.close("exited");
+    await turn();
+    assert.is(subject.unitOf(3), 1, "what it left behind belongs there");
+    await subject.stop({ run: 0, units: { only: [1] } });
+    let isIn = false;
+    subject.whenRunning({ name: "worker", parent: other.target }, () => {
+      add("worker", { parent: other.target });
+      isIn = true;
+    });
+    assert.not(isIn, "neither unit may be held");
+    subject.release();
+    assert.equal([isIn, subject.unitOf(3), regroups], [true, 2, 2]);
+  },
+);
 
 registry.run();
