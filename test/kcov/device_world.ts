@@ -187,7 +187,7 @@ export class DeviceWorld implements AsyncDisposable {
   }
 
   /** Opens an instance for a thread. */
-  open(id: number, tid = process.pid, scope?: Scope): Client {
+  open(id: number, tid = process.pid, scope: Scope = "all"): Client {
     this.device.open(id, scope);
     return new Client(this, { id, tid });
   }
@@ -241,7 +241,7 @@ export class Client {
   }
 
   /** @param data What the argument points to. */
-  ioctl(cmd: number, arg: bigint | number = 0, data?: Uint8Array): Promise<number> {
+  ioctl(cmd: number, arg: bigint | number = 0, data: Uint8Array | null = null): Promise<number> {
     const call = { cmd, arg: BigInt(arg), tid: this.tid, ...(data && { data }) };
     return this.#world.device.ioctl(this.id, call);
   }
