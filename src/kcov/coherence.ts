@@ -16,7 +16,8 @@
  * again, waits for the next. An instance that waits for such an end keeps only holds that began after
  * the one that is to end, so that no two wait for each other.
  */
-import type { Units } from "../units.ts";
+import type { Effect } from "./effect.ts";
+import type { Event } from "./event.ts";
 import { ABSENT, Line, type LineId, type LineScope, type Operation } from "./line.ts";
 import { nextWindow } from "./page_window.ts";
 import { type Hold, REST, Unit, unitsOf } from "./unit.ts";
@@ -29,58 +30,6 @@ export interface Coherence {
   /** Names timers, drops, stops and holds; those of the past are told apart by it. */
   readonly serial: number;
 }
-
-/** What happened. */
-export type Event =
-  /** A READ of page 0 arrived. */
-  | { readonly kind: "read"; readonly line: LineId }
-  /** An ioctl arrived that was found valid. `scope`: of what is enabled. @default {"all"} */
-  | {
-    readonly kind: "operate";
-    readonly line: LineId;
-    readonly operation: Operation;
-    readonly scope?: LineScope;
-  }
-  /**
-   * The targets that a stop was for are held, and what they had executed by then was appended to the
-   * areas of the enabled instances that it concerns: `gained` names those that got something new.
-   */
-  | { readonly kind: "stopped"; readonly serial: number; readonly gained: ReadonlySet<LineId> }
-  /** A stop has taken so long. */
-  | { readonly kind: "impatient"; readonly serial: number }
-  /** What an instance's scope names is in other units than it was. None of them is held. */
-  | { readonly kind: "rescope"; readonly line: LineId; readonly scope: LineScope }
-  | { readonly kind: "stored"; readonly line: LineId }
-  /** A window's time is up. */
-  | { readonly kind: "elapsed"; readonly line: LineId; readonly timer: number }
-  /** The client's page 0 came back, and `area[0]` was changed. */
-  | { readonly kind: "reset"; readonly line: LineId }
-  /** The kernel has dropped page 0. */
-  | { readonly kind: "dropped"; readonly line: LineId; readonly drop: number }
-  /** A READ has waited for a drop that may in turn wait for the READ. */
-  | { readonly kind: "stalled"; readonly line: LineId; readonly drop: number }
-  /** Nobody has the instance open or mapped any more. */
-  | { readonly kind: "closed"; readonly line: LineId };
-
-/** What is to be done. Each is answered by the event in parentheses, if any. */
-export type Effect =
-  /** Collect from the targets and hold them, letting them run for `run` µs first (`stopped`). */
-  | { readonly kind: "stop"; readonly serial: number; readonly units: Units; readonly run: number }
-  | { readonly kind: "release"; readonly units: Units }
-  /** Wait (`impatient`). */
-  | { readonly kind: "patience"; readonly serial: number; readonly ms: number }
-  /** Store what the page cache lacks of the pages above page 0 (`stored`). */
-  | { readonly kind: "store"; readonly line: LineId }
-  /** Answer all READs of page 0 that wait. */
-  | { readonly kind: "answer"; readonly line: LineId }
-  /** (`elapsed`) */
-  | { readonly kind: "wait"; readonly line: LineId; readonly timer: number; readonly us: number }
-  /** Have the kernel drop page 0 (`dropped`). */
-  | { readonly kind: "drop"; readonly line: LineId; readonly drop: number }
-  /** Wait for {@linkcode STALL} ms (`stalled`). */
-  | { readonly kind: "grace"; readonly line: LineId; readonly drop: number }
-  /** Carry out an ioctl and answer it. */
-  | { readonly kind: "perform"; readonly line: LineId; readonly operation: Operation };
 
 /** µs into a hold after which it takes in no further instance, so that the targets get to run. */
 const ADMISSION = 1000;

@@ -1,6 +1,8 @@
 import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
-import { type Effect, type Event, INITIAL, STALL, step } from "./coherence.ts";
+import { INITIAL, STALL, step } from "./coherence.ts";
+import type { Effect } from "./effect.ts";
+import type { Event } from "./event.ts";
 import { formatStep } from "./format_step.ts";
 import { inScope, Instance, Refusal, type Scope } from "./instance.ts";
 import type { LineScope, Operation } from "./line.ts";

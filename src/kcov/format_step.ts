@@ -1,5 +1,6 @@
 import type { Units } from "../units.ts";
-import type { Effect, Event } from "./coherence.ts";
+import type { Effect } from "./effect.ts";
+import type { Event } from "./event.ts";
 
 /** A step of the protocol as a debug line. */
 export function formatStep(event: Event, effects: readonly Effect[]): string {

@@ -3,13 +3,9 @@
  * page 0 and call ioctls, units of targets that run. Every way in which its steps can interleave can be
  * walked.
  */
-import {
-  type Coherence,
-  type Effect,
-  type Event,
-  INITIAL,
-  step,
-} from "../../src/kcov/coherence.ts";
+import { type Coherence, INITIAL, step } from "../../src/kcov/coherence.ts";
+import type { Effect } from "../../src/kcov/effect.ts";
+import type { Event } from "../../src/kcov/event.ts";
 import type { LineScope, Operation } from "../../src/kcov/line.ts";
 import { REST } from "../../src/kcov/unit.ts";
 import { hasUnit } from "../../src/units.ts";
