@@ -156,9 +156,10 @@ export class Collector implements Source {
     const fetching = this.#fetch(target, unknown);
     const learned = fetching.then(async (sources) => {
       if (sources) await this.coverageOf(target).learn(sources, unknown);
+      // What a target says of its functions may make no sense, of some of them.
+    }).catch((error) => this.#warnOf(target, error)).then(() => {
       this.#undrained.add(target);
-      // What a target says of its functions may make no sense.
-    }).catch((error) => this.#warnOf(target, error));
+    });
     this.#learning.set(target, Promise.all([this.#learning.get(target), learned]));
     return { fetched: fetching.then((sources) => sources !== undefined), learned };
   }
