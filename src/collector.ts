@@ -1,7 +1,8 @@
 import type { Engine, TargetCoverage } from "./coverage/engine.ts";
-import type { Source } from "./kcov/mod.ts";
+import type { Source, TargetPcs } from "./kcov/mod.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
+import { hasUnit, type Units } from "./units.ts";
 
 /** What a collector wires together. */
 export interface CollectorOptions {
@@ -10,6 +11,13 @@ export interface CollectorOptions {
   /** Which scripts of a target are measured, by URL. */
   readonly filterFor: (target: Target) => (url: string) => boolean;
   readonly warn: (line: string) => void;
+}
+
+/** What is collected from. */
+interface Round {
+  /** µs that the targets must be let run first. */
+  readonly run: number;
+  readonly units: Units;
 }
 
 /** How often a collection is made anew because it brought scripts never seen before. */
@@ -21,11 +29,17 @@ export class Collector implements Source {
   readonly #coverage = new WeakMap<Target, TargetCoverage>();
   /** What is under way to learn of a target's scripts; never rejects. */
   readonly #learning = new WeakMap<Target, Promise<unknown>>();
-  /** The collection under way, or the last one. */
-  #stopping: Promise<unknown> = Promise.resolve();
+  /** Targets that may have executed what no collection has brought yet. */
+  readonly #undrained = new Set<Target>();
+  /** The collections under way. */
+  readonly #stopping = new Set<{ units: Units; done: Promise<unknown> }>();
 
   constructor(options: CollectorOptions) {
     this.#options = options;
+  }
+
+  unitOf(target: number): number {
+    return this.#options.registry.unitOf(target);
   }
 
   coverageOf(target: Target): TargetCoverage {
@@ -43,33 +57,63 @@ export class Collector implements Source {
    * and collected from again. One that never ends loading scripts is held at last, for the client waits.
    * Never rejects.
    */
-  stop(options: { run: number }): Promise<Uint32Array> {
-    const stopping = this.#stop(options);
-    this.#stopping = stopping;
-    return stopping;
+  stop(options: Round): Promise<TargetPcs[]> {
+    const done = this.#stop(options);
+    const entry = { units: options.units, done };
+    this.#stopping.add(entry);
+    return done.finally(() => this.#stopping.delete(entry));
   }
 
-  async #stop(options: { run: number }): Promise<Uint32Array> {
-    const { registry, engine } = this.#options;
+  async #stop(options: Round): Promise<TargetPcs[]> {
+    const { registry } = this.#options;
     for (let round = 1;; round++) {
-      const learning: Promise<void>[] = [];
+      const isLast = round === MOST_ROUNDS;
+      const learning: Promise<unknown>[] = [];
       for (const { target, pieces } of await registry.stop(options)) {
         for (const piece of pieces) {
           const unknown = this.#absorb(target, piece);
-          if (unknown.length === 0) continue;
-          const { fetched, learned } = this.#learn(target, unknown);
-          if (await fetched) learning.push(learned);
+          if (unknown.length > 0) learning.push(...await this.#ask(target, { unknown, isLast }));
         }
       }
-      if (learning.length === 0) return engine.drain();
-      if (round < MOST_ROUNDS) registry.release();
+      if (learning.length === 0) return this.#drain(options.units);
+      if (!isLast) registry.release(options.units);
       await Promise.all(learning);
-      if (round === MOST_ROUNDS) return engine.drain();
+      if (isLast) return this.#drain(options.units);
     }
   }
 
-  release(): void {
-    this.#options.registry.release();
+  /**
+   * Asks a target that is held for its scripts.
+   *
+   * @returns what is to be waited for before the next round, when it runs.
+   */
+  async #ask(
+    target: Target,
+    { unknown, isLast }: { unknown: readonly string[]; isLast: boolean },
+  ): Promise<Promise<unknown>[]> {
+    if (!target.info.parent) {
+      const { fetched, learned } = this.#learn(target, unknown);
+      return await fetched ? [learned] : [];
+    }
+    // It answers when its main thread runs.
+    if (!isLast) return [this.#learn(target, unknown).learned];
+    this.coverageOf(target).postpone(unknown);
+    return [];
+  }
+
+  #drain(units: Units): TargetPcs[] {
+    const drained: TargetPcs[] = [];
+    for (const target of this.#undrained) {
+      if (!hasUnit(units, this.unitOf(target.id))) continue;
+      this.#undrained.delete(target);
+      const pcs = this.coverageOf(target).drain();
+      if (pcs.length > 0) drained.push({ target: target.id, pcs });
+    }
+    return drained;
+  }
+
+  release(units: Units): void {
+    this.#options.registry.release(units);
   }
 
   /**
@@ -80,7 +124,9 @@ export class Collector implements Source {
     const unknown = this.#absorb(target, coverage);
     if (unknown.length > 0) this.#learn(target, unknown);
     // It may have taken the target's coverage and not have looked at it yet.
-    await this.#stopping;
+    const unit = this.unitOf(target.id);
+    const stopping = [...this.#stopping].filter(({ units }) => hasUnit(units, unit));
+    await Promise.all(stopping.map(({ done }) => done));
     await this.#learning.get(target);
   }
 
@@ -88,6 +134,7 @@ export class Collector implements Source {
     const coverage = this.coverageOf(target);
     try {
       const unknown = coverage.absorb(piece);
+      this.#undrained.add(target);
       const ignored = coverage.takeIgnored();
       if (ignored.length > 0) target.link.ignore(ignored);
       return unknown;
@@ -109,8 +156,10 @@ export class Collector implements Source {
     const fetching = this.#fetch(target, unknown);
     const learned = fetching.then(async (sources) => {
       if (sources) await this.coverageOf(target).learn(sources, unknown);
-      // What a target says of its functions may make no sense.
-    }).catch((error) => this.#warnOf(target, error));
+      // What a target says of its functions may make no sense, of some of them.
+    }).catch((error) => this.#warnOf(target, error)).then(() => {
+      this.#undrained.add(target);
+    });
     this.#learning.set(target, Promise.all([this.#learning.get(target), learned]));
     return { fetched: fetching.then((sources) => sources !== undefined), learned };
   }

@@ -131,8 +131,13 @@ export class ControlSocket implements AsyncDisposable {
 }
 
 function isWhole(hello: Hello): boolean {
-  const { name, pid, runtime } = hello;
-  return typeof name === "string" && Number.isSafeInteger(pid) && typeof runtime === "string";
+  const { name, pid, runtime, include = [], exclude = [] } = hello;
+  return typeof name === "string" && Number.isSafeInteger(pid) && typeof runtime === "string" &&
+    [include, exclude].every(isStrings);
+}
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 /** Removes what servers that were killed have left. */

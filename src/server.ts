@@ -74,15 +74,22 @@ export class Server implements AsyncDisposable {
       collectTimeout: options.collectTimeout,
       hold: options.hold,
       onChange: (target) => this.#report(target, log),
+      onRegroup: () => this.#devices.forEach((device) => device.regroup()),
     });
     const { include, exclude, warn } = options;
     const own = [fileURLToPath(new URL(".", import.meta.url))];
     const isMeasured = scriptFilter({ include, exclude, own });
     const isMeasuredInSelf = scriptFilter({ include, exclude });
+    const filterFor = ({ link, info }: Target) => {
+      const isMeasuredByServer = link.kind === "self" ? isMeasuredInSelf : isMeasured;
+      if (!info.include && !info.exclude) return isMeasuredByServer;
+      const isMeasuredByTarget = scriptFilter(info);
+      return (url: string) => isMeasuredByServer(url) && isMeasuredByTarget(url);
+    };
     this.#collector = new Collector({
       registry: this.#registry,
       engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn }),
-      filterFor: ({ link }) => link.kind === "self" ? isMeasuredInSelf : isMeasured,
+      filterFor,
       warn,
     });
     if (options.self) {
@@ -119,20 +126,19 @@ export class Server implements AsyncDisposable {
   }
 
   /** A target may start when no other is held, for it would run unheld. */
-  async #admit(link: AgentLink, hello: Hello): Promise<void> {
-    await this.#registry.untilRunning();
-    link.welcome({
-      holdTimeout: this.#holdTimeout,
-      isArmed: this.#isArmed,
-      pipe: this.#control.makePipe(),
+  #admit(link: AgentLink, hello: Hello): void {
+    const { name, pid, runtime, include, exclude } = hello;
+    const globs = { ...(include && { include }), ...(exclude && { exclude }) };
+    this.#registry.whenRunning({ name }, () => {
+      link.welcome({
+        holdTimeout: this.#holdTimeout,
+        isArmed: this.#isArmed,
+        pipe: this.#control.makePipe(),
+      });
+      const target = this.#registry.add(link, { name, pid, runtime, ...globs });
+      this.#links.set(link, target);
+      link.closed.then(() => this.#links.delete(link));
     });
-    const target = this.#registry.add(link, {
-      name: hello.name,
-      pid: hello.pid,
-      runtime: hello.runtime,
-    });
-    this.#links.set(link, target);
-    link.closed.then(() => this.#links.delete(link));
   }
 
   /** ms; nothing that goes well takes as long. */
@@ -183,7 +189,9 @@ export class Server implements AsyncDisposable {
       ];
       return {
         id: target.id,
-        ...target.info,
+        name: target.info.name,
+        pid: target.info.pid,
+        runtime: target.info.runtime,
         link: target.link.kind,
         collector: "v8",
         hold: target.hold,
@@ -229,6 +237,7 @@ export class Server implements AsyncDisposable {
           ["targets", () => formatTargets(this.#rows())],
           ["symbols", () => formatSymbols(this.#symbols)],
         ]),
+        targets: () => this.#registry.names,
         socket: this.socket,
         read: () => connection.reads,
       });

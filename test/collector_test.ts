@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { Collector } from "../src/collector.ts";
 import type { Taken } from "../src/targets/link.ts";
 import { Registry } from "../src/targets/registry.ts";
+import { ALL_UNITS, type Units } from "../src/units.ts";
 import {
   collection,
   EngineWorld,
@@ -24,6 +25,10 @@ const of = (scriptId: string, url = "file:///a.js"): ScriptReport => ({
   functions: RAN_F,
 });
 
+function blocksOf(pcs: Uint32Array): number[] {
+  return [...pcs].map((pc) => (pc - 0x80000000) / 8);
+}
+
 function made(options: { collectTimeout?: number } = {}) {
   const world = new EngineWorld();
   const registry = new Registry({ collectTimeout: options.collectTimeout ?? 5000, hold: "auto" });
@@ -39,9 +44,9 @@ function made(options: { collectTimeout?: number } = {}) {
     return { link, target: registry.add(link, { name, pid: 1, runtime: "node" }) };
   };
   /** Stops, and gives the numbers of the blocks whose PCs came. */
-  const stop = async (run = 0) => {
-    const pcs = await subject.stop({ run });
-    return [...pcs].map((pc) => (pc - 0x80000000) / 8);
+  const stop = async (run = 0, units: Units = ALL_UNITS) => {
+    const executed = await subject.stop({ run, units });
+    return executed.flatMap(({ pcs }) => blocksOf(pcs));
   };
   return { world, registry, subject, warnings, add, stop };
 }
@@ -59,7 +64,7 @@ const sources = (scripts: Record<string, string>): FakeLink["onFetch"] => (scrip
 collector("without targets, and without coverage, there are no PCs", async () => {
   const { subject, add, stop } = made();
   assert.equal(await stop(), []);
-  subject.release();
+  subject.release(ALL_UNITS);
   add().link.onStop = reports();
   assert.equal(await stop(), []);
 });
@@ -74,7 +79,7 @@ collector(
     assert.equal(await stop(40), [STRIDE + 1, STRIDE + 1]);
     assert.equal(link.calls, ["stop 40 hold", "fetch 1", "release", "stop 40 hold"]);
     assert.is(world.built.length, 1);
-    subject.release();
+    subject.release(ALL_UNITS);
     assert.is(link.calls.at(-1), "release");
   },
 );
@@ -107,7 +112,7 @@ collector("known scripts cost one stop", async () => {
   link.onStop = reports([of("1")], [], [of("1")]);
   link.onFetch = sources({ 1: SOURCE });
   await stop();
-  subject.release();
+  subject.release(ALL_UNITS);
   link.calls.length = 0;
   assert.equal(await stop(), [STRIDE + 1]);
   assert.equal(link.calls, ["stop 0 hold"]);
@@ -141,7 +146,7 @@ collector(
     assert.equal(await stop(), []);
     assert.equal(link.calls, ["stop 0 hold", "fetch 1"]);
     assert.equal(warnings, ["Cannot fetch scripts of api: no sources"]);
-    subject.release();
+    subject.release(ALL_UNITS);
     link.onFetch = sources({ 1: SOURCE });
     assert.equal(await stop(), [STRIDE + 1], "what ran before is counted");
   },
@@ -170,7 +175,7 @@ collector("a script that is gone, or that cannot be parsed, is not asked for aga
   link.onStop = reports(both, both, both);
   link.onFetch = sources({ 2: "function (" });
   assert.equal(await stop(), []);
-  subject.release();
+  subject.release(ALL_UNITS);
   assert.equal(await stop(), []);
   assert.equal(link.calls.filter((call) => call.startsWith("fetch")), ["fetch 1,2"]);
   assert.ok(link.calls.includes("ignore 1,2"), "at the next collection");
@@ -205,7 +210,7 @@ collector("coverage that makes no sense is warned of and costs only itself", asy
     liar.onStop = () => Promise.resolve({ coverage: Buffer.from(text), held: true });
     honest.onStop = reports([of("1")]);
     assert.equal(await stop(), [STRIDE + 1], text);
-    subject.release();
+    subject.release(ALL_UNITS);
   }
   // The first collection takes two rounds, for the honest one's script is new.
   assert.is(warnings.length, texts.length + 1);
@@ -261,7 +266,7 @@ collector(
     const { link, target } = add();
     link.onStop = reports([of("1")], []);
     link.onFetch = sources({ 1: SOURCE });
-    const pcs = await subject.stop({ run: 0 });
+    const [{ pcs }] = await subject.stop({ run: 0, units: ALL_UNITS });
     const before = [...pcs];
     await subject.farewell(
       target,
@@ -276,6 +281,68 @@ collector("each target has scripts of its own", () => {
   const [one, other] = [add("one").target, add("other").target];
   assert.is(subject.coverageOf(one), subject.coverageOf(one));
   assert.is.not(subject.coverageOf(one), subject.coverageOf(other));
+});
+
+collector("collections of different targets do not wait for each other", async () => {
+  const { subject, add, stop } = made();
+  const slow = add("slow");
+  const prompt = add("prompt");
+  const answer = deferred<Taken>();
+  slow.link.onStop = () => answer.promise;
+  prompt.link.onStop = reports([of("1")]);
+  prompt.link.onFetch = sources({ 1: SOURCE });
+  const stopping = stop(0, { only: [slow.target.id] });
+  assert.equal(await stop(0, { only: [prompt.target.id] }), [STRIDE + 1]);
+  assert.equal([slow.target.state, prompt.target.state], ["held", "held"]);
+  subject.release({ only: [prompt.target.id] });
+  assert.equal([slow.target.state, prompt.target.state], ["held", "running"]);
+  answer.resolve({ coverage: collection(), held: true });
+  assert.equal(await stopping, []);
+  assert.is(slow.link.calls.length, 1, "it was let alone");
+});
+
+collector("the PCs of targets that share a script come apart", async () => {
+  const { subject, add } = made();
+  const targets = [add("one"), add("other")];
+  for (const { link } of targets) link.onFetch = sources({ 1: SOURCE });
+  targets[0].link.onStop = reports([of("1")]);
+  targets[1].link.onStop = reports([{ ...of("1"), functions: [report("", [[0, 16, 1]])] }]);
+  const stop = async (units: Units) =>
+    (await subject.stop({ run: 0, units })).map(({ target, pcs }) => [target, ...blocksOf(pcs)]);
+  assert.equal(await stop(ALL_UNITS), [[1, STRIDE + 1], [2, STRIDE]]);
+  subject.release(ALL_UNITS);
+  for (const { link } of targets) link.onStop = reports([of("1")]);
+  assert.equal(await stop({ only: [2] }), [[2, STRIDE + 1]]);
+  subject.release({ only: [2] });
+  assert.equal(await stop({ except: [2] }), [[1, STRIDE + 1]]);
+});
+
+collector("a last coverage waits for the next collection of its own unit", async () => {
+  const { subject, add, stop } = made();
+  const { link, target } = add("gone");
+  const staying = add("staying").target;
+  link.onFetch = sources({ 1: SOURCE });
+  await subject.farewell(target, collection(of("1")));
+  link.close("exited");
+  await turn();
+  assert.equal(await stop(0, { only: [staying.id] }), []);
+  assert.equal(await stop(0, { only: [target.id] }), [STRIDE + 1]);
+});
+
+collector("scripts of another thread are fetched when its main thread runs", async () => {
+  const { subject, registry, add, stop } = made();
+  const main = add("main");
+  const link = new FakeLink();
+  registry.add(link, { name: "worker", pid: 1, runtime: "node", parent: main.target });
+  link.onStop = reports([of("1")], [of("1")]);
+  const released = deferred<void>();
+  link.onFetch = async (ids) => {
+    await released.promise;
+    return await sources({ 1: SOURCE })(ids);
+  };
+  main.link.onRelease = () => released.resolve();
+  assert.equal(await stop(), [STRIDE + 1, STRIDE + 1]);
+  subject.release(ALL_UNITS);
 });
 
 collector.run();

@@ -124,6 +124,8 @@ control("who speaks otherwise is warned of and disconnected", async () => {
     "no name": packFrame(FRAME.hello, json({ ...HELLO, name: undefined })),
     "no process": packFrame(FRAME.hello, json({ ...HELLO, pid: "x" })),
     "no runtime": packFrame(FRAME.hello, json({ ...HELLO, runtime: {} })),
+    "no globs": packFrame(FRAME.hello, json({ ...HELLO, include: "**" })),
+    "globs that are none": packFrame(FRAME.hello, json({ ...HELLO, exclude: [7] })),
   };
   await using server = await listening();
   for (const [name, bytes] of Object.entries(frames)) {

@@ -104,6 +104,8 @@ function startWorker(
       socketPath,
       control: control.buffer,
       name: process.env["KCOVFS_NAME"] || defaultName(),
+      include: process.env["KCOVFS_INCLUDE"],
+      exclude: process.env["KCOVFS_EXCLUDE"],
     },
     env: {},
     execArgv: [],

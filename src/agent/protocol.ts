@@ -81,6 +81,9 @@ export interface Hello {
   readonly pid: number;
   /** `node v20.20.2`. */
   readonly runtime: string;
+  /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
 }
 
 /** How the server answers. */
@@ -102,6 +105,9 @@ export const ENVIRONMENT = {
   socket: "KCOVFS_SOCKET",
   /** The target's name. */
   name: "KCOVFS_NAME",
+  /** Globs of the target's own, each a JSON array of strings. */
+  include: "KCOVFS_INCLUDE",
+  exclude: "KCOVFS_EXCLUDE",
 } as const;
 
 const HEADER = 5;

@@ -26,6 +26,9 @@ interface WorkerData {
   readonly socketPath: string;
   readonly control: SharedArrayBuffer;
   readonly name: string;
+  /** Globs as the environment has them: JSON, if anything. */
+  readonly include: string | undefined;
+  readonly exclude: string | undefined;
 }
 
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -183,6 +186,15 @@ class Agent {
   }
 }
 
+/** What is no JSON is left out: the target must not fail to start for it. */
+function globs(key: "include" | "exclude", text: string | undefined): Pick<Hello, typeof key> {
+  try {
+    return text ? { [key]: JSON.parse(text) } : {};
+  } catch {
+    return {};
+  }
+}
+
 /** Only the worker that `preload.cts` starts has this data; importing the file elsewhere does nothing. */
 function run(data: WorkerData): void {
   const socket = connect(data.socketPath);
@@ -193,6 +205,8 @@ function run(data: WorkerData): void {
     name: data.name,
     pid: process.pid,
     runtime: `node ${process.version}`,
+    ...globs("include", data.include),
+    ...globs("exclude", data.exclude),
   };
   socket.on(
     "connect",

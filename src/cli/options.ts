@@ -26,14 +26,9 @@ export function withMount<T>(argv: Argv<T>) {
   });
 }
 
-/** The options of the commands that are a server. */
-export function withServer<T>(argv: Argv<T>) {
-  return withState(argv)
-    .option("collector", {
-      choices: ["v8"] as const,
-      default: "v8" as const,
-      describe: "how executed blocks are learned",
-    })
+/** `--include` and `--exclude`, of every command that starts a server or targets. */
+export function withGlobs<T>(argv: Argv<T>) {
+  return argv
     .option("include", {
       type: "string",
       array: true,
@@ -49,6 +44,19 @@ export function withServer<T>(argv: Argv<T>) {
       default: [] as string[],
       defaultDescription: "none",
       describe: "do not measure scripts whose path or URL matches the glob; repeatable",
+    });
+}
+
+/** What {@linkcode withGlobs} adds to the arguments. */
+export type GlobArguments = Parsed<ReturnType<typeof withGlobs<unknown>>>;
+
+/** The options of the commands that are a server. */
+export function withServer<T>(argv: Argv<T>) {
+  return withGlobs(withState(argv))
+    .option("collector", {
+      choices: ["v8"] as const,
+      default: "v8" as const,
+      describe: "how executed blocks are learned",
     })
     .option("self", {
       type: "boolean",

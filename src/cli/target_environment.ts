@@ -9,7 +9,12 @@ const PRELOAD = fileURLToPath(new URL("../agent/preload.cjs", import.meta.url));
  */
 export function targetEnvironment(
   socket: string,
-  options: { name?: string | undefined } = {},
+  options: {
+    name?: string | undefined;
+    /** Globs of scripts, for these targets alone. */
+    include?: readonly string[];
+    exclude?: readonly string[];
+  } = {},
 ): NodeJS.ProcessEnv {
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
@@ -20,9 +25,17 @@ export function targetEnvironment(
     // Functions out of a code cache have no block counters.
     NODE_DISABLE_COMPILE_CACHE: "1",
   };
-  if (options.name) environment[ENVIRONMENT.name] = options.name;
-  else delete environment[ENVIRONMENT.name];
+  const { name, include = [], exclude = [] } = options;
+  set(environment, ENVIRONMENT.name, name);
+  set(environment, ENVIRONMENT.include, include.length > 0 ? JSON.stringify(include) : undefined);
+  set(environment, ENVIRONMENT.exclude, exclude.length > 0 ? JSON.stringify(exclude) : undefined);
   return environment;
+}
+
+/** What the caller's own environment says is of other targets. */
+function set(environment: NodeJS.ProcessEnv, name: string, value: string | undefined): void {
+  if (value) environment[name] = value;
+  else delete environment[name];
 }
 
 /** As Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */

@@ -37,7 +37,6 @@ export interface EngineOptions {
 export class Engine {
   readonly #options: EngineOptions;
   readonly #scripts = new Map<string, Promise<Script | undefined>>();
-  readonly #executed = new PcBuffer();
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -50,15 +49,9 @@ export class Engine {
    */
   target(isMeasured: (url: string) => boolean): TargetCoverage {
     return new TargetCoverage({
-      executed: this.#executed,
       isMeasured,
       load: (script) => this.#load(script),
     });
-  }
-
-  /** The lower halves of the PCs of all blocks that were absorbed as executed since the last call. */
-  drain(): Uint32Array {
-    return this.#executed.drain();
   }
 
   /** The script's table, once for all targets; undefined when it cannot be parsed. */
@@ -107,7 +100,7 @@ interface Waiting {
 
 /** One target's scripts, by V8's script ids. */
 export class TargetCoverage {
-  readonly #executed: PcBuffer;
+  readonly #executed = new PcBuffer();
   readonly #isMeasured: (url: string) => boolean;
   readonly #load: (script: NewScript) => Promise<Script | undefined>;
   /** `null` for those that are not measured. */
@@ -121,13 +114,19 @@ export class TargetCoverage {
   #ignored: string[] = [];
 
   constructor(options: {
-    executed: PcBuffer;
     isMeasured: (url: string) => boolean;
     load: (script: NewScript) => Promise<Script | undefined>;
   }) {
-    this.#executed = options.executed;
     this.#isMeasured = options.isMeasured;
     this.#load = options.load;
+  }
+
+  /**
+   * The lower halves of the PCs of all blocks that were absorbed as executed since the last call; valid
+   * until the next.
+   */
+  drain(): Uint32Array {
+    return this.#executed.drain();
   }
 
   get counts(): ScriptCounts {

@@ -1,8 +1,8 @@
 /** PCs' lower halves, gathered without an allocation a PC. */
 export class PcBuffer {
-  #pcs = new Uint32Array(4096);
+  #pcs = new Uint32Array(1024);
   /** What the last {@linkcode drain} handed out. */
-  #drained = new Uint32Array(4096);
+  #drained = new Uint32Array(1024);
   #length = 0;
 
   push(pc: number): void {

@@ -5,156 +5,56 @@
  * server sees a READ when page 0 is touched while it is not in the kernel's page cache, and nothing at
  * all while it is. Hence the invariant, by which no read is stale and no reset is missed:
  *
- * > While any target may run, page 0 of every enabled instance is out of the cache.
+ * > While any target in an enabled instance's scope may run, its page 0 is out of the cache.
  *
  * {@linkcode step} is the whole protocol: a function from a state and an event to the next state and
  * the effects to carry out, in order. It does nothing else, so that tests can walk every interleaving.
+ *
+ * Instances share holds: whoever needs a unit held finds it held, whoever had it held. So nobody waits
+ * for a hold to begin but for the time that a collection takes. A hold ends when nobody needs it, and
+ * that it does is due to two rules: an instance has one turn in it, and whoever comes late, or comes
+ * again, waits for the next. An instance that waits for such an end keeps only holds that began after
+ * the one that is to end, so that no two wait for each other.
  */
-import { nextWindow, PAGE_WINDOW } from "./page_window.ts";
-
-/** Names an instance. */
-export type LineId = number;
-
-/**
- * An ioctl that the targets must stand still for. All that they did before it belongs to what was
- * before: `retire` is what becomes of an instance whose owner has died.
- */
-export type Operation = "enable" | "disable" | "reset" | "retire";
-
-/** Where page 0 of an instance is. */
-type Page =
-  /** Not in the cache: touching it sends a READ. */
-  | { readonly kind: "absent" }
-  /** A READ is about to be answered: the pages above are being stored first. */
-  | { readonly kind: "storing" }
-  /** In the cache, and mapped. */
-  | { readonly kind: "present"; readonly timer: number }
-  /** Being dropped. `again`: a READ that the drop waited for was answered meanwhile. */
-  | { readonly kind: "dropping"; readonly drop: number; readonly again: boolean };
-
-const ABSENT: Page = { kind: "absent" };
-
-/** Page 0 of one instance: the line of the cache. */
-class Line {
-  /** The invariant holds for it. Becomes true when ENABLE begins and false when DISABLE is done. */
-  enabled = false;
-  page: Page = ABSENT;
-  /** READs that wait for an answer. */
-  reads = 0;
-  operations: readonly Operation[] = [];
-  /** It had its turn in this hold; it must let the targets run before the next. */
-  served = false;
-  /** The last collection brought it PCs. */
-  gained = false;
-  /** It came back: µs since its window opened, or -1. */
-  returned = -1;
-  /** When its window was last opened, in µs; -1 for never. */
-  opened = -1;
-  /** The client has changed `area[0]` since the last collection. */
-  reset = false;
-  /** µs that its window stays open. */
-  window: number = PAGE_WINDOW.initial;
-
-  copy(): Line {
-    const line = new Line();
-    line.enabled = this.enabled;
-    line.page = this.page;
-    line.reads = this.reads;
-    line.operations = this.operations;
-    line.served = this.served;
-    line.gained = this.gained;
-    line.returned = this.returned;
-    line.opened = this.opened;
-    line.reset = this.reset;
-    line.window = this.window;
-    return line;
-  }
-}
-
-type Phase =
-  | { readonly kind: "running" }
-  /** The targets are being collected from and held. */
-  | { readonly kind: "stopping" }
-  /** No target runs, and all that any did is in the areas of the enabled instances. */
-  | { readonly kind: "held"; readonly since: number };
+import type { Effect } from "./effect.ts";
+import type { Event } from "./event.ts";
+import { ABSENT, Line, type LineId, type LineScope, type Operation } from "./line.ts";
+import { nextWindow } from "./page_window.ts";
+import { type Hold, REST, Unit, unitsOf } from "./unit.ts";
 
 /** Everything that the protocol knows. */
 export interface Coherence {
-  readonly phase: Phase;
   readonly lines: ReadonlyMap<LineId, Readonly<Line>>;
-  /** Names timers and drops; those of the past are told apart by it. */
+  /** Those that a line's scope names, and {@linkcode REST}. */
+  readonly units: ReadonlyMap<number, Readonly<Unit>>;
+  /** Names timers, drops, stops and holds; those of the past are told apart by it. */
   readonly serial: number;
-  /** Holds in a row in which no client learned or did anything. */
-  readonly polls: number;
-  /** µs that the targets must be let run before they are stopped again. */
-  readonly run: number;
 }
-
-/** What happened. */
-export type Event =
-  /** A READ of page 0 arrived. */
-  | { readonly kind: "read"; readonly line: LineId }
-  /** An ioctl arrived that was found valid. */
-  | { readonly kind: "operate"; readonly line: LineId; readonly operation: Operation }
-  /**
-   * The targets are held, and what they had executed by then was appended to the areas of the enabled
-   * instances: `gained` names those that got something new.
-   */
-  | { readonly kind: "stopped"; readonly gained: ReadonlySet<LineId> }
-  | { readonly kind: "stored"; readonly line: LineId }
-  /** A window's time is up. */
-  | { readonly kind: "elapsed"; readonly line: LineId; readonly timer: number }
-  /** The client's page 0 came back, and `area[0]` was changed. */
-  | { readonly kind: "reset"; readonly line: LineId }
-  /** The kernel has dropped page 0. */
-  | { readonly kind: "dropped"; readonly line: LineId; readonly drop: number }
-  /** A READ has waited for a drop that may in turn wait for the READ. */
-  | { readonly kind: "stalled"; readonly line: LineId; readonly drop: number }
-  /** Nobody has the instance open or mapped any more. */
-  | { readonly kind: "closed"; readonly line: LineId };
-
-/** What is to be done. Each is answered by the event in parentheses, if any. */
-export type Effect =
-  /** Collect from all targets and hold them, letting them run for `run` µs first (`stopped`). */
-  | { readonly kind: "stop"; readonly run: number }
-  | { readonly kind: "release" }
-  /** Store what the page cache lacks of the pages above page 0 (`stored`). */
-  | { readonly kind: "store"; readonly line: LineId }
-  /** Answer all READs of page 0 that wait. */
-  | { readonly kind: "answer"; readonly line: LineId }
-  /** (`elapsed`) */
-  | { readonly kind: "wait"; readonly line: LineId; readonly timer: number; readonly us: number }
-  /** Have the kernel drop page 0 (`dropped`). */
-  | { readonly kind: "drop"; readonly line: LineId; readonly drop: number }
-  /** Wait for {@linkcode STALL} ms (`stalled`). */
-  | { readonly kind: "grace"; readonly line: LineId; readonly drop: number }
-  /** Carry out an ioctl and answer it. */
-  | { readonly kind: "perform"; readonly line: LineId; readonly operation: Operation };
 
 /** µs into a hold after which it takes in no further instance, so that the targets get to run. */
 const ADMISSION = 1000;
 /** ms that a READ waits for a drop. A drop takes some tens of µs, unless it waits for the READ. */
 export const STALL = 2;
-/** µs that targets run at least between two holds, and at most when clients do nothing but poll. */
-const RUN = { least: 20, most: 2000 } as const;
+/**
+ * ms that an instance which waits for one unit keeps others held meanwhile, whose clients may wait. Most
+ * collections take less. Where one takes longer, the others are let run until it is held, and then it is
+ * kept for as long as that took: two that are slow would never be held at a time otherwise.
+ */
+const PATIENCE = 20;
 
 /** Nothing enabled, the targets running. */
 export const INITIAL: Coherence = {
-  phase: { kind: "running" },
   lines: new Map(),
+  units: new Map([[REST, new Unit()]]),
   serial: 1,
-  polls: 0,
-  run: 0,
 };
 
 /** A state under construction: what one step changes. */
 interface Draft {
   readonly now: number;
-  phase: Phase;
   readonly lines: Map<LineId, Line>;
+  readonly units: Map<number, Unit>;
   serial: number;
-  polls: number;
-  run: number;
   readonly effects: Effect[];
 }
 
@@ -168,22 +68,14 @@ export function step(
   event: Event,
   now: number,
 ): { readonly state: Coherence; readonly effects: readonly Effect[] } {
-  const { phase, serial, polls, run } = state;
   const lines = new Map<LineId, Line>();
   for (const [id, line] of state.lines) lines.set(id, line.copy());
-  const draft: Draft = { now, phase, lines, serial, polls, run, effects: [] };
+  const units = new Map<number, Unit>();
+  for (const [id, unit] of state.units) units.set(id, unit.copy());
+  const draft: Draft = { now, lines, units, serial: state.serial, effects: [] };
   apply(draft, event);
   settle(draft);
-  return {
-    state: {
-      lines,
-      phase: draft.phase,
-      serial: draft.serial,
-      polls: draft.polls,
-      run: draft.run,
-    },
-    effects: draft.effects,
-  };
+  return { state: { lines, units, serial: draft.serial }, effects: draft.effects };
 }
 
 function lineOf(draft: Draft, id: LineId): Line {
@@ -194,8 +86,9 @@ function lineOf(draft: Draft, id: LineId): Line {
 
 function apply(draft: Draft, event: Event): void {
   if (event.kind === "read") return read(draft, event.line);
-  if (event.kind === "operate") return operate(draft, event.line, event.operation);
-  if (event.kind === "stopped") return stopped(draft, event.gained);
+  if (event.kind === "operate") return operate(draft, event);
+  if (event.kind === "stopped") return stopped(draft, event);
+  if (event.kind === "impatient") return impatient(draft, event.serial);
   // The rest concern a line that may have been closed meanwhile.
   const line = draft.lines.get(event.line);
   if (!line) return;
@@ -211,6 +104,7 @@ function apply(draft: Draft, event: Event): void {
       return;
     case "reset":
       line.reset = true;
+      markFruitful(draft, line);
       return;
     case "dropped":
       if (page.kind === "dropping" && page.drop === event.drop) {
@@ -223,6 +117,9 @@ function apply(draft: Draft, event: Event): void {
         answer(draft, event.line, line);
       }
       return;
+    case "rescope":
+      if (line.enabled) setScope(draft, line, event.scope);
+      return;
     case "closed":
       draft.lines.delete(event.line);
       return;
@@ -231,6 +128,7 @@ function apply(draft: Draft, event: Event): void {
 
 function read(draft: Draft, id: LineId): void {
   const line = lineOf(draft, id);
+  noteAsked(draft, line);
   const isFirst = line.reads++ === 0;
   const { page } = line;
   if (isFirst && line.enabled && line.opened >= 0) line.returned = draft.now - line.opened;
@@ -243,16 +141,34 @@ function read(draft: Draft, id: LineId): void {
   }
 }
 
+function noteAsked(draft: Draft, line: Line): void {
+  if (line.reads === 0 && line.operations.length === 0) line.asked = draft.now;
+}
+
 function answer(draft: Draft, id: LineId, line: Line): void {
   line.reads = 0;
   draft.effects.push({ kind: "answer", line: id });
 }
 
-function operate(draft: Draft, id: LineId, operation: Operation): void {
+function operate(draft: Draft, event: Event & { kind: "operate" }): void {
+  const { line: id, operation, scope = "all" } = event;
   const line = lineOf(draft, id);
+  noteAsked(draft, line);
   line.operations = [...line.operations, operation];
-  line.enabled ||= operation === "enable";
+  if (operation === "enable") {
+    line.enabled = true;
+    setScope(draft, line, scope);
+  }
   if (needsAbsence(operation) && line.page.kind === "present") drop(draft, id, line);
+}
+
+/** What is named for the first time goes on as the rest does. */
+function setScope(draft: Draft, line: Line, scope: LineScope): void {
+  line.scope = scope;
+  if (scope === "all") return;
+  for (const id of scope) {
+    if (!draft.units.has(id)) draft.units.set(id, draft.units.get(REST)!.copy());
+  }
 }
 
 /** Whether an operation changes page 0, or begins to keep it coherent. */
@@ -260,17 +176,42 @@ function needsAbsence(operation: Operation): boolean {
   return operation === "enable" || operation === "reset";
 }
 
-function stopped(draft: Draft, gained: ReadonlySet<LineId>): void {
-  draft.phase = { kind: "held", since: draft.now };
-  for (const [id, line] of draft.lines) {
-    // It had PCs to take in, and came back for nothing but that, or to reset.
-    const isMiss = line.gained && !line.reset && line.returned >= 0 && !gained.has(id);
-    if (isMiss) line.window = nextWindow(line.window, { kind: "missed", after: line.returned });
-    line.gained = gained.has(id);
-    line.served = false;
-    line.reset = false;
-    line.returned = -1;
+function stopped(draft: Draft, event: Event & { kind: "stopped" }): void {
+  const serial = draft.serial++;
+  const slow = new Map<number, number>();
+  for (const [id, unit] of draft.units) {
+    const { phase } = unit;
+    if (phase.kind !== "stopping" || phase.serial !== event.serial) continue;
+    unit.phase = { kind: "held", serial, since: draft.now };
+    unit.isFruitful = event.gained.size > 0;
+    if (phase.slow > 0) slow.set(id, phase.slow);
   }
+  for (const [id, length] of slow) learnPatience(draft, id, length);
+  for (const id of event.gained) {
+    const line = draft.lines.get(id);
+    if (line) line.gaining = true;
+  }
+}
+
+function learnPatience(draft: Draft, id: number, slow: number): void {
+  for (const line of draft.lines.values()) {
+    const hasWaited = line.isWaiting && line.covers(id) && !isStuck(draft, line);
+    if (hasWaited) line.patience = Math.max(line.patience, slow);
+  }
+}
+
+function impatient(draft: Draft, serial: number): void {
+  let slow = 0;
+  for (const unit of draft.units.values()) {
+    if (unit.phase.kind !== "stopping" || unit.phase.serial !== serial) continue;
+    slow = unit.phase.slow + 1;
+    unit.phase = { ...unit.phase, slow };
+  }
+  if (slow > 0) draft.effects.push({ kind: "patience", serial, ms: PATIENCE * 2 ** slow });
+}
+
+function markFruitful(draft: Draft, line: Line): void {
+  for (const [id, unit] of draft.units) if (line.covers(id)) unit.isFruitful = true;
 }
 
 /** The pages above are stored: page 0 is answered. */
@@ -307,22 +248,28 @@ function settle(draft: Draft): void {
     perform(draft, id, line);
     admit(draft, id, line);
   }
-  if (draft.phase.kind === "held" && !isHoldNeeded(draft)) release(draft, draft.phase.since);
-  if (draft.phase.kind === "running" && isStopWanted(draft)) {
-    draft.phase = { kind: "stopping" };
-    draft.effects.push({ kind: "stop", run: draft.run });
+  for (const [id, unit] of draft.units) {
+    if (unit.phase.kind !== "held" || isHoldNeeded(draft, id, unit.phase)) continue;
+    unit.release(unit.phase, draft.now);
+    draft.effects.push({ kind: "release", units: unitsOf(id, draft.units) });
+  }
+  if (draft.units.size > 1) merge(draft);
+  for (const [id, unit] of draft.units) {
+    if (unit.phase.kind === "running" && isStopWanted(draft, id)) stop(draft, id, unit);
   }
 }
 
 function perform(draft: Draft, id: LineId, line: Line): void {
-  if (draft.phase.kind !== "held") return;
+  if (line.operations.length === 0 || !isHeld(draft, line)) return;
   while (line.operations.length > 0) {
     const [operation, ...operations] = line.operations;
     if (needsAbsence(operation) && line.page.kind !== "absent") return;
     if (operation === "disable" || operation === "retire") line.enabled = false;
     line.operations = operations;
     draft.effects.push({ kind: "perform", line: id, operation });
-    draft.polls = -1;
+    line.patience = 0;
+    markFruitful(draft, line);
+    if (!line.enabled) line.scope = [];
   }
 }
 
@@ -330,37 +277,92 @@ function perform(draft: Draft, id: LineId, line: Line): void {
 function admit(draft: Draft, id: LineId, line: Line): void {
   if (line.reads === 0 || line.page.kind !== "absent") return;
   if (line.enabled) {
-    if (draft.phase.kind !== "held" || line.served || line.operations.length > 0) return;
-    if (draft.now - draft.phase.since > ADMISSION) return;
+    if (line.operations.length > 0 || !isHeld(draft, line, mayJoin)) return;
+    takeTurn(draft, line);
   }
   line.page = { kind: "storing" };
-  line.served = true;
   draft.effects.push({ kind: "store", line: id });
 }
 
-function isHoldNeeded(draft: Draft): boolean {
+/** Whether all units in a line's scope are held, in holds that fulfil a condition. */
+function isHeld(
+  draft: Draft,
+  line: Line,
+  condition: (line: Line, hold: Hold) => boolean = () => true,
+): boolean {
+  for (const [id, { phase }] of draft.units) {
+    if (line.covers(id) && (phase.kind !== "held" || !condition(line, phase))) return false;
+  }
+  return true;
+}
+
+/** Whether a line may have its turn in a hold. */
+function mayJoin(line: Line, hold: Hold): boolean {
+  return hold.serial > line.served && isInTime(line, hold);
+}
+
+function isInTime(line: Line, hold: Hold): boolean {
+  return line.asked <= hold.since + ADMISSION;
+}
+
+function takeTurn(draft: Draft, line: Line): void {
+  // It had PCs to take in, and came back for nothing but that, or to reset.
+  const isMiss = line.gained && !line.reset && line.returned >= 0 && !line.gaining;
+  if (isMiss) line.window = nextWindow(line.window, { kind: "missed", after: line.returned });
+  line.gained = line.gaining;
+  line.gaining = false;
+  line.reset = false;
+  line.returned = -1;
+  line.patience = 0;
+  line.served = draft.serial++;
+}
+
+function isHoldNeeded(draft: Draft, id: number, hold: Hold): boolean {
   for (const line of draft.lines.values()) {
-    if (line.operations.length > 0) return true;
+    if (!line.covers(id)) continue;
     if (line.enabled && line.page.kind !== "absent") return true;
+    if (line.isWaiting && isKept(draft, line, hold)) return true;
   }
   return false;
 }
 
-function isStopWanted(draft: Draft): boolean {
+/** Whether a line that waits for other units keeps a hold meanwhile. */
+function isKept(draft: Draft, line: Line, hold: Hold): boolean {
+  if (!isInTime(line, hold) || isStuck(draft, line)) return false;
+  return line.operations.length > 0 || hold.serial > line.served;
+}
+
+/** Whether a line has lost its patience with a unit: the others are let run until that is held. */
+function isStuck(draft: Draft, line: Line): boolean {
+  for (const [id, { phase }] of draft.units) {
+    if (phase.kind === "stopping" && phase.slow > line.patience && line.covers(id)) return true;
+  }
+  return false;
+}
+
+/** Takes in again what no line names. */
+function merge(draft: Draft): void {
+  if (draft.units.get(REST)!.phase.kind !== "running") return;
+  const named = new Set<number>([REST]);
+  for (const { scope } of draft.lines.values()) {
+    if (scope !== "all") { for (const id of scope) named.add(id); }
+  }
+  for (const [id, { phase }] of draft.units) {
+    if (phase.kind === "running" && !named.has(id)) draft.units.delete(id);
+  }
+}
+
+function isStopWanted(draft: Draft, id: number): boolean {
   for (const line of draft.lines.values()) {
-    if (line.operations.length > 0) return true;
-    if (line.enabled && line.reads > 0 && line.page.kind === "absent") return true;
+    if (line.isWaiting && line.covers(id) && !isStuck(draft, line)) return true;
   }
   return false;
 }
 
-function release(draft: Draft, since: number): void {
-  let isIdle = true;
-  for (const line of draft.lines.values()) if (line.gained || line.reset) isIdle = false;
-  draft.polls = isIdle ? Math.min(draft.polls + 1, 8) : 0;
-  draft.run = draft.polls === 0
-    ? Math.min(Math.max(RUN.least, (draft.now - since) / 4), RUN.most)
-    : Math.min(RUN.least << draft.polls, RUN.most);
-  draft.phase = { kind: "running" };
-  draft.effects.push({ kind: "release" });
+function stop(draft: Draft, id: number, unit: Unit): void {
+  const serial = draft.serial++;
+  unit.phase = { kind: "stopping", serial, slow: 0 };
+  const units = unitsOf(id, draft.units);
+  draft.effects.push({ kind: "stop", serial, units, run: unit.run });
+  if (draft.units.size > 1) draft.effects.push({ kind: "patience", serial, ms: PATIENCE });
 }

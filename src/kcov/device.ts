@@ -1,32 +1,16 @@
+import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
-import { type Effect, type Event, INITIAL, type Operation, STALL, step } from "./coherence.ts";
-import { Instance, Refusal } from "./instance.ts";
+import { INITIAL, STALL, step } from "./coherence.ts";
+import type { Effect } from "./effect.ts";
+import type { Event } from "./event.ts";
+import { formatStep } from "./format_step.ts";
+import { inScope, Instance, Refusal, type Scope } from "./instance.ts";
+import type { LineScope, Operation } from "./line.ts";
 import { microseconds, MicroTimer } from "./micro_timer.ts";
 import { findOwner, isAlive, type Owner } from "./owner.ts";
-
-/** Where PCs come from: all that is measured, as one. */
-export interface Source {
-  /**
-   * Collects what the targets have executed since the last collection, and holds them: nothing runs in
-   * them from the collection until {@linkcode release}. A target that cannot be reached in time is left
-   * out. Never rejects.
-   *
-   * @param options `run`: µs that the targets must be let run after the last release first.
-   * @returns the lower halves of the PCs, each once.
-   */
-  stop(options: { run: number }): Promise<Uint32Array>;
-  /** Lets the targets run again. */
-  release(): void;
-}
-
-/** The kernel's page cache, as the device changes it. */
-export interface PageCache {
-  /** Unmaps and drops pages; resolves when that is done, dirty pages having come back before. */
-  invalInode(nodeid: number, range: { offset: number; length: number }): Promise<number>;
-  store(nodeid: number, offset: number, data: Uint8Array): Promise<number>;
-  /** The number of reads of the device file that have begun. */
-  readonly reads: number;
-}
+import type { PageCache } from "./page_cache.ts";
+import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
+import type { Source } from "./source.ts";
 
 /** What a device may say. */
 export interface DeviceOptions {
@@ -43,10 +27,24 @@ const MOST_AHEAD = 256;
 /** µs below which it is not worth while to wait. */
 const SHORTEST_WAIT = 10;
 
+interface Call {
+  readonly cmd: number;
+  readonly arg: bigint;
+  /** What `arg` points to, where the ioctl's number says that it does. */
+  readonly data?: Uint8Array;
+  readonly tid: number;
+}
+
 interface Waiting {
   readonly offset: number;
   readonly size: number;
   readonly resolve: (data: Uint8Array) => void;
+}
+
+/** What an instance is enabled with. */
+interface Enabling {
+  readonly owner: Owner;
+  readonly scope: Scope;
 }
 
 interface Slot {
@@ -54,7 +52,7 @@ interface Slot {
   /** READs of page 0 that wait for their answer. */
   reads: Waiting[];
   /** ioctls that wait for the targets to stand still. */
-  operations: { operation: Operation; resolve: (result: number) => void; owner?: Owner }[];
+  operations: { operation: Operation; resolve: (result: number) => void; enabling?: Enabling }[];
   /** ioctls on one instance follow each other, as under `kcov->lock`. */
   turn: Promise<unknown>;
   /** Where a client that goes through its area is, and how far ahead of it was stored. */
@@ -73,6 +71,7 @@ export class Device implements AsyncDisposable {
   readonly #slots = new Map<number, Slot>();
   /** The instance that a thread has enabled, which outlives the instance's last descriptor. */
   readonly #enabled = new Map<number, { owner: Owner; slot: Slot }>();
+  readonly #handles = new HandleTable();
   readonly #timer = new MicroTimer();
   readonly #sweep: NodeJS.Timeout;
   #coherence = INITIAL;
@@ -88,7 +87,7 @@ export class Device implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweep);
-    this.#source.release();
+    this.#source.release(ALL_UNITS);
     return Promise.resolve();
   }
 
@@ -97,10 +96,13 @@ export class Device implements AsyncDisposable {
     return [...this.#slots.values()].map((slot) => slot.instance);
   }
 
-  /** @param id The node id, which must be new: an inode is an area. */
-  open(id: number): void {
+  /**
+   * @param id The node id, which must be new: an inode is an area.
+   * @param scope What KCOV_ENABLE makes it be told of. @default {"all"}
+   */
+  open(id: number, scope: Scope = "all"): void {
     this.#slots.set(id, {
-      instance: new Instance(id),
+      instance: new Instance(id, scope),
       reads: [],
       operations: [],
       turn: Promise.resolve(),
@@ -126,7 +128,7 @@ export class Device implements AsyncDisposable {
   }
 
   /** @returns 0, or a negative errno, which may be below -511. */
-  ioctl(id: number, call: { cmd: number; arg: bigint; tid: number }): Promise<number> {
+  ioctl(id: number, call: Call): Promise<number> {
     const slot = this.#slot(id);
     const result = slot.turn.then(() => this.#ioctl(slot, call)).catch((error) => {
       if (error instanceof Refusal) return -error.errno;
@@ -142,7 +144,7 @@ export class Device implements AsyncDisposable {
     return slot;
   }
 
-  async #ioctl(slot: Slot, call: { cmd: number; arg: bigint; tid: number }): Promise<number> {
+  async #ioctl(slot: Slot, call: Call): Promise<number> {
     const { instance } = slot;
     switch (call.cmd) {
       case abi.KCOV_INIT_TRACE:
@@ -156,7 +158,7 @@ export class Device implements AsyncDisposable {
         instance.checkOwned(call.tid, call.arg);
         return await this.#operate(slot, "reset");
       case abi.KCOV_REMOTE_ENABLE:
-        throw new Refusal("EINVAL");
+        return await this.#enableRemote(slot, call);
       default:
         throw new Refusal("ENOTTY");
     }
@@ -172,35 +174,76 @@ export class Device implements AsyncDisposable {
     return 0;
   }
 
-  async #enable(slot: Slot, call: { arg: bigint; tid: number }): Promise<number> {
+  async #enable(slot: Slot, call: Call): Promise<number> {
+    const owner = await this.#checkEnable(slot, { mode: call.arg, tid: call.tid });
+    return await this.#operate(slot, "enable", { owner, scope: slot.instance.fileScope });
+  }
+
+  async #enableRemote(slot: Slot, call: Call): Promise<number> {
+    const remote = await readRemoteArg(call);
+    const owner = await this.#checkEnable(slot, { mode: remote.mode, tid: call.tid });
+    this.#handles.take(remote, { node: slot.instance.id, owner });
+    return await this.#operate(slot, "enable", { owner, scope: scopeOf(remote) });
+  }
+
+  /** @returns who calls. */
+  async #checkEnable(slot: Slot, call: { mode: bigint; tid: number }): Promise<Owner> {
     const current = slot.instance.owner;
     if (current && !isAlive(current)) await this.#retire(slot);
     const mine = this.#enabled.get(call.tid);
     const isBusy = mine !== undefined && isAlive(mine.owner);
-    slot.instance.checkEnable(call.arg, isBusy);
+    slot.instance.checkEnable(call.mode, isBusy);
     const owner = findOwner(call.tid);
     if (!owner) throw new Refusal("EINVAL");
-    return await this.#operate(slot, "enable", owner);
+    return owner;
   }
 
-  #operate(slot: Slot, operation: Operation, owner?: Owner): Promise<number> {
+  #operate(slot: Slot, operation: Operation, enabling?: Enabling): Promise<number> {
     return new Promise((resolve) => {
-      slot.operations.push({ operation, resolve, ...(owner && { owner }) });
-      this.#dispatch({ kind: "operate", line: slot.instance.id, operation });
+      slot.operations.push({ operation, resolve, ...(enabling && { enabling }) });
+      const scope = enabling && this.#lineScope(enabling.scope);
+      const line = slot.instance.id;
+      this.#dispatch({ kind: "operate", line, operation, ...(scope && { scope }) });
     });
   }
 
+  #lineScope(scope: Scope): LineScope {
+    if (scope === "all") return scope;
+    return [...new Set([...scope].map((target) => this.#source.unitOf(target)))];
+  }
+
+  /**
+   * Targets have come to other units than their numbers were in before: to be called when none of
+   * these units is held, and before the targets run.
+   */
+  regroup(): void {
+    for (const [line, { instance, operations }] of this.#slots) {
+      const scope = operations.find(({ enabling }) => enabling)?.enabling?.scope ?? instance.scope;
+      if (scope === "all") continue;
+      this.#dispatch({ kind: "rescope", line, scope: this.#lineScope(scope) });
+    }
+  }
+
+  /** Whether anybody has a target's own file open. */
+  isNamed(target: number): boolean {
+    for (const { instance: { fileScope } } of this.#slots.values()) {
+      if (fileScope !== "all" && fileScope.has(target)) return true;
+    }
+    return false;
+  }
+
   #perform(slot: Slot): void {
-    const { operation, resolve, owner } = slot.operations.shift()!;
+    const { operation, resolve, enabling } = slot.operations.shift()!;
     const { instance } = slot;
     if (operation === "enable") {
-      instance.enable(owner!);
-      this.#enabled.set(owner!.tid, { owner: owner!, slot });
+      instance.enable(enabling!.owner, enabling!.scope);
+      this.#enabled.set(enabling!.owner.tid, { owner: enabling!.owner, slot });
     } else if (operation === "reset") {
       instance.area!.reset();
     } else if (instance.owner) {
       const { tid } = instance.owner;
       if (this.#enabled.get(tid)?.slot === slot) this.#enabled.delete(tid);
+      this.#handles.free(instance.id);
       instance.disable();
     }
     if (operation !== "reset") this.#options.onChange?.();
@@ -216,7 +259,10 @@ export class Device implements AsyncDisposable {
     for (const [tid, { owner, slot }] of this.#enabled) {
       if (isAlive(owner)) continue;
       this.#enabled.delete(tid);
-      if (this.#slots.get(slot.instance.id) !== slot) continue;
+      if (this.#slots.get(slot.instance.id) !== slot) {
+        this.#handles.free(slot.instance.id);
+        continue;
+      }
       slot.turn = slot.turn.then(() => slot.instance.owner === owner ? this.#retire(slot) : 0);
     }
   }
@@ -284,8 +330,13 @@ export class Device implements AsyncDisposable {
   }
 
   #carryOut(effect: Effect): void {
-    if (effect.kind === "stop") return this.#stop(effect.run);
-    if (effect.kind === "release") return this.#source.release();
+    if (effect.kind === "stop") return this.#stop(effect);
+    if (effect.kind === "release") return this.#source.release(effect.units);
+    if (effect.kind === "patience") {
+      const { serial, ms } = effect;
+      setTimeout(() => this.#dispatch({ kind: "impatient", serial }), ms).unref();
+      return;
+    }
     const { line } = effect;
     const slot = this.#slots.get(line);
     if (!slot) return;
@@ -314,14 +365,16 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  #stop(run: number): void {
-    this.#source.stop({ run }).then((pcs) => {
+  #stop({ run, units, serial }: Effect & { kind: "stop" }): void {
+    this.#source.stop({ run, units }).then((executed) => {
       const gained = new Set<number>();
-      for (const [id, { instance }] of this.#slots) {
-        if (instance.state.kind !== "enabled") continue;
-        if (instance.state.area.append(pcs) > 0) gained.add(id);
+      for (const [id, { instance: { state } }] of this.#slots) {
+        if (state.kind !== "enabled") continue;
+        for (const { target, pcs } of executed) {
+          if (inScope(state.scope, target) && state.area.append(pcs) > 0) gained.add(id);
+        }
       }
-      this.#dispatch({ kind: "stopped", gained });
+      this.#dispatch({ kind: "stopped", serial, gained });
     });
   }
 
@@ -340,11 +393,4 @@ function answer(slot: Slot): void {
   const { reads } = slot;
   slot.reads = [];
   for (const { offset, size, resolve } of reads) resolve(slot.instance.area!.read(offset, size));
-}
-
-function formatStep(event: Event, effects: readonly Effect[]): string {
-  const name = (item: Event | Effect) =>
-    item.kind + ("line" in item ? ` n${item.line}` : "") +
-    ("operation" in item ? ` ${item.operation}` : "");
-  return `${name(event)} -> ${effects.map(name).join(", ") || "-"}`;
 }

@@ -12,6 +12,14 @@ import {
 import type { Device } from "./device.ts";
 import { Refusal } from "./instance.ts";
 
+/** A name that a target has, or had. */
+export interface NamedTarget {
+  readonly name: string;
+  /** The target's number, which goes with the name. */
+  readonly id: number;
+  readonly isAlive: boolean;
+}
+
 /** What the tree holds besides the device. */
 export interface TreeOptions {
   /** Permission bits and owner of `kcov` and of the files about it. */
@@ -20,6 +28,8 @@ export interface TreeOptions {
   readonly gid: number;
   /** Text files in `kcovfs/`, made when they are opened. */
   readonly files: ReadonlyMap<string, () => string | Promise<string>>;
+  /** The targets that `kcov.d/` may have files of. */
+  readonly targets: () => readonly NamedTarget[];
   /** Where `kcovfs/socket` points. */
   readonly socket: string;
   /** The number of the device read that brought the message in hand; see `Area.write`. */
@@ -28,10 +38,13 @@ export interface TreeOptions {
 
 const DIRECTORY = abi.FUSE_ROOT_ID + 1;
 const SOCKET = DIRECTORY + 1;
-const FIRST_FILE = SOCKET + 1;
+const KCOV_D = SOCKET + 1;
+const FIRST_FILE = KCOV_D + 1;
 /** The inode number that `stat` shows for `kcov`, whatever the node id. */
 const KCOV_INO = 1000;
-/** Node ids of the inodes of `kcov`, one an open, begin here. */
+/** Those of `kcov.d/NAME`, by the target's number, begin here. */
+const FIRST_TARGET_INO = 2 ** 32;
+/** Node ids of the inodes of instances, one an open, begin here. */
 const FIRST_INSTANCE = 1001;
 /** Seconds that the kernel may keep what never changes. */
 const LONG = 1 << 30;
@@ -43,15 +56,17 @@ interface Entry extends Dirent {
 }
 
 /**
- * The mounted tree: `kcov`, and `kcovfs/` with what is told about it.
+ * The mounted tree: `kcov`, `kcov.d/` with a file a target, and `kcovfs/` with what is told about them.
  *
- * One page cache belongs to one inode. So each LOOKUP of `kcov` is answered with a new inode that the
+ * One page cache belongs to one inode. So each LOOKUP of these is answered with a new inode that the
  * kernel may not remember the name of, and each `open` gets an inode, hence an area, of its own.
  */
 export class KcovFilesystem implements Filesystem {
   readonly #device: Device;
   readonly #options: TreeOptions;
   readonly #entries = new Map<number, Entry>();
+  /** The number of the target whose file a node is, for those of `kcov.d/`. */
+  readonly #targets = new Map<number, number>();
   /** Contents of open text files. */
   readonly #opened = new Map<number, Uint8Array>();
   readonly #mounted = Math.floor(Date.now() / 1000);
@@ -69,6 +84,11 @@ export class KcovFilesystem implements Filesystem {
       parent: abi.FUSE_ROOT_ID,
       mode: constants.S_IFDIR | 0o755,
     });
+    add(KCOV_D, {
+      name: "kcov.d",
+      parent: abi.FUSE_ROOT_ID,
+      mode: constants.S_IFDIR | 0o755,
+    });
     add(SOCKET, { name: "socket", parent: DIRECTORY, mode: constants.S_IFLNK | 0o777 });
     let ino = FIRST_FILE;
     const mode = constants.S_IFREG | (options.mode & 0o444);
@@ -80,8 +100,9 @@ export class KcovFilesystem implements Filesystem {
   #attributes(nodeid: number): abi.FuseAttr {
     const entry = this.#entries.get(nodeid);
     const isShared = entry === undefined || entry.content !== undefined;
+    const target = this.#targets.get(nodeid);
     return {
-      ino: entry?.ino ?? KCOV_INO,
+      ino: entry?.ino ?? (target === undefined ? KCOV_INO : FIRST_TARGET_INO + target),
       size: entry ? 0 : this.#device.size(nodeid) ?? 0,
       blocks: 0,
       ...{ atime: this.#mounted, mtime: this.#mounted, ctime: this.#mounted },
@@ -110,12 +131,30 @@ export class KcovFilesystem implements Filesystem {
     if (request.nodeid === abi.FUSE_ROOT_ID && name === "kcov") {
       return this.#entryOut(this.#nextInstance++, 0);
     }
+    if (request.nodeid === KCOV_D) return this.#lookupTarget(name);
     for (const entry of this.#entries.values()) {
       if (entry.parent === request.nodeid && entry.name === name) {
         return this.#entryOut(entry.ino, LONG);
       }
     }
     throw new Errno("ENOENT");
+  }
+
+  #lookupTarget(name: string): abi.FuseEntryOut {
+    const target = this.#targetsWithFiles().find((target) => target.name === name);
+    if (!target) throw new Errno("ENOENT");
+    const nodeid = this.#nextInstance++;
+    this.#targets.set(nodeid, target.id);
+    return this.#entryOut(nodeid, 0);
+  }
+
+  /** Those that live, and those whose file somebody has open: they may come back. */
+  #targetsWithFiles(): NamedTarget[] {
+    return this.#options.targets().filter(({ id, isAlive }) => isAlive || this.#device.isNamed(id));
+  }
+
+  forget(nodeid: number): void {
+    this.#targets.delete(nodeid);
   }
 
   /**
@@ -172,6 +211,10 @@ export class KcovFilesystem implements Filesystem {
       found.push({ name: "kcov", ino: KCOV_INO, mode: constants.S_IFREG });
     }
     for (const entry of this.#entries.values()) if (entry.parent === nodeid) found.push(entry);
+    if (nodeid !== KCOV_D) return found;
+    for (const { name, id } of this.#targetsWithFiles()) {
+      found.push({ name, ino: FIRST_TARGET_INO + id, mode: constants.S_IFREG });
+    }
     return found;
   }
 
@@ -180,9 +223,9 @@ export class KcovFilesystem implements Filesystem {
   }
 
   readdirplus(request: Request, input: { offset: number; size: number }): Uint8Array {
-    // `.`, `..` and `kcov` are not looked up by listing them: node id 0 says so.
+    // `.`, `..` and instances are not looked up by listing them: node id 0 says so.
     const lookup = (entry: Dirent) => {
-      const isPlain = entry.ino !== KCOV_INO && entry.name !== "." && entry.name !== "..";
+      const isPlain = entry.name !== "." && entry.name !== ".." && this.#entries.has(entry.ino);
       if (isPlain) return this.#entryOut(entry.ino, LONG);
       return { ...this.#entryOut(request.nodeid, 0), nodeid: 0 };
     };
@@ -206,7 +249,8 @@ export class KcovFilesystem implements Filesystem {
   /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
   #openInstance(nodeid: number): abi.FuseOpenOut {
     if (this.#device.isOpen(nodeid)) throw new Errno("EBUSY");
-    this.#device.open(nodeid);
+    const target = this.#targets.get(nodeid);
+    this.#device.open(nodeid, target === undefined ? "all" : new Set([target]));
     return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
   }
 
@@ -244,12 +288,14 @@ export class KcovFilesystem implements Filesystem {
 
   async ioctl(
     request: Request,
-    input: { cmd: number; arg: bigint; flags: number },
+    input: { cmd: number; arg: bigint; data?: Uint8Array },
   ): Promise<{ result: number }> {
     if (this.#entries.has(request.nodeid)) throw new Errno("ENOTTY");
     const { cmd, arg } = input;
+    // A copy: the message's bytes are gone when the instance's earlier ioctls are done.
+    const data = Uint8Array.from(input.data ?? []);
     const result = await this.#refusing(() =>
-      this.#device.ioctl(request.nodeid, { cmd, arg, tid: request.pid })
+      this.#device.ioctl(request.nodeid, { cmd, arg, data, tid: request.pid })
     );
     return { result };
   }

@@ -7,14 +7,22 @@ import type { Owner } from "./owner.ts";
 export type State =
   | { readonly kind: "opened" }
   | { readonly kind: "initialized"; readonly area: Area }
-  | { readonly kind: "enabled"; readonly area: Area; readonly owner: Owner };
+  | {
+    readonly kind: "enabled";
+    readonly area: Area;
+    readonly owner: Owner;
+    readonly scope: Scope;
+  };
+
+/** The targets that an instance is told of, by their numbers. */
+export type Scope = "all" | ReadonlySet<number>;
 
 /** Why an ioctl is refused: an errno of Linux's, which may be above 511. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly errno: number;
 
-  constructor(name: "EBUSY" | "EFAULT" | "EINVAL" | "EIO" | "ENOTSUPP" | "ENOTTY") {
+  constructor(name: "EBUSY" | "EEXIST" | "EFAULT" | "EINVAL" | "EIO" | "ENOTSUPP" | "ENOTTY") {
     super(name);
     this.errno = name === "ENOTSUPP" ? ENOTSUPP : constants.errno[name];
   }
@@ -28,10 +36,13 @@ export class Refusal extends Error {
 export class Instance {
   /** The node id of its inode. */
   readonly id: number;
+  /** The scope of the file that was opened, which KCOV_ENABLE takes. */
+  readonly fileScope: Scope;
   #state: State = { kind: "opened" };
 
-  constructor(id: number) {
+  constructor(id: number, fileScope: Scope = "all") {
     this.id = id;
+    this.fileScope = fileScope;
   }
 
   get state(): State {
@@ -40,6 +51,11 @@ export class Instance {
 
   get area(): Area | undefined {
     return this.#state.kind === "opened" ? undefined : this.#state.area;
+  }
+
+  /** What it is told of while it is enabled. */
+  get scope(): Scope {
+    return this.#state.kind === "enabled" ? this.#state.scope : this.fileScope;
   }
 
   get owner(): Owner | undefined {
@@ -57,7 +73,11 @@ export class Instance {
     this.#state = { kind: "initialized", area: new Area(Number(words)) };
   }
 
-  /** @param isBusy Whether the calling thread has an instance enabled. */
+  /**
+   * KCOV_ENABLE, and KCOV_REMOTE_ENABLE before its handles are looked at.
+   *
+   * @param isBusy Whether the calling thread has an instance enabled.
+   */
   checkEnable(mode: bigint, isBusy: boolean): void {
     if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
     if (isBusy) throw new Refusal("EBUSY");
@@ -65,9 +85,9 @@ export class Instance {
     if (mode !== KCOV_TRACE_PC) throw new Refusal("EINVAL");
   }
 
-  enable(owner: Owner): void {
+  enable(owner: Owner, scope: Scope): void {
     if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
-    this.#state = { kind: "enabled", area: this.#state.area, owner };
+    this.#state = { kind: "enabled", area: this.#state.area, owner, scope };
   }
 
   /** KCOV_DISABLE and KCOV_RESET_TRACE: for the owner, with an argument of 0. */
@@ -80,4 +100,8 @@ export class Instance {
     if (this.#state.kind !== "enabled") throw new Refusal("EINVAL");
     this.#state = { kind: "initialized", area: this.#state.area };
   }
+}
+
+export function inScope(scope: Scope, target: number): boolean {
+  return scope === "all" || scope.has(target);
 }

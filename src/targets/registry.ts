@@ -1,3 +1,4 @@
+import { ALL_UNITS, hasUnit, type Units, UnitSet } from "../units.ts";
 import type { Link } from "./link.ts";
 import { type Hold, Target, type TargetInfo } from "./target.ts";
 
@@ -8,6 +9,14 @@ export interface RegistryOptions {
   readonly hold: Hold;
   /** Called after a target came, went or changed its note. */
   readonly onChange?: (target: Target) => void;
+  /** Called when a number's unit has become another, before the target of that number may run. */
+  readonly onRegroup?: () => void;
+}
+
+/** Somebody who waits to be added. */
+interface Newcomer {
+  readonly info: Pick<TargetInfo, "name" | "parent">;
+  readonly enter: () => void;
 }
 
 /** A target's part of a collection. */
@@ -20,13 +29,15 @@ export interface Collected {
 /** Targets that have ended are kept for `ps`, so many of them. */
 const MOST_ENDED = 16;
 
-/** All targets, stopped and released as one. */
+/** All targets, stopped and released by their units. */
 export class Registry {
   readonly #options: RegistryOptions;
   readonly #targets = new Set<Target>();
-  #nextId = 1;
-  #isStopped = false;
-  #waiting: (() => void)[] = [];
+  /** Every name that was ever borne, with its number, and the units of those that are in another's. */
+  readonly #ids = new Map<string, number>();
+  readonly #units = new Map<number, number>();
+  readonly #stopped = new UnitSet();
+  #newcomers: Newcomer[] = [];
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -41,27 +52,70 @@ export class Registry {
     return [...this.#targets];
   }
 
+  /** The names that targets have, or had, with the numbers that go with them. */
+  get names(): { name: string; id: number; isAlive: boolean }[] {
+    const alive = new Set(this.targets.filter(isAlive).map((target) => target.info.name));
+    return [...this.#ids].map(([name, id]) => ({ name, id, isAlive: alive.has(name) }));
+  }
+
+  /** The unit of the target that bears a number, or bore it last; a number without one is a unit. */
+  unitOf(id: number): number {
+    return this.#units.get(id) ?? id;
+  }
+
   /**
-   * Resolves when the targets may run: a new one must not start while the others are held, for it would
-   * run unheld. Add it before anything else is awaited.
+   * Calls back when a target may start, at once or later: it must not while its unit is held, for it
+   * would run unheld. It is to be added in the callback.
    */
-  untilRunning(): Promise<void> {
-    if (!this.#isStopped) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push(resolve));
+  whenRunning(info: Pick<TargetInfo, "name" | "parent">, enter: () => void): void {
+    this.#newcomers.push({ info, enter });
+    this.#letIn();
+  }
+
+  /** One after the other: a name that one takes, the next cannot have. */
+  #letIn(): void {
+    const newcomers = this.#newcomers;
+    this.#newcomers = [];
+    for (const newcomer of newcomers) {
+      if (this.#mayRun(newcomer.info)) newcomer.enter();
+      else this.#newcomers.push(newcomer);
+    }
+  }
+
+  /** Neither the unit that it will be in is held, nor the one that its number was in before. */
+  #mayRun(info: Pick<TargetInfo, "name" | "parent">): boolean {
+    const id = this.#ids.get(this.#uniqueName(info.name)) ?? this.#nextId;
+    const unit = info.parent?.unit ?? id;
+    return !this.#stopped.has(unit) && !this.#stopped.has(this.unitOf(id));
+  }
+
+  get #nextId(): number {
+    return this.#ids.size + 1;
   }
 
   /** Adds a target, which has not run yet or is about to; its name is made unique. */
   add(link: Link, info: TargetInfo): Target {
+    const name = this.#uniqueName(info.name);
+    const id = this.#ids.get(name) ?? this.#nextId;
+    this.#ids.set(name, id);
     const target = new Target(link, {
-      id: this.#nextId++,
-      info: { ...info, name: this.#uniqueName(info.name) },
+      id,
+      info: { ...info, name },
       hold: this.#options.hold,
       onChange: (target) => this.#options.onChange?.(target),
     });
     this.#targets.add(target);
+    this.#setUnit(target);
     link.closed.then(() => this.#forgetEnded());
     this.#options.onChange?.(target);
     return target;
+  }
+
+  #setUnit({ id, unit }: Target): void {
+    const before = this.unitOf(id);
+    if (unit === id) this.#units.delete(id);
+    else this.#units.set(id, unit);
+    if (unit !== before) this.#options.onRegroup?.();
   }
 
   #uniqueName(wanted: string): string {
@@ -76,27 +130,43 @@ export class Registry {
     for (const target of ended.slice(0, -MOST_ENDED)) this.#targets.delete(target);
   }
 
-  /** Collects from all targets and holds them until {@linkcode release}. Never rejects. */
-  async stop(options: { run: number }): Promise<Collected[]> {
-    this.#isStopped = true;
-    // Those that a release in this very turn lets in are added first, and stopped with the others.
-    await Promise.resolve();
-    if (!this.#isStopped) return [];
-    const { collectTimeout: timeout } = this.#options;
-    return await Promise.all(
-      this.targets.map(async (target) => ({
-        target,
-        pieces: await target.stop({ run: options.run, timeout }),
-      })),
-    );
+  /** Collects from the targets of units and holds them until {@linkcode release}. Never rejects. */
+  async stop(options: { run: number; units: Units }): Promise<Collected[]> {
+    const { run, units } = options;
+    this.#stopped.add(units);
+    const byUnit = new Map<number, Target[]>();
+    for (const target of this.#targets) {
+      const unit = this.unitOf(target.id);
+      if (!hasUnit(units, unit)) continue;
+      const others = byUnit.get(unit);
+      if (others) others.push(target);
+      else byUnit.set(unit, [target]);
+    }
+    const stopping = [...byUnit.values()].map((targets) => this.#stopUnit(targets, run));
+    return (await Promise.all(stopping)).flat();
   }
 
-  release(): void {
-    this.#isStopped = false;
-    for (const target of this.#targets) target.release();
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const resume of waiting) resume();
+  /** Main threads last: those that are reached by way of one could not be stopped after it. */
+  async #stopUnit(targets: readonly Target[], run: number): Promise<Collected[]> {
+    const timeout = this.#options.collectTimeout;
+    const stop = async (target: Target) => ({
+      target,
+      pieces: await target.stop({ run, timeout }),
+    });
+    const inner = targets.filter(({ info }) => info.parent);
+    if (inner.length === 0) return await Promise.all(targets.map(stop));
+    const collected = await Promise.all(inner.map(stop));
+    const outer = targets.filter(({ info }) => !info.parent);
+    return [...collected, ...await Promise.all(outer.map(stop))];
+  }
+
+  /** Lets the targets of units run, main threads first, and then those in that wait to start. */
+  release(units: Units = ALL_UNITS): void {
+    this.#stopped.delete(units);
+    const targets = this.targets.filter(({ id }) => hasUnit(units, this.unitOf(id)));
+    for (const target of targets) if (!target.info.parent) target.release();
+    for (const target of targets) if (target.info.parent) target.release();
+    this.#letIn();
   }
 }
 

@@ -6,6 +6,14 @@ export interface TargetInfo {
   readonly name: string;
   readonly pid: number;
   readonly runtime: string;
+  /**
+   * The target of the process's main thread, for one of another thread: its inspector is reached by way
+   * of the main thread.
+   */
+  readonly parent?: Target;
+  /** Globs of the scripts that are measured, besides the server's. */
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
 }
 
 /**
@@ -27,6 +35,7 @@ const GRACE = 250;
 
 /** One measured isolate. */
 export class Target {
+  /** Goes with the name: a target that comes back under its name has the same. */
   readonly id: number;
   readonly info: TargetInfo;
   readonly link: Link;
@@ -55,6 +64,11 @@ export class Target {
       this.#state = "ended";
       this.#say(reason);
     });
+  }
+
+  /** The targets that are stopped and let go together with it have the same: the number of the first. */
+  get unit(): number {
+    return this.info.parent?.unit ?? this.id;
   }
 
   get state(): TargetState {

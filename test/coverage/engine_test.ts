@@ -35,7 +35,7 @@ const numbers = (...blocks: number[]) => blocks.map((block) => STRIDE + block);
 /** A world with one target that knows SOURCE as script 7. */
 async function learned() {
   const world = new EngineWorld();
-  const target = world.engine.target(all);
+  const target = world.target(all);
   assert.equal(target.absorb(collection(of([]))), ["7"]);
   await target.learn(new Map([["7", SOURCE]]), ["7"]);
   assert.equal(world.blocks(), []);
@@ -61,9 +61,9 @@ engine("each block is given once a report, and nothing twice", async () => {
 });
 
 engine("PCs are the script's place and 8 a block", async () => {
-  const { world, target } = await learned();
+  const { target } = await learned();
   target.absorb(collection(of(OTHER_BRANCH)));
-  assert.equal([...world.engine.drain()], [
+  assert.equal([...target.drain()], [
     0x80000000 + 8008,
     0x80000000 + 8024,
     0x80000000 + 8040,
@@ -72,7 +72,7 @@ engine("PCs are the script's place and 8 a block", async () => {
 
 engine("a resumed generator counts 0 itself, but what it ran inside counts", async () => {
   const world = new EngineWorld();
-  const target = world.engine.target(all);
+  const target = world.target(all);
   // Blocks: 0 top level, 1 `f`, 2 what follows the `yield`.
   const source = "function* f() { yield; g(); }\n"; // 0 to 29; after `yield;` 22
   target.absorb(collection(of([])));
@@ -85,7 +85,7 @@ engine(
   "a source that is one function has two entries with one range, the outer first",
   async () => {
     const world = new EngineWorld();
-    const target = world.engine.target(all);
+    const target = world.target(all);
     target.absorb(collection(of([]), of([], "8", "file:///b.js")));
     await target.learn(new Map([["7", "()=>a"]]), ["7"]);
     await target.learn(new Map([["8", "function f(){}"]]), ["8"]);
@@ -119,7 +119,7 @@ engine(
   "an unknown script is asked for once, and its earlier reports count when it is known",
   async () => {
     const world = new EngineWorld();
-    const target = world.engine.target(all);
+    const target = world.target(all);
     assert.equal(target.absorb(collection(of(FIRST_RUN))), ["7"]);
     assert.equal(target.absorb(collection(of(OTHER_BRANCH))), []);
     assert.equal(target.absorb(collection()), []);
@@ -135,7 +135,7 @@ engine(
 
 engine("what is reported while the table is being made counts, too", async () => {
   const world = new EngineWorld();
-  const target = world.engine.target(all);
+  const target = world.target(all);
   target.absorb(collection(of(FIRST_RUN)));
   const learning = target.learn(new Map([["7", SOURCE]]), ["7"]);
   assert.equal(target.absorb(collection(of(OTHER_BRANCH))), []);
@@ -146,7 +146,7 @@ engine("what is reported while the table is being made counts, too", async () =>
 
 engine("sources that could not be had are asked for again, and no report is lost", async () => {
   const world = new EngineWorld();
-  const target = world.engine.target(all);
+  const target = world.target(all);
   target.absorb(collection(of(FIRST_RUN)));
   assert.equal(target.absorb(collection(of([], "8", "file:///b.js"))), ["8"]);
   target.postpone(["7"]);
@@ -158,7 +158,7 @@ engine("sources that could not be had are asked for again, and no report is lost
 
 engine("a script that is not there any more is given up", async () => {
   const world = new EngineWorld();
-  const target = world.engine.target(all);
+  const target = world.target(all);
   target.absorb(collection(of(FIRST_RUN), of([], "8", "file:///b.js")));
   await target.learn(new Map([["8", SOURCE]]), ["7", "8"]);
   assert.equal(target.takeIgnored(), ["7"]);
@@ -168,7 +168,7 @@ engine("a script that is not there any more is given up", async () => {
 
 engine("scripts that are not to be measured are not asked for, and named once", () => {
   const world = new EngineWorld();
-  const target = world.engine.target((url) => url.startsWith("file:///src/"));
+  const target = world.target((url) => url.startsWith("file:///src/"));
   const inside = of([], "1", "file:///src/a.js");
   const outside = of(FIRST_RUN, "2", "file:///lib/b.js");
   assert.equal(target.absorb(collection(inside, outside)), ["1"]);
@@ -180,7 +180,7 @@ engine("scripts that are not to be measured are not asked for, and named once", 
 
 engine("scripts without a URL are counted, each once", () => {
   const world = new EngineWorld();
-  const target = world.engine.target((url) => url !== "");
+  const target = world.target((url) => url !== "");
   const scripts = [of([], "1", ""), of([], "2", ""), of([], "3", "file:///a.js")];
   target.absorb(collection(...scripts));
   target.absorb(collection(...scripts));
@@ -192,7 +192,7 @@ engine(
   "a source that cannot be parsed is warned of once, for all targets, and ignored",
   async () => {
     const world = new EngineWorld();
-    const targets = [world.engine.target(all), world.engine.target(all)];
+    const targets = [world.target(all), world.target(all)];
     for (const [i, target] of targets.entries()) {
       const id = String(10 + i);
       target.absorb(collection(of(FIRST_RUN, id)));
@@ -210,7 +210,7 @@ engine(
 engine("a script for which there are no PCs left is warned of and ignored", async () => {
   const world = new EngineWorld();
   world.failure = new RangeError("Cannot give 6 blocks of file:///a.js PCs: no room is left");
-  const target = world.engine.target(all);
+  const target = world.target(all);
   target.absorb(collection(of(FIRST_RUN)));
   await target.learn(new Map([["7", SOURCE]]), ["7"]);
   assert.match(world.warnings.join(), /no room is left/);
@@ -219,7 +219,7 @@ engine("a script for which there are no PCs left is warned of and ignored", asyn
 
 engine("two targets that run the same source share its table and its PCs", async () => {
   const world = new EngineWorld();
-  const [one, other] = [world.engine.target(all), world.engine.target(all)];
+  const [one, other] = [world.target(all), world.target(all)];
   one.absorb(collection(of(FIRST_RUN, "7")));
   other.absorb(collection(of(OTHER_BRANCH, "99")));
   await Promise.all([
@@ -235,7 +235,7 @@ engine("two targets that run the same source share its table and its PCs", async
 
 engine("another source or URL is another script", async () => {
   const world = new EngineWorld();
-  const target = world.engine.target(all);
+  const target = world.target(all);
   target.absorb(collection(of([], "1"), of([], "2"), of([], "3", "file:///b.js"), of([], "4")));
   const sources = [["1", SOURCE], ["2", `${SOURCE}\n`], ["3", SOURCE], ["4", SOURCE]] as const;
   await target.learn(new Map(sources), ["1", "2", "3", "4"]);

@@ -1,6 +1,6 @@
 /** An engine whose tables are made here and whose PCs begin where the test says. */
 import { buildBlockTable } from "../../src/coverage/block_table.ts";
-import { Engine } from "../../src/coverage/engine.ts";
+import { Engine, type TargetCoverage } from "../../src/coverage/engine.ts";
 import { linePositions } from "../../src/coverage/line_positions.ts";
 import { pcOfBlock } from "../../src/coverage/pc_space.ts";
 import type { NewSymbols, SymbolTable } from "../../src/coverage/symbol_table.ts";
@@ -16,6 +16,7 @@ export class EngineWorld {
   readonly built: string[] = [];
   /** Scripts that were given PCs, in order. */
   readonly symbols: NewSymbols[] = [];
+  readonly #targets: TargetCoverage[] = [];
   /** Made to fail when it is set. */
   failure: Error | undefined;
 
@@ -43,9 +44,17 @@ export class EngineWorld {
     });
   }
 
-  /** The numbers of the blocks whose PCs were gathered since the last call, in order. */
+  /** Adds a target. */
+  target(isMeasured: (url: string) => boolean): TargetCoverage {
+    const target = this.engine.target(isMeasured);
+    this.#targets.push(target);
+    return target;
+  }
+
+  /** The numbers of the blocks whose PCs the targets have gathered since the last call, in order. */
   blocks(): number[] {
-    return [...this.engine.drain()].map((pc) => (pc - pcOfBlock(0)) / 8);
+    const pcs = this.#targets.flatMap((target) => [...target.drain()]);
+    return pcs.map((pc) => (pc - pcOfBlock(0)) / 8);
   }
 }
 

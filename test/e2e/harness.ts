@@ -146,19 +146,27 @@ export class Scene implements AsyncDisposable {
   /**
    * Starts a service of `test/fixtures/services` as a target.
    *
-   * @param options `node`: the runtime. `isPlain`: not as a target.
+   * @param options `node`: the runtime. `isPlain`: not as a target. `target`: what it is called, and
+   * `globs`: options of `kcovfs run` for it.
    * @returns the path of the socket that it serves, and the service's process.
    */
   async service(
     name: string,
-    options: { node?: string; isPlain?: boolean; args?: string[] } = {},
+    options: {
+      node?: string;
+      isPlain?: boolean;
+      args?: string[];
+      target?: string;
+      globs?: string[];
+    } = {},
   ): Promise<{ socket: string; child: ChildProcess; pid: number }> {
     const socket = join(this.folder, `service-${this.#services++}`);
     const node = options.node ?? process.execPath;
     const program = [node, ...options.args ?? [], join(SERVICES, "serve.cjs"), name, socket];
     const command = options.isPlain
       ? program
-      : [KCOVFS, "run", "--mount", this.mount, "--name", name, "--", ...program];
+      : [KCOVFS, "run", "--mount", this.mount, "--name", options.target ?? name]
+        .concat(options.globs ?? [], "--", program);
     const child = watch(spawn(command[0], command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -169,9 +177,12 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Starts any other program, which ends with the scene. */
-  start(command: readonly string[], options: { env?: NodeJS.ProcessEnv } = {}): ChildProcess {
+  start(
+    command: readonly string[],
+    options: { env?: NodeJS.ProcessEnv; stdin?: "pipe" } = {},
+  ): ChildProcess {
     const child = watch(spawn(command[0], command.slice(1), {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [options.stdin ?? "ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
     }));
     this.#children.push(child);

@@ -1,89 +1,26 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  type Coherence,
-  type Effect,
-  type Event,
-  INITIAL,
-  step,
-} from "../../src/kcov/coherence.ts";
-import {
-  fingerprint,
-  isAtRest,
-  moves,
-  newWorld,
-  settleDown,
-  type World,
-} from "./coherence_world.ts";
+import { type Coherence, INITIAL, step } from "../../src/kcov/coherence.ts";
+import type { Effect } from "../../src/kcov/effect.ts";
+import type { Event } from "../../src/kcov/event.ts";
+import type { LineScope } from "../../src/kcov/line.ts";
 
 const coherence = suite("coherence");
-
-/** Walks all worlds that can be reached, breadth first, up to a number of them. */
-function explore(lines: number, most: number): { seen: number; isAll: boolean } {
-  const first = newWorld(lines);
-  const seen = new Map<string, string>([[fingerprint(first), ""]]);
-  let front: { world: World; path: string }[] = [{ world: first, path: "" }];
-  while (front.length > 0 && seen.size < most) {
-    const next: typeof front = [];
-    for (const { world, path } of front) {
-      for (const move of moves(world)) {
-        const way = `${path}, ${move.name}`;
-        let made: World;
-        try {
-          made = move.make();
-          assert.ok(isAtRest(settleDown(made)), "somebody waits for ever");
-        } catch (error) {
-          throw new Error(`${(error as Error).message}, after${way.slice(1)}`);
-        }
-        // Timers that nothing waits for any more would make ever new worlds.
-        if (made.pending.length > 6) continue;
-        const key = fingerprint(made);
-        if (seen.has(key)) continue;
-        seen.set(key, way);
-        next.push({ world: made, path: way });
-      }
-    }
-    front = next;
-  }
-  return { seen: seen.size, isAll: front.length === 0 };
-}
-
-coherence("no interleaving of one instance makes a read stale or leaves anybody waiting", () => {
-  const { seen, isAll } = explore(1, 20_000);
-  assert.ok(isAll || seen >= 20_000);
-});
-
-coherence("nor does any of two instances, among the first thirty thousand worlds", () => {
-  const { seen } = explore(2, 30_000);
-  assert.ok(seen >= 30_000);
-});
-
-coherence("nor does any in long random walks with three instances", () => {
-  let random = 12345;
-  const next = (n: number) => (random = (Math.imul(random, 1103515245) + 12345) >>> 0) % n;
-  for (let walk = 0; walk < 300; walk++) {
-    let world = newWorld(3);
-    for (let i = 0; i < 150; i++) {
-      const all = moves(world);
-      const choice = next(4) > 0 ? all.filter((move) => move.isProgress) : all;
-      const list = choice.length > 0 ? choice : all;
-      world = list[next(list.length)].make();
-    }
-    assert.ok(isAtRest(settleDown(world)));
-  }
-});
 
 /** Runs events through the protocol; returns the names of the effects of each. */
 class Script {
   state: Coherence = INITIAL;
   now = 1000;
   effects: readonly Effect[] = [];
+  /** Of the stops that were asked for. */
+  readonly serials: number[] = [];
 
   do(event: Event, us = 0): string {
     this.now += us;
     const { state, effects } = step(this.state, event, this.now);
     this.state = state;
     this.effects = effects;
+    for (const effect of effects) if (effect.kind === "stop") this.serials.push(effect.serial);
     return effects.map((effect) => effect.kind).join(" ");
   }
 
@@ -91,15 +28,23 @@ class Script {
     return this.effects.find((effect) => effect.kind === kind) as Effect & { kind: K };
   }
 
-  enable(line: number): void {
-    this.do({ kind: "operate", line, operation: "enable" });
-    this.do({ kind: "stopped", gained: new Set() });
+  enable(line: number, scope: LineScope = "all"): void {
+    this.do({ kind: "operate", line, operation: "enable", scope });
+    for (const effect of this.effects) {
+      if (effect.kind !== "stop") continue;
+      this.do({ kind: "stopped", serial: effect.serial, gained: new Set() });
+    }
+  }
+
+  /** The stop that was asked for last is done. */
+  stopped(...gained: number[]): string {
+    return this.do({ kind: "stopped", serial: this.serials.at(-1)!, gained: new Set(gained) });
   }
 
   /** One turn of the plain loop, whose client resets within its window or `resetAfter` µs later. */
   loop(line: number, options: { gains: boolean }): void {
     this.do({ kind: "read", line });
-    this.do({ kind: "stopped", gained: new Set(options.gains ? [line] : []) });
+    this.stopped(...options.gains ? [line] : []);
     this.do({ kind: "stored", line });
     this.do({ kind: "elapsed", line, timer: this.find("wait").timer });
     const { drop } = this.find("drop");
@@ -114,7 +59,7 @@ coherence(
     const script = new Script();
     script.enable(1);
     assert.is(script.do({ kind: "read", line: 1 }), "stop");
-    assert.is(script.do({ kind: "stopped", gained: new Set([1]) }), "store");
+    assert.is(script.stopped(1), "store");
     assert.is(script.do({ kind: "stored", line: 1 }), "answer wait");
     assert.is(script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer }), "drop");
     const { drop } = script.find("drop");
@@ -134,7 +79,7 @@ coherence("a read that arrives while the targets are held needs no collection of
   script.enable(1);
   script.enable(2);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   assert.is(script.do({ kind: "read", line: 2 }), "store");
 });
 
@@ -142,7 +87,7 @@ coherence("the targets are let go of although a client reads again and again", (
   const script = new Script();
   script.enable(1);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   script.do({ kind: "stored", line: 1 });
   script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
   const { drop } = script.find("drop");
@@ -155,7 +100,7 @@ coherence("a hold takes in no other instance when it has lasted a millisecond", 
   script.enable(1);
   script.enable(2);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   assert.is(script.do({ kind: "read", line: 2 }, 1001), "");
 });
 
@@ -166,7 +111,7 @@ coherence("targets are let run longer and longer while clients only poll", () =>
   for (let i = 0; i < 10; i++) {
     script.do({ kind: "read", line: 1 });
     runs.push(script.find("stop").run);
-    script.do({ kind: "stopped", gained: new Set() });
+    script.stopped();
     script.do({ kind: "stored", line: 1 });
     script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
     script.do({ kind: "dropped", line: 1, drop: script.find("drop").drop });
@@ -186,7 +131,7 @@ coherence("a client that gains or resets is not taken for one that polls", () =>
 /** Reads without resetting within the window, and comes back after so many µs. */
 function missWindow(script: Script, options: { gains: boolean; after: number }): void {
   script.do({ kind: "read", line: 1 }, options.after);
-  script.do({ kind: "stopped", gained: new Set(options.gains ? [1] : []) });
+  script.stopped(...options.gains ? [1] : []);
   script.do({ kind: "stored", line: 1 });
   script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
   script.do({ kind: "dropped", line: 1, drop: script.find("drop").drop });
@@ -220,7 +165,7 @@ coherence("an instance whose owner died is given back after a last collection", 
   const script = new Script();
   script.enable(1);
   assert.is(script.do({ kind: "operate", line: 1, operation: "retire" }), "stop");
-  assert.is(script.do({ kind: "stopped", gained: new Set([1]) }), "perform release");
+  assert.is(script.stopped(1), "perform release");
   assert.is(script.do({ kind: "read", line: 1 }), "store");
 });
 
@@ -230,7 +175,7 @@ coherence("ENABLE drops a page that the client has mapped before", () => {
   script.do({ kind: "stored", line: 1 });
   assert.is(script.do({ kind: "operate", line: 1, operation: "enable" }), "drop stop");
   const { drop } = script.find("drop");
-  assert.is(script.do({ kind: "stopped", gained: new Set() }), "");
+  assert.is(script.stopped(), "");
   assert.is(script.do({ kind: "dropped", line: 1, drop }), "perform release");
 });
 
@@ -238,8 +183,124 @@ coherence("closing an instance ends the hold that it caused", () => {
   const script = new Script();
   script.enable(1);
   script.do({ kind: "read", line: 1 });
-  script.do({ kind: "stopped", gained: new Set() });
+  script.stopped();
   assert.is(script.do({ kind: "closed", line: 1 }), "release");
+});
+
+coherence("instances of different targets are read without waiting for each other", () => {
+  const script = new Script();
+  script.enable(1, [1]);
+  script.enable(2, [2]);
+  assert.is(script.do({ kind: "read", line: 1 }), "stop patience");
+  assert.equal(script.find("stop").units, { only: [1] });
+  assert.is(script.do({ kind: "read", line: 2 }), "stop patience");
+  assert.equal(script.find("stop").units, { only: [2] });
+  assert.is(script.stopped(2), "store", "although the other is being stopped");
+  assert.is(script.do({ kind: "stored", line: 2 }), "answer wait");
+  script.do({ kind: "elapsed", line: 2, timer: script.find("wait").timer });
+  assert.is(script.do({ kind: "dropped", line: 2, drop: script.find("drop").drop }), "release");
+  assert.equal(script.find("release").units, { only: [2] });
+});
+
+coherence("an instance of all targets has those stopped that others name, and the rest", () => {
+  const script = new Script();
+  script.enable(1, [1]);
+  script.enable(2, [2, 3]);
+  script.enable(3);
+  script.do({ kind: "read", line: 3 });
+  const stops = script.effects.filter((effect) => effect.kind === "stop");
+  assert.equal(stops.map(({ units }) => units), [
+    { except: [1, 2, 3] },
+    { only: [1] },
+    { only: [2] },
+    { only: [3] },
+  ]);
+  const [rest, ...others] = stops.map(({ serial }) => serial);
+  const stopped = (serial: number) => script.do({ kind: "stopped", serial, gained: new Set() });
+  assert.equal(others.map(stopped), ["", "", ""]);
+  assert.is(stopped(rest), "store");
+});
+
+coherence("a target that is named while all are being stopped is held with them", () => {
+  const script = new Script();
+  script.enable(1);
+  script.do({ kind: "read", line: 1 });
+  assert.is(script.do({ kind: "operate", line: 2, operation: "enable", scope: [7] }), "");
+  assert.is(script.stopped(), "store perform");
+  script.do({ kind: "stored", line: 1 });
+  script.do({ kind: "elapsed", line: 1, timer: script.find("wait").timer });
+  const { drop } = script.find("drop");
+  assert.is(script.do({ kind: "dropped", line: 1, drop }), "release release");
+  assert.equal(script.effects.map((effect) => "units" in effect && effect.units), [
+    { except: [7] },
+    { only: [7] },
+  ]);
+});
+
+coherence("what no instance names any more goes with the rest again", () => {
+  const script = new Script();
+  script.enable(1, [7]);
+  assert.equal([...script.state.units.keys()], [0, 7]);
+  script.do({ kind: "operate", line: 1, operation: "disable" });
+  assert.is(script.stopped(), "perform release");
+  assert.equal([...script.state.units.keys()], [0]);
+});
+
+coherence("an instance without targets is answered at once", () => {
+  const script = new Script();
+  const enable = { kind: "operate", line: 1, operation: "enable", scope: [] } as const;
+  assert.is(script.do(enable), "perform");
+  assert.is(script.do({ kind: "read", line: 1 }), "store");
+});
+
+coherence("who waits for a slow target lets the others run until it is held", () => {
+  const script = new Script();
+  script.enable(1, [1, 2]);
+  script.do({ kind: "read", line: 1 });
+  const [slow, prompt] = script.serials.slice(-2);
+  assert.is(script.do({ kind: "stopped", serial: prompt, gained: new Set() }), "");
+  assert.is(script.do({ kind: "impatient", serial: slow }), "patience release");
+  assert.equal(script.find("release").units, { only: [2] });
+  assert.is(script.do({ kind: "stopped", serial: slow, gained: new Set() }), "stop patience");
+  assert.equal(script.find("stop").units, { only: [2] });
+  const again = script.find("stop").serial;
+  assert.is(script.do({ kind: "impatient", serial: again }), "patience", "it was as slow itself");
+  assert.is(script.find("patience").ms, 40);
+  assert.is(script.stopped(), "store");
+});
+
+coherence(
+  "a client of a target that is slow now and then is not kept by who waits for others",
+  () => {
+    const script = new Script();
+    script.enable(1);
+    script.enable(2, [1]);
+    script.enable(3, [2]);
+    script.do({ kind: "read", line: 1 });
+    const stuck = script.find("stop").serial;
+    for (const effect of script.effects) {
+      if (effect.kind === "stop" && effect.serial !== stuck) {
+        script.do({ kind: "stopped", serial: effect.serial, gained: new Set() });
+      }
+    }
+    assert.match(script.do({ kind: "impatient", serial: stuck }), "release release");
+    script.do({ kind: "read", line: 3 });
+    script.do({ kind: "impatient", serial: script.find("stop").serial });
+    script.stopped(3);
+    script.do({ kind: "stored", line: 3 });
+    script.do({ kind: "elapsed", line: 3, timer: script.find("wait").timer });
+    const { drop } = script.find("drop");
+    assert.is(script.do({ kind: "dropped", line: 3, drop }), "release");
+  },
+);
+
+coherence("a target that comes to another unit is stopped with that", () => {
+  const script = new Script();
+  script.enable(1, [5]);
+  script.do({ kind: "rescope", line: 1, scope: [3] });
+  script.do({ kind: "read", line: 1 });
+  assert.equal(script.find("stop").units, { only: [3] });
+  assert.equal([...script.state.units.keys()], [0, 3]);
 });
 
 coherence.run();

@@ -1,15 +1,14 @@
 /**
  * A small world around the coherence protocol: a kernel with a page cache, clients that touch their
- * page 0 and call ioctls, targets that run. Every way in which its steps can interleave can be walked.
+ * page 0 and call ioctls, units of targets that run. Every way in which its steps can interleave can be
+ * walked.
  */
-import {
-  type Coherence,
-  type Effect,
-  type Event,
-  INITIAL,
-  type Operation,
-  step,
-} from "../../src/kcov/coherence.ts";
+import { type Coherence, INITIAL, step } from "../../src/kcov/coherence.ts";
+import type { Effect } from "../../src/kcov/effect.ts";
+import type { Event } from "../../src/kcov/event.ts";
+import type { LineScope, Operation } from "../../src/kcov/line.ts";
+import { REST } from "../../src/kcov/unit.ts";
+import { hasUnit } from "../../src/units.ts";
 
 /** Page 0 of one instance, in the kernel's page cache. */
 interface Page {
@@ -19,21 +18,35 @@ interface Page {
   readonly ioctl: Operation | undefined;
   /** ENABLE has been answered, DISABLE not yet. */
   readonly isEnabled: boolean;
+  /** What it is enabled with. */
+  readonly scope: LineScope;
+  /** Of each unit, how much of what it executed since ENABLE is in the area. */
+  readonly got: readonly number[];
+  readonly enabledAt: readonly number[];
+}
+
+/** The targets of one unit. */
+interface Unit {
+  readonly isRunning: boolean;
+  /** How much they have executed, and how much of it was collected. */
+  readonly executed: number;
+  readonly collected: number;
 }
 
 /** Everything there is; a step makes a new one. */
 export interface World {
   readonly protocol: Coherence;
+  /** On the protocol's clock. */
+  readonly now: number;
   readonly pages: readonly Page[];
+  /** By their names; all that no scope names are the first, {@linkcode REST}. */
+  readonly units: readonly Unit[];
   /** READs that were sent and not yet received. */
   readonly sent: readonly number[];
   /** Effects begun and not yet completed. */
   readonly pending: readonly Effect[];
   /** Drops that the kernel has carried out, their completion not yet received. */
   readonly dropped: readonly Effect[];
-  readonly isRunning: boolean;
-  /** A target has executed something that no collection has seen. */
-  readonly isFresh: boolean;
 }
 
 /** One thing that may happen next, and the world after it. */
@@ -48,16 +61,30 @@ export class Broken extends Error {
   override name = "Broken";
 }
 
-export function newWorld(lines: number): World {
-  const page: Page = { cache: "absent", ioctl: undefined, isEnabled: false };
+/** @param scopes Of each instance, what ENABLE makes it be told of. */
+export function newWorld(scopes: readonly LineScope[]): World {
+  const named = Math.max(REST, ...scopes.flatMap((scope) => scope === "all" ? [] : scope));
+  const units = Array.from({ length: named + 1 }, () => ({
+    isRunning: true,
+    executed: 0,
+    collected: 0,
+  }));
+  const nothing = units.map(() => 0);
   return {
     protocol: INITIAL,
-    pages: Array.from({ length: lines }, () => page),
+    now: 0,
+    pages: scopes.map((scope) => ({
+      cache: "absent",
+      ioctl: undefined,
+      isEnabled: false,
+      scope,
+      got: nothing,
+      enabledAt: nothing,
+    })),
+    units,
     sent: [],
     pending: [],
     dropped: [],
-    isRunning: true,
-    isFresh: false,
   };
 }
 
@@ -72,22 +99,38 @@ function without<T>(items: readonly T[], item: T): T[] {
   return items.filter((other) => other !== item);
 }
 
+function covers(page: Page, unit: number): boolean {
+  return page.scope === "all" || page.scope.includes(unit);
+}
+
+/** Whether it is a wait for something that has happened already. */
+function isVain(world: World, effect: Effect): boolean {
+  if (effect.kind !== "patience") return false;
+  const units = [...world.protocol.units.values()];
+  return !units.some(({ phase }) => phase.kind === "stopping" && phase.serial === effect.serial);
+}
+
 /** Has the protocol take an event, and begins its effects. */
 function receive(world: World, event: Event): World {
-  const { state, effects } = step(world.protocol, event, 0);
-  return effects.reduce(begin, { ...world, protocol: state });
+  const { state, effects } = step(world.protocol, event, world.now);
+  const next = effects.reduce(begin, { ...world, protocol: state });
+  return { ...next, pending: next.pending.filter((effect) => !isVain(next, effect)) };
 }
 
 function begin(world: World, effect: Effect): World {
   switch (effect.kind) {
+    case "stop":
+      for (const other of world.pending) {
+        if (other.kind === "stop" && world.units.some((_, unit) => isIn(unit, effect, other))) {
+          throw new Broken("a unit is stopped that is being stopped");
+        }
+      }
+      return { ...world, pending: [...world.pending, effect] };
     case "release":
-      return { ...world, isRunning: true };
+      return release(world, effect);
     case "answer": {
       const page = world.pages[effect.line];
-      if (page.isEnabled && world.isFresh) throw new Broken("a stale page is answered");
-      if (page.isEnabled && world.isRunning) {
-        throw new Broken("a page is answered while targets run");
-      }
+      if (page.isEnabled) checkExact(world, page);
       return page.cache === "locked" ? withPage(world, effect.line, { cache: "present" }) : world;
     }
     case "perform":
@@ -97,14 +140,49 @@ function begin(world: World, effect: Effect): World {
   }
 }
 
+function isIn(unit: number, ...effects: (Effect & { kind: "stop" | "release" })[]): boolean {
+  return effects.every(({ units }) => hasUnit(units, unit));
+}
+
+function release(world: World, effect: Effect & { kind: "release" }): World {
+  for (const other of world.pending) {
+    if (other.kind === "stop" && world.units.some((_, unit) => isIn(unit, effect, other))) {
+      throw new Broken("a unit is let go that is being stopped");
+    }
+  }
+  const units = world.units.map((unit, id) =>
+    isIn(id, effect) ? { ...unit, isRunning: true } : unit
+  );
+  return { ...world, units };
+}
+
+/** What is in the area is all that was executed in the scope since ENABLE, each once. */
+function checkExact(world: World, page: Page): void {
+  for (const [id, unit] of world.units.entries()) {
+    if (!covers(page, id)) continue;
+    if (unit.isRunning) throw new Broken("a page is answered while targets run");
+    const due = unit.executed - page.enabledAt[id];
+    if (page.got[id] < due) throw new Broken("a stale page is answered");
+    if (page.got[id] > due) throw new Broken("something was given twice");
+  }
+}
+
 function perform(world: World, effect: Effect & { kind: "perform" }): World {
   const page = world.pages[effect.line];
   if (page.ioctl !== effect.operation) throw new Broken("an ioctl is answered that nobody called");
-  if (world.isRunning || world.isFresh) throw new Broken("an ioctl is carried out amid execution");
+  for (const [id, unit] of world.units.entries()) {
+    if (covers(page, id) && (unit.isRunning || unit.executed !== unit.collected)) {
+      throw new Broken("an ioctl is carried out amid execution");
+    }
+  }
   const changesPage = effect.operation === "enable" || effect.operation === "reset";
   if (changesPage && page.cache === "present") throw new Broken("the client sees an old page");
-  const isEnabled = effect.operation === "enable" || effect.operation === "reset";
-  return withPage(world, effect.line, { ioctl: undefined, isEnabled });
+  const enabledAt = world.units.map(({ executed }) => executed);
+  return withPage(world, effect.line, {
+    ioctl: undefined,
+    isEnabled: changesPage,
+    ...(effect.operation === "enable" && { enabledAt, got: enabledAt.map(() => 0) }),
+  });
 }
 
 /** All that may happen next. */
@@ -112,7 +190,9 @@ export function moves(world: World): Move[] {
   const found: Move[] = [];
   const add = (name: string, isProgress: boolean, make: () => World) =>
     found.push({ name, isProgress, make });
-  if (world.isRunning) add("run", false, () => run(world));
+  for (const [id, unit] of world.units.entries()) {
+    if (unit.isRunning) add(`run ${id}`, false, () => run(world, id));
+  }
   world.pages.forEach((page, line) => clientMoves(world, { page, line }, add));
   const [line, ...sent] = world.sent;
   if (line !== undefined) {
@@ -129,13 +209,16 @@ export function moves(world: World): Move[] {
 
 type Add = (name: string, isProgress: boolean, make: () => World) => void;
 
-function run(world: World): World {
+function run(world: World, id: number): World {
   for (const page of world.pages) {
-    if (page.isEnabled && page.cache === "present") {
+    if (page.isEnabled && covers(page, id) && page.cache === "present") {
       throw new Broken("a target runs while the page of an enabled instance is mapped");
     }
   }
-  return { ...world, isFresh: true };
+  const units = world.units.map((unit, i) =>
+    i === id ? { ...unit, executed: unit.executed + 1 } : unit
+  );
+  return { ...world, units };
 }
 
 function clientMoves(world: World, { page, line }: { page: Page; line: number }, add: Add): void {
@@ -163,24 +246,34 @@ function clientMoves(world: World, { page, line }: { page: Page; line: number },
   }
   const operations: Operation[] = page.isEnabled ? ["disable", "reset", "retire"] : ["enable"];
   for (const operation of operations) {
-    add(
-      `${operation} ${line}`,
-      false,
-      () =>
-        receive(withPage(world, line, { ioctl: operation }), { kind: "operate", line, operation }),
-    );
+    add(`${operation} ${line}`, false, () => operate(world, { line, operation }));
   }
+}
+
+/** @param call `scope`: what ENABLE is to make the instance be told of from now on. */
+export function operate(
+  world: World,
+  call: { line: number; operation: Operation; scope?: LineScope },
+): World {
+  const { line, operation, scope = world.pages[line].scope } = call;
+  const next = withPage(world, line, { ioctl: operation, scope });
+  return receive(next, { kind: "operate", line, operation, scope });
 }
 
 function completionMoves(world: World, effect: Effect, add: Add): void {
   const next = { ...world, pending: without(world.pending, effect) };
   switch (effect.kind) {
     case "stop":
-      add("stopped", true, () => {
-        const gained = new Set(world.isFresh ? world.pages.keys() : []);
-        const held = { ...next, isRunning: false, isFresh: false };
-        return receive(held, { kind: "stopped", gained });
-      });
+      add(`stopped ${effect.serial}`, true, () => stopped(next, effect));
+      return;
+    case "patience":
+      // Twice is enough: a third time is as the second.
+      if (effect.ms > 40) return;
+      add(
+        `impatient ${effect.serial}`,
+        true,
+        () => receive(next, { kind: "impatient", serial: effect.serial }),
+      );
       return;
     case "store":
       add(
@@ -218,9 +311,30 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
   }
 }
 
+/** Targets are collected from and held; what they executed is appended to the areas it concerns. */
+function stopped(world: World, effect: Effect & { kind: "stop" }): World {
+  const gained = new Set<number>();
+  const pages = world.pages.map((page, line) => {
+    const got = page.got.map((before, id) => {
+      const { executed, collected } = world.units[id];
+      if (!page.isEnabled || !covers(page, id) || !isIn(id, effect)) return before;
+      if (executed === collected) return before;
+      if (page.cache === "present") throw new Broken("a mapped page is appended to");
+      gained.add(line);
+      return before + executed - collected;
+    });
+    return { ...page, got };
+  });
+  const units = world.units.map((unit, id) =>
+    isIn(id, effect) ? { ...unit, isRunning: false, collected: unit.executed } : unit
+  );
+  return receive({ ...world, pages, units }, { kind: "stopped", serial: effect.serial, gained });
+}
+
 /** Whether nobody waits for anything, and the targets run. */
 export function isAtRest(world: World): boolean {
-  return world.isRunning && world.pages.every((page) => page.cache !== "locked" && !page.ioctl);
+  return world.units.every(({ isRunning }) => isRunning) &&
+    world.pages.every((page) => page.cache !== "locked" && !page.ioctl);
 }
 
 /** Lets everything that is under way complete, with no new move of clients or targets. */
@@ -234,21 +348,35 @@ export function settleDown(world: World): World {
 }
 
 /**
- * What distinguishes a world, as a text. Names of timers and drops matter only by their order, and
- * lengths of time not at all.
+ * What distinguishes a world, as a text. Names of timers, drops and holds matter only by their order,
+ * and lengths of time and how much was executed not at all.
  */
 export function fingerprint(world: World): string {
-  const { phase, lines } = world.protocol;
-  const serials = new Map<number, number>();
-  const rename = (serial: number | undefined) => {
-    if (serial === undefined) return "";
-    if (!serials.has(serial)) serials.set(serial, serials.size);
-    return serials.get(serial);
-  };
+  const { lines, units } = world.protocol;
+  const serials = serialsOf(world);
+  const rename = (serial: number | undefined) => serials.get(serial ?? -1) ?? "";
   const page = (p: { kind: string; timer?: number; drop?: number; again?: boolean }) =>
     `${p.kind}${rename(p.timer)}.${rename(p.drop)}${p.again ?? ""}`;
   const line = [...lines].sort(([a], [b]) => a - b).map(([id, l]) =>
-    [id, l.enabled, page(l.page), Math.min(l.reads, 2), l.operations, l.served].join()
+    [
+      id,
+      l.enabled,
+      l.scope,
+      page(l.page),
+      Math.min(l.reads, 2),
+      l.operations,
+      rename(l.served),
+      l.patience,
+    ]
+      .join()
+  );
+  const phases = [...units].sort(([a], [b]) => a - b).map(([id, { phase }]) =>
+    [
+      id,
+      phase.kind,
+      "serial" in phase ? rename(phase.serial) : "",
+      "slow" in phase ? phase.slow : "",
+    ].join()
   );
   const effect = (e: Effect) =>
     [
@@ -256,15 +384,31 @@ export function fingerprint(world: World): string {
       "line" in e ? e.line : "",
       "timer" in e ? rename(e.timer) : "",
       "drop" in e ? rename(e.drop) : "",
+      "serial" in e ? rename(e.serial) : "",
+      "units" in e ? JSON.stringify(e.units) : "",
     ].join();
   return [
-    phase.kind,
+    phases.join(";"),
     line.join(";"),
     world.pages.map((p) => `${p.cache}${p.ioctl}${p.isEnabled}`).join(),
     world.sent.join(),
     world.pending.map(effect).sort().join(";"),
     world.dropped.map(effect).sort().join(";"),
-    world.isRunning,
-    world.isFresh,
+    world.units.map((u) => `${u.isRunning}${u.executed !== u.collected}`).join(),
   ].join("|");
+}
+
+/** New names for the serial numbers that are in use, in their order. */
+function serialsOf({ protocol, pending, dropped }: World): Map<number, number> {
+  const found = new Set<number>();
+  const note = (item: object) => {
+    for (const key of ["timer", "drop", "serial", "served"]) {
+      const value = (item as Record<string, unknown>)[key];
+      if (typeof value === "number") found.add(value);
+    }
+  };
+  for (const line of protocol.lines.values()) [line, line.page].forEach(note);
+  for (const unit of protocol.units.values()) note(unit.phase);
+  [...pending, ...dropped].forEach(note);
+  return new Map([...found].sort((a, b) => a - b).map((serial, i) => [serial, i]));
 }

@@ -7,7 +7,6 @@ const device = suite("kcov/device, ioctls");
 // The numbers stand here once more, as clients have them.
 const ENABLE = 0x6364;
 const DISABLE = 0x6365;
-const REMOTE_ENABLE = 0x40186366;
 const UNIQUE_ENABLE = 0x40086367;
 const RESET_TRACE = 0x6368;
 const [EIO, EBUSY, EINVAL, ENOTTY, ENOTSUPP] = [-5, -16, -22, -25, -524];
@@ -153,12 +152,6 @@ scenario("what kcov has no ioctl of is ENOTTY, in each state", async (world) => 
     await step();
     for (const cmd of others) assert.is(await client.ioctl(cmd), ENOTTY, cmd.toString(16));
   }
-});
-
-scenario("REMOTE_ENABLE is refused", async (world) => {
-  const client = world.open(1);
-  await client.initialize(2);
-  assert.is(await client.ioctl(REMOTE_ENABLE, 0x1000), EINVAL);
 });
 
 scenario("ioctls on one instance follow each other, those on others do not wait", async (world) => {

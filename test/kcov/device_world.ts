@@ -3,7 +3,15 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { Device, type DeviceOptions, type PageCache, type Source } from "../../src/kcov/mod.ts";
+import {
+  Device,
+  type DeviceOptions,
+  type PageCache,
+  type Scope,
+  type Source,
+  type TargetPcs,
+} from "../../src/kcov/mod.ts";
+import { hasUnit, type Units, UnitSet } from "../../src/units.ts";
 
 export const PAGE = 4096;
 const WORDS = PAGE / 8;
@@ -106,32 +114,61 @@ export class FakeCache implements PageCache {
 
 /** Targets that execute what they are told to. */
 export class FakeSource implements Source {
-  isHeld = false;
-  /** What `stop` waits for. */
+  /** What `stop` waits for, and what it waits for where it concerns a unit. */
   gate: Promise<unknown> = Promise.resolve();
+  readonly gates = new Map<number, Promise<unknown>>();
+  /** Targets that are in the unit of another. */
+  readonly units = new Map<number, number>();
   readonly #log: (line: string) => void;
-  #executed: number[] = [];
+  readonly #held = new UnitSet();
+  /** By the targets' numbers. */
+  readonly #executed = new Map<number, number[]>();
 
   constructor(log: (line: string) => void) {
     this.#log = log;
   }
 
+  /** Whether the target is held that {@linkcode execute} is of. */
+  get isHeld(): boolean {
+    return this.isTargetHeld(1);
+  }
+
+  isTargetHeld(target: number): boolean {
+    return this.#held.has(this.unitOf(target));
+  }
+
+  unitOf(target: number): number {
+    return this.units.get(target) ?? target;
+  }
+
   execute(...pcs: number[]): void {
-    if (this.isHeld) throw new Error("held targets cannot execute");
-    this.#executed.push(...pcs);
+    this.executeIn(1, ...pcs);
   }
 
-  async stop(): Promise<Uint32Array> {
-    this.#log("stop");
+  executeIn(target: number, ...pcs: number[]): void {
+    if (this.isTargetHeld(target)) throw new Error("held targets cannot execute");
+    this.#executed.set(target, [...this.#executed.get(target) ?? [], ...pcs]);
+  }
+
+  async stop({ units }: { units: Units }): Promise<TargetPcs[]> {
+    this.#log(`stop${format(units)}`);
     await this.gate;
-    this.isHeld = true;
-    return Uint32Array.from(this.#executed.splice(0));
+    for (const [unit, gate] of this.gates) if (hasUnit(units, unit)) await gate;
+    this.#held.add(units);
+    const found = [...this.#executed].filter(([target]) => hasUnit(units, this.unitOf(target)));
+    for (const [target] of found) this.#executed.delete(target);
+    return found.map(([target, pcs]) => ({ target, pcs: Uint32Array.from(pcs) }));
   }
 
-  release(): void {
-    this.#log("release");
-    this.isHeld = false;
+  release(units: Units): void {
+    this.#log(`release${format(units)}`);
+    this.#held.delete(units);
   }
+}
+
+function format(units: Units): string {
+  if ("only" in units) return ` ${units.only}`;
+  return units.except.length === 0 ? "" : ` all but ${units.except}`;
 }
 
 export class DeviceWorld implements AsyncDisposable {
@@ -150,14 +187,17 @@ export class DeviceWorld implements AsyncDisposable {
   }
 
   /** Opens an instance for a thread. */
-  open(id: number, tid = process.pid): Client {
-    this.device.open(id);
+  open(id: number, tid = process.pid, scope: Scope = "all"): Client {
+    this.device.open(id, scope);
     return new Client(this, { id, tid });
   }
 
   /** Opens, initialises and enables one. */
-  async enabled(id: number, options: { tid?: number; words?: number } = {}): Promise<Client> {
-    const client = this.open(id, options.tid);
+  async enabled(
+    id: number,
+    options: { tid?: number; words?: number; scope?: Scope } = {},
+  ): Promise<Client> {
+    const client = this.open(id, options.tid, options.scope);
     await client.initialize(options.words ?? WORDS);
     const result = await client.ioctl(0x6364);
     if (result !== 0) throw new Error(`ENABLE answered ${result}`);
@@ -200,8 +240,10 @@ export class Client {
     this.tid = tid;
   }
 
-  ioctl(cmd: number, arg: bigint | number = 0): Promise<number> {
-    return this.#world.device.ioctl(this.id, { cmd, arg: BigInt(arg), tid: this.tid });
+  /** @param data What the argument points to. */
+  ioctl(cmd: number, arg: bigint | number = 0, data: Uint8Array | null = null): Promise<number> {
+    const call = { cmd, arg: BigInt(arg), tid: this.tid, ...(data && { data }) };
+    return this.#world.device.ioctl(this.id, call);
   }
 
   initialize(words: bigint | number): Promise<number> {

@@ -80,8 +80,8 @@ for (const size of [32, 64, 100, 4096]) {
   scenario(`directories are listed whole, ${size} bytes at a time`, (tree) => {
     const { nodeid } = tree.lookup("kcovfs");
     const root = tree.list(ROOT, size);
-    assert.equal(root.map(({ name }) => name), [".", "..", "kcov", "kcovfs"]);
-    assert.equal(root.map(({ type }) => type), [S_IFDIR, S_IFDIR, S_IFREG, S_IFDIR]);
+    assert.equal(root.map(({ name }) => name), [".", "..", "kcov", "kcovfs", "kcov.d"]);
+    assert.equal(root.map(({ type }) => type), [S_IFDIR, S_IFDIR, S_IFREG, S_IFDIR, S_IFDIR]);
     const entries = tree.list(nodeid, size);
     assert.equal(entries.map(({ name }) => name), [".", "..", "socket", "targets", "symbols"]);
     assert.equal(entries.slice(2).map(({ type }) => type), [S_IFLNK, S_IFREG, S_IFREG]);
@@ -103,7 +103,49 @@ scenario("listing a directory with attributes looks kcov not up", (tree) => {
     const dirent = at + abi.fuse_entry_out.size;
     at = dirent + ((24 + view.getUint32(dirent + 16, true) + 7) & ~7);
   }
-  assert.equal(nodes, [0, 0, 0, tree.lookup("kcovfs").nodeid]);
+  const directories = [tree.lookup("kcovfs").nodeid, tree.lookup("kcov.d").nodeid];
+  assert.equal(nodes, [0, 0, 0, ...directories]);
+});
+
+scenario("kcov.d has a file for each target that lives", async (tree) => {
+  tree.targets = [
+    { name: "api", id: 1, isAlive: true },
+    { name: "gone", id: 2, isAlive: false },
+    { name: "web", id: 9, isAlive: true },
+  ];
+  const { nodeid } = tree.lookup("kcov.d");
+  const entries = tree.list(nodeid, 4096);
+  assert.equal(entries.map(({ name }) => name), [".", "..", "api", "web"]);
+  for (const { name, ino, type } of entries.slice(2)) {
+    const { attr, entry_valid, attr_valid } = tree.lookup(name, nodeid);
+    assert.equal([attr.ino, entry_valid, attr_valid], [ino, 0, 0]);
+    assert.equal([attr.mode, attr.uid, attr.gid], [type | 0o640, 1000, 1001]);
+  }
+  for (const name of ["gone", "nobody", "", ".."]) {
+    assert.is(await refusal(() => tree.lookup(name, nodeid)), "ENOENT", name);
+  }
+  assert.is(await refusal(() => tree.lookup("api")), "ENOENT");
+});
+
+scenario("a target's file stays while it is open, though the target ends", async (tree) => {
+  tree.targets = [{ name: "api", id: 7, isAlive: true }];
+  const folder = tree.lookup("kcov.d").nodeid;
+  const nodes = [tree.lookup("api", folder).nodeid, tree.lookup("api", folder).nodeid];
+  assert.is.not(nodes[0], nodes[1], "each open has an area of its own");
+  for (const node of nodes) await tree.open(node);
+  assert.equal(tree.world.device.instances.map(({ scope }) => scope), [
+    new Set([7]),
+    new Set([7]),
+  ]);
+  tree.targets = [{ name: "api", id: 7, isAlive: false }];
+  assert.is(tree.list(folder, 4096).length, 3);
+  tree.lookup("api", folder);
+  for (const node of nodes) {
+    tree.subject.release(tree.request(node), { fh: 0 });
+    tree.subject.forget(node);
+  }
+  assert.is(tree.list(folder, 4096).length, 2);
+  assert.is(await refusal(() => tree.lookup("api", folder)), "ENOENT");
 });
 
 scenario("an open of kcov is an instance, until it is released", async (tree) => {
@@ -195,7 +237,7 @@ scenario("ioctls are the calling thread's", async (tree) => {
   const node = await tree.openKcov();
   await tree.initialize(node);
   await tree.ioctl(node, 0x6364);
-  const disable = { cmd: 0x6365, arg: 0n, flags: 0 };
+  const disable = { cmd: 0x6365, arg: 0n };
   assert.equal(await tree.subject.ioctl(tree.request(node, 1), disable), { result: -22 });
   assert.equal(await tree.subject.ioctl(tree.request(node), disable), { result: 0 });
 });

@@ -1,7 +1,7 @@
 /** The mounted tree without a mount: requests as the kernel makes them. */
 import { constants } from "node:fs";
 import { abi, type Request } from "../../src/fuse/mod.ts";
-import { KcovFilesystem, type TreeOptions } from "../../src/kcov/mod.ts";
+import { KcovFilesystem, type NamedTarget, type TreeOptions } from "../../src/kcov/mod.ts";
 import { DeviceWorld } from "./device_world.ts";
 
 const ROOT = abi.FUSE_ROOT_ID;
@@ -9,13 +9,17 @@ const ROOT = abi.FUSE_ROOT_ID;
 export class Tree implements AsyncDisposable {
   readonly world = new DeviceWorld();
   readonly subject: KcovFilesystem;
+  /** What `kcov.d/` is made of. */
+  targets: NamedTarget[] = [];
   #unique = 2;
 
   constructor(options: Partial<TreeOptions> = {}) {
     const files = new Map([["targets", () => "none\n"], ["symbols", () => "0x8\n"]]);
     const own = { mode: 0o640, uid: 1000, gid: 1001, socket: "/run/kcovfs/socket" };
     const read = () => this.world.cache.reads;
-    this.subject = new KcovFilesystem(this.world.device, { ...own, files, read, ...options });
+    const targets = () => this.targets;
+    const tree = { ...own, files, read, targets, ...options };
+    this.subject = new KcovFilesystem(this.world.device, tree);
   }
 
   request(nodeid: number, pid = process.pid): Request {
@@ -53,7 +57,7 @@ export class Tree implements AsyncDisposable {
   }
 
   ioctl(nodeid: number, cmd: number, arg = 0n): Promise<{ result: number }> {
-    return this.subject.ioctl(this.request(nodeid), { cmd, arg, flags: 0 });
+    return this.subject.ioctl(this.request(nodeid), { cmd, arg });
   }
 
   initialize(nodeid: number, words = 512n): Promise<{ result: number }> {

@@ -12,6 +12,7 @@ export class FakeLink implements Link {
   /** Answers `stop`; at once, with a piece of its own for each, unless a test says otherwise. */
   onStop: (options: { run: number; hold: boolean }) => Promise<Taken>;
   onFetch: Link["fetchSources"] = () => Promise.resolve(new Map());
+  onRelease: () => void = () => {};
   #pieces = 0;
   readonly #lost: Promise<never>;
 
@@ -36,6 +37,7 @@ export class FakeLink implements Link {
 
   release(): void {
     this.calls.push("release");
+    this.onRelease();
   }
 
   fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -2,7 +2,7 @@ import type { Argv } from "yargs";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
 import { findSocket } from "../find_server.ts";
-import { withMount } from "../options.ts";
+import { type GlobArguments, withGlobs, withMount } from "../options.ts";
 import { targetEnvironment } from "../target_environment.ts";
 
 /** `kcovfs run` */
@@ -11,17 +11,24 @@ export const run: Command = {
   describe: "start a command as a target of a running server",
   usage: "kcovfs run [options] -- CMD...",
   builder: (argv: Argv) =>
-    withMount(argv)
+    withGlobs(withMount(argv))
       .option("name", {
         type: "string",
         requiresArg: true,
         describe: "what the target is called [default: the script's name]",
       })
-      .example("kcovfs run --name api -- node server.js", ""),
+      .example("kcovfs run --name api -- node server.js", "")
+      .example(
+        "kcovfs run --exclude '**/node_modules/**' -- node server.js",
+        "a script must pass the server's globs and these",
+      ),
   async run(argv) {
-    const { mount, name } = argv as { mount?: string; name?: string };
+    const { mount, name, include, exclude } = argv as unknown as GlobArguments & {
+      mount?: string;
+      name?: string;
+    };
     const command = commandAfterDashes(argv);
-    const env = targetEnvironment(await findSocket(mount), { name });
+    const env = targetEnvironment(await findSocket(mount), { name, include, exclude });
     return await waitFor(await start(command, { env, stdio: "inherit" }));
   },
 };

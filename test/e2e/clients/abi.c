@@ -147,6 +147,110 @@ static void other_ioctls(void) {
   EXPECT(EINVAL, ioctl(fd, KCOV_REMOTE_ENABLE, bytes));
 }
 
+#define COMMON(n) ((uint64_t)(n))
+#define USB(n) (0x01ull << 56 | (n))
+
+/* The most handles and one: the structure's last member, as kcov.h has it. */
+struct remote {
+  struct kcov_remote_arg head;
+  uint64_t handles[257];
+};
+
+static long remote(int fd, struct remote arg) { return ioctl(fd, KCOV_REMOTE_ENABLE, &arg); }
+#define REMOTE(fd, mode, count, common, ...)                                                       \
+  remote(fd, (struct remote){{mode, 64, count, common}, {__VA_ARGS__}})
+
+static void remote_errors(void) {
+  int fd = open_kcov();
+  uint64_t bad = 1ull << 40;
+  EXPECT(EFAULT, ioctl(fd, KCOV_REMOTE_ENABLE, 0));
+  EXPECT(EFAULT, ioctl(fd, KCOV_REMOTE_ENABLE, 1));
+  EXPECT(EINVAL, REMOTE(fd, 0, 257, 0)); /* too many, whatever the state */
+  EXPECT(EINVAL, REMOTE(fd, 0, ~0u, 0));
+  EXPECT(EINVAL, REMOTE(fd, 0, 0, 0)); /* not initialised */
+  EXPECT(0, ioctl(fd, KCOV_INIT_TRACE, 64ul));
+  int other = open_kcov();
+  EXPECT(0, ioctl(other, KCOV_INIT_TRACE, 64ul));
+  EXPECT(0, ioctl(other, KCOV_ENABLE, KCOV_TRACE_PC));
+  EXPECT(EBUSY, REMOTE(fd, 2, 0, bad)); /* the thread comes before the mode */
+  EXPECT(0, ioctl(other, KCOV_DISABLE, 0));
+  EXPECT(EINVAL, REMOTE(fd, 2, 0, 0));
+  EXPECT(EINVAL, REMOTE(fd, ~0u, 0, 0));
+  EXPECT(ENOTSUPP, REMOTE(fd, KCOV_TRACE_CMP, 0, bad)); /* the mode comes before the handles */
+  EXPECT(EINVAL, REMOTE(fd, 0, 0, bad));
+  EXPECT(EINVAL, REMOTE(fd, 0, 0, USB(1)));
+  EXPECT(EINVAL, REMOTE(fd, 0, 0, 0x02ull << 56 | 1));
+  EXPECT(EINVAL, REMOTE(fd, 0, 1, 0, 0));
+  EXPECT(EINVAL, REMOTE(fd, 0, 1, 0, COMMON(1)));
+  EXPECT(EINVAL, REMOTE(fd, 0, 1, 0, USB(1) | bad));
+  EXPECT(EINVAL, REMOTE(fd, 0, 2, 0, USB(1), bad));
+  EXPECT(EEXIST, REMOTE(fd, 0, 2, 0, USB(1), USB(1)));
+  EXPECT(0, REMOTE(fd, 0, 2, COMMON(1), USB(1), USB(0))); /* what failed has taken no handle */
+  EXPECT(EINVAL, REMOTE(fd, 0, 0, COMMON(2)));            /* it is enabled */
+  EXPECT(EINVAL, ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC));
+  EXPECT(EBUSY, ioctl(other, KCOV_ENABLE, KCOV_TRACE_PC));
+  EXPECT(EINVAL, ioctl(fd, KCOV_DISABLE, 1));
+  EXPECT(0, ioctl(fd, KCOV_RESET_TRACE, 0));
+  EXPECT(0, ioctl(fd, KCOV_DISABLE, 0));
+  EXPECT(0, ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC));
+  EXPECT(0, ioctl(fd, KCOV_DISABLE, 0));
+}
+
+/* The handles are read beyond the head, wherever that is. */
+static void remote_memory(void) {
+  size_t page = sysconf(_SC_PAGESIZE);
+  char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  int fd = open_kcov();
+  struct remote *arg = (struct remote *)(pages + page - sizeof arg->head - 8);
+  arg->head = (struct kcov_remote_arg){0, 64, 2, 0};
+  arg->handles[0] = USB(1), arg->handles[1] = USB(2);
+  munmap(pages + page, page);
+  EXPECT(EFAULT, ioctl(fd, KCOV_REMOTE_ENABLE, arg)); /* before the state */
+  EXPECT(0, ioctl(fd, KCOV_INIT_TRACE, 1024ul));
+  EXPECT(EFAULT, ioctl(fd, KCOV_REMOTE_ENABLE, arg));
+  arg->head.num_handles = 1;
+  EXPECT(0, ioctl(fd, KCOV_REMOTE_ENABLE, arg));
+  EXPECT(0, ioctl(fd, KCOV_DISABLE, 0));
+  /* In the area itself, on its first page and on pages that nobody has touched. */
+  uint64_t *area = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  CHECK(area != MAP_FAILED);
+  memcpy(area + 4, arg, sizeof arg->head + 8);
+  EXPECT(0, ioctl(fd, KCOV_REMOTE_ENABLE, area + 4));
+  EXPECT(0, ioctl(fd, KCOV_DISABLE, 0));
+  arg = (struct remote *)(area + 512 - sizeof arg->head / 8);
+  arg->head = (struct kcov_remote_arg){0, 64, 256, 0};
+  EXPECT(EINVAL, ioctl(fd, KCOV_REMOTE_ENABLE, arg)); /* they are zeros */
+  int most = open_kcov();
+  EXPECT(0, ioctl(most, KCOV_INIT_TRACE, 64ul));
+  struct remote all = {{0, 64, 256, COMMON(~0u)}, {0}};
+  for (int i = 0; i < 256; i++)
+    all.handles[i] = USB(i);
+  EXPECT(0, remote(most, all));
+}
+
+static int remote_by_another_thread(int fd, struct remote *arg) {
+  return by_another_thread(fd, KCOV_REMOTE_ENABLE, (unsigned long)arg);
+}
+
+static void remote_handles(void) {
+  int first = open_kcov(), second = open_kcov(), third = open_kcov();
+  int all[] = {first, second, third};
+  for (int i = 0; i < 3; i++)
+    EXPECT(0, ioctl(all[i], KCOV_INIT_TRACE, 64ul));
+  struct remote mine = {{0, 64, 1, COMMON(1)}, {USB(7)}};
+  struct remote list = {{0, 64, 2, 0}, {USB(8), USB(7)}};
+  struct remote common = {{0, 64, 1, COMMON(1)}, {USB(8)}};
+  EXPECT(0, remote(first, mine));
+  CHECK(remote_by_another_thread(second, &list) == EEXIST);
+  CHECK(remote_by_another_thread(second, &common) == EEXIST);
+  EXPECT(0, ioctl(first, KCOV_DISABLE, 0));
+  /* By a thread that has ended since: its handles can be taken at once. */
+  CHECK(remote_by_another_thread(second, &list) == 0);
+  EXPECT(0, remote(third, list));
+  close(third); /* the thread has them still */
+  CHECK(remote_by_another_thread(first, &list) == EEXIST);
+}
+
 /* The words stay where they are when tracing ends, also for a mapping made afterwards. */
 static void data_stays(void) {
   struct kcov kcov = kcov_open(path, 1024);
@@ -276,6 +380,9 @@ int main(int argc, char **argv) {
       {"disable_errors", disable_errors},
       {"reset_errors", reset_errors},
       {"other_ioctls", other_ioctls},
+      {"remote_errors", remote_errors},
+      {"remote_memory", remote_memory},
+      {"remote_handles", remote_handles},
       {"data_stays", data_stays},
       {"read_and_write", read_and_write},
       {"mapping_before_init", mapping_before_init},

@@ -1,0 +1,22 @@
+import type { Units } from "../units.ts";
+import type { LineId, Operation } from "./line.ts";
+
+/** What is to be done. Each is answered by the event in parentheses, if any. */
+export type Effect =
+  /** Collect from the targets and hold them, letting them run for `run` µs first (`stopped`). */
+  | { readonly kind: "stop"; readonly serial: number; readonly units: Units; readonly run: number }
+  | { readonly kind: "release"; readonly units: Units }
+  /** Wait (`impatient`). */
+  | { readonly kind: "patience"; readonly serial: number; readonly ms: number }
+  /** Store what the page cache lacks of the pages above page 0 (`stored`). */
+  | { readonly kind: "store"; readonly line: LineId }
+  /** Answer all READs of page 0 that wait. */
+  | { readonly kind: "answer"; readonly line: LineId }
+  /** (`elapsed`) */
+  | { readonly kind: "wait"; readonly line: LineId; readonly timer: number; readonly us: number }
+  /** Have the kernel drop page 0 (`dropped`). */
+  | { readonly kind: "drop"; readonly line: LineId; readonly drop: number }
+  /** Wait for some ms (`stalled`). */
+  | { readonly kind: "grace"; readonly line: LineId; readonly drop: number }
+  /** Carry out an ioctl and answer it. */
+  | { readonly kind: "perform"; readonly line: LineId; readonly operation: Operation };

@@ -1,0 +1,33 @@
+import type { LineId, LineScope, Operation } from "./line.ts";
+
+/** What happened. */
+export type Event =
+  /** A READ of page 0 arrived. */
+  | { readonly kind: "read"; readonly line: LineId }
+  /** An ioctl arrived that was found valid. `scope`: of what is enabled. @default {"all"} */
+  | {
+    readonly kind: "operate";
+    readonly line: LineId;
+    readonly operation: Operation;
+    readonly scope?: LineScope;
+  }
+  /**
+   * The targets that a stop was for are held, and what they had executed by then was appended to the
+   * areas of the enabled instances that it concerns: `gained` names those that got something new.
+   */
+  | { readonly kind: "stopped"; readonly serial: number; readonly gained: ReadonlySet<LineId> }
+  /** A stop has taken so long. */
+  | { readonly kind: "impatient"; readonly serial: number }
+  /** What an instance's scope names is in other units than it was. None of them is held. */
+  | { readonly kind: "rescope"; readonly line: LineId; readonly scope: LineScope }
+  | { readonly kind: "stored"; readonly line: LineId }
+  /** A window's time is up. */
+  | { readonly kind: "elapsed"; readonly line: LineId; readonly timer: number }
+  /** The client's page 0 came back, and `area[0]` was changed. */
+  | { readonly kind: "reset"; readonly line: LineId }
+  /** The kernel has dropped page 0. */
+  | { readonly kind: "dropped"; readonly line: LineId; readonly drop: number }
+  /** A READ has waited for a drop that may in turn wait for the READ. */
+  | { readonly kind: "stalled"; readonly line: LineId; readonly drop: number }
+  /** Nobody has the instance open or mapped any more. */
+  | { readonly kind: "closed"; readonly line: LineId };

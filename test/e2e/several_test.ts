@@ -1,0 +1,265 @@
+/** Several targets at once: `kcov` of all, `kcov.d/NAME` of one, KCOV_REMOTE_ENABLE of some. */
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface, type Interface } from "node:readline";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { TargetRow } from "../../src/control_client.ts";
+import { compile, execute, Scene } from "./harness.ts";
+import { executedTexts, textsInPaths } from "./path_blocks.ts";
+
+const several = suite("several targets");
+
+const NAMES = ["one", "two", "three", "four"];
+
+several.before(() => {
+  for (const client of ["exactness", "ask"]) compile(client);
+});
+
+/** A sentence about one scene, which is cleaned up however it ends. */
+function scenario(sentence: string, run: (scene: Scene) => Promise<void>): void {
+  if (!sentence.includes(process.argv[2] ?? "")) return;
+  several(sentence, async () => {
+    await using scene = new Scene();
+    await run(scene);
+  });
+}
+
+function fileOf(scene: Scene, name: string): string {
+  return join(scene.mount, "kcov.d", name);
+}
+
+async function rows(scene: Scene): Promise<TargetRow[]> {
+  return JSON.parse((await scene.command("ps", "--json")).stdout);
+}
+
+/** A client that has an instance enabled and asks services for paths. */
+class Asker {
+  readonly child: ChildProcess;
+  readonly #lines: Interface;
+  readonly #iterator: AsyncIterator<string>;
+
+  private constructor(child: ChildProcess) {
+    this.child = child;
+    this.#lines = createInterface({ input: child.stdout! });
+    this.#iterator = this.#lines[Symbol.asyncIterator]();
+  }
+
+  /** @param numbers What KCOV_REMOTE_ENABLE picks; without any it is KCOV_ENABLE. */
+  static async start(scene: Scene, kcov: string, ...numbers: number[]): Promise<Asker> {
+    const command = [compile("ask"), kcov, ...numbers.map(String)];
+    const asker = new Asker(scene.start(command, { stdin: "pipe" }));
+    assert.is(await asker.#next(), "enabled");
+    return asker;
+  }
+
+  async #next(): Promise<string> {
+    const { value, done } = await this.#iterator.next();
+    if (done) throw new Error(`The client has ended: ${this.child.exitCode}`);
+    return value;
+  }
+
+  /** The PCs of what services do for a byte. */
+  async ask(byte: number, ...sockets: string[]): Promise<string[]> {
+    this.child.stdin!.write(`${[byte, ...sockets].join(" ")}\n`);
+    return (await this.#next()).split(" ").filter(Boolean);
+  }
+}
+
+interface Loop {
+  readonly kcov: string;
+  readonly socket: string;
+  readonly requests: number;
+  readonly isShared?: boolean;
+}
+
+async function assertExact(scene: Scene, { kcov, socket, requests, isShared }: Loop) {
+  const learned = join(scene.folder, `learned-${kcov.replaceAll("/", "_")}`);
+  const command = [compile("exactness"), kcov, socket, String(requests)];
+  if (isShared) command.push("shared");
+  const { status, signal, stdout, stderr } = await execute(command, {
+    timeout: 300_000,
+    env: { LEARNED: learned },
+  });
+  process.stdout.write(stdout);
+  assert.is(stderr, "");
+  assert.match(stdout, `requests ${requests} wrong 0 `);
+  assert.is(status, 0, `${status} ${signal}`);
+  return learned;
+}
+
+async function assertLearned(scene: Scene, file: string): Promise<void> {
+  const paths = readFileSync(file, "utf8").trim().split("\n");
+  const lines = await scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
+  for (const [path, pcs] of paths.entries()) {
+    const blocks = lines.splice(0, pcs.split(" ").length);
+    assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
+  }
+}
+
+for (const isBusy of [false, true]) {
+  const requests = isBusy ? 100 : 400;
+  const when = isBusy ? ", while both cores are busy" : "";
+  scenario(
+    `four clients on four targets, and a fifth on all, are each exact${when}`,
+    async (scene) => {
+      await scene.serve();
+      const sockets: string[] = [];
+      for (const target of [...NAMES, "five"]) {
+        sockets.push((await scene.service("paths", { target })).socket);
+      }
+      if (isBusy) scene.keepBusy();
+      const ofOne = NAMES.map((name, i) =>
+        assertExact(scene, { kcov: fileOf(scene, name), socket: sockets[i], requests })
+      );
+      const ofAll = assertExact(scene, {
+        kcov: scene.kcov,
+        socket: sockets[4],
+        requests,
+        isShared: true,
+      });
+      for (const learned of await Promise.all([...ofOne, ofAll])) {
+        await assertLearned(scene, learned);
+      }
+    },
+  );
+}
+
+scenario("clients of other targets do not wait for one that is stuck", async (scene) => {
+  await scene.serve("--collect-timeout", "60000");
+  const services = [];
+  for (const target of NAMES) services.push(await scene.service("paths", { target }));
+  const [stuck, ...others] = services;
+  const asker = await Asker.start(scene, fileOf(scene, NAMES[0]));
+  await asker.ask(5, stuck.socket);
+  const { pid } = (await rows(scene)).find(({ name }) => name === NAMES[0])!;
+  const waiter = await Asker.start(scene, scene.kcov);
+  process.kill(pid, "SIGSTOP");
+  try {
+    // Nobody is asked for anything: the read alone waits for the target.
+    let done = "";
+    const reads = [asker, waiter].map((client, i) => client.ask(0).then(() => done += `${i} `));
+    await Promise.all(
+      others.map(({ socket }, i) =>
+        assertExact(scene, { kcov: fileOf(scene, NAMES[i + 1]), socket, requests: 300 })
+      ),
+    );
+    assert.is(done, "", "they wait for a target that is stopped");
+    process.kill(pid, "SIGCONT");
+    await Promise.all(reads);
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  assert.ok((await asker.ask(5, stuck.socket)).length > 0);
+});
+
+scenario("kcov.d has the targets' files, by their names", async (scene) => {
+  await scene.serve();
+  const folder = join(scene.mount, "kcov.d");
+  assert.equal(readdirSync(folder), []);
+  const { child } = await scene.service("paths", { target: "one" });
+  await scene.service("paths", { target: "one" });
+  assert.equal(readdirSync(folder).sort(), ["one", "one-2"]);
+  assert.is(statSync(fileOf(scene, "one")).mode & 0o777, 0o600);
+  for (const name of ["three", "kcov", ".one"]) {
+    assert.throws(() => statSync(fileOf(scene, name)), /ENOENT/);
+  }
+  const file = await open(fileOf(scene, "one"), "r+");
+  const exited = once(child, "exit");
+  child.kill("SIGTERM");
+  await exited;
+  assert.equal(readdirSync(folder).sort(), ["one", "one-2"], "it is open");
+  await file.close();
+  // The kernel tells of the last close when it has returned.
+  while (readdirSync(folder).length > 1) await new Promise((resolve) => setImmediate(resolve));
+  await open(fileOf(scene, "one"), "r+").then(
+    () => assert.unreachable(),
+    (error) => assert.is(error.code, "ENOENT"),
+  );
+});
+
+/** The names of the files in which blocks are. */
+async function filesOf(scene: Scene, pcs: readonly string[]): Promise<string[]> {
+  const files = (await scene.symbolize(pcs)).map((line) => line.match(/([^/]+):[^:]*$/)![1]);
+  return [...new Set(files)].sort();
+}
+
+scenario("KCOV_REMOTE_ENABLE picks targets by number, through any file", async (scene) => {
+  await scene.serve();
+  const sockets: string[] = [];
+  for (const name of ["paths", "classifier", "stuck"]) {
+    sockets.push((await scene.service(name)).socket);
+  }
+  const numbers = (await rows(scene)).map(({ id }) => id);
+  assert.equal(numbers, [1, 2, 3]);
+  const cases: [string, number[], string[]][] = [
+    [scene.kcov, [], ["classifier.cjs", "paths.cjs", "serve.cjs", "stuck.cjs"]],
+    [scene.kcov, [2], ["classifier.cjs", "serve.cjs"]],
+    [scene.kcov, [3, 1], ["paths.cjs", "serve.cjs", "stuck.cjs"]],
+    [fileOf(scene, "paths"), [], ["paths.cjs", "serve.cjs"]],
+    [fileOf(scene, "paths"), [2], ["classifier.cjs", "serve.cjs"]],
+    [scene.kcov, [77], []],
+  ];
+  for (const [kcov, picked, files] of cases) {
+    const asker = await Asker.start(scene, kcov, ...picked);
+    assert.equal(await filesOf(scene, await asker.ask(0, ...sockets)), files, `${kcov} ${picked}`);
+    asker.child.stdin!.end();
+    await once(asker.child, "exit");
+  }
+});
+
+scenario("globs of a target's own hold for it alone, besides the server's", async (scene) => {
+  await scene.serve("--exclude", "**/stuck.cjs");
+  const sockets: string[] = [];
+  const globs = {
+    free: [],
+    narrow: ["--include", "**/paths.cjs"],
+    wide: ["--exclude", "**/paths.cjs", "--include", "**/*.cjs"],
+  };
+  for (const [target, own] of Object.entries(globs)) {
+    sockets.push((await scene.service("paths", { target, globs: own })).socket);
+  }
+  sockets.push((await scene.service("stuck", { target: "none", globs: globs.wide })).socket);
+  const files = {
+    free: ["paths.cjs", "serve.cjs"],
+    narrow: ["paths.cjs"],
+    wide: ["serve.cjs"],
+    none: ["serve.cjs"],
+  };
+  for (const [target, expected] of Object.entries(files)) {
+    const asker = await Asker.start(scene, fileOf(scene, target));
+    assert.equal(await filesOf(scene, await asker.ask(0, ...sockets)), expected, target);
+  }
+});
+
+scenario("a target that comes back under its name goes on as it was", async (scene) => {
+  await scene.serve();
+  const first = await scene.service("paths", { target: "api" });
+  const other = await scene.service("paths", { target: "other" });
+  const asker = await Asker.start(scene, fileOf(scene, "api"));
+  const all = await Asker.start(scene, scene.kcov, 1);
+  const paths = async (client: Asker, socket: string) => {
+    // What runs for the first time is compiled, and may run a little more.
+    await client.ask(3, socket, other.socket);
+    const found: string[][] = [];
+    for (const path of [3, 14, 15]) found.push(await client.ask(path, socket, other.socket));
+    return found;
+  };
+  const before = await paths(asker, first.socket);
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    const { pid } = (await rows(scene)).find((row) => row.name === "api" && row.state !== "ended")!;
+    process.kill(pid, signal);
+    while ((await rows(scene)).some((row) => row.pid === pid && row.state !== "ended"));
+    assert.equal(await asker.ask(9, other.socket), [], "there is nobody");
+    const again = await scene.service("paths", { target: "api" });
+    const row = (await rows(scene)).find((row) => row.name === "api" && row.state !== "ended");
+    assert.is(row?.id, 1);
+    assert.equal(await paths(asker, again.socket), before, `through the open file, ${signal}`);
+    assert.equal(await paths(all, again.socket), before, "by number");
+  }
+});
+
+several.run();

@@ -1,0 +1,149 @@
+/** The protocol's promises, in every order in which things can happen, and in a crowd. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { LineScope } from "../../src/kcov/line.ts";
+import {
+  fingerprint,
+  isAtRest,
+  moves,
+  newWorld,
+  operate,
+  settleDown,
+  type World,
+} from "./coherence_world.ts";
+
+const walk = suite("coherence, interleavings");
+
+/** Walks all worlds that can be reached, breadth first, up to a number of them. */
+function explore(scopes: readonly LineScope[], most: number): { seen: number; isAll: boolean } {
+  const first = newWorld(scopes);
+  const seen = new Set<string>([fingerprint(first)]);
+  let front: { world: World; path: string }[] = [{ world: first, path: "" }];
+  while (front.length > 0 && seen.size < most) {
+    const next: typeof front = [];
+    for (const { world, path } of front) {
+      for (const move of moves(world)) {
+        const way = `${path}, ${move.name}`;
+        let made: World;
+        try {
+          made = move.make();
+          assert.ok(isAtRest(settleDown(made)), "somebody waits for ever");
+        } catch (error) {
+          throw new Error(`${(error as Error).message}, after${way.slice(1)}`);
+        }
+        // Timers that nothing waits for any more would make ever new worlds.
+        if (made.pending.length > 6) continue;
+        const key = fingerprint(made);
+        if (seen.has(key)) continue;
+        seen.add(key);
+        next.push({ world: made, path: way });
+      }
+    }
+    front = next;
+  }
+  return { seen: seen.size, isAll: front.length === 0 };
+}
+
+walk("no interleaving of one instance makes a read stale or leaves anybody waiting", () => {
+  const { seen, isAll } = explore(["all"], 20_000);
+  assert.ok(isAll || seen >= 20_000);
+});
+
+const PAIRS: Record<string, readonly LineScope[]> = {
+  "two instances of all targets": ["all", "all"],
+  "an instance of all targets and one of a single target": ["all", [1]],
+  "two instances of targets of their own": [[1], [2]],
+  "instances that have one of two targets in common": [[1, 2], [2]],
+  "instances of no target and of one": [[], [1]],
+};
+
+for (const [name, scopes] of Object.entries(PAIRS)) {
+  walk(`nor does any of ${name}, among the first five thousand worlds`, () => {
+    const { seen } = explore(scopes, 5000);
+    assert.ok(seen >= 5000);
+  });
+}
+
+/** Numbers that look random, the same each time. */
+function randomNumbers(seed: number): (below: number) => number {
+  let random = seed;
+  return (below) => ((random = (Math.imul(random, 1103515245) + 12345) >>> 0) >>> 8) % below;
+}
+
+const SCOPES: readonly LineScope[] = ["all", [1], [2], [1, 2], [2, 3], [3, 1], []];
+
+walk("nor does any in long random walks of instances that change their scopes", () => {
+  const next = randomNumbers(12345);
+  for (let i = 0; i < 200; i++) {
+    let world = newWorld(["all", "all", [1, 2, 3], [3]]);
+    for (let j = 0; j < 150; j++) {
+      if (next(8) === 0) world = { ...world, now: world.now + next(3000) };
+      const line = next(world.pages.length);
+      if (next(10) === 0 && !world.pages[line].isEnabled && !world.pages[line].ioctl) {
+        const scope = SCOPES[next(SCOPES.length)];
+        world = operate(world, { line, operation: "enable", scope });
+      }
+      const all = moves(world);
+      const choice = next(4) > 0 ? all.filter((move) => move.isProgress) : all;
+      const list = choice.length > 0 ? choice : all;
+      world = list[next(list.length)].make();
+    }
+    assert.ok(isAtRest(settleDown(world)));
+  }
+});
+
+/** Enables all instances. */
+function enabledWorld(scopes: readonly LineScope[]): World {
+  let world = newWorld(scopes);
+  for (const line of scopes.keys()) {
+    world = settleDown(operate(world, { line, operation: "enable" }));
+  }
+  return world;
+}
+
+/**
+ * Clients that touch their pages whenever they can and targets that run whenever they may, everything
+ * else in a random order.
+ *
+ * @returns the most moves that any client, and any target, had to wait.
+ */
+function crowd(scopes: readonly LineScope[], seed: number): { client: number; target: number } {
+  const next = randomNumbers(seed);
+  let world = enabledWorld(scopes);
+  const waits = { client: scopes.map(() => 0), target: world.units.map(() => 0) };
+  const longest = { client: 0, target: 0 };
+  const note = (kind: "client" | "target", index: number, isWaiting: boolean) => {
+    waits[kind][index] = isWaiting ? waits[kind][index] + 1 : 0;
+    longest[kind] = Math.max(longest[kind], waits[kind][index]);
+  };
+  for (let i = 0; i < 2000; i++) {
+    for (const eager of moves(world).filter(({ name }) => /^(touch|run)/.test(name))) {
+      world = moves(world).find(({ name }) => name === eager.name)!.make();
+    }
+    const progress = moves(world).filter((move) => move.isProgress);
+    world = progress[next(progress.length)].make();
+    world = { ...world, now: world.now + next(100) };
+    world.pages.forEach(({ cache }, line) => note("client", line, cache === "locked"));
+    world.units.forEach(({ isRunning }, id) => note("target", id, !isRunning));
+  }
+  return longest;
+}
+
+const CROWDS: Record<string, readonly LineScope[]> = {
+  "an instance of all targets among four of single ones": ["all", [1], [2], [3], [4]],
+  "an instance of one target among four of all": [[1], "all", "all", "all", "all"],
+  "instances that overlap in a ring": [[1, 2], [2, 3], [3, 4], [4, 1]],
+  "instances of one target": [[1], [1], [1], [1]],
+};
+
+for (const [name, scopes] of Object.entries(CROWDS)) {
+  walk(`${name}, all busy, are served in turn, and the targets get to run`, () => {
+    for (let seed = 1; seed <= 2; seed++) {
+      const { client, target } = crowd(scopes, seed);
+      assert.ok(client < 200, `a client waited for ${client} moves, seed ${seed}`);
+      assert.ok(target < 200, `a target was held for ${target} moves, seed ${seed}`);
+    }
+  });
+}
+
+walk.run();
