@@ -146,16 +146,19 @@ export class Scene implements AsyncDisposable {
   /**
    * Starts a service of `test/fixtures/services` as a target.
    *
-   * @param options `node`: the runtime. `isPlain`: not as a target.
+   * @param options `node`: the runtime. `isPlain`: not as a target. `place`: where it answers, see
+   * `in_worker.cjs`; in the main thread without.
    * @returns the path of the socket that it serves, and the service's process.
    */
   async service(
     name: string,
-    options: { node?: string; isPlain?: boolean; args?: string[] } = {},
+    options: { node?: string; isPlain?: boolean; args?: string[]; place?: string } = {},
   ): Promise<{ socket: string; child: ChildProcess; pid: number }> {
     const socket = join(this.folder, `service-${this.#services++}`);
     const node = options.node ?? process.execPath;
-    const program = [node, ...options.args ?? [], join(SERVICES, "serve.cjs"), name, socket];
+    const file = options.place ? ["in_worker.cjs", options.place] : ["serve.cjs"];
+    const [script, ...place] = [join(SERVICES, file[0]), ...file.slice(1)];
+    const program = [node, ...options.args ?? [], script, ...place, name, socket];
     const command = options.isPlain
       ? program
       : [KCOVFS, "run", "--mount", this.mount, "--name", name, "--", ...program];
