@@ -14,9 +14,13 @@ function made(options: { collectTimeout?: number } = {}) {
     hold: "auto",
     onChange: ({ info, state, note }) => changes.push(`${info.name} ${state} ${note}`.trim()),
   });
-  const add = (name: string, link = new FakeLink()): { link: FakeLink; target: Target } => ({
+  const add = (
+    name: string,
+    link = new FakeLink(),
+    parent?: Target,
+  ): { link: FakeLink; target: Target } => ({
     link,
-    target: subject.add(link, { name, pid: 1, runtime: "node" }),
+    target: subject.add(link, { name, pid: 1, runtime: "node" }, parent),
   });
   return { subject, add, changes };
 }
@@ -31,6 +35,62 @@ registry("a name that is taken gets a number", () => {
   const { add } = made();
   const names = ["api", "api", "api-2", "api"].map((name) => add(name).target.info.name);
   assert.equal(names, ["api", "api-2", "api-2-2", "api-3"]);
+});
+
+registry("a name is no longer than a file's may be", () => {
+  const { add } = made();
+  const long = "a".repeat(1000);
+  const names = [long, long].map((name) => add(name).target.info.name);
+  assert.equal(names.map(({ length }) => length), [200, 202]);
+});
+
+registry("the threads of a process are one unit, which bears its main thread's number", () => {
+  const { add } = made();
+  const { target: main } = add("main");
+  const { target: worker } = add("main.worker", new FakeLink(), main);
+  const { target: nested } = add("main.worker.worker", new FakeLink(), worker);
+  const { target: other } = add("other");
+  assert.equal([main, worker, nested, other].map(({ unit }) => unit), [1, 1, 1, 4]);
+});
+
+registry("a main thread is stopped when its worker threads are held", async () => {
+  const { subject, add } = made();
+  const main = add("main");
+  const held = deferred<Taken>();
+  const workers = [add("a", new FakeLink(), main.target), add("b", new FakeLink(), main.target)];
+  workers[0].link.onStop = () => held.promise;
+  const stopping = subject.stop({ run: 0 });
+  await turn();
+  assert.equal(workers.map(({ link }) => link.calls), [["stop 0 hold"], ["stop 0 hold"]]);
+  assert.equal(main.link.calls, []);
+  held.resolve(taken("[a]", true));
+  const collected = await stopping;
+  assert.equal(main.link.calls, ["stop 0 hold"]);
+  assert.equal(collected.flatMap(({ pieces }) => texts(pieces)), ["[a]", "[1]", "[1]"]);
+});
+
+registry("a main thread is not stopped when its worker threads were let go meanwhile", async () => {
+  const { subject, add } = made();
+  const main = add("main");
+  const worker = add("a", new FakeLink(), main.target);
+  const held = deferred<Taken>();
+  worker.link.onStop = () => held.promise;
+  const stopping = subject.stop({ run: 0 });
+  await turn();
+  subject.release();
+  held.resolve(taken("[a]", true));
+  assert.equal((await stopping).flatMap(({ pieces }) => texts(pieces)), ["[a]"]);
+  assert.equal([worker.link.calls, main.link.calls], [["stop 0 hold", "release"], []]);
+});
+
+registry("a target is found by its number as long as it lives", async () => {
+  const { subject, add } = made();
+  const { link, target } = add("a");
+  assert.is(subject.find(target.id), target);
+  assert.is(subject.find(99), undefined);
+  link.close("exited");
+  await turn();
+  assert.is(subject.find(target.id), undefined);
 });
 
 registry("a name of a target that has ended is free again", async () => {
