@@ -1,7 +1,13 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { agentCall, CONTROL, GATE_CLOSED, GATE_OPEN, GATE_WAITING, GATES } from "./control.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
-import { type CdpMessage, type Isolate, type IsolateOptions, letRun, type Outcome } from "./isolate.ts";
+import {
+  type CdpMessage,
+  type Isolate,
+  type IsolateOptions,
+  letRun,
+  type Outcome,
+} from "./isolate.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */
 const OWN_IDS = 1_000_000_000;

@@ -60,14 +60,13 @@ class Process {
 
   /** Turns coverage on. */
   async #start(options: IsolateOptions): Promise<Isolate> {
-    let sessions: ThreadSessions | undefined;
     const main = new MainThread(this.#control, {
       ...options,
       receive(id, message) {
-        if (id !== undefined || !sessions?.receive(message)) options.receive(id, message);
+        if (id !== undefined || !sessions.receive(message)) options.receive(id, message);
       },
     });
-    sessions = new ThreadSessions(main);
+    const sessions: ThreadSessions = new ThreadSessions(main);
     this.#sessions = sessions;
     sessions.enable();
     main.send("Profiler.enable");
@@ -89,8 +88,7 @@ class Process {
           socket: connect(this.#socketPath),
           hello: hello(name, { parent: starter.id, tid: message.tid }),
           start: (_, options) => {
-            const evaluate = (expression: string) =>
-              this.#sessions!.evaluate(threadId, expression);
+            const evaluate = (expression: string) => this.#sessions!.evaluate(threadId, expression);
             thread = new WorkerThread(control, { ...options, port, evaluate });
             return Promise.resolve(thread);
           },

@@ -36,23 +36,26 @@ threadSessions("no worker thread waits for a debugger", () => {
   assert.equal(sent as unknown, [{ method: "NodeWorker.enable", params }]);
 });
 
-threadSessions("an expression goes to the thread's session, and its answer comes back", async () => {
-  const { sessions, sent, attach, reply } = made();
-  attach("a", "[worker 3] Worker 4");
-  attach("b", "[worker 4] WorkerThread");
-  const [first, second] = [sessions.evaluate(3, "x"), sessions.evaluate(4, "y")];
-  await turn();
-  assert.equal(sent.map(({ method, params }) => [method, params.sessionId]), [
-    ["NodeWorker.sendMessageToWorker", "a"],
-    ["NodeWorker.sendMessageToWorker", "b"],
-  ]);
-  const ids = sent.map(({ params }) => JSON.parse(params.message).id);
-  assert.equal(JSON.parse(sent[0].params.message).params.expression, "x");
-  reply("b", { id: ids[1], result: 2 });
-  reply("a", { id: ids[0], result: 1 });
-  assert.match((await first)!, '"result":1');
-  assert.match((await second)!, '"result":2');
-});
+threadSessions(
+  "an expression goes to the thread's session, and its answer comes back",
+  async () => {
+    const { sessions, sent, attach, reply } = made();
+    attach("a", "[worker 3] Worker 4");
+    attach("b", "[worker 4] WorkerThread");
+    const [first, second] = [sessions.evaluate(3, "x"), sessions.evaluate(4, "y")];
+    await turn();
+    assert.equal(sent.map(({ method, params }) => [method, params.sessionId]), [
+      ["NodeWorker.sendMessageToWorker", "a"],
+      ["NodeWorker.sendMessageToWorker", "b"],
+    ]);
+    const ids = sent.map(({ params }) => JSON.parse(params.message).id);
+    assert.equal(JSON.parse(sent[0].params.message).params.expression, "x");
+    reply("b", { id: ids[1], result: 2 });
+    reply("a", { id: ids[0], result: 1 });
+    assert.match((await first)!, '"result":1');
+    assert.match((await second)!, '"result":2');
+  },
+);
 
 threadSessions("an expression waits for a thread that is not attached to yet", async () => {
   const { sessions, sent, attach } = made();

@@ -74,26 +74,29 @@ for (const { v8, path: node } of NODES) {
 
 const [{ path: NODE }] = NODES;
 
-scenario("a worker thread that is held when it is terminated ends after the hold", async (world) => {
-  const way = "a worker in a loop is terminated";
-  let held: Promise<unknown> | undefined;
-  world.onStarted(({ link }) => {
-    world.welcome(link);
-    held = link.stop({ run: 0, hold: true }).catch(() => {}).then(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      link.release();
+scenario(
+  "a worker thread that is held when it is terminated ends after the hold",
+  async (world) => {
+    const way = "a worker in a loop is terminated";
+    let held: Promise<unknown> | undefined;
+    world.onStarted(({ link }) => {
+      world.welcome(link);
+      held = link.stop({ run: 0, hold: true }).catch(() => {}).then(async () => {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        link.release();
+      });
     });
-  });
-  const { ended } = world.start(NODE, [PROGRAM, way]);
-  world.welcome((await world.next()).link);
-  assert.equal(await ended, {
-    status: 0,
-    signal: null,
-    stdout: "worker 1\n1\nmain left\n",
-    stderr: "",
-  });
-  await held;
-});
+    const { ended } = world.start(NODE, [PROGRAM, way]);
+    world.welcome((await world.next()).link);
+    assert.equal(await ended, {
+      status: 0,
+      signal: null,
+      stdout: "worker 1\n1\nmain left\n",
+      stderr: "",
+    });
+    await held;
+  },
+);
 
 scenario("a process that exits while a worker thread is held waits for nobody", async (world) => {
   const way = "the process exits while its workers are in loops";

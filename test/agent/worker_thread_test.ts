@@ -98,14 +98,17 @@ workerThread("a number that somebody else has written is not written again", asy
   assert.is(fake.read(), 2, "the first was written by the other");
 });
 
-workerThread("a batch that the thread cannot carry out is given up, and not done later", async () => {
-  using fake = new FakeThread();
-  const batch = fake.thread.batch(TAKE, { hold: true, run: 0 });
-  fake.calls[0](FAILED);
-  assert.equal(await batch, { isWhole: false, gate: 0 });
-  assert.is(fake.control[CONTROL.order], 0);
-  assert.is(fake.read(), 1, "nor is it held");
-});
+workerThread(
+  "a batch that the thread cannot carry out is given up, and not done later",
+  async () => {
+    using fake = new FakeThread();
+    const batch = fake.thread.batch(TAKE, { hold: true, run: 0 });
+    fake.calls[0](FAILED);
+    assert.equal(await batch, { isWhole: false, gate: 0 });
+    assert.is(fake.control[CONTROL.order], 0);
+    assert.is(fake.read(), 1, "nor is it held");
+  },
+);
 
 workerThread("an answer that comes after the call has failed is taken", async () => {
   using fake = new FakeThread();

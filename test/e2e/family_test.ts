@@ -38,15 +38,17 @@ async function readOf(
   return textsInPaths(await scene.symbolize(pcs)).sort();
 }
 
-for (const [place, names] of [
-  ["worker", ["paths", "paths.server"]],
-  ["relay", ["paths", "paths.in_worker"]],
-  ["child", ["paths", "paths.in_worker"]],
-  ["cluster", [
-    "paths",
-    ...["", "-2", "-3", "-4"].map((suffix) => `paths.in_worker${suffix}`),
-  ]],
-] as const) {
+for (
+  const [place, names] of [
+    ["worker", ["paths", "paths.server"]],
+    ["relay", ["paths", "paths.in_worker"]],
+    ["child", ["paths", "paths.in_worker"]],
+    ["cluster", [
+      "paths",
+      ...["", "-2", "-3", "-4"].map((suffix) => `paths.in_worker${suffix}`),
+    ]],
+  ] as const
+) {
   family(`targets of a ${place} are named after the one that started them`, async () => {
     await using scene = new Scene();
     await scene.serve();
@@ -61,7 +63,9 @@ for (const [place, names] of [
     await ended;
     // A server that is told of it by the closing of a connection is asked once more.
     const states = (await rows(scene)).map(({ state, note }) => `${state} ${note}`);
-    if (place !== "child") assert.ok(states.every((state) => state === "ended exited"), `${states}`);
+    if (place !== "child") {
+      assert.ok(states.every((state) => state === "ended exited"), `${states}`);
+    }
   });
 }
 
@@ -85,7 +89,8 @@ function holdings(scene: Scene, server: ChildProcess) {
 }
 
 function residentMiB(server: ChildProcess): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "latin1"))![1]) / 1024;
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "latin1"))![1]) /
+    1024;
 }
 
 family("two hundred child processes in a row are read and leave nothing behind", async () => {

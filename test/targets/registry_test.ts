@@ -17,7 +17,7 @@ function made(options: { collectTimeout?: number } = {}) {
   const add = (
     name: string,
     link = new FakeLink(),
-    parent?: Target,
+    { parent }: { parent?: Target } = {},
   ): { link: FakeLink; target: Target } => ({
     link,
     target: subject.add(link, { name, pid: 1, runtime: "node" }, parent),
@@ -47,8 +47,8 @@ registry("a name is no longer than a file's may be", () => {
 registry("the threads of a process are one unit, which bears its main thread's number", () => {
   const { add } = made();
   const { target: main } = add("main");
-  const { target: worker } = add("main.worker", new FakeLink(), main);
-  const { target: nested } = add("main.worker.worker", new FakeLink(), worker);
+  const { target: worker } = add("main.worker", new FakeLink(), { parent: main });
+  const { target: nested } = add("main.worker.worker", new FakeLink(), { parent: worker });
   const { target: other } = add("other");
   assert.equal([main, worker, nested, other].map(({ unit }) => unit), [1, 1, 1, 4]);
 });
@@ -57,7 +57,10 @@ registry("a main thread is stopped when its worker threads are held", async () =
   const { subject, add } = made();
   const main = add("main");
   const held = deferred<Taken>();
-  const workers = [add("a", new FakeLink(), main.target), add("b", new FakeLink(), main.target)];
+  const workers = [
+    add("a", new FakeLink(), { parent: main.target }),
+    add("b", new FakeLink(), { parent: main.target }),
+  ];
   workers[0].link.onStop = () => held.promise;
   const stopping = subject.stop({ run: 0 });
   await turn();
@@ -72,7 +75,7 @@ registry("a main thread is stopped when its worker threads are held", async () =
 registry("a main thread is not stopped when its worker threads were let go meanwhile", async () => {
   const { subject, add } = made();
   const main = add("main");
-  const worker = add("a", new FakeLink(), main.target);
+  const worker = add("a", new FakeLink(), { parent: main.target });
   const held = deferred<Taken>();
   worker.link.onStop = () => held.promise;
   const stopping = subject.stop({ run: 0 });
