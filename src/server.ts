@@ -19,7 +19,7 @@ import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
-import type { Hold, Target } from "./targets/target.ts";
+import type { Hold, Target, TargetInfo } from "./targets/target.ts";
 import { VERSION } from "./version.ts";
 import { Watchdog } from "./watchdog/mod.ts";
 
@@ -127,18 +127,34 @@ export class Server implements AsyncDisposable {
 
   /** A target may start when no other is held, for it would run unheld. */
   #admit(link: AgentLink, hello: Hello): void {
-    const { name, pid, runtime, include, exclude } = hello;
-    const globs = { ...(include && { include }), ...(exclude && { exclude }) };
-    this.#registry.whenRunning({ name }, () => {
-      link.welcome({
-        holdTimeout: this.#holdTimeout,
-        isArmed: this.#isArmed,
-        pipe: this.#control.makePipe(),
-      });
-      const target = this.#registry.add(link, { name, pid, runtime, ...globs });
+    const info = this.#infoOf(hello);
+    this.#registry.whenRunning(info, () => {
+      const target = this.#registry.add(link, info);
       this.#links.set(link, target);
       link.closed.then(() => this.#links.delete(link));
+      link.welcome({
+        id: target.id,
+        name: target.info.name,
+        isArmed: this.#isArmed,
+        holdTimeout: this.#holdTimeout,
+        pipe: this.#control.makePipe(),
+      });
     });
+  }
+
+  /** What another target has started is named after it. */
+  #infoOf({ name, pid, runtime, parent, tid, include, exclude }: Hello): TargetInfo {
+    const starter = typeof parent === "number" ? this.#registry.find(parent) : undefined;
+    const prefix = typeof parent === "string" ? parent : starter?.info.name;
+    return {
+      name: prefix ? `${prefix}.${name}` : name,
+      pid,
+      runtime,
+      ...(tid && { tid }),
+      ...(starter && { parent: starter }),
+      ...(include && { include }),
+      ...(exclude && { exclude }),
+    };
   }
 
   /** ms; nothing that goes well takes as long. */
@@ -192,6 +208,8 @@ export class Server implements AsyncDisposable {
         name: target.info.name,
         pid: target.info.pid,
         runtime: target.info.runtime,
+        ...(target.info.tid && { tid: target.info.tid }),
+        ...(target.info.parent && { parent: target.info.parent.id }),
         link: target.link.kind,
         collector: "v8",
         hold: target.hold,

@@ -7,7 +7,7 @@
  */
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -81,6 +81,13 @@ export interface Hello {
   readonly pid: number;
   /** `node v20.20.2`. */
   readonly runtime: string;
+  /**
+   * What has started it, whose name comes before its own: of a worker thread, the number of the target
+   * that did; of a process, the name.
+   */
+  readonly parent?: number | string;
+  /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
+  readonly tid?: number;
   /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
@@ -88,12 +95,15 @@ export interface Hello {
 
 /** How the server answers. */
 export interface Welcome {
+  /** The target's number, and its name, which is no other target's. */
+  readonly id: number;
+  readonly name: string;
+  /** Whether the target's last coverage matters already: see {@linkcode FRAME.armed}. */
+  readonly isArmed: boolean;
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
-  /** As in an `armed` frame, which may come when a short-lived target is gone. */
-  readonly isArmed: boolean;
   /**
-   * Path of a FIFO made for the agent, which removes it: the main thread is held at it. Whoever writes
+   * Path of a FIFO made for the agent, which removes it: the isolate's thread is held at it. Whoever writes
    * the gate's serial number to it, 32 bits in the machine's order, lets it through.
    */
   readonly pipe: string;
@@ -108,6 +118,8 @@ export const ENVIRONMENT = {
   /** Globs of the target's own, each a JSON array of strings. */
   include: "KCOVFS_INCLUDE",
   exclude: "KCOVFS_EXCLUDE",
+  /** The name of the target that has started it. */
+  parent: "KCOVFS_PARENT",
 } as const;
 
 const HEADER = 5;

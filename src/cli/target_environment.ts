@@ -25,6 +25,7 @@ export function targetEnvironment(
     // Functions out of a code cache have no block counters.
     NODE_DISABLE_COMPILE_CACHE: "1",
   };
+  delete environment[ENVIRONMENT.parent];
   const { name, include = [], exclude = [] } = options;
   set(environment, ENVIRONMENT.name, name);
   set(environment, ENVIRONMENT.include, include.length > 0 ? JSON.stringify(include) : undefined);

@@ -28,6 +28,8 @@ export interface Collected {
 
 /** Targets that have ended are kept for `ps`, so many of them. */
 const MOST_ENDED = 16;
+/** Characters of a name, which is to be a file's, with a number that makes it unique. */
+const LONGEST_NAME = 200;
 
 /** All targets, stopped and released by their units. */
 export class Registry {
@@ -119,7 +121,9 @@ export class Registry {
   }
 
   #uniqueName(wanted: string): string {
-    const name = wanted.replace(/[^\w.@+-]+/g, "_").replace(/^\.+/, "") || "target";
+    const plain = wanted.replace(/[^\w.@+-]+/g, "_").replace(/^\.+/, "") || "target";
+    // That of what a process starts has the process's name in it, and so on.
+    const name = plain.slice(0, LONGEST_NAME);
     const taken = new Set(this.targets.filter(isAlive).map((target) => target.info.name));
     if (!taken.has(name)) return name;
     for (let i = 2;; i++) if (!taken.has(`${name}-${i}`)) return `${name}-${i}`;
@@ -144,6 +148,11 @@ export class Registry {
     }
     const stopping = [...byUnit.values()].map((targets) => this.#stopUnit(targets, run));
     return (await Promise.all(stopping)).flat();
+  }
+
+  /** The target of a number, unless it has ended. */
+  find(id: number): Target | undefined {
+    return this.targets.find((target) => target.id === id && isAlive(target));
   }
 
   /** Main threads last: those that are reached by way of one could not be stopped after it. */

@@ -6,14 +6,22 @@ export interface TargetInfo {
   readonly name: string;
   readonly pid: number;
   readonly runtime: string;
-  /**
-   * The target of the process's main thread, for one of another thread: its inspector is reached by way
-   * of the main thread.
-   */
+  /** The target of the thread that has started it, for one of a worker thread. */
   readonly parent?: Target;
+  /** The kernel's number of its thread, where that is not the process's main thread. */
+  readonly tid?: number;
   /** Globs of the scripts that are measured, besides the server's. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+}
+
+/** What a {@linkcode Target} needs to know. */
+export interface TargetOptions {
+  readonly id: number;
+  readonly info: TargetInfo;
+  readonly hold: Hold;
+  /** Called after each change of note or end. */
+  readonly onChange: (target: Target) => void;
 }
 
 /**
@@ -50,11 +58,7 @@ export class Target {
   readonly #hold: Hold;
   readonly #onChange: (target: Target) => void;
 
-  /** @param options `onChange` is called after each change of note or end. */
-  constructor(
-    link: Link,
-    options: { id: number; info: TargetInfo; hold: Hold; onChange: (target: Target) => void },
-  ) {
+  constructor(link: Link, options: TargetOptions) {
     this.#hold = link.hold === "none" ? "none" : options.hold;
     this.id = options.id;
     this.info = options.info;
@@ -127,10 +131,10 @@ export class Target {
     }
   }
 
-  /** Whether its main thread has run since this was asked last; true where nobody can tell. */
+  /** Whether its thread has run since this was asked last; true where nobody can tell. */
   #hasRun(): boolean {
     const before = this.#activity;
-    this.#activity = threadActivity(this.info.pid);
+    this.#activity = threadActivity(this.info.pid, this.info.tid);
     return this.#activity === undefined || this.#activity !== before;
   }
 

@@ -36,10 +36,13 @@ export class AgentWorld implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(tmpdir(), "kcovfs-agent-"));
   /** Last coverages, as they came. */
   readonly farewells: Report[][] = [];
+  /** All that were welcomed. */
+  readonly links: AgentLink[] = [];
   /** How often a hold was given up. */
   expired = 0;
   #control!: ControlSocket;
   #isSilent = false;
+  #onStarted: ((arrival: Arrival) => void) | undefined;
   readonly #arrived: Arrival[] = [];
   readonly #awaited: ((arrival: Arrival) => void)[] = [];
   readonly #running = new Set<Running>();
@@ -60,6 +63,10 @@ export class AgentWorld implements AsyncDisposable {
   }
 
   #admit(arrival: Arrival): void {
+    if (arrival.hello.parent !== undefined && this.#onStarted) {
+      this.#onStarted(arrival);
+      return;
+    }
     const next = this.#awaited.shift();
     if (next) next(arrival);
     else this.#arrived.push(arrival);
@@ -77,6 +84,11 @@ export class AgentWorld implements AsyncDisposable {
       : new Promise((resolve) => this.#awaited.push(resolve));
   }
 
+  /** Has what a target starts looked after, rather than to be {@linkcode next}. */
+  onStarted(take: (arrival: Arrival) => void): void {
+    this.#onStarted = take;
+  }
+
   /** Last coverages are never answered from now on. */
   silence(): void {
     this.#isSilent = true;
@@ -85,7 +97,9 @@ export class AgentWorld implements AsyncDisposable {
   /** Lets a target start. */
   welcome(link: AgentLink, options: { holdTimeout?: number; armed?: boolean } = {}): void {
     const { holdTimeout = 600_000, armed = false } = options;
-    link.welcome({ holdTimeout, isArmed: armed, pipe: this.#control.makePipe() });
+    const id = this.links.push(link);
+    const pipe = this.#control.makePipe();
+    link.welcome({ id, name: `target-${id}`, isArmed: armed, holdTimeout, pipe });
   }
 
   /** Starts a Node; with the agent, unless `socket` is `null`. */
@@ -105,16 +119,28 @@ export class AgentWorld implements AsyncDisposable {
     return running;
   }
 
-  /** Starts a target of `hold_target.cjs`; resolves when it has begun to count. */
-  async hold(node: string, way: string, options: { holdTimeout?: number } = {}): Promise<Counting> {
+  /**
+   * Starts a target of `hold_target.cjs`; resolves when it has begun to count.
+   *
+   * @param options `isThread`: it counts in a worker thread, whose process is `main`.
+   */
+  async hold(
+    node: string,
+    way: string,
+    options: { holdTimeout?: number; isThread?: boolean } = {},
+  ): Promise<Counting> {
     const file = path.join(this.folder, `counter-${this.#running.size}`);
     writeFileSync(file, new Uint8Array(4));
-    const { ended, child } = this.start(node, [path.join(PROGRAMS, "hold_target.cjs"), file, way]);
-    const { link } = await this.next();
-    this.welcome(link, options);
+    const program = [path.join(PROGRAMS, "hold_target.cjs"), file, way];
+    const wrapped = options.isThread ? [path.join(PROGRAMS, "in_worker.cjs"), ...program] : program;
+    const { ended, child } = this.start(node, wrapped);
+    const { link: main } = await this.next();
+    this.welcome(main, options);
+    const { link } = options.isThread ? await this.next() : { link: main };
+    if (options.isThread) this.welcome(link, options);
     const count = () => readFileSync(file).readUInt32LE();
     await until(() => count() > 0);
-    return { link, count, ended, child };
+    return { link, main, count, ended, child };
   }
 
   /** The control socket goes, as when the server ends. */
@@ -133,6 +159,8 @@ export class AgentWorld implements AsyncDisposable {
 /** A target that counts for ever. */
 export interface Counting extends Running {
   readonly link: AgentLink;
+  /** The process's main thread. */
+  readonly main: AgentLink;
   readonly count: () => number;
 }
 

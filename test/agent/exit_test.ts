@@ -48,6 +48,7 @@ function withoutFrames({ stderr, ...rest }: Ended): Ended {
 
 /** Runs the program with the agent; gives how it ended, once the server has taken leave of it. */
 async function measured(world: AgentWorld, node: string, way: string, armed: boolean) {
+  world.onStarted(({ link }) => world.welcome(link, { armed: false }));
   const { ended } = world.start(node, [PROGRAM, way]);
   const { link } = await world.next();
   world.welcome(link, { armed });

@@ -39,10 +39,15 @@ async function assertStill({ link, count }: Counting): Promise<void> {
   assert.is(count(), before);
 }
 
-for (const { v8, path: node } of NODES) {
+const PLACES = [["", false], ["a worker thread of ", true]] as const;
+const RUNTIMES = PLACES.flatMap(([place, isThread]) =>
+  NODES.map(({ v8, path: node }) => ({ who: `${place}V8 ${v8}`, node, isThread }))
+);
+
+for (const { who, node, isThread } of RUNTIMES) {
   for (const way of WAYS) {
-    scenario(`V8 ${v8} ${way} is collected from, held and let go`, async (world) => {
-      const target = await world.hold(node, way);
+    scenario(`${who} ${way} is collected from, held and let go`, async (world) => {
+      const target = await world.hold(node, way, { isThread });
       let counted = 0;
       for (let i = 0; i < 5; i++) {
         counted += await stop(target.link);
@@ -57,9 +62,9 @@ for (const { v8, path: node } of NODES) {
   }
 
   scenario(
-    `V8 ${v8} in an \`Atomics.wait\` without end is collected from and held`,
+    `${who} in an \`Atomics.wait\` without end is collected from and held`,
     async (world) => {
-      const target = await world.hold(node, "in an `Atomics.wait` without end");
+      const target = await world.hold(node, "in an `Atomics.wait` without end", { isThread });
       assert.is(await stop(target.link), 1);
       await assertStill(target);
       target.link.release();
@@ -67,16 +72,16 @@ for (const { v8, path: node } of NODES) {
     },
   );
 
-  scenario(`V8 ${v8} is collected from without a hold, too`, async (world) => {
-    const { link, count } = await world.hold(node, "in a loop");
+  scenario(`${who} is collected from without a hold, too`, async (world) => {
+    const { link, count } = await world.hold(node, "in a loop", { isThread });
     const { coverage } = await link.stop({ run: 0, hold: false });
     assert.ok(calls(reportsOf(coverage), FILE, "tick") > 0);
     const before = count();
     await until(() => count() > before);
   });
 
-  scenario(`V8 ${v8} tells sources in a hold, and goes on counting blocks`, async (world) => {
-    const target = await world.hold(node, "in a loop");
+  scenario(`${who} tells sources in a hold, and goes on counting blocks`, async (world) => {
+    const target = await world.hold(node, "in a loop", { isThread });
     const { coverage } = await target.link.stop({ run: 0, hold: true });
     const { scriptId } = reportsOf(coverage).find(({ url }) => url.endsWith(FILE))!;
     await stop(target.link);

@@ -85,7 +85,7 @@ commands("'run' hands on arguments, streams, exit status and signals", async ({ 
 });
 
 commands(
-  "a target keeps its own NODE_OPTIONS, and its children are targets too",
+  "a target keeps its own NODE_OPTIONS, and its children are targets named after it",
   async ({ scene }) => {
     const folder = join(scene.folder, 'a b\\"c');
     mkdirSync(folder);
@@ -111,7 +111,7 @@ commands(
     );
     assert.equal([status, stdout, stderr], [0, "1", ""]);
     const rows = JSON.parse((await scene.command("ps", "--json")).stdout) as { name: string }[];
-    assert.equal(rows.slice(-2).map(({ name }) => name), ["outer", "outer-2"]);
+    assert.equal(rows.slice(-2).map(({ name }) => name), ["outer", "outer.node"]);
   },
 );
 

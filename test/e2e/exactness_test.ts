@@ -49,11 +49,11 @@ async function assertExact(
 
 async function loopOn(
   node: string,
-  { requests, isBusy }: { requests: number; isBusy: boolean },
+  { requests, isBusy, place }: { requests: number; isBusy: boolean; place?: string },
 ) {
   await using scene = new Scene();
   await scene.serve();
-  const { socket } = await scene.service("paths", { node });
+  const { socket } = await scene.service("paths", { node, ...(place && { place }) });
   if (isBusy) scene.keepBusy();
   await assertExact({ scene, socket }, { requests });
 }
@@ -77,6 +77,26 @@ for (const name of ["Node 24", "Node 26"]) {
       await loopOn(NODES[name], { requests: 1000, isBusy: true });
     },
   );
+}
+
+for (const [name, node] of Object.entries(NODES)) {
+  exactness(`1,500 requests to a worker thread of ${name} are read without a mistake`, async () => {
+    await loopOn(node, { requests: 1200, isBusy: false, place: "worker" });
+    await loopOn(node, { requests: 300, isBusy: true, place: "worker" });
+  });
+}
+
+const PLACES: [place: string, sentence: string][] = [
+  ["relay", "a worker thread that answers for the main thread"],
+  ["child", "a child process"],
+  ["cluster", "a cluster"],
+];
+
+for (const [place, sentence] of PLACES) {
+  exactness(`1,000 requests to ${sentence} are read without a mistake`, async () => {
+    await loopOn(process.execPath, { requests: 800, isBusy: false, place });
+    await loopOn(process.execPath, { requests: 200, isBusy: true, place });
+  });
 }
 
 /** What a client found to be each path's own are the blocks that it executes, and no others. */
@@ -108,6 +128,19 @@ exactness("four clients of one service at once each find all of their own path",
   await Promise.all(
     files.map((learned) =>
       assertExact({ scene, socket }, { requests: 1000, isShared: true, learned })
+    ),
+  );
+  for (const file of files) await assertLearned(scene, file);
+});
+
+exactness("four clients of a cluster at once each find all of their own path", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const { socket } = await scene.service("paths", { place: "cluster" });
+  const files = [1, 2, 3, 4].map((client) => join(scene.folder, `learned-${client}`));
+  await Promise.all(
+    files.map((learned) =>
+      assertExact({ scene, socket }, { requests: 300, isShared: true, learned })
     ),
   );
   for (const file of files) await assertLearned(scene, file);

@@ -147,7 +147,8 @@ export class Scene implements AsyncDisposable {
    * Starts a service of `test/fixtures/services` as a target.
    *
    * @param options `node`: the runtime. `isPlain`: not as a target. `target`: what it is called, and
-   * `globs`: options of `kcovfs run` for it.
+   * `globs`: options of `kcovfs run` for it. `place`: where it answers, see `in_worker.cjs`; in the main
+   * thread without.
    * @returns the path of the socket that it serves, and the service's process.
    */
   async service(
@@ -158,11 +159,14 @@ export class Scene implements AsyncDisposable {
       args?: string[];
       target?: string;
       globs?: string[];
+      place?: string;
     } = {},
   ): Promise<{ socket: string; child: ChildProcess; pid: number }> {
     const socket = join(this.folder, `service-${this.#services++}`);
     const node = options.node ?? process.execPath;
-    const program = [node, ...options.args ?? [], join(SERVICES, "serve.cjs"), name, socket];
+    const file = options.place ? ["in_worker.cjs", options.place] : ["serve.cjs"];
+    const [script, ...place] = [join(SERVICES, file[0]), ...file.slice(1)];
+    const program = [node, ...options.args ?? [], script, ...place, name, socket];
     const command = options.isPlain
       ? program
       : [KCOVFS, "run", "--mount", this.mount, "--name", options.target ?? name]

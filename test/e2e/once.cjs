@@ -7,6 +7,7 @@
  */
 
 const { spawnSync } = require("node:child_process");
+const { Worker } = require("node:worker_threads");
 const { run } = require("../fixtures/services/paths.cjs");
 
 const [how, number] = process.argv.slice(2);
@@ -34,6 +35,21 @@ const WAYS = {
   spawns() {
     const { status } = spawnSync(process.execPath, [__filename, "exits", number]);
     process.exitCode = status;
+  },
+  spawns_in_a_row() {
+    for (let path = 0; path < Number(number); path++) {
+      const { status } = spawnSync(process.execPath, [__filename, "exits", String(path % 64)]);
+      if (status !== path % 64) throw new Error(`${path} ended with ${status}`);
+    }
+  },
+  threads() {
+    const count = Number(number);
+    const code = "const { workerData: { file, path } } = require('node:worker_threads');" +
+      "require(file).run(Buffer.from([path]))";
+    const file = require.resolve("../fixtures/services/paths.cjs");
+    for (let path = 0; path < count; path++) {
+      new Worker(code, { eval: true, workerData: { file, path: path % 64 } });
+    }
   },
   aborts() {
     take();

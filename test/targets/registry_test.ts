@@ -38,6 +38,32 @@ registry("a name that is taken gets a number", () => {
   assert.equal(names, ["api", "api-2", "api-2-2", "api-3"]);
 });
 
+registry("a name is no longer than a file's may be", () => {
+  const { add } = made();
+  const long = "a".repeat(1000);
+  const names = [long, long].map((name) => add(name).target.info.name);
+  assert.equal(names.map(({ length }) => length), [200, 202]);
+});
+
+registry("the threads of a process are one unit, which bears its main thread's number", () => {
+  const { add } = made();
+  const { target: main } = add("main");
+  const { target: worker } = add("main.worker", { parent: main });
+  const { target: nested } = add("main.worker.worker", { parent: worker });
+  const { target: other } = add("other");
+  assert.equal([main, worker, nested, other].map(({ unit }) => unit), [1, 1, 1, 4]);
+});
+
+registry("a target is found by its number as long as it lives", async () => {
+  const { subject, add } = made();
+  const { link, target } = add("a");
+  assert.is(subject.find(target.id), target);
+  assert.is(subject.find(99), undefined);
+  link.close("exited");
+  await turn();
+  assert.is(subject.find(target.id), undefined);
+});
+
 registry("a name of a target that has ended is free again", async () => {
   const { add } = made();
   add("api").link.close("exited");
