@@ -40,6 +40,9 @@ export interface TargetRow {
   readonly name: string;
   readonly pid: number;
   readonly runtime: string;
+  /** Of a worker thread: its number for the kernel, and the target that has started it. */
+  readonly tid?: number;
+  readonly parent?: number;
   readonly link: string;
   readonly collector: string;
   readonly hold: string;

@@ -131,8 +131,10 @@ export class ControlSocket implements AsyncDisposable {
 }
 
 function isWhole(hello: Hello): boolean {
-  const { name, pid, runtime } = hello;
-  return typeof name === "string" && Number.isSafeInteger(pid) && typeof runtime === "string";
+  const { name, pid, runtime, parent = 0, tid = 0 } = hello;
+  return typeof name === "string" && typeof runtime === "string" &&
+    [pid, tid].every(Number.isSafeInteger) &&
+    (typeof parent === "string" || Number.isSafeInteger(parent));
 }
 
 /** Removes what servers that were killed have left. */

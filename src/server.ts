@@ -136,15 +136,28 @@ export class Server implements AsyncDisposable {
   /** A target may start when no other is held, for it would run unheld. */
   async #admit(link: AgentLink, hello: Hello): Promise<void> {
     await this.#registry.untilRunning();
-    link.welcome({ holdTimeout: this.#holdTimeout, pipe: this.#control.makePipe() });
-    link.setArmed(this.#isArmed);
-    const target = this.#registry.add(link, {
-      name: hello.name,
-      pid: hello.pid,
-      runtime: hello.runtime,
-    });
+    const target = this.#add(link, hello);
     this.#links.set(link, target);
     link.closed.then(() => this.#links.delete(link));
+    link.welcome({
+      id: target.id,
+      name: target.info.name,
+      holdTimeout: this.#holdTimeout,
+      pipe: this.#control.makePipe(),
+    });
+    link.setArmed(this.#isArmed);
+  }
+
+  /** What another target has started is named after it. */
+  #add(link: AgentLink, { name, pid, runtime, parent, tid }: Hello): Target {
+    const starter = typeof parent === "number" ? this.#registry.find(parent) : undefined;
+    const prefix = typeof parent === "string" ? parent : starter?.info.name;
+    return this.#registry.add(link, {
+      name: prefix ? `${prefix}.${name}` : name,
+      pid,
+      runtime,
+      ...(tid && { tid }),
+    }, starter);
   }
 
   /** ms; nothing that goes well takes as long. */
@@ -199,6 +212,7 @@ export class Server implements AsyncDisposable {
       return {
         id: target.id,
         ...target.info,
+        ...(target.parent && { parent: target.parent.id }),
         link: target.link.kind,
         collector: "v8",
         hold: target.hold,

@@ -106,7 +106,7 @@ control("an agent is known by its hello, and is talked to through a link", async
   assert.equal(frames, [FRAME.goodbye]);
   assert.equal(server.agents.map(({ hello }) => hello), [HELLO]);
   assert.equal(heard, ["expired", "farewell [7]"]);
-  server.agents[0].link.welcome({ holdTimeout: 1, pipe: "" });
+  server.agents[0].link.welcome({ id: 1, name: "a", holdTimeout: 1, pipe: "" });
   await until(() => frames.length === 2);
   socket.destroy();
   assert.is(await server.agents[0].link.closed, "exited");

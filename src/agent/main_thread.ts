@@ -1,37 +1,12 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { agentCall, CONTROL, GATE_CLOSED, GATE_OPEN, GATE_WAITING, GATES } from "./control.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
+import { type CdpMessage, type Isolate, type IsolateOptions, letRun, type Outcome } from "./isolate.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */
 const OWN_IDS = 1_000_000_000;
 /** ms that the main thread is waited for to come to a gate, once it has carried out a batch. */
 const ARRIVAL_TIMEOUT = 50;
-
-/** A CDP message with its id, which the answer bears. */
-export interface CdpMessage {
-  readonly id: number;
-  readonly text: string;
-}
-
-/** What a {@linkcode MainThread} needs. */
-export interface MainThreadOptions {
-  /** Path of a FIFO, which is opened and removed. */
-  readonly pipe: string;
-  /** ms after which a hold is given up. */
-  readonly holdTimeout: number;
-  /** Takes the answers to the server's messages, by their id, and the events. */
-  readonly receive: (id: number | undefined, message: string) => void;
-  /** A hold was given up. */
-  readonly expired: () => void;
-}
-
-/** How a batch went. */
-export interface Outcome {
-  /** Whether the main thread stood still from its first message on, and does so now if it was to. */
-  readonly isWhole: boolean;
-  /** The serial number of the gate at which the main thread is held; 0 where it is not. */
-  readonly gate: number;
-}
 
 /**
  * The target's main thread: carries out batches of CDP messages and holds it.
@@ -42,11 +17,11 @@ export interface Outcome {
  * `inspector/main_thread_interface.cc`). So a batch begins with a *gate*: an evaluation that waits until
  * all other messages are in the queue. A hold is a gate that stays closed.
  */
-export class MainThread {
+export class MainThread implements Isolate {
   readonly #control: Int32Array;
   readonly #connection: Connection;
   readonly #replies = new Map<number, (message: string) => void>();
-  readonly #options: MainThreadOptions;
+  readonly #options: IsolateOptions;
   /** The pipe's descriptor. */
   readonly #pipe: number;
   #nextId = OWN_IDS;
@@ -58,7 +33,7 @@ export class MainThread {
   #passed: Promise<number> = Promise.resolve(-Infinity);
 
   /** @param control The memory shared with the main thread. */
-  constructor(control: Int32Array, options: MainThreadOptions) {
+  constructor(control: Int32Array, options: IsolateOptions) {
     this.#control = control;
     this.#options = options;
     this.#pipe = openSync(options.pipe, "r+");
@@ -102,7 +77,7 @@ export class MainThread {
     options: { hold: boolean; run: number },
   ): Promise<Outcome> {
     const heldAt = this.#heldAt;
-    if (heldAt === undefined) await this.#letRun(options.run);
+    if (heldAt === undefined) await letRun(await this.#passed + options.run / 1000);
     const entry = heldAt === undefined ? this.#postGate() : undefined;
     let last: Promise<unknown> = Promise.resolve();
     for (const message of messages) last = this.#dispatch(message);
@@ -142,16 +117,6 @@ export class MainThread {
     this.release();
     this.#connection.disconnect();
     closeSync(this.#pipe);
-  }
-
-  async #letRun(us: number): Promise<void> {
-    const until = await this.#passed + us / 1000;
-    while (performance.now() < until) {
-      const left = until - performance.now();
-      await new Promise((resolve) =>
-        left > 2 ? setTimeout(resolve, left - 1) : setImmediate(resolve)
-      );
-    }
   }
 
   /** Resolves when the answer has come, after it was passed on. */

@@ -4,45 +4,60 @@
  * there is: it turns off what loses counts, starts the worker that collects, waits until coverage is
  * on, and lends the worker its `gate` and the sources of scripts.
  *
- * The constants are those of `control.ts` and `protocol.ts`.
+ * In the target's worker threads it hands over to `thread.cts`.
  */
+import type { TransferListItem } from "node:worker_threads";
+
 const { Worker, isMainThread } = require(
   "node:worker_threads",
 ) as typeof import("node:worker_threads");
-const v8 = require("node:v8") as typeof import("node:v8");
-const vm = require("node:vm") as typeof import("node:vm");
 const fs = require("node:fs") as typeof import("node:fs");
-const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const path = require("node:path") as typeof import("node:path");
 const { constants } = require("node:os") as typeof import("node:os");
 
-const { scriptSources } = require("./script_source.cjs") as {
-  scriptSources: (ids: readonly number[]) => Record<number, string>;
+const memory = require("./memory.cjs") as {
+  readonly ABSENT: number;
+  readonly CONTROL: Readonly<Record<string, number>>;
+  readonly CONTROL_SIZE: number;
+  readonly FAREWELL_TIMEOUT: number;
+  readonly READY: number;
+  readonly START_TIMEOUT: number;
+  finalName(control: Int32Array): string;
+  waitFor(
+    isOver: () => boolean,
+    options: { control: Int32Array; index: number; timeout: number },
+  ): void;
+};
+const { countEverything } = require("./count_everything.cjs") as { countEverything: () => void };
+const { joinNewWorkers } = require("./new_workers.cjs") as {
+  joinNewWorkers: (
+    main: Int32Array,
+    tell: (thread: object, transfer: readonly TransferListItem[]) => void,
+  ) => void;
+};
+const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => void };
+const { nativesWord, scriptSources } = require("./script_source.cjs") as {
+  nativesWord: () => number;
+  scriptSources: (ids: readonly number[], natives: Int32Array) => Record<number, string>;
 };
 
 // User code may replace these: the agent goes on with the originals.
 const { compareExchange, load, notify, store, wait } = Atomics;
-const { now } = Date;
 const { readSync } = fs;
+const { ABSENT, CONTROL, FAREWELL_TIMEOUT, READY, START_TIMEOUT, waitFor } = memory;
 
-const STATE = 0;
-const FAREWELL = 1;
-const PIPE = 2;
-const GATES = 16;
-const CONTROL_SIZE = (GATES + 2 * 8) * 4;
-const READY = 1;
-const ABSENT = 2;
+const STATE = CONTROL["state"];
+const FAREWELL = CONTROL["farewell"];
+const PIPE = CONTROL["pipe"];
+const GATES = CONTROL["gates"];
 const GATE_CLOSED = 0;
 const GATE_WAITING = 1;
 const GATE_OPEN = 2;
 const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
-/** ms that the server is given to answer before the target starts without it. */
-const START_TIMEOUT = 10_000;
-/** ms that the server is given to take the last coverage. */
-const FAREWELL_TIMEOUT = 10_000;
 
 const socket = process.env["KCOVFS_SOCKET"];
-if (socket && isMainThread && !isOurs()) start(socket);
+if (!isMainThread) (require("./thread.cjs") as { join: () => void }).join();
+else if (socket && !isOurs()) start(socket);
 
 /** `kcovfs ps` in the environment of a fuzzer is no target. */
 function isOurs(): boolean {
@@ -55,48 +70,32 @@ function isOurs(): boolean {
 
 function start(socketPath: string): void {
   countEverything();
-  const control = new Int32Array(new SharedArrayBuffer(CONTROL_SIZE));
+  const control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
+  store(control, CONTROL["natives"], nativesWord());
   const worker = startWorker(socketPath, control);
-  // Waiting in short turns lets the inspector's messages interrupt the loop.
-  const deadline = now() + START_TIMEOUT;
-  while (load(control, STATE) === 0 && now() < deadline) wait(control, STATE, 0, 1);
+  const isSettled = () => load(control, STATE) !== 0;
+  waitFor(isSettled, { control, index: STATE, timeout: START_TIMEOUT });
   // From here on the worker stays out of the way.
-  if (compareExchange(control, STATE, 0, ABSENT) === READY) bidFarewell(worker, control);
-  else fs.writeSync(2, `kcovfs: no server answers at ${socketPath}: running without coverage\n`);
-}
-
-/**
- * Optimised code does not count invocations, and functions out of a code cache have no counters; see
- * V8's `debug/debug-coverage.cc`. Measured on Node 20: with the optimisers on, 5 of 150 inputs execute
- * the same blocks each time.
- */
-function countEverything(): void {
-  v8.setFlagsFromString("--no-opt");
-  v8.setFlagsFromString("--no-maglev");
-  vm.Script = new Proxy(vm.Script, {
-    construct(target, [code, options, ...rest], newTarget) {
-      const cached = typeof options === "object" && options?.cachedData !== undefined;
-      if (!cached) return Reflect.construct(target, [code, options, ...rest], newTarget);
-      const script = Reflect.construct(target, [
-        code,
-        { ...options, cachedData: undefined },
-        ...rest,
-      ], newTarget);
-      script.cachedDataRejected = true;
-      return script;
-    },
-  });
-  syncBuiltinESMExports();
+  if (compareExchange(control, STATE, 0, ABSENT) !== READY) {
+    fs.writeSync(2, `kcovfs: no server answers at ${socketPath}: running without coverage\n`);
+    return;
+  }
+  // What this process starts is named after it.
+  process.env["KCOVFS_PARENT"] = memory.finalName(control);
+  delete process.env["KCOVFS_NAME"];
+  joinNewWorkers(control, (thread, transfer) => worker.postMessage({ thread }, transfer));
+  bidFarewell(worker, control);
 }
 
 function startWorker(
   socketPath: string,
   control: Int32Array,
 ): import("node:worker_threads").Worker {
+  const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
   // What the worker and the server call through the inspector.
   const agent = {
     gate: (index: number) => gate(control, GATES + 2 * index),
-    sources: scriptSources,
+    sources: (ids: readonly number[]) => scriptSources(ids, natives),
   };
   Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: Object.freeze(agent) });
   const worker = new Worker(path.join(__dirname, "worker.js"), {
@@ -104,6 +103,7 @@ function startWorker(
       socketPath,
       control: control.buffer,
       name: process.env["KCOVFS_NAME"] || defaultName(),
+      parent: process.env["KCOVFS_PARENT"],
     },
     env: {},
     execArgv: [],
@@ -160,19 +160,12 @@ function bidFarewell(worker: import("node:worker_threads").Worker, control: Int3
     if (isDone) return;
     isDone = true;
     worker.postMessage("farewell");
-    const deadline = now() + FAREWELL_TIMEOUT;
-    while (load(control, FAREWELL) === 0 && now() < deadline) wait(control, FAREWELL, 0, 1);
+    const isTaken = () => load(control, FAREWELL) !== 0;
+    waitFor(isTaken, { control, index: FAREWELL, timeout: FAREWELL_TIMEOUT });
     // The session's end was asked for before; where a loop begins anew, V8 attends to it.
     for (let turn = 0; turn < 2; turn++) wait(control, GATES, load(control, GATES), 1);
   };
-  const { emit } = process;
-  process.emit = function (this: NodeJS.Process, name: string | symbol, ...rest: unknown[]) {
-    try {
-      return Reflect.apply(emit, this, [name, ...rest]);
-    } finally {
-      if (name === "exit") finish();
-    }
-  } as typeof process.emit;
+  onExit(finish);
   const { kill } = process;
   // Node waits for sessions before it sends itself any signal that nobody listens for.
   process.kill = (pid, signal = "SIGTERM") => {
@@ -182,12 +175,6 @@ function bidFarewell(worker: import("node:worker_threads").Worker, control: Int3
     if (IGNORED.has(name)) return whileListening(name, send);
     if (name in constants.signals && !STOPPING.has(name)) finish();
     return send();
-  };
-  const internals = process as unknown as { reallyExit(code: number): never };
-  const { reallyExit } = internals;
-  internals.reallyExit = (code) => {
-    finish();
-    return Reflect.apply(reallyExit, process, [code]);
   };
 }
 

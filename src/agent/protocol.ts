@@ -7,7 +7,7 @@
  */
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -78,14 +78,24 @@ export interface Hello {
   readonly pid: number;
   /** `node v20.20.2`. */
   readonly runtime: string;
+  /**
+   * What has started it, whose name comes before its own: of a worker thread, the number of the target
+   * that did; of a process, the name.
+   */
+  readonly parent?: number | string;
+  /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
+  readonly tid?: number;
 }
 
 /** How the server answers. */
 export interface Welcome {
+  /** The target's number, and its name, which is no other target's. */
+  readonly id: number;
+  readonly name: string;
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
   /**
-   * Path of a FIFO made for the agent, which removes it: the main thread is held at it. Whoever writes
+   * Path of a FIFO made for the agent, which removes it: the isolate's thread is held at it. Whoever writes
    * the gate's serial number to it, 32 bits in the machine's order, lets it through.
    */
   readonly pipe: string;
@@ -97,6 +107,8 @@ export const ENVIRONMENT = {
   socket: "KCOVFS_SOCKET",
   /** The target's name. */
   name: "KCOVFS_NAME",
+  /** The name of the target that has started it. */
+  parent: "KCOVFS_PARENT",
 } as const;
 
 const HEADER = 5;

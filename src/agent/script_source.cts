@@ -17,6 +17,7 @@ const vm = require("node:vm") as typeof import("node:vm");
 
 const { Script } = vm;
 const { setFlagsFromString } = v8;
+const { add, sub } = Atomics;
 
 /** What V8 tells of a line; `script` is an internal object of V8's, which must not be touched. */
 interface Line {
@@ -27,24 +28,46 @@ interface Line {
 type Locate = (id: number, line: number) => Line | null;
 type ListIds = () => number[];
 
+/** How often it is tried while other threads change the flag. */
+const ATTEMPTS = 20;
+
 /**
  * Reads scripts; those that V8 has no more are left out.
  *
  * Line ends of one unit come out as `\n`, whichever of the four they are: V8 does not tell.
+ *
+ * @param natives A word that all threads of the process share, for the flag is the process's: how many
+ * need it. It begins at {@linkcode nativesWord}.
  */
-function scriptSources(ids: readonly number[]): Record<number, string> {
-  // The user may have set the flag.
-  const wasAllowed = isAllowed();
-  if (!wasAllowed) setFlagsFromString("--allow-natives-syntax");
-  try {
-    // It collects garbage first, which takes some ms.
-    const loaded = new Set(compile<ListIds>(LIST_IDS)());
-    const locate = compile<Locate>("(id, line) => %ScriptLocationFromLine2(id, line, 0, 0)");
-    const present = ids.filter((id) => loaded.has(id));
-    return Object.fromEntries(present.map((id) => [id, joinLines(locate, id)]));
-  } finally {
-    if (!wasAllowed) setFlagsFromString("--no-allow-natives-syntax");
+function scriptSources(
+  ids: readonly number[],
+  natives = Int32Array.of(nativesWord()),
+): Record<number, string> {
+  for (let attempt = 1;; attempt++) {
+    add(natives, 0, 1);
+    setFlagsFromString("--allow-natives-syntax");
+    try {
+      return readSources(ids);
+    } catch (error) {
+      // Another thread that was done took the flag away just then.
+      if (!(error instanceof SyntaxError) || attempt === ATTEMPTS) throw error;
+    } finally {
+      if (sub(natives, 0, 1) === 1) setFlagsFromString("--no-allow-natives-syntax");
+    }
   }
+}
+
+function readSources(ids: readonly number[]): Record<number, string> {
+  // It collects garbage first, which takes some ms.
+  const loaded = new Set(compile<ListIds>(LIST_IDS)());
+  const locate = compile<Locate>("(id, line) => %ScriptLocationFromLine2(id, line, 0, 0)");
+  const present = ids.filter((id) => loaded.has(id));
+  return Object.fromEntries(present.map((id) => [id, joinLines(locate, id)]));
+}
+
+/** 1 where the user has set the flag, which then stays; else 0. */
+function nativesWord(): number {
+  return isAllowed() ? 1 : 0;
 }
 
 const LIST_IDS = "() => %DebugGetLoadedScriptIds()";
@@ -74,4 +97,4 @@ function joinLines(locate: Locate, id: number): string {
   }
 }
 
-module.exports = { scriptSources };
+module.exports = { nativesWord, scriptSources };

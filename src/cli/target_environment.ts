@@ -20,6 +20,7 @@ export function targetEnvironment(
     // Functions out of a code cache have no block counters.
     NODE_DISABLE_COMPILE_CACHE: "1",
   };
+  delete environment[ENVIRONMENT.parent];
   if (options.name) environment[ENVIRONMENT.name] = options.name;
   else delete environment[ENVIRONMENT.name];
   return environment;

@@ -19,6 +19,8 @@ export interface Collected {
 
 /** Targets that have ended are kept for `ps`, so many of them. */
 const MOST_ENDED = 16;
+/** Characters of a name, which is to be a file's, with a number that makes it unique. */
+const LONGEST_NAME = 200;
 
 /** All targets, stopped and released as one. */
 export class Registry {
@@ -50,11 +52,16 @@ export class Registry {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Adds a target, which has not run yet or is about to; its name is made unique. */
-  add(link: Link, info: TargetInfo): Target {
+  /**
+   * Adds a target, which has not run yet or is about to; its name is made unique.
+   *
+   * @param parent Of a worker thread, the target of the thread that has started it.
+   */
+  add(link: Link, info: TargetInfo, parent?: Target): Target {
     const target = new Target(link, {
       id: this.#nextId++,
       info: { ...info, name: this.#uniqueName(info.name) },
+      parent,
       hold: this.#options.hold,
       onChange: (target) => this.#options.onChange?.(target),
     });
@@ -65,7 +72,9 @@ export class Registry {
   }
 
   #uniqueName(wanted: string): string {
-    const name = wanted.replace(/[^\w.@+-]+/g, "_").replace(/^\.+/, "") || "target";
+    const plain = wanted.replace(/[^\w.@+-]+/g, "_").replace(/^\.+/, "") || "target";
+    // That of what a process starts has the process's name in it, and so on.
+    const name = plain.slice(0, LONGEST_NAME);
     const taken = new Set(this.targets.filter(isAlive).map((target) => target.info.name));
     if (!taken.has(name)) return name;
     for (let i = 2;; i++) if (!taken.has(`${name}-${i}`)) return `${name}-${i}`;
@@ -82,13 +91,25 @@ export class Registry {
     // Those that a release in this very turn lets in are added first, and stopped with the others.
     await Promise.resolve();
     if (!this.#isStopped) return [];
+    // A worker thread is reached by way of its process's main thread.
+    const threads = this.targets.filter(({ parent }) => parent);
+    const collected = await this.#stopAll(threads, options);
+    if (!this.#isStopped) return collected;
+    const others = this.targets.filter(({ parent }) => !parent);
+    return [...collected, ...await this.#stopAll(others, options)];
+  }
+
+  #stopAll(targets: readonly Target[], options: { run: number }): Promise<Collected[]> {
     const { collectTimeout: timeout } = this.#options;
-    return await Promise.all(
-      this.targets.map(async (target) => ({
-        target,
-        pieces: await target.stop({ run: options.run, timeout }),
-      })),
-    );
+    return Promise.all(targets.map(async (target) => ({
+      target,
+      pieces: await target.stop({ run: options.run, timeout }),
+    })));
+  }
+
+  /** The target of a number, unless it has ended. */
+  find(id: number): Target | undefined {
+    return this.targets.find((target) => target.id === id && isAlive(target));
   }
 
   release(): void {

@@ -6,6 +6,19 @@ export interface TargetInfo {
   readonly name: string;
   readonly pid: number;
   readonly runtime: string;
+  /** The kernel's number of its thread, where that is not the process's main thread. */
+  readonly tid?: number;
+}
+
+/** What a {@linkcode Target} needs to know. */
+export interface TargetOptions {
+  readonly id: number;
+  readonly info: TargetInfo;
+  /** Of a worker thread, the target of the thread that has started it. */
+  readonly parent?: Target | undefined;
+  readonly hold: Hold;
+  /** Called after each change of note or end. */
+  readonly onChange: (target: Target) => void;
 }
 
 /**
@@ -30,6 +43,7 @@ export class Target {
   readonly id: number;
   readonly info: TargetInfo;
   readonly link: Link;
+  readonly parent: Target | undefined;
   /** Why the target is not, or was not, collected from; empty when all is well. */
   note = "";
   #state: TargetState = "running";
@@ -41,20 +55,22 @@ export class Target {
   readonly #hold: Hold;
   readonly #onChange: (target: Target) => void;
 
-  /** @param options `onChange` is called after each change of note or end. */
-  constructor(
-    link: Link,
-    options: { id: number; info: TargetInfo; hold: Hold; onChange: (target: Target) => void },
-  ) {
+  constructor(link: Link, options: TargetOptions) {
     this.#hold = link.hold === "none" ? "none" : options.hold;
     this.id = options.id;
     this.info = options.info;
     this.link = link;
+    this.parent = options.parent;
     this.#onChange = options.onChange;
     link.closed.then((reason) => {
       this.#state = "ended";
       this.#say(reason);
     });
+  }
+
+  /** What is stopped and let go together is a unit: a process, by the number of its main thread's target. */
+  get unit(): number {
+    return this.parent?.unit ?? this.id;
   }
 
   get state(): TargetState {
@@ -113,10 +129,10 @@ export class Target {
     }
   }
 
-  /** Whether its main thread has run since this was asked last; true where nobody can tell. */
+  /** Whether its thread has run since this was asked last; true where nobody can tell. */
   #hasRun(): boolean {
     const before = this.#activity;
-    this.#activity = threadActivity(this.info.pid);
+    this.#activity = threadActivity(this.info.pid, this.info.tid);
     return this.#activity === undefined || this.#activity !== before;
   }
 

@@ -40,6 +40,7 @@ export class AgentWorld implements AsyncDisposable {
   expired = 0;
   #control!: ControlSocket;
   #isSilent = false;
+  #welcomed = 0;
   readonly #arrived: Arrival[] = [];
   readonly #awaited: ((arrival: Arrival) => void)[] = [];
   readonly #running = new Set<Running>();
@@ -85,7 +86,8 @@ export class AgentWorld implements AsyncDisposable {
   /** Lets a target start. */
   welcome(link: AgentLink, options: { holdTimeout?: number; armed?: boolean } = {}): void {
     const { holdTimeout = 600_000, armed = false } = options;
-    link.welcome({ holdTimeout, pipe: this.#control.makePipe() });
+    const id = ++this.#welcomed;
+    link.welcome({ id, name: `target-${id}`, holdTimeout, pipe: this.#control.makePipe() });
     link.setArmed(armed);
   }
 

@@ -14,7 +14,7 @@ const HOLD = { run: 0, hold: true };
 
 agentLink("a welcome says how and for how long the target is held", () => {
   const agent = new FakeAgent();
-  const welcome = { holdTimeout: 1500, pipe: "/run/kcovfs/1-a/pipe-1" };
+  const welcome = { id: 1, name: "a", holdTimeout: 1500, pipe: "/run/kcovfs/1-a/pipe-1" };
   agent.link.welcome(welcome);
   const [{ type, body }] = agent.take();
   assert.equal([type, JSON.parse(text(body))], [FRAME.welcome, welcome]);

@@ -1,0 +1,216 @@
+import type { Socket } from "node:net";
+import { ABSENT, CONTROL, READY, writeName } from "./control.ts";
+import type { CdpMessage, Isolate, IsolateOptions } from "./isolate.ts";
+import {
+  FAREWELL_BATCH,
+  FRAME,
+  FrameReader,
+  type Hello,
+  isTaking,
+  packFrame,
+  packNumber,
+  TAKE_METHOD,
+  unpackNumber,
+  type Welcome,
+} from "./protocol.ts";
+import { pickScripts } from "./script_slices.ts";
+
+/** What an {@linkcode Agent} needs. */
+export interface AgentOptions {
+  /** Connecting; it is the agent's from here on. */
+  readonly socket: Socket;
+  readonly hello: Hello;
+  /** Takes hold of the isolate, once the server has welcomed it. */
+  readonly start: (welcome: Welcome, options: IsolateOptions) => Promise<Isolate>;
+  /** Called once, when the connection has ended. */
+  readonly ended: () => void;
+}
+
+const MOST_BYTES = 64 * 1024 * 1024;
+/** The CDP id of the last collection: neither the server's nor `MainThread`'s own. */
+const FAREWELL_ID = 999_999_999;
+/** Bytes of a collection that waits for the frame after it. */
+const MOST_CORKED = 16 * 1024;
+const decoder = new TextDecoder();
+
+/** One isolate of the target's as the server knows it: carries out what the server asks of it. */
+export class Agent {
+  readonly #control: Int32Array;
+  readonly #options: AgentOptions;
+  readonly #ignored = new Set<string>();
+  #isolate: Isolate | undefined;
+  /** The target's number, once it is welcome. */
+  #id: number | undefined;
+  /** The batch whose `taken` is awaited, and the CDP id of its collection. */
+  #taking: { batch: number; id: number } | undefined;
+  /** Batches follow each other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #isLeaving = false;
+  /** Resolves when the isolate may end. */
+  readonly #left: Promise<void>;
+  #setLeft!: () => void;
+
+  /** @param control The memory shared with the isolate. */
+  constructor(control: Int32Array, options: AgentOptions) {
+    this.#control = control;
+    this.#options = options;
+    this.#left = new Promise((resolve) => this.#setLeft = resolve);
+    const { socket, hello } = options;
+    const frames = new FrameReader((type, body) => this.#receive(type, body), MOST_BYTES);
+    socket.on("connect", () => this.#send(FRAME.hello, Buffer.from(JSON.stringify(hello))));
+    socket.on("data", (chunk) => frames.push(chunk));
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.#settle(ABSENT);
+      this.leave();
+      options.ended();
+    });
+  }
+
+  get id(): number | undefined {
+    return this.#id;
+  }
+
+  /** Whether the isolate's last coverage matters. */
+  get #isArmed(): boolean {
+    return Atomics.load(this.#control, CONTROL.armed) !== 0;
+  }
+
+  #receive(type: number, body: Uint8Array): void {
+    switch (type) {
+      case FRAME.welcome:
+        this.#start(JSON.parse(decoder.decode(body)));
+        return;
+      case FRAME.batch: {
+        const batch = unpackNumber(body);
+        const hold = body[4] !== 0;
+        const run = unpackNumber(body, 5);
+        const pairs = JSON.parse(decoder.decode(body.subarray(9))) as [number, string][];
+        const messages = pairs.map(([id, text]) => ({ id, text }));
+        this.#turn = this.#turn.then(() => this.#batch(messages, { batch, hold, run }));
+        return;
+      }
+      case FRAME.release:
+        return this.#isolate?.release({ isWoken: body[0] === 1 });
+      case FRAME.ignore:
+        for (const id of JSON.parse(decoder.decode(body))) this.#ignored.add(id);
+        return;
+      case FRAME.armed:
+        Atomics.store(this.#control, CONTROL.armed, body[0]);
+        return;
+      case FRAME.goodbye:
+        // Once nothing of the agent's is left in the isolate, it may end.
+        this.#turn.then(() => this.leave());
+        return;
+    }
+  }
+
+  async #start(welcome: Welcome): Promise<void> {
+    // The target has given up waiting.
+    if (Atomics.load(this.#control, CONTROL.state) !== 0) return this.end();
+    this.#id = welcome.id;
+    writeName(this.#control, welcome.name);
+    const isolate = await this.#options.start(welcome, {
+      ...welcome,
+      receive: (id, message) => this.#pass(id, message),
+      expired: () => this.#send(FRAME.expired),
+    });
+    this.#isolate = isolate;
+    if (!this.#settle(READY)) this.end();
+  }
+
+  /**
+   * Says how the start went; the isolate waits for it.
+   *
+   * @returns whether it still did.
+   */
+  #settle(state: number): boolean {
+    const before = Atomics.compareExchange(this.#control, CONTROL.state, 0, state);
+    Atomics.notify(this.#control, CONTROL.state);
+    return before === 0;
+  }
+
+  async #batch(
+    messages: readonly CdpMessage[],
+    options: { batch: number; hold: boolean; run: number },
+  ): Promise<void> {
+    const last = messages.at(-1);
+    if (last && isTaking(last.text)) this.#taking = { batch: options.batch, id: last.id };
+    const outcome = await this.#isolate?.batch(messages, options);
+    const batch = packNumber(options.batch);
+    if (outcome?.isWhole) this.#send(FRAME.held, batch, packNumber(outcome.gate));
+    else this.#send(FRAME.unheld, batch);
+    this.#options.socket.uncork();
+  }
+
+  #pass(id: number | undefined, message: string): void {
+    if (id === undefined || id !== this.#taking?.id) {
+      return this.#send(FRAME.message, Buffer.from(message));
+    }
+    const { batch } = this.#taking;
+    this.#taking = undefined;
+    this.#sendTaken(batch, message);
+  }
+
+  #sendTaken(batch: number, message: string): void {
+    const picked = pickScripts(
+      Buffer.from(message),
+      (scriptId, isRuntime) => !isRuntime && !this.#ignored.has(scriptId),
+    );
+    const coverage = picked ?? Buffer.from("[]");
+    // The thread is at its gate in a moment: one write for both, where there is not much to send.
+    const isCorked = batch !== FAREWELL_BATCH && coverage.length <= MOST_CORKED;
+    if (isCorked) this.#options.socket.cork();
+    this.#send(FRAME.taken, packNumber(batch), coverage);
+  }
+
+  #send(type: number, ...parts: Uint8Array[]): void {
+    this.#options.socket.write(packFrame(type, ...parts));
+  }
+
+  /**
+   * The isolate ends: hands over what it did since the last collection. Resolves when it may.
+   *
+   * @param options `isHeld`: it stands still from then on.
+   */
+  farewell(options: { isHeld: boolean }): Promise<void> {
+    if (this.#isLeaving) return this.#left;
+    this.#isLeaving = true;
+    this.#send(FRAME.farewell);
+    if (!this.#isolate || !this.#isArmed) {
+      this.#turn.then(() => this.leave());
+      return this.#left;
+    }
+    const id = FAREWELL_ID;
+    const text = JSON.stringify({ id, method: TAKE_METHOD });
+    this.#turn = this.#turn.then(async () => {
+      this.#taking = { batch: FAREWELL_BATCH, id };
+      await this.#isolate?.batch([{ id, text }], { hold: options.isHeld, run: 0 });
+    });
+    return this.#left;
+  }
+
+  /** The isolate ends, and has collected by itself. */
+  takeFarewell(message: string): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#send(FRAME.farewell);
+    if (message !== "") this.#sendTaken(FAREWELL_BATCH, message);
+  }
+
+  /** Leaves the isolate alone, which may end. */
+  leave(): void {
+    this.#isolate?.disconnect();
+    this.#isolate = undefined;
+    Atomics.store(this.#control, CONTROL.farewell, 1);
+    Atomics.notify(this.#control, CONTROL.farewell);
+    this.#setLeft();
+  }
+
+  /** The isolate is gone, or goes on alone. */
+  end(): void {
+    this.#settle(ABSENT);
+    this.leave();
+    this.#options.socket.destroySoon();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * What the agent's parts that run in the target's isolates know of the memory that they share with the
+ * agent's worker. The numbers are those of `control.ts`, which CommonJS cannot import: keep the two in
+ * step.
+ */
+const CONTROL = {
+  state: 0,
+  farewell: 1,
+  pipe: 2,
+  armed: 3,
+  order: 4,
+  natives: 5,
+  nameLength: 6,
+  gates: 16,
+  name: 32,
+} as const;
+const READY = 1;
+const ABSENT = 2;
+const CONTROL_SIZE = (CONTROL.name + 64) * 4;
+/** ms that the server is given to answer before the target starts without it. */
+const START_TIMEOUT = 10_000;
+/** ms that the server is given to take the last coverage. */
+const FAREWELL_TIMEOUT = 10_000;
+
+const { load, wait } = Atomics;
+const { now } = Date;
+
+/** Waits at a word of memory, in short turns, which lets the inspector's messages interrupt it. */
+function waitFor(
+  isOver: () => boolean,
+  { control, index, timeout }: { control: Int32Array; index: number; timeout: number },
+): void {
+  const deadline = now() + timeout;
+  while (!isOver() && now() < deadline) wait(control, index, load(control, index), 1);
+}
+
+/** The name that the server gave the isolate's target. */
+function finalName(control: Int32Array): string {
+  const bytes = new Uint8Array(control.buffer, CONTROL.name * 4, load(control, CONTROL.nameLength));
+  return Buffer.from(bytes).toString("latin1");
+}
+
+module.exports = {
+  ABSENT,
+  CONTROL,
+  CONTROL_SIZE,
+  FAREWELL_TIMEOUT,
+  finalName,
+  READY,
+  START_TIMEOUT,
+  waitFor,
+};

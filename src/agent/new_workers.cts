@@ -1,0 +1,128 @@
+/**
+ * Has the worker threads that user code starts join the target: each gets a way to the agent's worker,
+ * by which `thread.cts` finds it, and the agent is told of it.
+ */
+import type { MessagePort, TransferListItem, Worker, WorkerOptions } from "node:worker_threads";
+
+const workerThreads = require("node:worker_threads") as typeof import("node:worker_threads");
+const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
+const path = require("node:path") as typeof import("node:path");
+const memory = require("./memory.cjs") as {
+  readonly CONTROL: { readonly state: number };
+  readonly CONTROL_SIZE: number;
+  readonly READY: number;
+};
+
+const { MessageChannel, SHARE_ENV, getEnvironmentData, setEnvironmentData } = workerThreads;
+const { load } = Atomics;
+
+/** The environment data of a worker thread that joins. */
+const KEY = "kcovfs.agent";
+const PRELOAD = path.join(__dirname, "preload.cjs");
+
+/** What a worker thread is given. */
+interface ThreadData {
+  readonly port: MessagePort;
+  /** Memory shared with the agent, of this thread and of the main thread. */
+  readonly control: SharedArrayBuffer;
+  readonly main: SharedArrayBuffer;
+  /** Whether its environment is that of the thread that has started it. */
+  readonly sharesEnv: boolean;
+  /** The NODE_OPTIONS that the user gave it: to be put back. */
+  readonly options?: { readonly given: string | undefined };
+}
+
+/** What the agent is told. */
+interface NewThread {
+  readonly port: MessagePort;
+  readonly control: SharedArrayBuffer;
+  readonly threadId: number;
+  /** The worker's name, else its script's. */
+  readonly name: string;
+}
+
+/**
+ * From here on, threads that are started join.
+ *
+ * @param main The main thread's memory: while it says that there is a server.
+ * @param tell Tells the agent, and hands the port over.
+ */
+function joinNewWorkers(
+  main: Int32Array,
+  tell: (thread: NewThread, transfer: readonly TransferListItem[]) => void,
+): void {
+  workerThreads.Worker = new Proxy(workerThreads.Worker, {
+    construct(target, [file, options, ...rest], newTarget) {
+      const make = (options: unknown) =>
+        Reflect.construct(target, [file, options, ...rest], newTarget) as Worker;
+      if (load(main, memory.CONTROL.state) !== memory.READY) return make(options);
+      const { port1, port2 } = new MessageChannel();
+      const control = new SharedArrayBuffer(memory.CONTROL_SIZE);
+      const env = environmentOf(options);
+      setEnvironmentData(KEY, {
+        port: port2,
+        control,
+        main: main.buffer,
+        sharesEnv: options?.env === SHARE_ENV,
+        ...(env && { options: { given: env.given } }),
+      } as never);
+      const amended = {
+        ...options,
+        ...(env && { env: env.env }),
+        transferList: [...options?.transferList ?? [], port2],
+      };
+      try {
+        const worker = make(amended);
+        const thread = { port: port1, control, threadId: worker.threadId };
+        tell({ ...thread, name: nameOf(file, options) }, [port1]);
+        return worker;
+      } catch (error) {
+        port1.close();
+        throw error;
+      } finally {
+        setEnvironmentData(KEY, undefined as never);
+      }
+    },
+  });
+  syncBuiltinESMExports();
+}
+
+/**
+ * An environment of the user's own has to name the agent, or it would not be loaded.
+ *
+ * @returns undefined where nothing need be changed.
+ */
+function environmentOf(
+  options: WorkerOptions | undefined,
+): { env: NodeJS.ProcessEnv; given: string | undefined } | undefined {
+  const env: unknown = options?.env;
+  if (typeof env !== "object" || env === null) return undefined;
+  const given = (env as NodeJS.ProcessEnv)["NODE_OPTIONS"];
+  if (given !== undefined && String(given).includes(PRELOAD)) return undefined;
+  const ours = `--require=${quote(PRELOAD)}`;
+  return {
+    env: { ...env, NODE_OPTIONS: given === undefined ? ours : `${ours} ${given}` },
+    given: given === undefined ? undefined : String(given),
+  };
+}
+
+/** As Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */
+function quote(text: string): string {
+  return /[\s"\\]/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text;
+}
+
+function nameOf(file: unknown, options: WorkerOptions | undefined): string {
+  if (options?.name) return String(options.name);
+  const text = String(file);
+  if (options?.eval || /^data:/i.test(text)) return "worker";
+  return path.basename(text).replace(/\.[cm]?[jt]s$/, "");
+}
+
+/** What this thread was given, if it was started as above; it can be asked once. */
+function takeThreadData(): ThreadData | undefined {
+  const data = getEnvironmentData(KEY) as ThreadData | undefined;
+  setEnvironmentData(KEY, undefined as never);
+  return data;
+}
+
+module.exports = { joinNewWorkers, takeThreadData };

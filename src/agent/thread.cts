@@ -1,0 +1,246 @@
+/**
+ * The agent's part in a worker thread of the target, loaded by `preload.cts` before any user code.
+ *
+ * The inspector of a worker thread can be reached through the main thread only (`NodeWorker`, in Node's
+ * `inspector/worker_agent.cc`), and the answers come back that way. So it is used for nothing but to
+ * interrupt the thread: its `attend` then carries out the orders of the agent's worker, which come
+ * through a port, on an inspector session of the thread's own, and stands still at its pipe if it is to
+ * be held. What a collection brings goes straight to the agent's worker, and sources can be read from a
+ * held thread while the main thread is held, too.
+ */
+import type { MessagePort } from "node:worker_threads";
+
+const workerThreads = require("node:worker_threads") as typeof import("node:worker_threads");
+const fs = require("node:fs") as typeof import("node:fs");
+const { Session } = require("node:inspector") as typeof import("node:inspector");
+const memory = require("./memory.cjs") as {
+  readonly ABSENT: number;
+  readonly CONTROL: Readonly<Record<string, number>>;
+  readonly FAREWELL_TIMEOUT: number;
+  readonly READY: number;
+  readonly START_TIMEOUT: number;
+  finalName(control: Int32Array): string;
+  waitFor(
+    isOver: () => boolean,
+    options: { control: Int32Array; index: number; timeout: number },
+  ): void;
+};
+const { countEverything } = require("./count_everything.cjs") as { countEverything: () => void };
+const { joinNewWorkers, takeThreadData } = require("./new_workers.cjs") as {
+  joinNewWorkers: (
+    main: Int32Array,
+    tell: (thread: object, transfer: readonly MessagePort[]) => void,
+  ) => void;
+  takeThreadData: () => ThreadData | undefined;
+};
+const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => void };
+const { scriptSources } = require("./script_source.cjs") as {
+  scriptSources: (ids: readonly number[], natives: Int32Array) => Record<number, string>;
+};
+
+interface ThreadData {
+  readonly port: MessagePort;
+  readonly control: SharedArrayBuffer;
+  readonly main: SharedArrayBuffer;
+  readonly sharesEnv: boolean;
+  readonly options?: { readonly given: string | undefined };
+}
+
+/** What the agent's worker asks: see `worker_thread.ts`. */
+interface Order {
+  readonly serial: number;
+  readonly messages: readonly string[];
+  readonly hold: boolean;
+}
+
+// User code may replace these: the agent goes on with the originals.
+const { compareExchange, load } = Atomics;
+const { readSync } = fs;
+const { receiveMessageOnPort } = workerThreads;
+const { ABSENT, CONTROL, FAREWELL_TIMEOUT, READY, START_TIMEOUT, waitFor } = memory;
+const TAKE = JSON.stringify({ id: 0, method: "Profiler.takePreciseCoverage" });
+
+/** Joins the target that this thread is one of; without the agent in its parent it does nothing. */
+function join(): void {
+  const data = takeThreadData();
+  if (!data) return;
+  if (data.options) restoreOptions(data.options.given);
+  countEverything();
+  const control = new Int32Array(data.control);
+  const main = new Int32Array(data.main);
+  const post = data.port.postMessage.bind(data.port);
+  const dispatch = connect();
+  dispatch(JSON.stringify({ id: 0, method: "Profiler.enable" }));
+  const params = { callCount: true, detailed: true };
+  dispatch(JSON.stringify({ id: 0, method: "Profiler.startPreciseCoverage", params }));
+  const attend = makeAttend(control, { port: data.port, post, dispatch });
+  const sources = (ids: readonly number[]) =>
+    scriptSources(ids, main.subarray(CONTROL["natives"], CONTROL["natives"] + 1));
+  const agent = Object.freeze({ attend, sources });
+  Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: agent });
+  post({ tid: ownThread() });
+  const isSettled = () =>
+    load(control, CONTROL["state"]) !== 0 || load(main, CONTROL["state"]) !== READY;
+  waitFor(isSettled, { control, index: CONTROL["state"], timeout: START_TIMEOUT });
+  if (compareExchange(control, CONTROL["state"], 0, ABSENT) !== READY) {
+    dispatch(JSON.stringify({ id: 0, method: "Profiler.disable" }));
+    data.port.close();
+    return;
+  }
+  if (process.env["KCOVFS_SOCKET"] && !data.sharesEnv) {
+    process.env["KCOVFS_PARENT"] = memory.finalName(control);
+  }
+  joinNewWorkers(main, (thread, transfer) => post({ thread }, transfer));
+  bidFarewell(control, { post, dispatch, attend });
+}
+
+function restoreOptions(given: string | undefined): void {
+  if (given === undefined) delete process.env["NODE_OPTIONS"];
+  else process.env["NODE_OPTIONS"] = given;
+}
+
+/** The thread's number for the kernel, which tells there whether it runs; 0 where that cannot be seen. */
+function ownThread(): number {
+  try {
+    return Number(/\d+$/.exec(fs.readlinkSync("/proc/thread-self"))?.[0] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+type Dispatch = (message: string) => string[];
+
+/**
+ * An inspector session of this thread with itself, which answers before `dispatch` returns.
+ *
+ * Node's `Session` parses what comes and would have to write it out again: the connection beneath it is
+ * used where Node lends it out (`process.binding`, in 20 to 26).
+ */
+function connect(): Dispatch {
+  let replies: string[] = [];
+  const take = () => {
+    const taken = replies;
+    replies = [];
+    return taken;
+  };
+  const receive = (message: string) => void (replies[replies.length] = message);
+  const Connection = findConnection();
+  if (Connection) {
+    const connection = new Connection(receive);
+    const dispatch = connection.dispatch.bind(connection);
+    return (message) => {
+      dispatch(message);
+      return take();
+    };
+  }
+  const session = new Session();
+  session.connect();
+  const post = session.post.bind(session) as (...rest: unknown[]) => void;
+  const { parse, stringify } = JSON;
+  return (message) => {
+    const { id, method, params } = parse(message);
+    post(method, params, (error: unknown, result: unknown) => {
+      receive(stringify(error ? { id, error } : { id, result }));
+    });
+    return take();
+  };
+}
+
+type MakeConnection = new (receive: (message: string) => void) => {
+  dispatch(message: string): void;
+};
+
+function findConnection(): MakeConnection | undefined {
+  const { binding } = process as unknown as { binding?: (name: string) => object };
+  const { noDeprecation } = process;
+  try {
+    // With `--pending-deprecation` a warning would be the user's to see.
+    process.noDeprecation = true;
+    const inspector = binding?.call(process, "inspector");
+    return (inspector as { Connection?: MakeConnection })?.Connection;
+  } catch {
+    return undefined;
+  } finally {
+    if (noDeprecation === undefined) delete process.noDeprecation;
+    else process.noDeprecation = noDeprecation;
+  }
+}
+
+/** A serial number, as it comes through the pipe. */
+const token = new Int32Array(1);
+
+/**
+ * Makes the function that carries out what the agent's worker has ordered, and holds the thread while an
+ * order says so: until the order's serial number comes through the pipe. Any other number is a call to
+ * look for orders again. It may be called at any place in any user code; why it reads from a pipe, see
+ * `gate` in `preload.cts`.
+ */
+function makeAttend(
+  control: Int32Array,
+  { port, post, dispatch }: {
+    port: MessagePort;
+    post: (message: unknown) => void;
+    dispatch: Dispatch;
+  },
+): () => void {
+  let isAttending = false;
+  let isCalled = false;
+  const attendOnce = () => {
+    let gate = 0;
+    for (;;) {
+      const order = receiveMessageOnPort(port)?.message as Order | undefined;
+      if (order === undefined) {
+        if (gate === 0) return;
+        // Nobody is left who could write.
+        if (readSync(load(control, CONTROL["pipe"]), token) === 0) return;
+        if (token[0] === gate) gate = 0;
+      } else if (order.serial === load(control, CONTROL["order"])) {
+        const replies: string[][] = [];
+        for (let i = 0; i < order.messages.length; i++) replies[i] = dispatch(order.messages[i]);
+        gate = order.hold ? order.serial : 0;
+        post({ serial: order.serial, replies });
+      }
+    }
+  };
+  return () => {
+    isCalled = true;
+    // It was interrupted by itself: what has come meanwhile is seen to outside.
+    if (isAttending) return;
+    isAttending = true;
+    try {
+      while (isCalled) {
+        isCalled = false;
+        attendOnce();
+      }
+    } finally {
+      isAttending = false;
+    }
+  };
+}
+
+/** When the thread ends by itself, it hands over what was executed since the last collection. */
+function bidFarewell(
+  control: Int32Array,
+  { post, dispatch, attend }: {
+    post: (message: unknown) => void;
+    dispatch: Dispatch;
+    attend: () => void;
+  },
+): void {
+  let isDone = false;
+  onExit(() => {
+    if (isDone) return;
+    isDone = true;
+    const isArmed = load(control, CONTROL["armed"]) !== 0;
+    post({ farewell: isArmed ? dispatch(TAKE)[0] : "" });
+    if (!isArmed) return;
+    const isTaken = () => {
+      // The main thread may be held, so that nothing else can interrupt this one.
+      attend();
+      return load(control, CONTROL["farewell"]) !== 0;
+    };
+    waitFor(isTaken, { control, index: CONTROL["farewell"], timeout: FAREWELL_TIMEOUT });
+  });
+}
+
+module.exports = { join };

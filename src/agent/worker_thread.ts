@@ -1,0 +1,151 @@
+import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import type { MessagePort } from "node:worker_threads";
+import { agentCall, CONTROL } from "./control.ts";
+import { type CdpMessage, type Isolate, type IsolateOptions, letRun, type Outcome } from "./isolate.ts";
+
+/** What the thread's side (`thread.cts`) is asked to do. */
+export interface Order {
+  /** Above 0; the number that ends the hold. */
+  readonly serial: number;
+  /** CDP messages. */
+  readonly messages: readonly string[];
+  readonly hold: boolean;
+}
+
+/** What it answers, from within the hold. */
+export interface Answer {
+  readonly serial: number;
+  /** What came of each message. */
+  readonly replies: readonly (readonly string[])[];
+}
+
+/** What a {@linkcode WorkerThread} needs. */
+export interface WorkerThreadOptions extends IsolateOptions {
+  readonly port: Pick<MessagePort, "postMessage">;
+  /** Has the thread evaluate an expression; see `ThreadSessions.evaluate`. */
+  readonly evaluate: (expression: string) => Promise<string | undefined>;
+}
+
+/** Through the pipe: there are orders. */
+const LOOK = 0;
+const ATTEND = agentCall("attend()");
+
+/**
+ * A worker thread of the target: has it carry out batches of CDP messages and holds it.
+ *
+ * The thread does a whole batch within one call of its `attend`, so no user code runs between a
+ * collection and the hold. The call is made through the inspector, for which the main thread must run;
+ * a thread that is held is reached by its pipe.
+ */
+export class WorkerThread implements Isolate {
+  readonly #control: Int32Array;
+  readonly #options: WorkerThreadOptions;
+  readonly #pipe: number;
+  #nextSerial = 1;
+  /** The order under way. */
+  #awaited: { serial: number; resolve: (answer: Answer | undefined) => void } | undefined;
+  /** The order at which the thread is held, or 0, and the timer that ends the hold. */
+  #gate = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the thread went on after the last hold, on `performance.now()`'s clock. */
+  #passed: Promise<number> = Promise.resolve(-Infinity);
+
+  /** @param control The memory shared with the thread. */
+  constructor(control: Int32Array, options: WorkerThreadOptions) {
+    this.#control = control;
+    this.#options = options;
+    this.#pipe = openSync(options.pipe, "r+");
+    unlinkSync(options.pipe);
+    Atomics.store(control, CONTROL.pipe, this.#pipe);
+  }
+
+  async batch(
+    messages: readonly CdpMessage[],
+    { hold, run }: { hold: boolean; run: number },
+  ): Promise<Outcome> {
+    const wasHeld = this.#gate !== 0;
+    if (!wasHeld) await letRun(await this.#passed + run / 1000);
+    const serial = this.#nextSerial++;
+    const answered = new Promise<Answer | undefined>((resolve) => {
+      this.#awaited = { serial, resolve };
+    });
+    this.#order({ serial, messages: messages.map(({ text }) => text), hold });
+    this.#setHeld(hold ? serial : 0);
+    if (wasHeld) this.#write(LOOK);
+    // It may just be let go.
+    this.#call(serial);
+    const answer = await answered;
+    this.#awaited = undefined;
+    for (const [i, replies] of answer?.replies.entries() ?? []) {
+      for (const reply of replies) this.#options.receive(messages[i].id, reply);
+    }
+    const isWhole = answer !== undefined && (!hold || this.#gate === serial);
+    if (!isWhole && this.#gate === serial) this.release();
+    return { isWhole, gate: isWhole && hold ? serial : 0 };
+  }
+
+  #order(order: Order): void {
+    Atomics.store(this.#control, CONTROL.order, order.serial);
+    this.#options.port.postMessage(order);
+  }
+
+  /** Has the thread see to its orders; without an answer by then, it cannot. */
+  #call(serial: number): void {
+    const called = this.#options.evaluate(ATTEND);
+    this.#passed = called.then(async (reply) => {
+      const passed = performance.now();
+      // Its stack may be used up.
+      if (!reply || reply.includes('"exceptionDetails"')) await this.#giveUp(serial);
+      return passed;
+    });
+  }
+
+  async #giveUp(serial: number): Promise<void> {
+    // An answer comes by another way than this news.
+    await letRun(performance.now() + 5);
+    if (this.#awaited?.serial !== serial) return;
+    Atomics.compareExchange(this.#control, CONTROL.order, serial, 0);
+    this.#awaited.resolve(undefined);
+  }
+
+  /** Takes what the thread answers. */
+  answer(answer: Answer): void {
+    if (this.#awaited?.serial === answer.serial) this.#awaited.resolve(answer);
+    // Carried out just when it was given up.
+    else this.#write(answer.serial);
+  }
+
+  release(): void {
+    if (this.#gate === 0) return;
+    const gate = this.#gate;
+    this.#setHeld(0);
+    // A number that has come before does no harm.
+    this.#write(gate);
+  }
+
+  #setHeld(gate: number): void {
+    clearTimeout(this.#timer);
+    this.#gate = gate;
+    if (gate === 0) return;
+    this.#timer = setTimeout(() => {
+      this.release();
+      this.#options.expired();
+    }, this.#options.holdTimeout);
+  }
+
+  #write(number: number): void {
+    writeSync(this.#pipe, Int32Array.of(number));
+  }
+
+  disconnect(): void {
+    Atomics.store(this.#control, CONTROL.order, 0);
+    this.release();
+    this.#awaited?.resolve(undefined);
+  }
+
+  /** The thread has ended: nobody reads the pipe any more. */
+  close(): void {
+    this.disconnect();
+    closeSync(this.#pipe);
+  }
+}
