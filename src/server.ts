@@ -90,7 +90,7 @@ export class Server implements AsyncDisposable {
     });
     this.#attacher = new Attacher({
       registry: this.#registry,
-      host: { add: (link, info) => this.#add(link, info), warn },
+      host: { add: (link, info) => this.#addPlain(link, info), warn },
       connectors: {},
     });
     if (options.self) {
@@ -127,7 +127,7 @@ export class Server implements AsyncDisposable {
   }
 
   /** Adds a target that has no agent. */
-  async #add(link: Link, info: TargetInfo): Promise<Target> {
+  async #addPlain(link: Link, info: TargetInfo): Promise<Target> {
     await this.#registry.untilRunning();
     link.setArmed(this.#isArmed);
     return this.#registry.add(link, info);

@@ -22,8 +22,10 @@ export interface AgentOptions {
   readonly hello: Hello;
   /** Takes hold of the isolate, once the server has welcomed it. */
   readonly start: (welcome: Welcome, options: IsolateOptions) => Promise<Isolate>;
-  /** Called once, when the connection has ended. */
-  readonly ended: () => void;
+  /** The server lets the target go: `Agent.detach` is to be called. */
+  readonly detach?: () => void;
+  /** Called once, when the connection has ended and the isolate is left alone; `reason` is the system's. */
+  readonly ended: (reason: string) => void;
 }
 
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -46,6 +48,7 @@ export class Agent {
   /** Batches follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
   #isLeaving = false;
+  #isDetaching = false;
   /** Resolves when the isolate may end. */
   readonly #left: Promise<void>;
   #setLeft!: () => void;
@@ -59,11 +62,12 @@ export class Agent {
     const frames = new FrameReader((type, body) => this.#receive(type, body), MOST_BYTES);
     socket.on("connect", () => this.#send(FRAME.hello, Buffer.from(JSON.stringify(hello))));
     socket.on("data", (chunk) => frames.push(chunk));
-    socket.on("error", () => {});
-    socket.on("close", () => {
+    let reason = "";
+    socket.on("error", (error) => reason = error.message);
+    socket.on("close", async () => {
       this.#settle(ABSENT);
-      this.leave();
-      options.ended();
+      await this.#restore();
+      options.ended(reason);
     });
   }
 
@@ -100,7 +104,10 @@ export class Agent {
         return;
       case FRAME.goodbye:
         // Once nothing of the agent's is left in the isolate, it may end.
-        this.#turn.then(() => this.leave());
+        this.#turn.then(() => this.#leaveOrRestore());
+        return;
+      case FRAME.detach:
+        this.#options.detach?.();
         return;
     }
   }
@@ -178,7 +185,7 @@ export class Agent {
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
     if (!this.#isolate || !this.#isArmed) {
-      this.#turn.then(() => this.leave());
+      this.#turn.then(() => this.#leaveOrRestore());
       return this.#left;
     }
     const id = FAREWELL_ID;
@@ -196,6 +203,27 @@ export class Agent {
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
     if (message !== "") this.#sendTaken(FAREWELL_BATCH, message);
+  }
+
+  /** Hands over what the isolate did since the last collection, and leaves it as it was before. */
+  async detach(): Promise<void> {
+    this.#isDetaching = true;
+    await this.farewell({ isHeld: false });
+    this.#options.socket.end();
+  }
+
+  #leaveOrRestore(): void {
+    if (this.#isDetaching) this.#restore();
+    else this.leave();
+  }
+
+  /** Leaves the isolate as it was before, if that was not done. */
+  async #restore(): Promise<void> {
+    const isolate = this.#isolate;
+    this.#isolate = undefined;
+    await isolate?.restore?.();
+    isolate?.disconnect();
+    this.leave();
   }
 
   /** Leaves the isolate alone, which may end. */

@@ -42,6 +42,8 @@ export interface Isolate {
    * @param options `isWoken`: the gate's number was written to the pipe by someone else.
    */
   release(options?: { isWoken: boolean }): void;
+  /** Ends the hold and the coverage, and has everything put back; resolves when that is done. */
+  restore?(): Promise<unknown>;
   /** Leaves the thread alone for good. */
   disconnect(): void;
 }

@@ -1,7 +1,13 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { agentCall, CONTROL, GATE_CLOSED, GATE_OPEN, GATE_WAITING, GATES } from "./control.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
-import { type CdpMessage, type Isolate, type IsolateOptions, letRun, type Outcome } from "./isolate.ts";
+import {
+  type CdpMessage,
+  type Isolate,
+  type IsolateOptions,
+  letRun,
+  type Outcome,
+} from "./isolate.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */
 const OWN_IDS = 1_000_000_000;
@@ -111,6 +117,13 @@ export class MainThread implements Isolate {
       this.release();
       this.#options.expired();
     }, this.#options.holdTimeout);
+  }
+
+  restore(): Promise<unknown> {
+    this.release();
+    this.send("Profiler.stopPreciseCoverage");
+    this.send("Profiler.disable");
+    return this.send("Runtime.evaluate", { expression: agentCall("restore()"), silent: true });
   }
 
   disconnect(): void {

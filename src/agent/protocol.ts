@@ -51,6 +51,11 @@ export const FRAME = {
   armed: 20,
   /** The farewell was taken in: the target may exit. */
   goodbye: 21,
+  /**
+   * The target is to be as it was before. Its last coverage comes as it does when the target exits; then
+   * the agent ends the connection.
+   */
+  detach: 22,
 
   // Between the command line and the server:
   /** JSON: a request of the command line's. The first and only frame. */
@@ -85,6 +90,8 @@ export interface Hello {
   readonly parent?: number | string;
   /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
   readonly tid?: number;
+  /** Of a process that was attached to, what the server gave the agent to be known by. */
+  readonly attachment?: string;
 }
 
 /** How the server answers. */

@@ -18,6 +18,7 @@ interface WorkerData {
   readonly control: SharedArrayBuffer;
   readonly name: string;
   readonly parent: string | undefined;
+  readonly attachment: string | undefined;
 }
 
 /** What an isolate says when it starts a worker thread: see `new_workers.cts`. */
@@ -47,14 +48,15 @@ class Process {
   readonly #threads = new Set<Agent>();
   #sessions: ThreadSessions | undefined;
 
-  constructor({ socketPath, control, name, parent }: WorkerData) {
+  constructor({ socketPath, control, name, parent, attachment }: WorkerData) {
     this.#socketPath = socketPath;
     this.#control = new Int32Array(control);
     this.#main = new Agent(this.#control, {
       socket: connect(socketPath),
-      hello: hello(name, { parent }),
+      hello: hello(name, { parent, attachment }),
       start: (_, options) => this.#start(options),
-      ended: () => this.#end(),
+      detach: () => this.#detach(),
+      ended: (reason) => this.#end(reason),
     });
   }
 
@@ -72,6 +74,8 @@ class Process {
     sessions.enable();
     main.send("Profiler.enable");
     await main.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
+    // `attach.cts` waits for it.
+    setImmediate(() => parentPort!.postMessage(""));
     return main;
   }
 
@@ -89,8 +93,7 @@ class Process {
           socket: connect(this.#socketPath),
           hello: hello(name, { parent: starter.id, tid: message.tid }),
           start: (_, options) => {
-            const evaluate = (expression: string) =>
-              this.#sessions!.evaluate(threadId, expression);
+            const evaluate = (expression: string) => this.#sessions!.evaluate(threadId, expression);
             thread = new WorkerThread(control, { ...options, port, evaluate });
             return Promise.resolve(thread);
           },
@@ -122,15 +125,25 @@ class Process {
     await this.#main.farewell({ isHeld: false });
   }
 
+  /** The target goes on as it was before. */
+  async #detach(): Promise<void> {
+    await Promise.race([
+      Promise.all([...this.#threads].map((agent) => agent.detach())),
+      new Promise((resolve) => setTimeout(resolve, THREADS_TIMEOUT).unref()),
+    ]);
+    await this.#main.detach();
+  }
+
   /** The server is gone: the target goes on alone. */
-  #end(): void {
+  #end(reason: string): void {
     Atomics.store(this.#control, CONTROL.state, ABSENT);
     for (const agent of this.#threads) agent.end();
+    parentPort!.postMessage(reason || "the server has closed the connection");
     process.exit();
   }
 }
 
-function hello(name: string, rest: Pick<Hello, "parent" | "tid"> | object): Hello {
+function hello(name: string, rest: Pick<Hello, "parent" | "tid" | "attachment"> | object): Hello {
   return {
     protocol: PROTOCOL_VERSION,
     name,

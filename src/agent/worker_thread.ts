@@ -1,7 +1,13 @@
 import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
 import type { MessagePort } from "node:worker_threads";
 import { agentCall, CONTROL } from "./control.ts";
-import { type CdpMessage, type Isolate, type IsolateOptions, letRun, type Outcome } from "./isolate.ts";
+import {
+  type CdpMessage,
+  type Isolate,
+  type IsolateOptions,
+  letRun,
+  type Outcome,
+} from "./isolate.ts";
 
 /** What the thread's side (`thread.cts`) is asked to do. */
 export interface Order {
