@@ -92,6 +92,7 @@ export class Server implements AsyncDisposable {
       registry: this.#registry,
       host: { add: (link, info) => this.#addPlain(link, info), warn },
       connectors: {},
+      socket: () => this.socket,
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
@@ -137,6 +138,7 @@ export class Server implements AsyncDisposable {
   async #admit(link: AgentLink, hello: Hello): Promise<void> {
     await this.#registry.untilRunning();
     const target = this.#add(link, hello);
+    if (hello.attachment) this.#attacher.arrived(hello.attachment, target);
     this.#links.set(link, target);
     link.closed.then(() => this.#links.delete(link));
     link.welcome({

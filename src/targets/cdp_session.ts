@@ -63,10 +63,9 @@ export class CdpSession implements AsyncDisposable {
     }
   }
 
+  /** Without WebSocket's farewell, which Node's inspector does not answer. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.close();
-    const timer = setTimeout(() => this.#socket.terminate(), 1000);
+    this.#socket.terminate();
     await this.#closed;
-    clearTimeout(timer);
   }
 }

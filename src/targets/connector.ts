@@ -11,6 +11,8 @@ export interface ConnectOptions {
   readonly exclude: readonly string[];
   /** The process behind the endpoint, where it is on this machine and may be stopped. */
   readonly pid?: number;
+  /** Whether the inspector was opened for this, and is to be closed when the target is let go. */
+  readonly isOpened?: boolean;
   /** The path of the one WebSocket that is meant, where the user gave a URL. */
   readonly path?: string;
 }
