@@ -49,6 +49,8 @@ export class Agent {
   #turn: Promise<unknown> = Promise.resolve();
   #isLeaving = false;
   #isDetaching = false;
+  /** Settled when the isolate was taken hold of, or could not be. */
+  #starting: Promise<unknown> = Promise.resolve();
   /** Resolves when the isolate may end. */
   readonly #left: Promise<void>;
   #setLeft!: () => void;
@@ -66,6 +68,7 @@ export class Agent {
     socket.on("error", (error) => reason = error.message);
     socket.on("close", async () => {
       this.#settle(ABSENT);
+      await this.#starting;
       await this.#restore();
       options.ended(reason);
     });
@@ -83,7 +86,7 @@ export class Agent {
   #receive(type: number, body: Uint8Array): void {
     switch (type) {
       case FRAME.welcome:
-        this.#start(JSON.parse(decoder.decode(body)));
+        this.#starting = this.#start(JSON.parse(decoder.decode(body)));
         return;
       case FRAME.batch: {
         const batch = unpackNumber(body);

@@ -45,7 +45,7 @@ async function attach(options: AttachOptions): Promise<string> {
   }
   const { worker, control } = agent;
   const reason = await new Promise<string>((resolve) => {
-    worker.once("message", resolve);
+    worker.once("message", ({ reason }: { readonly reason: string }) => resolve(reason));
     worker.once("error", (error: Error) => resolve(error.message));
     worker.once("exit", () => resolve("its agent has ended"));
   });

@@ -110,6 +110,9 @@ function startWorker(
     argv: [],
     name: "kcovfs",
   });
+  worker.on("message", (message) => {
+    if (message === "leave") worker.postMessage("left");
+  });
   worker.unref();
   // Without a listener an error in the worker would be an uncaught exception of the target.
   worker.on("error", () => {});
