@@ -98,8 +98,11 @@ export class Attacher {
     const attachment = String(this.#nextAttachment++);
     try {
       this.#refuseTwice(pid);
-      const name = options.name ?? "";
-      await injectAgent(session, { socketPath, name, attachment });
+      const { name = "" } = options;
+      const [include, exclude] = [options.include, options.exclude].map((globs) =>
+        globs.length > 0 ? JSON.stringify(globs) : ""
+      );
+      await injectAgent(session, { socketPath, name, include, exclude, attachment });
       const target = this.#arrived.get(attachment);
       if (!target) throw new Error("its agent did not come");
       return target;

@@ -132,9 +132,15 @@ export class ControlSocket implements AsyncDisposable {
 
 function isWhole(hello: Hello): boolean {
   const { name, pid, runtime, parent = 0, tid = 0, attachment = "" } = hello;
+  const { include = [], exclude = [] } = hello;
   return typeof name === "string" && typeof runtime === "string" &&
     [pid, tid].every(Number.isSafeInteger) && typeof attachment === "string" &&
-    (typeof parent === "string" || Number.isSafeInteger(parent));
+    (typeof parent === "string" || Number.isSafeInteger(parent)) &&
+    [include, exclude].every(isStrings);
+}
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 /** Removes what servers that were killed have left. */

@@ -82,10 +82,16 @@ export class Server implements AsyncDisposable {
     const own = [fileURLToPath(new URL(".", import.meta.url))];
     const isMeasured = scriptFilter({ include, exclude, own });
     const isMeasuredInSelf = scriptFilter({ include, exclude });
+    const filterFor = ({ link, info }: Target) => {
+      const isMeasuredByServer = link.kind === "self" ? isMeasuredInSelf : isMeasured;
+      if (!info.include && !info.exclude) return isMeasuredByServer;
+      const isMeasuredByTarget = scriptFilter(info);
+      return (url: string) => isMeasuredByServer(url) && isMeasuredByTarget(url);
+    };
     this.#collector = new Collector({
       registry: this.#registry,
       engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn }),
-      filterFor: ({ link }) => link.kind === "self" ? isMeasuredInSelf : isMeasured,
+      filterFor,
       warn,
     });
     this.#attacher = new Attacher({
@@ -151,7 +157,7 @@ export class Server implements AsyncDisposable {
   }
 
   /** What another target has started is named after it. */
-  #add(link: AgentLink, { name, pid, runtime, parent, tid }: Hello): Target {
+  #add(link: AgentLink, { name, pid, runtime, parent, tid, include, exclude }: Hello): Target {
     const starter = typeof parent === "number" ? this.#registry.find(parent) : undefined;
     const prefix = typeof parent === "string" ? parent : starter?.info.name;
     return this.#registry.add(link, {
@@ -159,6 +165,8 @@ export class Server implements AsyncDisposable {
       pid,
       runtime,
       ...(tid && { tid }),
+      ...(include && { include }),
+      ...(exclude && { exclude }),
     }, starter);
   }
 
@@ -213,7 +221,10 @@ export class Server implements AsyncDisposable {
       ];
       return {
         id: target.id,
-        ...target.info,
+        name: target.info.name,
+        pid: target.info.pid,
+        runtime: target.info.runtime,
+        ...(target.info.tid && { tid: target.info.tid }),
         ...(target.parent && { parent: target.parent.id }),
         link: target.link.kind,
         collector: "v8",

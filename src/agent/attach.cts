@@ -24,6 +24,9 @@ interface AttachOptions {
   readonly socketPath: string;
   /** What the user calls it, else empty. */
   readonly name: string;
+  /** Globs, each a JSON array of strings; empty where the server's are meant. */
+  readonly include: string;
+  readonly exclude: string;
   /** By which the server knows what it has asked for. */
   readonly attachment: string;
 }

@@ -55,6 +55,9 @@ interface WorkerOptions {
   readonly socketPath: string;
   readonly name: string;
   readonly parent?: string | undefined;
+  /** Globs, each a JSON array of strings. */
+  readonly include?: string;
+  readonly exclude?: string;
   /** By which the server knows that it has asked for this. */
   readonly attachment?: string;
 }

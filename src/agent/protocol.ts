@@ -90,6 +90,9 @@ export interface Hello {
   readonly parent?: number | string;
   /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
   readonly tid?: number;
+  /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
   /** Of a process that was attached to, what the server gave the agent to be known by. */
   readonly attachment?: string;
 }

@@ -19,6 +19,9 @@ interface WorkerData {
   readonly name: string;
   readonly parent: string | undefined;
   readonly attachment: string | undefined;
+  /** Globs as the environment has them: JSON, if anything. */
+  readonly include: string | undefined;
+  readonly exclude: string | undefined;
 }
 
 /** What an isolate says when it starts a worker thread: see `new_workers.cts`. */
@@ -48,12 +51,18 @@ class Process {
   readonly #threads = new Set<Agent>();
   #sessions: ThreadSessions | undefined;
 
-  constructor({ socketPath, control, name, parent, attachment }: WorkerData) {
+  constructor(data: WorkerData) {
+    const { socketPath, control, name, parent, attachment } = data;
     this.#socketPath = socketPath;
     this.#control = new Int32Array(control);
     this.#main = new Agent(this.#control, {
       socket: connect(socketPath),
-      hello: hello(name, { parent, attachment }),
+      hello: hello(name, {
+        parent,
+        attachment,
+        ...globs("include", data.include),
+        ...globs("exclude", data.exclude),
+      }),
       start: (_, options) => this.#start(options),
       detach: () => this.#detach(),
       ended: (reason) => this.#end(reason),
@@ -150,7 +159,16 @@ class Process {
   }
 }
 
-function hello(name: string, rest: Pick<Hello, "parent" | "tid" | "attachment"> | object): Hello {
+/** What is no JSON is left out: the target must not fail to start for it. */
+function globs(key: "include" | "exclude", text: string | undefined): Pick<Hello, typeof key> {
+  try {
+    return text ? { [key]: JSON.parse(text) } : {};
+  } catch {
+    return {};
+  }
+}
+
+function hello(name: string, rest: Partial<Hello> | object): Hello {
   return {
     protocol: PROTOCOL_VERSION,
     name,

@@ -12,6 +12,8 @@ const ATTACH_TIMEOUT = 30_000;
 export interface Injection {
   readonly socketPath: string;
   readonly name: string;
+  readonly include: string;
+  readonly exclude: string;
   readonly attachment: string;
 }
 

@@ -8,6 +8,9 @@ export interface TargetInfo {
   readonly runtime: string;
   /** The kernel's number of its thread, where that is not the process's main thread. */
   readonly tid?: number;
+  /** Globs of the scripts that are measured, besides the server's. */
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
 }
 
 /** What a {@linkcode Target} needs to know. */
