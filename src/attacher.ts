@@ -108,8 +108,8 @@ export class Attacher {
       return target;
     } finally {
       this.#arrived.delete(attachment);
-      // The agent needs it no longer. The target may have ended meanwhile.
-      if (options.isOpened) await closeInspector(session).catch(() => {});
+      // The agent needs it no longer.
+      if (options.isOpened) await closeInspector(session, { pid, port: endpoint.port });
     }
   }
 

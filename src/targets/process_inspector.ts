@@ -84,18 +84,26 @@ async function findAt({ address, port }: Listener): Promise<Endpoint | undefined
 }
 
 /**
- * Closes the inspector that a session is with, if it was opened for us. It is done a turn later, when the
- * session has ended.
+ * Ends a session with an inspector that was opened for us, and has that closed, which Node cannot do while
+ * the session lasts; resolves when nothing listens any more, or the process has ended.
  */
-export async function closeInspector(session: CdpSession): Promise<void> {
+export async function closeInspector(
+  session: CdpSession,
+  { pid, port }: { pid: number; port: number },
+): Promise<void> {
   const inspector =
     `(globalThis.process.getBuiltinModule?.("node:inspector") ?? require("node:inspector"))`;
-  await session.send("Runtime.evaluate", {
-    params: {
-      expression: `void setTimeout(() => ${inspector}.close(), 0)\n//# sourceURL=node:kcovfs`,
-      includeCommandLineAPI: true,
-      silent: true,
-    },
-    timeout: CLOSE_TIMEOUT,
-  });
+  const params = {
+    expression: `void setTimeout(() => ${inspector}.close(), 0)\n//# sourceURL=node:kcovfs`,
+    includeCommandLineAPI: true,
+    silent: true,
+  };
+  const asked = session.send("Runtime.evaluate", { params, timeout: CLOSE_TIMEOUT });
+  await asked.catch(() => {});
+  await session[Symbol.asyncDispose]();
+  const deadline = performance.now() + CLOSE_TIMEOUT;
+  while (listenersOf(pid).some((listener) => listener.port === port)) {
+    if (performance.now() > deadline) return;
+    await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+  }
 }

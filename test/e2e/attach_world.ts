@@ -33,7 +33,7 @@ export class Teller {
   ): Promise<Teller> {
     const { before = [], args = [] } = options;
     const command = [...before, node, "--allow-natives-syntax", ...args, TELLER];
-    const teller = new Teller(scene.start(command));
+    const teller = new Teller(scene.start(command, { stdin: "pipe" }));
     await teller.#next();
     return teller;
   }

@@ -168,9 +168,12 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Starts any other program, which ends with the scene. */
-  start(command: readonly string[], options: { env?: NodeJS.ProcessEnv } = {}): ChildProcess {
+  start(
+    command: readonly string[],
+    options: { env?: NodeJS.ProcessEnv; stdin?: "pipe" } = {},
+  ): ChildProcess {
     const child = watch(spawn(command[0], command.slice(1), {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [options.stdin ?? "ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
     }));
     this.#children.push(child);
