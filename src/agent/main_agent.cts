@@ -78,9 +78,6 @@ class MainAgent {
       gate: (index: number) => gate(control, GATES + 2 * index),
       sources: (ids: readonly number[]) => scriptSources(ids, natives),
       restore: () => this.restore(),
-      // For a process that is attached to.
-      deoptimise: (functions: readonly unknown[]) => throwing().deoptimise(functions, natives),
-      flush: (known: readonly number[]) => throwing().flush(known, natives),
     });
     this.worker = startWorker(control, options);
     Object.defineProperty(globalThis, AGENT, { value, configurable: true });
@@ -103,14 +100,6 @@ class MainAgent {
       if (path.dirname(file) === __dirname) delete require.cache[file];
     }
   }
-}
-
-/** Loaded only where it is needed. */
-function throwing() {
-  return require("./throw_code_away.cjs") as {
-    deoptimise(functions: readonly unknown[], natives: Int32Array): void;
-    flush(known: readonly number[], natives: Int32Array): boolean;
-  };
 }
 
 function startWorker(

@@ -7,7 +7,6 @@ import { connect } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Agent } from "./agent.ts";
 import { ABSENT, CONTROL } from "./control.ts";
-import { CompileAnew } from "./compile_anew.ts";
 import type { Isolate, IsolateOptions } from "./isolate.ts";
 import { MainThread } from "./main_thread.ts";
 import { type Hello, PROTOCOL_VERSION } from "./protocol.ts";
@@ -64,34 +63,26 @@ class Process {
         ...globs("include", data.include),
         ...globs("exclude", data.exclude),
       }),
-      start: (_, options) => this.#start(options, { isLate: attachment !== undefined }),
+      start: (_, options) => this.#start(options),
       detach: () => this.#detach(),
       ended: (reason) => this.#end(reason),
     });
   }
 
   /** Turns coverage on. */
-  async #start(options: IsolateOptions, { isLate }: { isLate: boolean }): Promise<Isolate> {
+  async #start(options: IsolateOptions): Promise<Isolate> {
     let sessions: ThreadSessions | undefined;
-    let anew: CompileAnew | undefined;
     const main = new MainThread(this.#control, {
       ...options,
       receive(id, message) {
-        if (id === undefined && (anew?.receive(message) || sessions?.receive(message))) return;
-        options.receive(id, message);
+        if (id !== undefined || !sessions?.receive(message)) options.receive(id, message);
       },
     });
     sessions = new ThreadSessions(main);
     this.#sessions = sessions;
     sessions.enable();
-    if (isLate) {
-      anew = new CompileAnew(main);
-      await anew.prepare();
-      await anew.startCoverage();
-    } else {
-      main.send("Profiler.enable");
-      await main.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
-    }
+    main.send("Profiler.enable");
+    await main.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
     // `attach.cts` waits for it.
     setImmediate(() => parentPort!.postMessage({ reason: "" }));
     return main;

@@ -35,7 +35,7 @@ export async function openInspector(facts: ProcessFacts): Promise<ProcessInspect
   }
   if (!facts.handlesSigusr1) {
     throw new Error(
-      "it would die of SIGUSR1 (is it started with --disable-sigusr1?); start it with --inspect, or by 'kcovfs run'",
+      "it would die of SIGUSR1 (is it started with --disable-sigusr1 or --permission?); start it with --inspect, or by 'kcovfs run'",
     );
   }
   process.kill(pid, "SIGUSR1");

@@ -11,6 +11,9 @@ import type { Scene } from "./harness.ts";
 const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", import.meta.url));
 export const TELLER = join(PROGRAMS, "attach_target.cjs");
 
+/** An option of Node's. */
+export const COLLECTING = `--require=${join(PROGRAMS, "collect_garbage.cjs")}`;
+
 /** The control socket of a scene's server. */
 export function controlSocket(scene: Scene): string {
   return readlinkSync(join(scene.mount, "kcovfs/socket"));
@@ -95,8 +98,15 @@ export class Asker implements AsyncDisposable {
   }
 }
 
-/** KiB of memory that a process has of its own. */
-export function memoryOf(pid: number): number {
+/** KiB of memory that a process with {@linkcode COLLECTING} has of its own, once it has no garbage. */
+export async function memoryWithoutGarbage(pid: number): Promise<number> {
+  process.kill(pid, "SIGUSR2");
+  // Memory is given back by another thread, a little later.
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return memoryOf(pid);
+}
+
+function memoryOf(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const of = (field: string) =>
     Number(rollup.match(new RegExp(`^${field}:\\s+(\\d+)`, "m"))?.[1] ?? NaN);

@@ -125,10 +125,19 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Starts a server; what it says on stderr is collected in `stderr`. */
-  async serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
+  serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
+    return this.serveWith({}, ...options);
+  }
+
+  /** The same with more in the server's environment. */
+  async serveWith(
+    { env }: { env?: NodeJS.ProcessEnv },
+    ...options: string[]
+  ): Promise<ChildProcess & { warnings: () => string }> {
     mkdirSync(this.mount, { recursive: true });
     const child = watch(spawn(KCOVFS, ["mount", this.mount, "--state", this.state, ...options], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
     }));
     this.#children.push(child);
     let warnings = "";
