@@ -9,16 +9,20 @@ const endpoint = suite("targets/endpoint");
 
 const HOST = "127.0.0.1";
 
+/** ms: a busy machine must not make an answer late, and silence must not take long. */
+const PATIENCE = 30_000;
+const IMPATIENCE = 300;
+
 /** Asks a server that answers so. */
 async function asked(
   answer: RequestListener,
-  addresses = [HOST],
+  { addresses = [HOST], timeout = PATIENCE } = {},
 ): Promise<{ port: number; found: Endpoint | Error }> {
   const server = createServer(answer).listen(0, HOST);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   try {
-    const found = await findEndpoint(addresses, port, { timeout: 300 }).catch((error) => error);
+    const found = await findEndpoint(addresses, port, { timeout }).catch((error) => error);
     return { port, found };
   } finally {
     server.closeAllConnections();
@@ -80,7 +84,7 @@ endpoint("of the URLs that it tells, only the paths are believed", async () => {
 
 endpoint("the addresses of a host are tried in order", async () => {
   const answer = inspector({ Browser: "node.js/v24.9.0" }, [NODE_ENTRY]);
-  const { found } = await asked(answer, ["127.0.0.2", HOST]);
+  const { found } = await asked(answer, { addresses: ["127.0.0.2", HOST] });
   assert.is((found as Endpoint).address, HOST);
 });
 
@@ -103,7 +107,8 @@ endpoint("what is no inspector is refused, whatever it answers", async () => {
     ],
   ];
   for (const [reason, answer] of answers) {
-    const { port, found } = await asked(answer);
+    const timeout = reason.startsWith("no answer") ? IMPATIENCE : PATIENCE;
+    const { port, found } = await asked(answer, { timeout });
     assert.is(
       (found as Error).message,
       `Cannot find an inspector at ${HOST}:${port}: ${reason}`,
@@ -118,7 +123,8 @@ endpoint("what does not speak HTTP, or nobody, is refused", async () => {
   server.listen(0, HOST);
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const ask = () => findEndpoint([HOST], port, { timeout: 300 }).catch((error) => error.message);
+  const ask = () =>
+    findEndpoint([HOST], port, { timeout: PATIENCE }).catch((error) => error.message);
   assert.is(
     await ask(),
     `Cannot find an inspector at ${HOST}:${port}: what answers is no inspector`,
