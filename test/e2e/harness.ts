@@ -159,7 +159,7 @@ export class Scene implements AsyncDisposable {
    */
   async service(
     name: string,
-    options: { node?: string; isPlain?: boolean; args?: string[] } = {},
+    options: { node?: string; isPlain?: boolean; args?: string[]; env?: NodeJS.ProcessEnv } = {},
   ): Promise<{ socket: string; child: ChildProcess; pid: number }> {
     const socket = join(this.folder, `service-${this.#services++}`);
     const node = options.node ?? process.execPath;
@@ -169,6 +169,7 @@ export class Scene implements AsyncDisposable {
       : [KCOVFS, "run", "--mount", this.mount, "--name", name, "--", ...program];
     const child = watch(spawn(command[0], command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.env },
       detached: true,
     }));
     this.#children.push(child);
