@@ -4,9 +4,34 @@ import { FRAME, FrameReader, packFrame } from "./agent/protocol.ts";
 /** What commands ask a server, and what it answers. */
 export interface ControlRequests {
   /** The targets, as `ps --json` prints them. */
-  readonly targets: { readonly result: TargetRow[] };
+  readonly targets: { readonly params: undefined; readonly result: TargetRow[] };
   /** Where the server keeps its symbols. */
-  readonly server: { readonly result: { pid: number; state: string; version: string } };
+  readonly server: {
+    readonly params: undefined;
+    readonly result: { pid: number; state: string; version: string };
+  };
+  /** Makes targets of what runs already; the result is those it has made. */
+  readonly attach: { readonly params: AttachParams; readonly result: TargetRow[] };
+  /** Lets a target go; the result is those that went. */
+  readonly detach: { readonly params: DetachParams; readonly result: TargetRow[] };
+}
+
+/** What is to be attached to, and how. */
+export interface AttachParams {
+  /** As `parseAddress` takes it. */
+  readonly address: string;
+  /** What the target is called; what it runs, unless given. */
+  readonly name?: string;
+  readonly include?: readonly string[];
+  readonly exclude?: readonly string[];
+  /** Whether addresses of other machines are connected to. */
+  readonly allowRemote?: boolean;
+}
+
+/** Which target is to be let go. */
+export interface DetachParams {
+  /** Its name or number. */
+  readonly target: string;
 }
 
 /** One target as `ps` shows it. */
@@ -30,23 +55,32 @@ export interface TargetRow {
 const MOST_BYTES = 256 * 1024 * 1024;
 /** ms that a server is given to answer. */
 const TIMEOUT = 10_000;
+/** ms where the answer waits for a target. */
+const LONG_TIMEOUT = 60_000;
+
+/** What follows the kind of a request. */
+type ParamsOf<K extends keyof ControlRequests> = undefined extends ControlRequests[K]["params"] ? []
+  : [ControlRequests[K]["params"]];
 
 /**
  * Asks the server at a control socket.
  *
- * @throws when nobody listens, when the server refuses or does not answer in time.
+ * @throws when nobody listens, when the server refuses or does not answer in time; a refusal that says
+ * by itself what cannot be done is passed on as it is.
  */
 export async function askServer<K extends keyof ControlRequests>(
   socketPath: string,
   kind: K,
+  ...[params]: ParamsOf<K>
 ): Promise<ControlRequests[K]["result"]> {
+  const timeout = params ? LONG_TIMEOUT : TIMEOUT;
   const socket = connect(socketPath);
   try {
     const answer = await new Promise<{ result?: unknown; error?: string }>((resolve, reject) => {
       const frames = new FrameReader((_, body) => {
         resolve(JSON.parse(new TextDecoder().decode(body)));
       }, MOST_BYTES);
-      socket.setTimeout(TIMEOUT, () => reject(new Error(`no answer within ${TIMEOUT} ms`)));
+      socket.setTimeout(timeout, () => reject(new Error(`no answer within ${timeout} ms`)));
       socket.on("data", (chunk) => {
         try {
           frames.push(chunk);
@@ -56,12 +90,14 @@ export async function askServer<K extends keyof ControlRequests>(
       });
       socket.on("error", reject);
       socket.on("close", () => reject(new Error("it closed the connection")));
-      socket.write(packFrame(FRAME.request, Buffer.from(JSON.stringify({ kind }))));
+      socket.write(packFrame(FRAME.request, Buffer.from(JSON.stringify({ kind, params }))));
     });
     if (answer.error !== undefined) throw new Error(answer.error);
     return answer.result as ControlRequests[K]["result"];
   } catch (error) {
-    throw new Error(`Cannot ask the server at ${socketPath}: ${(error as Error).message}`);
+    const { message } = error as Error;
+    if (/^Cannot (?:attach|detach)/.test(message)) throw error;
+    throw new Error(`Cannot ask the server at ${socketPath}: ${message}`);
   } finally {
     socket.destroy();
   }

@@ -131,9 +131,10 @@ export class ControlSocket implements AsyncDisposable {
 }
 
 function isWhole(hello: Hello): boolean {
-  const { name, pid, runtime, parent = 0, tid = 0, include = [], exclude = [] } = hello;
+  const { name, pid, runtime, parent = 0, tid = 0, attachment = "" } = hello;
+  const { include = [], exclude = [] } = hello;
   return typeof name === "string" && typeof runtime === "string" &&
-    [pid, tid].every(Number.isSafeInteger) &&
+    [pid, tid].every(Number.isSafeInteger) && typeof attachment === "string" &&
     (typeof parent === "string" || Number.isSafeInteger(parent)) &&
     [include, exclude].every(isStrings);
 }

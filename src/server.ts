@@ -3,8 +3,9 @@ import type { Session } from "node:inspector";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Hello } from "./agent/protocol.ts";
+import { Attacher } from "./attacher.ts";
 import { Collector } from "./collector.ts";
-import type { TargetRow } from "./control_client.ts";
+import type { AttachParams, DetachParams, TargetRow } from "./control_client.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { Engine } from "./coverage/engine.ts";
 import { scriptFilter } from "./coverage/script_filter.ts";
@@ -17,6 +18,7 @@ import { setTimerSlack } from "./system_calls.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
+import type { Link } from "./targets/link.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
 import type { Hold, Target, TargetInfo } from "./targets/target.ts";
@@ -59,6 +61,7 @@ export class Server implements AsyncDisposable {
   readonly #watchdog = Watchdog.start();
   readonly #registry: Registry;
   readonly #collector: Collector;
+  readonly #attacher: Attacher;
   #control!: ControlSocket;
   readonly #links = new Map<AgentLink, Target>();
   readonly #devices = new Set<Device>();
@@ -91,6 +94,12 @@ export class Server implements AsyncDisposable {
       engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn }),
       filterFor,
       warn,
+    });
+    this.#attacher = new Attacher({
+      registry: this.#registry,
+      host: { add: (link, info) => this.#addPlain(link, info), warn },
+      connectors: {},
+      socket: () => this.socket,
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
@@ -125,11 +134,22 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  /** Adds a target that has no agent. */
+  #addPlain(link: Link, info: TargetInfo): Promise<Target> {
+    return new Promise((resolve) =>
+      this.#registry.whenRunning(info, () => {
+        link.setArmed(this.#isArmed);
+        resolve(this.#registry.add(link, info));
+      })
+    );
+  }
+
   /** A target may start when no other is held, for it would run unheld. */
   #admit(link: AgentLink, hello: Hello): void {
     const info = this.#infoOf(hello);
     this.#registry.whenRunning(info, () => {
       const target = this.#registry.add(link, info);
+      if (hello.attachment) this.#attacher.arrived(hello.attachment, target);
       this.#links.set(link, target);
       link.closed.then(() => this.#links.delete(link));
       link.welcome({
@@ -181,20 +201,23 @@ export class Server implements AsyncDisposable {
     if (target) await this.#collector.farewell(target, coverage);
   }
 
-  #answer(request: unknown): Promise<unknown> {
-    switch ((request as { kind?: unknown })?.kind) {
+  async #answer(request: unknown): Promise<unknown> {
+    const { kind, params } = (request ?? {}) as { kind?: unknown; params?: unknown };
+    switch (kind) {
       case "targets":
-        return Promise.resolve(this.#rows());
-      case "server": {
-        const state = path.resolve(this.#options.state);
-        return Promise.resolve({ pid: process.pid, state, version: VERSION });
-      }
+        return this.#rows();
+      case "server":
+        return { pid: process.pid, state: path.resolve(this.#options.state), version: VERSION };
+      case "attach":
+        return this.#rows(await this.#attacher.attach(params as AttachParams));
+      case "detach":
+        return this.#rows([await this.#attacher.detach((params as DetachParams).target)]);
     }
     throw new Error("the server does not know this request; it is of another version");
   }
 
-  #rows(): TargetRow[] {
-    return this.#registry.targets.map((target) => {
+  #rows(targets = this.#registry.targets): TargetRow[] {
+    return targets.map((target) => {
       const { measured, blocks, coarse, unnamed, unparsed } =
         this.#collector.coverageOf(target).counts;
       const notes = [

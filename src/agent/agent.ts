@@ -22,8 +22,10 @@ export interface AgentOptions {
   readonly hello: Hello;
   /** Takes hold of the isolate, once the server has welcomed it. */
   readonly start: (welcome: Welcome, options: IsolateOptions) => Promise<Isolate>;
-  /** Called once, when the connection has ended. */
-  readonly ended: () => void;
+  /** The server lets the target go: `Agent.detach` is to be called. */
+  readonly detach?: () => void;
+  /** Called once, when the connection has ended and the isolate is left alone; `reason` is the system's. */
+  readonly ended: (reason: string) => void;
 }
 
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -46,6 +48,9 @@ export class Agent {
   /** Batches and releases follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
   #isLeaving = false;
+  #isDetaching = false;
+  /** Settled when the isolate was taken hold of, or could not be. */
+  #starting: Promise<unknown> = Promise.resolve();
   /** Resolves when the isolate may end. */
   readonly #left: Promise<void>;
   #setLeft!: () => void;
@@ -59,11 +64,13 @@ export class Agent {
     const frames = new FrameReader((type, body) => this.#receive(type, body), MOST_BYTES);
     socket.on("connect", () => this.#send(FRAME.hello, Buffer.from(JSON.stringify(hello))));
     socket.on("data", (chunk) => frames.push(chunk));
-    socket.on("error", () => {});
-    socket.on("close", () => {
+    let reason = "";
+    socket.on("error", (error) => reason = error.message);
+    socket.on("close", async () => {
       this.#settle(ABSENT);
-      this.leave();
-      options.ended();
+      await this.#starting;
+      await this.#restore();
+      options.ended(reason);
     });
   }
 
@@ -79,7 +86,7 @@ export class Agent {
   #receive(type: number, body: Uint8Array): void {
     switch (type) {
       case FRAME.welcome:
-        this.#start(JSON.parse(decoder.decode(body)));
+        this.#starting = this.#start(JSON.parse(decoder.decode(body)));
         return;
       case FRAME.batch: {
         const batch = unpackNumber(body);
@@ -104,7 +111,10 @@ export class Agent {
         return;
       case FRAME.goodbye:
         // Once nothing of the agent's is left in the isolate, it may end.
-        this.#turn.then(() => this.leave());
+        this.#turn.then(() => this.#leaveOrRestore());
+        return;
+      case FRAME.detach:
+        this.#options.detach?.();
         return;
     }
   }
@@ -185,7 +195,7 @@ export class Agent {
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
     if (!this.#isolate || !this.#isArmed) {
-      this.#turn.then(() => this.leave());
+      this.#turn.then(() => this.#leaveOrRestore());
       return this.#left;
     }
     const id = FAREWELL_ID;
@@ -203,6 +213,27 @@ export class Agent {
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
     if (message !== "") this.#sendTaken(FAREWELL_BATCH, message);
+  }
+
+  /** Hands over what the isolate did since the last collection, and leaves it as it was before. */
+  async detach(): Promise<void> {
+    this.#isDetaching = true;
+    await this.farewell({ isHeld: false });
+    this.#options.socket.end();
+  }
+
+  #leaveOrRestore(): void {
+    if (this.#isDetaching) this.#restore();
+    else this.leave();
+  }
+
+  /** Leaves the isolate as it was before, if that was not done. */
+  async #restore(): Promise<void> {
+    const isolate = this.#isolate;
+    this.#isolate = undefined;
+    await isolate?.restore?.();
+    isolate?.disconnect();
+    this.leave();
   }
 
   /** Leaves the isolate alone, which may end. */

@@ -42,6 +42,8 @@ export interface Isolate {
    * @param options `serial`: a gate's number that was written to the pipe by someone else.
    */
   release(options?: { serial?: number }): void;
+  /** Ends the hold and the coverage, and has everything put back; resolves when that is done. */
+  restore?(): Promise<unknown>;
   /** Leaves the thread alone for good. */
   disconnect(): void;
 }

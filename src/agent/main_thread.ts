@@ -120,6 +120,13 @@ export class MainThread implements Isolate {
     }, this.#options.holdTimeout);
   }
 
+  restore(): Promise<unknown> {
+    this.release();
+    this.send("Profiler.stopPreciseCoverage");
+    this.send("Profiler.disable");
+    return this.send("Runtime.evaluate", { expression: agentCall("restore()"), silent: true });
+  }
+
   disconnect(): void {
     this.release();
     this.#connection.disconnect();

@@ -18,9 +18,9 @@ const READY = 1;
 const ABSENT = 2;
 const CONTROL_SIZE = (CONTROL.name + 64) * 4;
 /** ms that the server is given to answer before the target starts without it. */
-const START_TIMEOUT = 10_000;
+const START_TIMEOUT = 30_000;
 /** ms that the server is given to take the last coverage. */
-const FAREWELL_TIMEOUT = 10_000;
+const FAREWELL_TIMEOUT = 30_000;
 
 const { load, wait } = Atomics;
 const { now } = Date;

@@ -46,12 +46,14 @@ interface NewThread {
  *
  * @param main The main thread's memory: while it says that there is a server.
  * @param tell Tells the agent, and hands the port over.
+ * @returns a function that puts everything back.
  */
 function joinNewWorkers(
   main: Int32Array,
   tell: (thread: NewThread, transfer: readonly TransferListItem[]) => void,
-): void {
-  const Joining = new Proxy(workerThreads.Worker, {
+): () => void {
+  const { Worker } = workerThreads;
+  const ours = new Proxy(Worker, {
     construct(target, [file, options, ...rest], newTarget) {
       const make = (options: unknown) =>
         Reflect.construct(target, [file, options, ...rest], newTarget) as Worker;
@@ -84,9 +86,15 @@ function joinNewWorkers(
       }
     },
   });
-  Joining.prototype.constructor = Joining;
-  workerThreads.Worker = Joining;
+  ours.prototype.constructor = ours;
+  workerThreads.Worker = ours;
   syncBuiltinESMExports();
+  return () => {
+    if (workerThreads.Worker !== ours) return;
+    Worker.prototype.constructor = Worker;
+    workerThreads.Worker = Worker;
+    syncBuiltinESMExports();
+  };
 }
 
 /**

@@ -1,21 +1,40 @@
+type Internals = { reallyExit(code: number): never };
+
 /**
  * Calls `finish` when the isolate's JavaScript is about to end by itself: after the listeners of the
  * exit, or before Node leaves without asking them.
+ *
+ * @returns a function that puts everything back; what others have put around it since then stays.
  */
-function onExit(finish: () => void): void {
+function onExit(finish: () => void): () => void {
+  // The process inherits it, unless somebody has replaced it.
+  const own = Object.getOwnPropertyDescriptor(process, "emit");
   const { emit } = process;
-  process.emit = function (this: NodeJS.Process, name: string | symbol, ...rest: unknown[]) {
+  const emitAndFinish = function (
+    this: NodeJS.Process,
+    name: string | symbol,
+    ...rest: unknown[]
+  ) {
     try {
       return Reflect.apply(emit, this, [name, ...rest]);
     } finally {
       if (name === "exit") finish();
     }
   } as typeof process.emit;
-  const internals = process as unknown as { reallyExit(code: number): never };
+  process.emit = emitAndFinish;
+  const internals = process as unknown as Internals;
   const { reallyExit } = internals;
-  internals.reallyExit = (code) => {
+  const finishAndExit: Internals["reallyExit"] = (code) => {
     finish();
     return Reflect.apply(reallyExit, process, [code]);
+  };
+  internals.reallyExit = finishAndExit;
+  return () => {
+    if (process.emit === emitAndFinish) {
+      if (own) Object.defineProperty(process, "emit", own);
+      else delete (process as Partial<NodeJS.Process>).emit;
+    }
+    if (internals.reallyExit === finishAndExit) internals.reallyExit = reallyExit;
   };
 }
 

@@ -1,25 +1,13 @@
 /**
- * The part of the agent that runs in the target's main isolate, before any user code: it is loaded
- * with `--require`. Everything loaded into that isolate is paid for at each collection, so this is all
- * there is: it turns off what loses counts, starts the worker that collects, waits until coverage is
- * on, and lends the worker its `gate` and the sources of scripts.
- *
- * In the target's worker threads it hands over to `thread.cts`.
+ * What `--require` loads into a target before any user code: it waits until coverage is on. In the
+ * target's worker threads it hands over to `thread.cts`.
  */
-import type { TransferListItem } from "node:worker_threads";
-
-const { Worker, isMainThread } = require(
-  "node:worker_threads",
-) as typeof import("node:worker_threads");
+const { isMainThread } = require("node:worker_threads") as typeof import("node:worker_threads");
 const fs = require("node:fs") as typeof import("node:fs");
 const path = require("node:path") as typeof import("node:path");
-const { constants } = require("node:os") as typeof import("node:os");
-
 const memory = require("./memory.cjs") as {
   readonly ABSENT: number;
   readonly CONTROL: Readonly<Record<string, number>>;
-  readonly CONTROL_SIZE: number;
-  readonly FAREWELL_TIMEOUT: number;
   readonly READY: number;
   readonly START_TIMEOUT: number;
   finalName(control: Int32Array): string;
@@ -28,31 +16,24 @@ const memory = require("./memory.cjs") as {
     options: { control: Int32Array; index: number; timeout: number },
   ): void;
 };
-const { countEverything } = require("./count_everything.cjs") as { countEverything: () => void };
-const { joinNewWorkers } = require("./new_workers.cjs") as {
-  joinNewWorkers: (
-    main: Int32Array,
-    tell: (thread: object, transfer: readonly TransferListItem[]) => void,
-  ) => void;
-};
-const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => void };
-const { nativesWord, scriptSources } = require("./script_source.cjs") as {
-  nativesWord: () => number;
-  scriptSources: (ids: readonly number[], natives: Int32Array) => Record<number, string>;
+const { defaultName, MainAgent } = require("./main_agent.cjs") as {
+  defaultName: () => string;
+  MainAgent: new (options: {
+    socketPath: string;
+    name: string;
+    parent: string | undefined;
+    include: string | undefined;
+    exclude: string | undefined;
+  }) => {
+    readonly control: Int32Array;
+    join(): void;
+    restore(): void;
+  };
 };
 
-// User code may replace these: the agent goes on with the originals.
-const { compareExchange, load, notify, store, wait } = Atomics;
-const { readSync } = fs;
-const { ABSENT, CONTROL, FAREWELL_TIMEOUT, READY, START_TIMEOUT, waitFor } = memory;
-
+const { compareExchange, load } = Atomics;
+const { ABSENT, CONTROL, READY, START_TIMEOUT, waitFor } = memory;
 const STATE = CONTROL["state"];
-const FAREWELL = CONTROL["farewell"];
-const PIPE = CONTROL["pipe"];
-const GATES = CONTROL["gates"];
-const GATE_CLOSED = 0;
-const GATE_WAITING = 1;
-const GATE_OPEN = 2;
 const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
 
 const socket = process.env["KCOVFS_SOCKET"];
@@ -68,129 +49,28 @@ function isOurs(): boolean {
   }
 }
 
+/** Has coverage on before any user code runs. */
 function start(socketPath: string): void {
-  countEverything();
-  const control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
-  store(control, CONTROL["natives"], nativesWord());
-  const worker = startWorker(socketPath, control);
+  const name = process.env["KCOVFS_NAME"] || defaultName();
+  const parent = process.env["KCOVFS_PARENT"];
+  const agent = new MainAgent({
+    socketPath,
+    name,
+    parent,
+    include: process.env["KCOVFS_INCLUDE"],
+    exclude: process.env["KCOVFS_EXCLUDE"],
+  });
+  const { control } = agent;
   const isSettled = () => load(control, STATE) !== 0;
   waitFor(isSettled, { control, index: STATE, timeout: START_TIMEOUT });
   // From here on the worker stays out of the way.
   if (compareExchange(control, STATE, 0, ABSENT) !== READY) {
     fs.writeSync(2, `kcovfs: no server answers at ${socketPath}: running without coverage\n`);
+    agent.restore();
     return;
   }
   // What this process starts is named after it.
   process.env["KCOVFS_PARENT"] = memory.finalName(control);
   delete process.env["KCOVFS_NAME"];
-  joinNewWorkers(control, (thread, transfer) => worker.postMessage({ thread }, transfer));
-  bidFarewell(worker, control);
-}
-
-function startWorker(
-  socketPath: string,
-  control: Int32Array,
-): import("node:worker_threads").Worker {
-  const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
-  // What the worker and the server call through the inspector.
-  const agent = {
-    gate: (index: number) => gate(control, GATES + 2 * index),
-    sources: (ids: readonly number[]) => scriptSources(ids, natives),
-  };
-  Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: Object.freeze(agent) });
-  const worker = new Worker(path.join(__dirname, "worker.js"), {
-    workerData: {
-      socketPath,
-      control: control.buffer,
-      name: process.env["KCOVFS_NAME"] || defaultName(),
-      include: process.env["KCOVFS_INCLUDE"],
-      exclude: process.env["KCOVFS_EXCLUDE"],
-      parent: process.env["KCOVFS_PARENT"],
-    },
-    env: {},
-    execArgv: [],
-    argv: [],
-    name: "kcovfs",
-  });
-  worker.unref();
-  // Without a listener an error in the worker would be an uncaught exception of the target.
-  worker.on("error", () => {});
-  return worker;
-}
-
-/** What the process runs: the script's name, else the runtime's. */
-function defaultName(): string {
-  return path.basename(process.argv[1] ?? process.argv0).replace(/\.[cm]?[jt]s$/, "");
-}
-
-/** A serial number, as it comes through the pipe. */
-const token = new Int32Array(1);
-
-/**
- * Where the main thread waits while it is held: called by the worker through the inspector, so at any
- * place in any user code, or none.
- *
- * It reads from a pipe. It must not call `Atomics.wait`, for it may be called while user code is in
- * `Atomics.wait`, which V8 interrupts for the inspector, and has a single place in memory for: the
- * second wait corrupts the heap (`FutexEmulation::WaitSync` in `execution/futex-emulation.cc`; measured
- * on Node 20).
- *
- * @param index Of the gate's state; its serial number follows.
- * @returns whether it was let through.
- */
-function gate(control: Int32Array, index: number): boolean {
-  if (compareExchange(control, index, GATE_CLOSED, GATE_WAITING) === GATE_OPEN) return true;
-  notify(control, index);
-  try {
-    // Numbers that were sent for gates of the past are still in the pipe.
-    do readSync(control[PIPE], token); while (token[0] !== control[index + 1]);
-    store(control, index, GATE_OPEN);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/**
- * When the process exits, the worker takes leave: what was executed since the last collection is handed
- * over while somebody traces (that of the `exit` listeners too), and the inspector's session is closed,
- * for Node waits for sessions with a message on stderr.
- */
-function bidFarewell(worker: import("node:worker_threads").Worker, control: Int32Array): void {
-  let isDone = false;
-  const finish = () => {
-    if (isDone) return;
-    isDone = true;
-    worker.postMessage("farewell");
-    const isTaken = () => load(control, FAREWELL) !== 0;
-    waitFor(isTaken, { control, index: FAREWELL, timeout: FAREWELL_TIMEOUT });
-    // The session's end was asked for before; where a loop begins anew, V8 attends to it.
-    for (let turn = 0; turn < 2; turn++) wait(control, GATES, load(control, GATES), 1);
-  };
-  onExit(finish);
-  const { kill } = process;
-  // Node waits for sessions before it sends itself any signal that nobody listens for.
-  process.kill = (pid, signal = "SIGTERM") => {
-    const send = () => Reflect.apply(kill, process, [pid, signal]);
-    const name = typeof signal === "number" ? SIGNALS.get(signal) : signal;
-    if (pid !== process.pid || name === undefined || process.listenerCount(name) > 0) return send();
-    if (IGNORED.has(name)) return whileListening(name, send);
-    if (name in constants.signals && !STOPPING.has(name)) finish();
-    return send();
-  };
-}
-
-/** Signals that do nothing to a process that does not listen for them, and those that stop it. */
-const IGNORED = new Set(["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"]);
-const STOPPING = new Set(["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"]);
-const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
-
-function whileListening<T>(signal: string, action: () => T): T {
-  const listener = () => {};
-  process.on(signal, listener);
-  try {
-    return action();
-  } finally {
-    process.off(signal, listener);
-  }
+  agent.join();
 }

@@ -54,6 +54,11 @@ export const FRAME = {
   armed: 20,
   /** The farewell was taken in: the target may exit. */
   goodbye: 21,
+  /**
+   * The target is to be as it was before. Its last coverage comes as it does when the target exits; then
+   * the agent ends the connection.
+   */
+  detach: 22,
 
   // Between the command line and the server:
   /** JSON: a request of the command line's. The first and only frame. */
@@ -91,6 +96,8 @@ export interface Hello {
   /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  /** Of a process that was attached to, what the server gave the agent to be known by. */
+  readonly attachment?: string;
 }
 
 /** How the server answers. */

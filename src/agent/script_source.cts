@@ -43,11 +43,16 @@ function scriptSources(
   ids: readonly number[],
   natives = Int32Array.of(nativesWord()),
 ): Record<number, string> {
+  return withNatives(natives, () => readSources(ids));
+}
+
+/** Does something while V8's runtime functions can be called; it may be done more than once. */
+function withNatives<T>(natives: Int32Array, action: () => T): T {
   for (let attempt = 1;; attempt++) {
     add(natives, 0, 1);
     setFlagsFromString("--allow-natives-syntax");
     try {
-      return readSources(ids);
+      return action();
     } catch (error) {
       // Another thread that was done took the flag away just then.
       if (!(error instanceof SyntaxError) || attempt === ATTEMPTS) throw error;
@@ -98,4 +103,4 @@ function joinLines(locate: Locate, id: number): string {
   }
 }
 
-module.exports = { nativesWord, scriptSources };
+module.exports = { nativesWord, scriptSources, withNatives };

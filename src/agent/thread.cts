@@ -25,7 +25,9 @@ const memory = require("./memory.cjs") as {
     options: { control: Int32Array; index: number; timeout: number },
   ): void;
 };
-const { countEverything } = require("./count_everything.cjs") as { countEverything: () => void };
+const { countEverything } = require("./count_everything.cjs") as {
+  countEverything: (natives: Int32Array) => () => void;
+};
 const { joinNewWorkers, takeThreadData } = require("./new_workers.cjs") as {
   joinNewWorkers: (
     main: Int32Array,
@@ -65,17 +67,17 @@ function join(): void {
   const data = takeThreadData();
   if (!data) return;
   if (data.options) restoreOptions(data.options.given);
-  countEverything();
   const control = new Int32Array(data.control);
   const main = new Int32Array(data.main);
+  const natives = main.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
+  countEverything(natives);
   const post = data.port.postMessage.bind(data.port);
   const dispatch = connect();
   dispatch(JSON.stringify({ id: 0, method: "Profiler.enable" }));
   const params = { callCount: true, detailed: true };
   dispatch(JSON.stringify({ id: 0, method: "Profiler.startPreciseCoverage", params }));
   const attend = makeAttend(control, { port: data.port, post, dispatch });
-  const sources = (ids: readonly number[]) =>
-    scriptSources(ids, main.subarray(CONTROL["natives"], CONTROL["natives"] + 1));
+  const sources = (ids: readonly number[]) => scriptSources(ids, natives);
   const agent = Object.freeze({ attend, sources });
   Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: agent });
   post({ tid: ownThread() });

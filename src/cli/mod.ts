@@ -4,6 +4,8 @@ import yargs, { type Argv } from "yargs";
 import { MountError } from "../fuse/mod.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Io } from "./command.ts";
+import { attach } from "./commands/attach.ts";
+import { detach } from "./commands/detach.ts";
 import { fuzz } from "./commands/fuzz.ts";
 import { mount } from "./commands/mount.ts";
 import { ps } from "./commands/ps.ts";
@@ -12,7 +14,7 @@ import { symbolize } from "./commands/symbolize.ts";
 import { unmount } from "./commands/unmount.ts";
 import { UsageError } from "./usage_error.ts";
 
-const COMMANDS: readonly Command[] = [fuzz, mount, run, ps, symbolize, unmount];
+const COMMANDS: readonly Command[] = [fuzz, mount, run, attach, detach, ps, symbolize, unmount];
 
 /** Width of help texts. */
 const COLUMNS = 100;

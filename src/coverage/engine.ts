@@ -86,7 +86,7 @@ export interface ScriptCounts {
   readonly unnamed: number;
   /** Scripts whose source could not be parsed. */
   readonly unparsed: number;
-  /** Reports of functions that ran but that V8 has no block counters for. */
+  /** Functions that have run and that V8 has no block counters for, until it compiles them anew. */
   readonly coarse: number;
   /** Reports of functions that the block table does not have. */
   readonly strange: number;
@@ -110,7 +110,9 @@ export class TargetCoverage {
   /** Those of them whose sources were asked for. */
   readonly #asked = new Set<string>();
   readonly #reader = new CoverageReader();
-  #counts = { measured: 0, blocks: 0, unnamed: 0, unparsed: 0, coarse: 0, strange: 0 };
+  /** Functions without block counters, by script id and row of the table. */
+  readonly #coarse = new Map<string, Set<number>>();
+  #counts = { measured: 0, blocks: 0, unnamed: 0, unparsed: 0, strange: 0 };
   #ignored: string[] = [];
 
   constructor(options: {
@@ -130,7 +132,8 @@ export class TargetCoverage {
   }
 
   get counts(): ScriptCounts {
-    return this.#counts;
+    const coarse = [...this.#coarse.values()].reduce((sum, { size }) => sum + size, 0);
+    return { ...this.#counts, coarse };
   }
 
   /** Script ids found not to be measured since the last call. */
@@ -213,9 +216,16 @@ export class TargetCoverage {
     }));
   }
 
+  #addCoarse(scriptId: string, row: number): void {
+    let rows = this.#coarse.get(scriptId);
+    if (!rows) this.#coarse.set(scriptId, rows = new Set());
+    rows.add(row);
+  }
+
   #count({ table, index: rows, firstPc }: Script, report: ScriptReport): void {
     const into = (block: number) => this.#executed.push(firstPc + block * 8);
-    const { firstRange, start, end, count, isBlockCoverage } = report;
+    const { firstRange, start, end, count, isBlockCoverage, scriptId } = report;
+    const coarse = this.#coarse.get(scriptId);
     for (let index = 0; index < report.length; index++) {
       const range = firstRange[index];
       if (range === firstRange[index + 1]) {
@@ -227,7 +237,8 @@ export class TargetCoverage {
       if (row === 0) row = rows.resolve(row, report.nameOf(index), report.isRepeated(index));
       if (row < 0) this.#counts.strange++;
       else {
-        if (isBlockCoverage[index] === 0) this.#counts.coarse++;
+        if (isBlockCoverage[index] === 0) this.#addCoarse(scriptId, row);
+        else coarse?.delete(row);
         executedBlocks(table, row, { report, index }, into);
       }
     }

@@ -13,6 +13,9 @@ import {
 import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
 import type { Link, Taken } from "./link.ts";
 
+/** ms that an agent is given to put everything back before the connection ends without it. */
+const DETACH_TIMEOUT = 10_000;
+
 interface Batch {
   coverage: Uint8Array | undefined;
   readonly resolve: (outcome: { coverage: Uint8Array | undefined; held: boolean }) => void;
@@ -42,6 +45,7 @@ export class AgentLink implements Link {
   #pipe: number | undefined;
   #gate = 0;
   #isLeaving = false;
+  #isDetaching = false;
 
   /** @param socket Connected, its frames handed to {@linkcode receive}. */
   constructor(socket: Socket, events: AgentEvents) {
@@ -66,6 +70,7 @@ export class AgentLink implements Link {
 
   /** Why the connection has ended, if it has. */
   get #reason(): string {
+    if (this.#isDetaching) return "detached";
     return this.#isLeaving ? "exited" : "connection lost";
   }
 
@@ -198,10 +203,14 @@ export class AgentLink implements Link {
     if (!this.#socket.destroyed) this.#socket.write(packFrame(type, ...parts));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  /** The target is as it was before when this resolves, unless it does not answer. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.release();
-    this.#socket.destroySoon();
-    return Promise.resolve();
+    this.#isDetaching = true;
+    this.#send(FRAME.detach);
+    const timer = setTimeout(() => this.#socket.destroy(), DETACH_TIMEOUT);
+    await this.closed;
+    clearTimeout(timer);
   }
 }
 

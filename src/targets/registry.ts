@@ -13,9 +13,9 @@ export interface RegistryOptions {
   readonly onRegroup?: () => void;
 }
 
-/** Somebody who waits to be added. */
-interface Newcomer {
-  readonly info: Pick<TargetInfo, "name" | "parent">;
+/** Somebody who waits for a unit to be released. */
+interface Waiting {
+  readonly mayEnter: () => boolean;
   readonly enter: () => void;
 }
 
@@ -39,7 +39,7 @@ export class Registry {
   readonly #ids = new Map<string, number>();
   readonly #units = new Map<number, number>();
   readonly #stopped = new UnitSet();
-  #newcomers: Newcomer[] = [];
+  #waiting: Waiting[] = [];
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -70,17 +70,25 @@ export class Registry {
    * would run unheld. It is to be added in the callback.
    */
   whenRunning(info: Pick<TargetInfo, "name" | "parent">, enter: () => void): void {
-    this.#newcomers.push({ info, enter });
+    this.#waiting.push({ mayEnter: () => this.#mayRun(info), enter });
     this.#letIn();
+  }
+
+  /** Resolves when a target is not held; what is to happen before it is again must not wait. */
+  untilReleased(target: Target): Promise<void> {
+    return new Promise((enter) => {
+      this.#waiting.push({ mayEnter: () => !this.#stopped.has(this.unitOf(target.id)), enter });
+      this.#letIn();
+    });
   }
 
   /** One after the other: a name that one takes, the next cannot have. */
   #letIn(): void {
-    const newcomers = this.#newcomers;
-    this.#newcomers = [];
-    for (const newcomer of newcomers) {
-      if (this.#mayRun(newcomer.info)) newcomer.enter();
-      else this.#newcomers.push(newcomer);
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const one of waiting) {
+      if (one.mayEnter()) one.enter();
+      else this.#waiting.push(one);
     }
   }
 

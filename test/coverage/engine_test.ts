@@ -108,6 +108,21 @@ engine("without block counters a function that ran has executed its first block"
   assert.is(target.counts.coarse, 1);
 });
 
+engine(
+  "functions without block counters are counted once, until V8 has compiled them anew",
+  async () => {
+    const { target } = await learned();
+    const f = (hasCounters: boolean) => report("f", [[0, 47, 1]], hasCounters);
+    const g = (hasCounters: boolean) => report("g", [[48, 63, 1]], hasCounters);
+    for (let i = 0; i < 3; i++) target.absorb(collection(of([f(false), g(false)])));
+    assert.is(target.counts.coarse, 2);
+    target.absorb(collection(of([f(true)])));
+    assert.is(target.counts.coarse, 1);
+    target.absorb(collection(of([f(true), g(true)])));
+    assert.is(target.counts.coarse, 0);
+  },
+);
+
 engine("a function that the table does not have is counted as strange and has no PC", async () => {
   const { world, target } = await learned();
   target.absorb(collection(of([report("f", [[1, 47, 1]]), report("g", [[48, 63, 1]])])));

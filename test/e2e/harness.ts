@@ -126,10 +126,19 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Starts a server; what it says on stderr is collected in `stderr`. */
-  async serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
+  serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
+    return this.serveWith({}, ...options);
+  }
+
+  /** The same with more in the server's environment. */
+  async serveWith(
+    { env }: { env?: NodeJS.ProcessEnv },
+    ...options: string[]
+  ): Promise<ChildProcess & { warnings: () => string }> {
     mkdirSync(this.mount, { recursive: true });
     const child = watch(spawn(KCOVFS, ["mount", this.mount, "--state", this.state, ...options], {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
     }));
     this.#children.push(child);
     let warnings = "";
@@ -160,6 +169,7 @@ export class Scene implements AsyncDisposable {
       target?: string;
       globs?: string[];
       place?: string;
+      env?: NodeJS.ProcessEnv;
     } = {},
   ): Promise<{ socket: string; child: ChildProcess; pid: number }> {
     const socket = join(this.folder, `service-${this.#services++}`);
@@ -173,6 +183,7 @@ export class Scene implements AsyncDisposable {
         .concat(options.globs ?? [], "--", program);
     const child = watch(spawn(command[0], command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.env },
       detached: true,
     }));
     this.#children.push(child);

@@ -1,0 +1,217 @@
+/**
+ * The agent's part in the target's main isolate. Everything loaded into that isolate is paid for at each
+ * collection, so this is all there is: it turns off what loses counts, starts the worker that collects,
+ * and lends the worker its `gate` and the sources of scripts.
+ */
+import type { TransferListItem } from "node:worker_threads";
+
+const { Worker } = require("node:worker_threads") as typeof import("node:worker_threads");
+const fs = require("node:fs") as typeof import("node:fs");
+const path = require("node:path") as typeof import("node:path");
+const { constants } = require("node:os") as typeof import("node:os");
+
+const memory = require("./memory.cjs") as {
+  readonly CONTROL: Readonly<Record<string, number>>;
+  readonly CONTROL_SIZE: number;
+  readonly FAREWELL_TIMEOUT: number;
+  waitFor(
+    isOver: () => boolean,
+    options: { control: Int32Array; index: number; timeout: number },
+  ): void;
+};
+const { countEverything } = require("./count_everything.cjs") as {
+  countEverything: (natives: Int32Array) => () => void;
+};
+const { joinNewWorkers } = require("./new_workers.cjs") as {
+  joinNewWorkers: (
+    main: Int32Array,
+    tell: (thread: object, transfer: readonly TransferListItem[]) => void,
+  ) => () => void;
+};
+const { onExit } = require("./on_exit.cjs") as {
+  onExit: (finish: () => void) => () => void;
+};
+const { nativesWord, scriptSources } = require("./script_source.cjs") as {
+  nativesWord: () => number;
+  scriptSources: (ids: readonly number[], natives: Int32Array) => Record<number, string>;
+};
+
+// User code may replace these: the agent goes on with the originals.
+const { compareExchange, load, notify, store, wait } = Atomics;
+const { readSync } = fs;
+const { CONTROL, FAREWELL_TIMEOUT, waitFor } = memory;
+
+const FAREWELL = CONTROL["farewell"];
+const PIPE = CONTROL["pipe"];
+const GATES = CONTROL["gates"];
+const GATE_CLOSED = 0;
+const GATE_WAITING = 1;
+const GATE_OPEN = 2;
+/** Where the worker finds what it calls; see `control.ts`. */
+const AGENT = Symbol.for("kcovfs.agent");
+
+/** What the worker is told. */
+interface WorkerOptions {
+  readonly socketPath: string;
+  readonly name: string;
+  readonly parent?: string | undefined;
+  /** Globs, each a JSON array of strings. */
+  readonly include?: string | undefined;
+  readonly exclude?: string | undefined;
+  /** By which the server knows that it has asked for this. */
+  readonly attachment?: string;
+}
+
+/** The agent's part in the main isolate. */
+class MainAgent {
+  readonly control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
+  readonly worker: import("node:worker_threads").Worker;
+  /** Each puts back something that was changed. */
+  readonly #undo: (() => void)[] = [];
+
+  constructor(options: WorkerOptions) {
+    const { control } = this;
+    store(control, CONTROL["natives"], nativesWord());
+    const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
+    // What the worker and the server call through the inspector.
+    const value = Object.freeze({
+      gate: (index: number) => gate(control, GATES + 2 * index),
+      sources: (ids: readonly number[]) => scriptSources(ids, natives),
+      restore: () => this.restore(),
+    });
+    this.worker = startWorker(control, options);
+    Object.defineProperty(globalThis, AGENT, { value, configurable: true });
+    this.#undo.push(countEverything(natives));
+  }
+
+  /** User code is measured from here on: what it starts is, too, and its end is noticed. */
+  join(): void {
+    const { worker, control } = this;
+    const tell = (thread: object, transfer: readonly TransferListItem[]) =>
+      worker.postMessage({ thread }, transfer);
+    this.#undo.push(joinNewWorkers(control, tell), bidFarewell(worker, control));
+  }
+
+  /** Leaves everything as it was before. */
+  restore(): void {
+    for (const undo of this.#undo.splice(0).reverse()) undo();
+    delete (globalThis as Record<symbol, unknown>)[AGENT];
+    for (const file of Object.keys(require.cache)) {
+      if (path.dirname(file) === __dirname) delete require.cache[file];
+    }
+  }
+}
+
+function startWorker(
+  control: Int32Array,
+  options: WorkerOptions,
+): import("node:worker_threads").Worker {
+  const worker = new Worker(path.join(__dirname, "worker.js"), {
+    workerData: { ...options, control: control.buffer },
+    env: {},
+    execArgv: [],
+    argv: [],
+    name: "kcovfs",
+  });
+  worker.on("message", (message) => {
+    if (message === "leave") worker.postMessage("left");
+  });
+  worker.unref();
+  // Without a listener an error in the worker would be an uncaught exception of the target.
+  worker.on("error", () => {});
+  return worker;
+}
+
+/** Whether an agent is in this isolate. */
+function isPresent(): boolean {
+  return AGENT in globalThis;
+}
+
+/** What the process runs: the script's name, else the runtime's. */
+function defaultName(): string {
+  return path.basename(process.argv[1] ?? process.argv0).replace(/\.[cm]?[jt]s$/, "");
+}
+
+/** A serial number, as it comes through the pipe. */
+const token = new Int32Array(1);
+
+/**
+ * Where the main thread waits while it is held: called by the worker through the inspector, so at any
+ * place in any user code, or none.
+ *
+ * It reads from a pipe. It must not call `Atomics.wait`, for it may be called while user code is in
+ * `Atomics.wait`, which V8 interrupts for the inspector, and has a single place in memory for: the
+ * second wait corrupts the heap (`FutexEmulation::WaitSync` in `execution/futex-emulation.cc`; measured
+ * on Node 20).
+ *
+ * @param index Of the gate's state; its serial number follows.
+ * @returns whether it was let through.
+ */
+function gate(control: Int32Array, index: number): boolean {
+  if (compareExchange(control, index, GATE_CLOSED, GATE_WAITING) === GATE_OPEN) return true;
+  notify(control, index);
+  try {
+    // Numbers that were sent for gates of the past are still in the pipe.
+    do readSync(control[PIPE], token); while (token[0] !== control[index + 1]);
+    store(control, index, GATE_OPEN);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * When the process exits, the worker takes leave: what was executed since the last collection is handed
+ * over while somebody traces (that of the `exit` listeners too), and the inspector's session is closed,
+ * for Node waits for sessions with a message on stderr.
+ *
+ * @returns a function that puts everything back.
+ */
+function bidFarewell(
+  worker: import("node:worker_threads").Worker,
+  control: Int32Array,
+): () => void {
+  let isDone = false;
+  const finish = () => {
+    if (isDone) return;
+    isDone = true;
+    worker.postMessage("farewell");
+    const isTaken = () => load(control, FAREWELL) !== 0;
+    waitFor(isTaken, { control, index: FAREWELL, timeout: FAREWELL_TIMEOUT });
+    // The session's end was asked for before; where a loop begins anew, V8 attends to it.
+    for (let turn = 0; turn < 2; turn++) wait(control, GATES, load(control, GATES), 1);
+  };
+  const restoreExit = onExit(finish);
+  const { kill } = process;
+  // Node waits for sessions before it sends itself any signal that nobody listens for.
+  const finishAndKill: typeof kill = (pid, signal = "SIGTERM") => {
+    const send = () => Reflect.apply(kill, process, [pid, signal]);
+    const name = typeof signal === "number" ? SIGNALS.get(signal) : signal;
+    if (pid !== process.pid || name === undefined || process.listenerCount(name) > 0) return send();
+    if (IGNORED.has(name)) return whileListening(name, send);
+    if (name in constants.signals && !STOPPING.has(name)) finish();
+    return send();
+  };
+  process.kill = finishAndKill;
+  return () => {
+    restoreExit();
+    if (process.kill === finishAndKill) process.kill = kill;
+  };
+}
+
+/** Signals that do nothing to a process that does not listen for them, and those that stop it. */
+const IGNORED = new Set(["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"]);
+const STOPPING = new Set(["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"]);
+const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+
+function whileListening<T>(signal: string, action: () => T): T {
+  const listener = () => {};
+  process.on(signal, listener);
+  try {
+    return action();
+  } finally {
+    process.off(signal, listener);
+  }
+}
+
+module.exports = { defaultName, isPresent, MainAgent };

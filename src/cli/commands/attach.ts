@@ -1,0 +1,84 @@
+import type { Argv } from "yargs";
+import { askServer } from "../../control_client.ts";
+import { parseAddress } from "../../targets/address.ts";
+import type { Command } from "../command.ts";
+import { findSocket } from "../find_server.ts";
+import { withMount } from "../options.ts";
+import { UsageError } from "../usage_error.ts";
+
+interface Arguments {
+  readonly address: string;
+  readonly mount?: string;
+  readonly name?: string;
+  readonly include: string[];
+  readonly exclude: string[];
+  readonly "allow-remote": boolean;
+}
+
+/** `kcovfs attach` */
+export const attach: Command = {
+  command: "attach <address>",
+  describe: "make a target of what runs already: a process, or an inspector's address",
+  builder: (argv: Argv) =>
+    withMount(argv)
+      .positional("address", {
+        type: "string",
+        demandOption: true,
+        describe: "PID of a Node process, HOST:PORT of an inspector, or its ws://... URL",
+      })
+      .option("name", {
+        type: "string",
+        requiresArg: true,
+        describe: "what the target is called [default: the script's name]",
+      })
+      .option("include", {
+        type: "string",
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        defaultDescription: "the server's",
+        describe: "measure only scripts of it whose path or URL matches the glob; repeatable",
+      })
+      .option("exclude", {
+        type: "string",
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        defaultDescription: "the server's",
+        describe: "do not measure scripts of it whose path or URL matches the glob; repeatable",
+      })
+      .option("allow-remote", {
+        type: "boolean",
+        default: false,
+        describe: "connect to addresses of other machines, too",
+      })
+      .example("kcovfs attach 4711", "a Node process, by its process id")
+      .example("kcovfs attach 127.0.0.1:9229", "what was started with --inspect")
+      .example("kcovfs attach localhost:9222", "a Chromium with --remote-debugging-port=9222"),
+  async run(argv, io) {
+    const options = argv as unknown as Arguments;
+    const { name, include, exclude } = options;
+    const address = String(options.address);
+    checkAddress(address);
+    const rows = await askServer(await findSocket(options.mount), "attach", {
+      address,
+      ...(name && { name }),
+      include,
+      exclude,
+      allowRemote: options["allow-remote"],
+    });
+    for (const { name, pid, runtime, link, hold } of rows) {
+      const where = pid > 0 ? `pid ${pid}, ` : "";
+      io.print(`kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold})\n`);
+    }
+    return 0;
+  },
+};
+
+function checkAddress(text: string): void {
+  try {
+    parseAddress(text);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Endpoint } from "./endpoint.ts";
+import type { Link } from "./link.ts";
+import type { Target, TargetInfo } from "./target.ts";
+
+/** How what is attached to becomes targets. */
+export interface ConnectOptions {
+  /** What the user calls it. */
+  readonly name?: string;
+  /** Globs of scripts; empty where the server's are meant. */
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  /** The process behind the endpoint, where it is on this machine and may be stopped. */
+  readonly pid?: number;
+  /** Whether the inspector was opened for this, and is to be closed when the target is let go. */
+  readonly isOpened?: boolean;
+  /** The path of the one WebSocket that is meant, where the user gave a URL. */
+  readonly path?: string;
+}
+
+/** Who takes a connector's targets in: the server. */
+export interface TargetHost {
+  /**
+   * Adds a target whose coverage is on, as soon as no other target is held; the promise is to be awaited
+   * before the target may run.
+   */
+  readonly add: (link: Link, info: TargetInfo) => Promise<Target>;
+  /** What the user should know, a line each. */
+  readonly warn: (line: string) => void;
+}
+
+/**
+ * Makes targets of what an endpoint has: those that are there when the promise resolves, and by
+ * `host.add` those that come later. Rejects when there are none, with a reason that can follow
+ * `Cannot attach to ADDRESS: `.
+ */
+export type Connector = (
+  endpoint: Endpoint,
+  host: TargetHost,
+  options: ConnectOptions,
+) => Promise<Target[]>;
+
+/** The kinds of connectors; the agent's is part of the server. */
+export interface Connectors {
+  /** Deno, and Node processes that cannot have the agent. */
+  readonly inspector?: Connector;
+  readonly chromium?: Connector;
+}

@@ -1,0 +1,98 @@
+import { readlinkSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { CdpSession } from "./cdp_session.ts";
+
+const ATTACH = fileURLToPath(new URL("../agent/attach.cjs", import.meta.url));
+/** ms that a target is given to answer, which it does between two turns of its event loop. */
+const ANSWER_TIMEOUT = 10_000;
+/** ms that the agent is given to have coverage on. */
+const ATTACH_TIMEOUT = 30_000;
+
+/** What an agent that is brought into a process is told: see `agent/attach.cts`. */
+export interface Injection {
+  readonly socketPath: string;
+  readonly name: string;
+  readonly include: string;
+  readonly exclude: string;
+  readonly attachment: string;
+}
+
+/** Who a target is, by its own words. */
+export interface Inside {
+  readonly pid: number;
+  /** Whether it is on this machine, sees our files and our processes: whether it can have the agent. */
+  readonly isLocal: boolean;
+}
+
+/**
+ * The expression by which a target says who it is; `null` for what it cannot tell. Namespaces and files
+ * have the same numbers exactly where they are the same.
+ */
+const WHO = `(() => {
+  const fs = globalThis.process.getBuiltinModule?.("node:fs") ?? require("node:fs");
+  const tell = (ask) => { try { return ask(); } catch { return null; } };
+  const file = (path) => tell(() => { const { dev, ino } = fs.statSync(path); return dev + ":" + ino; });
+  return {
+    pid: globalThis.process.pid,
+    namespace: tell(() => fs.readlinkSync("/proc/self/ns/pid")),
+    files: FILES.map(file),
+  };
+})()`;
+
+/** Asks what a session is connected to. */
+export async function askInside(session: CdpSession, socketPath: string): Promise<Inside> {
+  const files = [socketPath, ATTACH];
+  const value = await evaluate<{ pid: number; namespace: string | null; files: unknown[] }>(
+    session,
+    WHO.replace("FILES", JSON.stringify(files)),
+    ANSWER_TIMEOUT,
+  );
+  const own = files.map((file) => {
+    const { dev, ino } = statSync(file);
+    return `${dev}:${ino}`;
+  });
+  const isLocal = value.namespace === readlinkSync("/proc/self/ns/pid") &&
+    own.every((file, i) => file === value.files[i]);
+  return { pid: value.pid, isLocal };
+}
+
+/**
+ * Brings the agent into a Node process; it has come to the control socket when this resolves.
+ *
+ * @throws {Error} with a reason when the target cannot have it.
+ */
+export async function injectAgent(session: CdpSession, injection: Injection): Promise<void> {
+  const expression =
+    `(globalThis.process.getBuiltinModule?.("node:module") ?? require("node:module"))
+    .createRequire(${JSON.stringify(ATTACH)})(${JSON.stringify(ATTACH)})
+    .attach(${JSON.stringify(injection)})`;
+  const reason = await evaluate<string>(session, expression, ATTACH_TIMEOUT);
+  if (reason !== "") throw new Error(withHint(reason));
+}
+
+function withHint(reason: string): string {
+  if (/EACCES/.test(reason)) {
+    return `it may not open the server's control socket (${reason}); see 'kcovfs mount --uid', '--gid' and '--mode'`;
+  }
+  return reason;
+}
+
+async function evaluate<T>(session: CdpSession, expression: string, timeout: number): Promise<T> {
+  const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
+    params: {
+      expression: `${expression}\n//# sourceURL=node:kcovfs`,
+      // It has \`require\`, which older versions of Node have no other way to.
+      includeCommandLineAPI: true,
+      awaitPromise: true,
+      returnByValue: true,
+      silent: true,
+    },
+    timeout,
+  });
+  if (!exceptionDetails) return result.value as T;
+  const [line] = (exceptionDetails.exception?.description ?? exceptionDetails.text).split("\n");
+  if (/ERR_ACCESS_DENIED|Access to this API has been restricted/.test(line)) {
+    throw new Error("Node's permission model keeps the agent out; start it by 'kcovfs run'");
+  }
+  throw new Error(line);
+}

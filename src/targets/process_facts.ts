@@ -1,0 +1,161 @@
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
+import { isIPv6 } from "node:net";
+
+/** What the kernel tells of a process: `proc_pid_status(5)` and others. */
+export interface ProcessFacts {
+  readonly pid: number;
+  /** The name of its executable file. */
+  readonly program: string;
+  /** One letter: `R`, `S`, `T` (stopped), `Z` (ended), ... */
+  readonly state: string;
+  readonly uid: number;
+  /** Whether it has a handler for SIGUSR1, which otherwise would kill it. */
+  readonly handlesSigusr1: boolean;
+  /** Whether it was started with an inspector, as far as its arguments and NODE_OPTIONS say. */
+  readonly hasInspectOption: boolean;
+  /** Whether it shares this process's network. */
+  readonly sharesNetwork: boolean;
+}
+
+/** A TCP socket that listens. */
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+}
+
+const SIGUSR1 = 10;
+/** A listening socket's state: `TCP_LISTEN` in `include/net/tcp_states.h`. */
+const LISTENING = "0A";
+
+/** @throws {Error} with a reason when there is no such process, or when it may not be looked at. */
+export function readProcess(pid: number): ProcessFacts {
+  const proc = `/proc/${pid}`;
+  let status: string;
+  try {
+    status = readFileSync(`${proc}/status`, "utf8");
+  } catch {
+    throw new Error("there is no such process");
+  }
+  try {
+    const { state, uid, caught } = parseStatus(status);
+    if (state === "Z" || state === "X") throw new Error("there is no such process");
+    return {
+      pid,
+      program: basename(readlinkSync(`${proc}/exe`).replace(/ \(deleted\)$/, "")),
+      state,
+      uid,
+      handlesSigusr1: (caught >> BigInt(SIGUSR1 - 1) & 1n) === 1n,
+      hasInspectOption: hasInspectOption(
+        readFileSync(`${proc}/cmdline`, "utf8"),
+        readFileSync(`${proc}/environ`, "utf8"),
+      ),
+      sharesNetwork: readlinkSync(`${proc}/ns/net`) === readlinkSync("/proc/self/ns/net"),
+    };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") throw new Error("there is no such process");
+    if (code === "EACCES" || code === "EPERM") {
+      throw new Error("the server may not look at this process; run it as root");
+    }
+    throw error;
+  }
+}
+
+/** The state, the real user and the caught signals out of `/proc/PID/status`. */
+export function parseStatus(status: string): { state: string; uid: number; caught: bigint } {
+  const field = (name: string) => status.match(new RegExp(`^${name}:\\s*(\\S+)`, "m"))?.[1];
+  return {
+    state: field("State") ?? "",
+    uid: Number(field("Uid")),
+    caught: BigInt(`0x${field("SigCgt") ?? "0"}`),
+  };
+}
+
+/** Whether a process's arguments or environment, each ended by a zero, have Node open an inspector. */
+export function hasInspectOption(cmdline: string, environ: string): boolean {
+  const variables = environ.split("\0").filter((line) => line.startsWith("NODE_OPTIONS="));
+  const options = variables.flatMap((line) => line.slice("NODE_OPTIONS=".length).split(/\s+/));
+  const isInspect = (word: string) => /^"?--inspect(?:-brk|-wait)?(?:=|$)/.test(word);
+  return [...cmdline.split("\0"), ...options].some(isInspect);
+}
+
+/** The TCP sockets at which a process listens. */
+export function listenersOf(pid: number): Listener[] {
+  const inodes = socketsOf(pid);
+  return ["tcp", "tcp6"].flatMap((table) => {
+    try {
+      const text = readFileSync(`/proc/${pid}/net/${table}`, "latin1");
+      return parseListeners(text).filter(({ inode }) => inodes.has(inode));
+    } catch {
+      return [];
+    }
+  }).map(({ address, port }) => ({ address, port }));
+}
+
+/** Who listens at a port of this network, for a message: `pid 4711 (node)`; undefined where nobody does. */
+export function whoListens(port: number): string | undefined {
+  const text = ["tcp", "tcp6"].map((table) => readText(`/proc/self/net/${table}`)).join("\n");
+  const found = parseListeners(text).filter((listener) => listener.port === port);
+  if (found.length === 0) return undefined;
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const inodes = socketsOf(Number(name));
+    if (!found.some(({ inode }) => inodes.has(inode))) continue;
+    return `pid ${name} (${readText(`/proc/${name}/comm`).trim()})`;
+  }
+  return "another process";
+}
+
+/** The inodes of a process's sockets. */
+function socketsOf(pid: number): ReadonlySet<string> {
+  const inodes = new Set<string>();
+  try {
+    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+      const inode = readLink(`/proc/${pid}/fd/${fd}`).match(/^socket:\[(\d+)\]$/)?.[1];
+      if (inode) inodes.add(inode);
+    }
+  } catch {
+    // It is gone, or may not be looked at: it has none for us.
+  }
+  return inodes;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+function readLink(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return "";
+  }
+}
+
+/** The listening sockets in the text of `/proc/net/tcp` or `tcp6` (`proc_net_tcp(5)`). */
+export function parseListeners(text: string): (Listener & { readonly inode: string })[] {
+  return text.split("\n").flatMap((line) => {
+    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/);
+    if (state !== LISTENING || !local || !inode) return [];
+    const [address, port] = local.split(":");
+    return [{ address: parseAddress(address), port: parseInt(port, 16), inode }];
+  });
+}
+
+/** An address as the kernel prints it: 32-bit words, each in the machine's order. */
+function parseAddress(hex: string): string {
+  const words = hex.match(/.{8}/g) ?? [];
+  const bytes = words.flatMap((word) => [...Buffer.from(word, "hex").reverse()]);
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => (bytes[2 * i] << 8 | bytes[2 * i + 1]).toString(16),
+  );
+  const address = groups.join(":");
+  return isIPv6(address) ? new URL(`http://[${address}]`).hostname.slice(1, -1) : hex;
+}

@@ -1,0 +1,231 @@
+/** Processes that run already become targets, are read exactly, and are as they were when let go. */
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { askServer } from "../../src/control_client.ts";
+import { Asker, COLLECTING, controlSocket, memoryWithoutGarbage, Teller } from "./attach_world.ts";
+import { compile, execute, type Finished, NODES, Scene, SERVICES } from "./harness.ts";
+
+const attach = suite("attach");
+
+const ROUNDS = 200;
+const WARM_ROUNDS = 40;
+/** The C library otherwise keeps memory for each thread that there was. */
+const ONE_ARENA = { MALLOC_ARENA_MAX: "1" };
+
+attach.before(() => {
+  compile("exactness");
+});
+
+function scenario(sentence: string, run: () => Promise<void>): void {
+  if (sentence.includes(process.argv[2] ?? "")) attach(sentence, run);
+}
+
+/** Has the client check each of its reads. */
+async function assertExact(
+  where: { scene: Scene; socket: string },
+  requests: number,
+): Promise<void> {
+  const command = [compile("exactness"), where.scene.kcov, where.socket, String(requests)];
+  const { status, stdout, stderr } = await execute(command, { timeout: 120_000 });
+  process.stdout.write(stdout);
+  assert.is(stderr, "");
+  assert.match(stdout, `requests ${requests} wrong 0 `);
+  assert.is(status, 0);
+}
+
+function assertDone({ status, stderr }: Finished): void {
+  assert.equal([status, stderr], [0, ""]);
+}
+
+async function rows(scene: Scene) {
+  return await askServer(controlSocket(scene), "targets");
+}
+
+for (const [name, node] of Object.entries(NODES)) {
+  scenario(`${name} by its process id: 3,000 requests are read without a mistake`, async () => {
+    await using scene = new Scene();
+    await scene.serve();
+    const { socket, pid } = await scene.service("paths", { node, isPlain: true });
+    {
+      await using asker = new Asker(socket);
+      while (asker.answers < 3000) await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const { stdout, ...rest } = await scene.command("attach", String(pid), "--name", "api");
+    assertDone({ stdout, ...rest });
+    assert.match(
+      stdout,
+      new RegExp(`^kcovfs: attached api \\(pid ${pid}, node v[^,]+, link agent, hold gate\\)\\n$`),
+    );
+    await assertExact({ scene, socket }, 2000);
+    scene.keepBusy();
+    await assertExact({ scene, socket }, 1000);
+    const [row] = await rows(scene);
+    assert.equal([row.name, row.link, row.hold, row.state], ["api", "agent", "gate", "running"]);
+  });
+
+  scenario(`${name} is as it was before when it is let go, or when its server goes`, async () => {
+    await using scene = new Scene();
+    const teller = await Teller.start(scene, node);
+    const before = await teller.state();
+    const attached = async () => {
+      assertDone(await scene.command("attach", String(teller.pid)));
+      assert.is.not(await teller.state(), before);
+    };
+    const server = await scene.serve();
+    await attached();
+    assertDone(await scene.command("detach", "attach_target"));
+    assert.is(await settled(teller, before), before, "detached");
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      const current = signal === "SIGTERM" ? server : await scene.serve();
+      await attached();
+      current.kill(signal);
+      await once(current, "exit");
+      assert.is(await settled(teller, before), before, signal);
+      await execute(["umount", "-l", scene.mount]);
+    }
+  });
+}
+
+/** The state that a program comes to be in; it may take a moment. */
+async function settled(teller: Teller, wanted: string): Promise<string> {
+  let state = await teller.state();
+  for (let i = 0; i < 200 && state !== wanted; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 25));
+    state = await teller.state();
+  }
+  return state;
+}
+
+scenario("a service is attached to and let go 200 times, and answers throughout", async () => {
+  await using scene = new Scene();
+  const server = await scene.serveWith({ env: { ...ONE_ARENA, NODE_OPTIONS: COLLECTING } });
+  const { socket, pid } = await scene.service("paths", {
+    isPlain: true,
+    args: [COLLECTING],
+    env: ONE_ARENA,
+  });
+  const control = controlSocket(scene);
+  await using asker = new Asker(socket);
+  const memory = async () => ({
+    service: await memoryWithoutGarbage(pid),
+    server: await memoryWithoutGarbage(server.pid!),
+  });
+  let warm = await memory();
+  let answers = 0;
+  for (let round = 1; round <= ROUNDS; round++) {
+    const [{ id }] = await askServer(control, "attach", { address: String(pid) });
+    await askServer(control, "detach", { target: String(id) });
+    assert.ok(asker.answers > answers, `no answer in round ${round}`);
+    answers = asker.answers;
+    if (round === WARM_ROUNDS) warm = await memory();
+  }
+  const last = await memory();
+  process.stdout.write(
+    `service ${warm.service} to ${last.service} KiB, server ${warm.server} to ${last.server} KiB, ` +
+      `${asker.answers} answers, the slowest in ${asker.slowest.toFixed(0)} ms\n`,
+  );
+  assert.is(asker.wrong, 0);
+  assert.ok(last.service - warm.service < 16 * 1024, "the service has grown");
+  assert.ok(last.server - warm.server < 16 * 1024, "the server has grown");
+});
+
+scenario("an inspector is attached to by its address or its URL, and stays open", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const teller = await Teller.start(scene, NODES["Node 24"], { args: ["--inspect=127.0.0.1:0"] });
+  const before = await teller.state();
+  const url: string = JSON.parse(before).inspector;
+  for (const address of [new URL(url).host, url, String(teller.pid)]) {
+    assertDone(await scene.command("attach", address, "--name", "x"));
+    assertDone(await scene.command("detach", "x"));
+    assert.is(await settled(teller, before), before, address);
+  }
+  const wrong = await scene.command("attach", `ws://${new URL(url).host}/wrong`);
+  assert.is(wrong.status, 1);
+  assert.match(wrong.stderr, /its inspector has no \/wrong; the right one is ws:/);
+});
+
+scenario("what is let go while it is traced stops counting, and the client goes on", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const one = await scene.service("paths", { isPlain: true });
+  const two = await scene.service("paths");
+  assertDone(await scene.command("attach", String(one.pid), "--name", "one"));
+  await using _asker = new Asker(one.socket);
+  const reading = assertExact({ scene, socket: two.socket }, 300);
+  assertDone(await scene.command("detach", "one"));
+  assertDone(await scene.command("attach", String(one.pid), "--exclude", "**"));
+  await reading;
+  const detached = await scene.command("detach", "paths");
+  assertDone(detached);
+  assert.match(detached.stdout, /^kcovfs: detached paths \(pid \d+\)\n$/);
+});
+
+/** What a command that failed said, in one line. */
+async function refusal(scene: Scene, ...args: string[]): Promise<string> {
+  const { status, stdout, stderr } = await scene.command(...args);
+  assert.equal([status, stdout, stderr.split("\n").length], [1, "", 2], stderr);
+  return stderr;
+}
+
+scenario("what cannot be attached to is refused in one line, and goes on", async () => {
+  await using scene = new Scene();
+  const server = await scene.serve();
+  const attachTo = (address: string | number) => refusal(scene, "attach", String(address));
+  const plain = scene.start(["sleep", "60"]);
+  assert.match(await attachTo(plain.pid!), /Cannot attach to \d+: it runs sleep, not Node/);
+  assert.match(await attachTo(4194303), /there is no such process/);
+  assert.match(await attachTo(server.pid!), /it is the server; start it with --self/);
+  const deaf = await Teller.start(scene, NODES["Node 24"], { args: ["--disable-sigusr1"] });
+  assert.match(await attachTo(deaf.pid), /it would die of SIGUSR1.*start it with --inspect/);
+  await deaf.state();
+  const guarded = await Teller.start(scene, NODES["Node 24"], {
+    args: ["--permission", "--allow-fs-read=/proc", `--allow-fs-read=${SERVICES}/../programs`],
+  });
+  assert.match(await attachTo(guarded.pid), /it would die of SIGUSR1/);
+  await guarded.state();
+  const stopped = await Teller.start(scene, NODES["Node 20"]);
+  stopped.child.kill("SIGSTOP");
+  assert.match(await attachTo(stopped.pid), /it is stopped; let it go on first, by kill -CONT/);
+  stopped.child.kill("SIGCONT");
+  await stopped.state();
+  assert.match(
+    await refusal(scene, "detach", "nobody"),
+    /there is no such target; see 'kcovfs ps'/,
+  );
+});
+
+scenario("an inspector that cannot be had is refused in one line", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const teller = await Teller.start(scene, NODES["Node 20"]);
+  const taken = createServer().listen(9229, "127.0.0.1");
+  await once(taken, "listening");
+  try {
+    const message = await refusal(scene, "attach", String(teller.pid));
+    assert.match(message, /its inspector's port, 9229, is taken by pid \d+ \(/);
+    assert.match(
+      await refusal(scene, "attach", "127.0.0.1:9229"),
+      /Cannot attach to 127.0.0.1:9229: cannot find an inspector at 127.0.0.1:9229: no answer within/,
+    );
+  } finally {
+    taken.close();
+  }
+  assertDone(await scene.command("attach", String(teller.pid)));
+  assert.match(
+    await refusal(scene, "attach", String(teller.pid)),
+    /it is a target already, by the name of attach_target/,
+  );
+  assert.match(await refusal(scene, "attach", "localhost:1"), /127.0.0.1:1: nobody listens/);
+  assert.match(
+    await refusal(scene, "attach", "192.0.2.1:9229"),
+    /cannot connect to 192.0.2.1: it is not this machine; see --allow-remote/,
+  );
+  const nonsense = await scene.command("attach", "nonsense");
+  assert.is(nonsense.status, 2);
+  assert.match(nonsense.stderr, /"nonsense" is neither PID nor HOST:PORT nor ws:/);
+});
+
+attach.run();
