@@ -1,0 +1,148 @@
+import type { InspectorSession } from "./inspector_session.ts";
+
+/** ms after which the interruption of what runs is asked for. */
+const PATIENCE = 3;
+/** How often the trap may be run through without a pause. */
+const MOST_TRIES = 4;
+/** The group of the objects that the inspector keeps for us. */
+const GROUP = "kcovfs";
+/**
+ * The trap: a promise of an object whose getter pauses. Native code alone touches it, so that user code
+ * that replaces parts of the language sees nothing. Its URL makes it one of the runtime's scripts.
+ */
+const TRAP =
+  "(async () => ({ __proto__: null, get pause() { debugger; return 0; } }))()\n//# sourceURL=node:kcovfs";
+
+/**
+ * Holds an isolate by V8's own pause.
+ *
+ * To wait for the trap's promise by value makes V8 run the getter in a microtask, so where nothing runs it
+ * pauses at once. It compiles nothing: each evaluated text would be a script that coverage keeps. And the
+ * microtask is not within the handling of a message, where Deno cannot pause (`poll_sessions` in its
+ * `core/inspector.rs` does not nest). Where something runs, that microtask may be far away:
+ * `Debugger.pause` interrupts. Whichever comes first, the isolate stands still, for as long as
+ * the session lives: if the server dies, V8 goes on by itself.
+ *
+ * All other pauses (a `debugger` statement of the user's) are skipped, as without a debugger.
+ */
+export class InspectorPause {
+  readonly #session: InspectorSession;
+  readonly #onBroken: () => void;
+  /** The id of the trap's promise, while V8 has it. */
+  #trap: string | undefined;
+  /** Whether the answer to its last use is still to come. */
+  #isSprung = false;
+  #isWanted = false;
+  #isPaused = false;
+  /** Settles the wait for a pause: whether it has come. */
+  #arrive: (isPaused: boolean) => void = () => {};
+  /** When it was let go last, on `performance.now()`'s clock. */
+  #released: Promise<number> = Promise.resolve(-Infinity);
+
+  /** @param onBroken Called when somebody else has ended a hold. */
+  constructor(session: InspectorSession, onBroken: () => void) {
+    this.#session = session;
+    this.#onBroken = onBroken;
+    session.on("Debugger.paused", () => this.#paused());
+    session.on("Debugger.resumed", () => {
+      if (!this.#isPaused) return;
+      this.#isPaused = false;
+      this.#onBroken();
+    });
+  }
+
+  /** Whether the isolate stands still. */
+  get isPaused(): boolean {
+    return this.#isPaused && this.#isWanted;
+  }
+
+  /** Enables what it needs; rejects when the other side refuses. */
+  async enable(): Promise<void> {
+    // Scripts that V8 has no more use for need not be kept.
+    const enabling = this.#session.send("Debugger.enable", { maxScriptsCacheSize: 0 });
+    await Promise.all([enabling, this.#session.send("Debugger.setSkipAllPauses", { skip: true })]);
+    await this.#setTrap();
+  }
+
+  async #setTrap(): Promise<void> {
+    const parameters = { expression: TRAP, objectGroup: GROUP, silent: true };
+    const { result, exceptionDetails } = await this.#session.send("Runtime.evaluate", parameters);
+    if (exceptionDetails || !result?.objectId) throw new Error("cannot be paused");
+    this.#trap = result.objectId;
+  }
+
+  /**
+   * Pauses. Rejects when the session ends.
+   *
+   * @param run µs that the isolate must have run since its last release.
+   * @returns whether it stands still; false when it cannot be made to.
+   */
+  async pause(run: number): Promise<boolean> {
+    if (this.isPaused) return true;
+    await this.#letRun(run);
+    this.#isWanted = true;
+    this.#post("Debugger.setSkipAllPauses", { skip: false });
+    const arrived = new Promise<boolean>((resolve) => this.#arrive = resolve);
+    const timer = setTimeout(() => this.#post("Debugger.pause"), PATIENCE);
+    this.#spring(1);
+    try {
+      const lost = this.#session.closed.then((reason) => Promise.reject(new Error(reason)));
+      return await Promise.race([arrived, lost]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Waits no longer: nothing will run any more. */
+  giveUp(): void {
+    this.#arrive(false);
+  }
+
+  /** Lets it run. */
+  release(): void {
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    this.#post("Debugger.setSkipAllPauses", { skip: true });
+    if (this.#isPaused) this.#resume();
+  }
+
+  #resume(): void {
+    this.#isPaused = false;
+    this.#released = this.#post("Debugger.resume").then(() => performance.now());
+  }
+
+  #paused(): void {
+    this.#isPaused = true;
+    // It was on its way when the hold ended.
+    if (!this.#isWanted) return this.#resume();
+    this.#arrive(true);
+  }
+
+  /** Uses the trap; again and anew when it was run through or has gone with its context. */
+  async #spring(attempt: number): Promise<void> {
+    if (this.#isSprung) return;
+    this.#isSprung = true;
+    try {
+      if (this.#trap === undefined) await this.#setTrap();
+      const parameters = { promiseObjectId: this.#trap!, returnByValue: true };
+      await this.#session.send("Runtime.awaitPromise", parameters);
+    } catch {
+      this.#trap = undefined;
+    }
+    this.#isSprung = false;
+    if (!this.#isWanted || this.#isPaused) return;
+    if (attempt < MOST_TRIES) this.#spring(attempt + 1);
+    else this.#arrive(false);
+  }
+
+  /** Sends what may be refused without harm. */
+  async #post(...command: Parameters<InspectorSession["send"]>): Promise<void> {
+    await this.#session.send(...command).catch(() => {});
+  }
+
+  async #letRun(us: number): Promise<void> {
+    const until = await this.#released + us / 1000;
+    const left = until - performance.now();
+    if (left > 0) await new Promise((resolve) => setTimeout(resolve, Math.ceil(left)));
+  }
+}
