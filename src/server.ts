@@ -18,6 +18,7 @@ import { setTimerSlack } from "./system_calls.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
+import { connectInspectors } from "./targets/inspector_connector.ts";
 import type { Link } from "./targets/link.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
@@ -63,7 +64,7 @@ export class Server implements AsyncDisposable {
   readonly #collector: Collector;
   readonly #attacher: Attacher;
   #control!: ControlSocket;
-  readonly #links = new Map<AgentLink, Target>();
+  readonly #links = new Map<Link, Target>();
   readonly #devices = new Set<Device>();
 
   private constructor(symbols: SymbolTable, options: ServerOptions) {
@@ -90,8 +91,13 @@ export class Server implements AsyncDisposable {
     });
     this.#attacher = new Attacher({
       registry: this.#registry,
-      host: { add: (link, info) => this.#add(link, info), warn },
-      connectors: {},
+      host: {
+        add: (link, info) => this.#add(link, info),
+        farewell: (link, coverage) => this.#farewell(link, coverage),
+        collectTimeout: options.collectTimeout,
+        warn,
+      },
+      connectors: { inspector: connectInspectors },
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
@@ -130,7 +136,10 @@ export class Server implements AsyncDisposable {
   async #add(link: Link, info: TargetInfo): Promise<Target> {
     await this.#registry.untilRunning();
     link.setArmed(this.#isArmed);
-    return this.#registry.add(link, info);
+    const target = this.#registry.add(link, info);
+    this.#links.set(link, target);
+    link.closed.then(() => this.#links.delete(link));
+    return target;
   }
 
   /** A target may start when no other is held, for it would run unheld. */
@@ -166,7 +175,7 @@ export class Server implements AsyncDisposable {
     );
   }
 
-  async #farewell(link: AgentLink, coverage: Uint8Array): Promise<void> {
+  async #farewell(link: Link, coverage: Uint8Array): Promise<void> {
     const target = this.#links.get(link);
     if (target) await this.#collector.farewell(target, coverage);
   }

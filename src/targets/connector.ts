@@ -22,6 +22,10 @@ export interface TargetHost {
    * before the target may run.
    */
   readonly add: (link: Link, info: TargetInfo) => Promise<Target>;
+  /** Takes a target's last coverage; resolves when the target may exit. */
+  readonly farewell: (link: Link, coverage: Uint8Array) => Promise<void>;
+  /** ms that a target is given to answer. */
+  readonly collectTimeout: number;
   /** What the user should know, a line each. */
   readonly warn: (line: string) => void;
 }

@@ -49,6 +49,8 @@ export class InspectorLink implements Link {
   #isArmed = false;
   /** Whether its JavaScript has ended: it waits for the session's end to exit. */
   #isEnding = false;
+  #isHeld = false;
+  #onRelease: () => void = () => {};
   /** Collections follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -90,25 +92,12 @@ export class InspectorLink implements Link {
     await Promise.all([
       session.send("Profiler.enable"),
       session.send("Profiler.startPreciseCoverage", coverage),
-      this.#pause.enable().catch((error) => this.#cannotHold(error)),
+      this.#pause.enable().catch(() => this.#hold = "none"),
       this.#watchForEnd(),
     ]);
   }
 
-  /** A target that cannot be held is measured as well as it can be. */
-  #cannotHold(error: Error): void {
-    this.#hold = "none";
-    this.#pauseRefused = error.message;
-  }
-
-  #pauseRefused = "";
-
-  /** What the user should know of this link. */
-  get note(): string {
-    return this.#pauseRefused && `${this.#pauseRefused}: reads are best effort`;
-  }
-
-  /** How the target is held: `pause`, or `none`. */
+  /** How the target is held: `pause`, or `none` when it refuses. */
   get hold(): string {
     return this.#hold;
   }
@@ -140,8 +129,10 @@ export class InspectorLink implements Link {
   }
 
   async stop({ run, hold }: { run: number; hold: boolean }): Promise<Taken> {
-    const isStill = hold && (this.#isEnding || await this.#pause.pause(run));
-    if (hold && !isStill && !this.#isEnding) return { coverage: NO_COVERAGE, held: false };
+    if (hold && !this.#isEnding) {
+      this.#isHeld = true;
+      await this.#pause.pause(run);
+    }
     const coverage = await this.#take();
     return { coverage, held: hold && (this.#isEnding || this.#pause.isPaused) };
   }
@@ -153,7 +144,9 @@ export class InspectorLink implements Link {
   }
 
   release(): void {
+    this.#isHeld = false;
     this.#pause.release();
+    this.#onRelease();
   }
 
   async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
@@ -182,6 +175,8 @@ export class InspectorLink implements Link {
     this.#pause.giveUp();
     try {
       if (this.#isArmed) await this.#options.onFarewell(this, await this.#take());
+      // Deno runs its `unload` listeners when the session is closed.
+      if (this.#isHeld) await new Promise<void>((resolve) => this.#onRelease = resolve);
     } finally {
       this.#session.close("exited");
     }
@@ -196,4 +191,3 @@ export class InspectorLink implements Link {
 
 /** How many messages of the console V8 may keep the objects of for us. */
 const CONSOLE_BATCH = 64;
-const NO_COVERAGE: Uint8Array = Buffer.from("[]");

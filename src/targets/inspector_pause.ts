@@ -1,3 +1,4 @@
+import type { Commands, Params } from "./cdp_client.ts";
 import type { InspectorSession } from "./inspector_session.ts";
 
 /** ms after which the interruption of what runs is asked for. */
@@ -34,8 +35,9 @@ export class InspectorPause {
   #isSprung = false;
   #isWanted = false;
   #isPaused = false;
-  /** Settles the wait for a pause: whether it has come. */
+  /** Settle the wait for a pause: whether it has come, or that it never will. */
   #arrive: (isPaused: boolean) => void = () => {};
+  #lose: (error: Error) => void = () => {};
   /** When it was let go last, on `performance.now()`'s clock. */
   #released: Promise<number> = Promise.resolve(-Infinity);
 
@@ -49,6 +51,7 @@ export class InspectorPause {
       this.#isPaused = false;
       this.#onBroken();
     });
+    session.closed.then((reason) => this.#lose(new Error(reason)));
   }
 
   /** Whether the isolate stands still. */
@@ -82,12 +85,14 @@ export class InspectorPause {
     await this.#letRun(run);
     this.#isWanted = true;
     this.#post("Debugger.setSkipAllPauses", { skip: false });
-    const arrived = new Promise<boolean>((resolve) => this.#arrive = resolve);
+    const arrived = new Promise<boolean>((resolve, reject) => {
+      this.#arrive = resolve;
+      this.#lose = reject;
+    });
     const timer = setTimeout(() => this.#post("Debugger.pause"), PATIENCE);
     this.#spring(1);
     try {
-      const lost = this.#session.closed.then((reason) => Promise.reject(new Error(reason)));
-      return await Promise.race([arrived, lost]);
+      return await arrived;
     } finally {
       clearTimeout(timer);
     }
@@ -136,13 +141,12 @@ export class InspectorPause {
   }
 
   /** Sends what may be refused without harm. */
-  async #post(...command: Parameters<InspectorSession["send"]>): Promise<void> {
-    await this.#session.send(...command).catch(() => {});
+  #post<M extends keyof Commands>(method: M, params?: Params<M>): Promise<unknown> {
+    return this.#session.send(method, params).catch(() => {});
   }
 
   async #letRun(us: number): Promise<void> {
     const until = await this.#released + us / 1000;
-    const left = until - performance.now();
-    if (left > 0) await new Promise((resolve) => setTimeout(resolve, Math.ceil(left)));
+    while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -1,11 +1,7 @@
-import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
 import { TAKE_METHOD } from "../agent/protocol.ts";
 import { pickScripts } from "../agent/script_slices.ts";
-import { CdpClient, type Params, type Result } from "./cdp_client.ts";
+import { CdpClient, type Commands, type Events, type Params, type Result } from "./cdp_client.ts";
 import type { CdpTransport } from "./cdp_transport.ts";
-
-type Commands = ProtocolMapping.Commands;
-type Events = ProtocolMapping.Events;
 
 const NO_COVERAGE: Uint8Array = Buffer.from("[]");
 
