@@ -3,8 +3,11 @@ import type { InspectorSession } from "./inspector_session.ts";
 
 /** ms after which the interruption of what runs is asked for. */
 const PATIENCE = 3;
-/** How often the trap may be run through without a pause. */
-const MOST_TRIES = 4;
+/**
+ * How often the trap may be run through without a pause: once or twice when its use was asked for before
+ * the last hold had quite ended.
+ */
+const MOST_TRIES = 10;
 /** The group of the objects that the inspector keeps for us. */
 const GROUP = "kcovfs";
 /**
@@ -33,6 +36,7 @@ export class InspectorPause {
   #trap: string | undefined;
   /** Whether the answer to its last use is still to come. */
   #isSprung = false;
+  #tries = 0;
   #isWanted = false;
   #isPaused = false;
   /** Settle the wait for a pause: whether it has come, or that it never will. */
@@ -90,7 +94,8 @@ export class InspectorPause {
       this.#lose = reject;
     });
     const timer = setTimeout(() => this.#post("Debugger.pause"), PATIENCE);
-    this.#spring(1);
+    this.#tries = 0;
+    this.#spring();
     try {
       return await arrived;
     } finally {
@@ -124,7 +129,7 @@ export class InspectorPause {
   }
 
   /** Uses the trap; again and anew when it was run through or has gone with its context. */
-  async #spring(attempt: number): Promise<void> {
+  async #spring(): Promise<void> {
     if (this.#isSprung) return;
     this.#isSprung = true;
     try {
@@ -136,7 +141,7 @@ export class InspectorPause {
     }
     this.#isSprung = false;
     if (!this.#isWanted || this.#isPaused) return;
-    if (attempt < MOST_TRIES) this.#spring(attempt + 1);
+    if (++this.#tries < MOST_TRIES) this.#spring();
     else this.#arrive(false);
   }
 
