@@ -97,6 +97,8 @@ export const ENVIRONMENT = {
   socket: "KCOVFS_SOCKET",
   /** The target's name. */
   name: "KCOVFS_NAME",
+  /** Path of a Node for the scripts in `shims/`. */
+  node: "KCOVFS_NODE",
 } as const;
 
 const HEADER = 5;

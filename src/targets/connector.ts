@@ -11,6 +11,8 @@ export interface ConnectOptions {
   readonly exclude: readonly string[];
   /** The process behind the endpoint, where it is on this machine and may be stopped. */
   readonly pid?: number;
+  /** Whether it waits for us before its first line (`--inspect-brk`). */
+  readonly isStarting?: boolean;
   /** The path of the one WebSocket that is meant, where the user gave a URL. */
   readonly path?: string;
 }

@@ -37,6 +37,7 @@ async function connectOne(
   const link = await connectInspector(inspectable.webSocketUrl, {
     runtime: endpoint.runtime,
     timeout: host.collectTimeout,
+    isStarting: options.isStarting ?? false,
     onFarewell: (link, coverage) => host.farewell(link, coverage),
     onBroken: () =>
       host.warn(`Target ${name}: another debugger let it go while it was held; a read may be stale`),

@@ -16,8 +16,10 @@ export interface InspectorEvents {
 export interface InspectorOptions extends InspectorEvents {
   /** The runtime and its version, such as `deno 2.9.5`. */
   readonly runtime: string;
-  /** ms that the target is given for each thing until coverage is on. */
+  /** ms that the target is given until coverage is on. */
   readonly timeout: number;
+  /** Whether it waits before its first line until {@linkcode InspectorLink.letStart}. */
+  readonly isStarting?: boolean;
 }
 
 /**
@@ -49,6 +51,8 @@ export class InspectorLink implements Link {
   #isArmed = false;
   /** Whether its JavaScript has ended: it waits for the session's end to exit. */
   #isEnding = false;
+  /** Whether its first line is still to be run: none will be before {@linkcode letStart}. */
+  #isWaiting: boolean;
   #isHeld = false;
   #onRelease: () => void = () => {};
   /** Collections follow each other. */
@@ -56,6 +60,7 @@ export class InspectorLink implements Link {
 
   private constructor(transport: CdpTransport, options: InspectorOptions) {
     this.#options = options;
+    this.#isWaiting = options.isStarting ?? false;
     this.#session = new InspectorSession(transport);
     this.closed = this.#session.closed;
     this.#pause = new InspectorPause(this.#session, () => options.onBroken(this));
@@ -123,18 +128,28 @@ export class InspectorLink implements Link {
     await session.send("Runtime.enable").catch(ignore);
   }
 
-  /** Lets a target start that was waiting for a debugger to come. */
+  /** Lets a target start that waits for a debugger, as soon as it is not held. */
   letStart(): void {
-    this.#session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    if (!this.#isWaiting) this.#session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    else if (this.#isHeld) this.#onRelease = () => this.#start();
+    else this.#start();
+  }
+
+  #start(): void {
+    this.#isWaiting = false;
+    this.#pause.start();
   }
 
   async stop({ run, hold }: { run: number; hold: boolean }): Promise<Taken> {
-    if (hold && !this.#isEnding) {
-      this.#isHeld = true;
-      await this.#pause.pause(run);
-    }
+    this.#isHeld = hold;
+    if (hold && !this.#isStill) await this.#pause.pause(run);
     const coverage = await this.#take();
-    return { coverage, held: hold && (this.#isEnding || this.#pause.isPaused) };
+    return { coverage, held: hold && (this.#isStill || this.#pause.isPaused) };
+  }
+
+  /** Whether nothing runs in it anyway. */
+  get #isStill(): boolean {
+    return this.#isWaiting || this.#isEnding;
   }
 
   #take(): Promise<Uint8Array> {
@@ -146,7 +161,9 @@ export class InspectorLink implements Link {
   release(): void {
     this.#isHeld = false;
     this.#pause.release();
-    this.#onRelease();
+    const onRelease = this.#onRelease;
+    this.#onRelease = () => {};
+    onRelease();
   }
 
   async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -3,6 +3,8 @@ import type { InspectorSession } from "./inspector_session.ts";
 
 /** ms after which the interruption of what runs is asked for. */
 const PATIENCE = 3;
+/** ms after which one that has not started is told to once more. */
+const START_INTERVAL = 20;
 /**
  * How often the trap may be run through without a pause: once or twice when its use was asked for before
  * the last hold had quite ended.
@@ -46,6 +48,7 @@ export class InspectorPause {
   #trap: string | undefined;
   /** Whether the answer to its last use is still to come. */
   #isSprung = false;
+  #isStarting = false;
   #tries = 0;
   #isWanted = false;
   #isPaused = false;
@@ -65,7 +68,10 @@ export class InspectorPause {
       this.#isPaused = false;
       this.#onBroken();
     });
-    session.closed.then((reason) => this.#lose(new Error(reason)));
+    session.closed.then((reason) => {
+      this.#isStarting = false;
+      this.#lose(new Error(reason));
+    });
   }
 
   /** Whether the isolate stands still. */
@@ -113,6 +119,19 @@ export class InspectorPause {
     }
   }
 
+  /**
+   * Starts a Deno that waits before its first line: at that line it pauses (`--inspect-brk`), and so says
+   * that it has started; told so before it waits, it would wait for ever.
+   */
+  async start(): Promise<void> {
+    this.#isStarting = true;
+    this.#post("Debugger.setSkipAllPauses", { skip: false });
+    while (this.#isStarting) {
+      await this.#post("Runtime.runIfWaitingForDebugger");
+      await new Promise((resolve) => setTimeout(resolve, START_INTERVAL));
+    }
+  }
+
   /** Waits no longer: nothing will run any more. */
   giveUp(): void {
     this.#arrive(false);
@@ -122,17 +141,19 @@ export class InspectorPause {
   release(): void {
     if (!this.#isWanted) return;
     this.#isWanted = false;
-    this.#post("Debugger.setSkipAllPauses", { skip: true });
     if (this.#isPaused) this.#resume();
+    else if (!this.#isStarting) this.#post("Debugger.setSkipAllPauses", { skip: true });
   }
 
   #resume(): void {
     this.#isPaused = false;
+    this.#post("Debugger.setSkipAllPauses", { skip: true });
     this.#released = this.#post("Debugger.resume").then(() => performance.now());
   }
 
   #paused(): void {
     this.#isPaused = true;
+    this.#isStarting = false;
     // It was on its way when the hold ended.
     if (!this.#isWanted) return this.#resume();
     this.#arrive(true);
