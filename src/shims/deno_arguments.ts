@@ -32,13 +32,15 @@ export function denoArguments(args: readonly string[]): string[] | undefined {
   const command = args.findIndex((argument) =>
     RUNNING.has(argument) || OTHERS.has(argument) || FILE.test(argument)
   );
-  const options = command < 0 ? args : args.slice(0, command);
-  if (command < 0 || options.some((option) => INFORMING.has(option))) return undefined;
+  if (command < 0) return undefined;
   const isNamed = RUNNING.has(args[command]);
   if (!isNamed && OTHERS.has(args[command])) return undefined;
   // `deno file.ts` takes the same options, before the file.
   const at = isNamed ? command + 1 : 0;
-  if (optionsOf(args, at).some((option) => HAS_INSPECTOR.test(option))) return undefined;
+  const options = [...args.slice(0, command), ...optionsOf(args, at)];
+  if (options.some((option) => INFORMING.has(option) || HAS_INSPECTOR.test(option))) {
+    return undefined;
+  }
   const flags = !isNamed || CACHING.has(args[command]) ? [...FLAGS, "--no-code-cache"] : FLAGS;
   return [...args.slice(0, at), ...flags, ...args.slice(at)];
 }
@@ -46,5 +48,5 @@ export function denoArguments(args: readonly string[]): string[] | undefined {
 /** The options before the program: what follows it is its own. */
 function optionsOf(args: readonly string[], from: number): readonly string[] {
   const program = args.findIndex((argument, i) => i >= from && !argument.startsWith("-"));
-  return program < 0 ? args : args.slice(0, program);
+  return args.slice(from, program < 0 ? undefined : program);
 }

@@ -40,7 +40,9 @@ async function connectOne(
     isStarting: options.isStarting ?? false,
     onFarewell: (link, coverage) => host.farewell(link, coverage),
     onBroken: () =>
-      host.warn(`Target ${name}: another debugger let it go while it was held; a read may be stale`),
+      host.warn(
+        `Target ${name}: another debugger let it go while it was held; a read may be stale`,
+      ),
   });
   const { pid = 0 } = options;
   const target = await host.add(link, { name, pid, runtime: endpoint.runtime });

@@ -144,7 +144,7 @@ export class InspectorLink implements Link {
     this.#isHeld = hold;
     if (hold && !this.#isStill) await this.#pause.pause(run);
     const coverage = await this.#take();
-    return { coverage, held: hold && (this.#isStill || this.#pause.isPaused) };
+    return { coverage, held: hold && (this.#isStill || this.#pause.isHolding) };
   }
 
   /** Whether nothing runs in it anyway. */

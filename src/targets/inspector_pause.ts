@@ -52,6 +52,9 @@ export class InspectorPause {
   #tries = 0;
   #isWanted = false;
   #isPaused = false;
+  #isHolding = false;
+  /** Whether a pause is waited for. */
+  #isAwaited = false;
   /** Settle the wait for a pause: whether it has come, or that it never will. */
   #arrive: (isPaused: boolean) => void = () => {};
   #lose: (error: Error) => void = () => {};
@@ -66,7 +69,8 @@ export class InspectorPause {
     session.on("Debugger.resumed", () => {
       if (!this.#isPaused) return;
       this.#isPaused = false;
-      this.#onBroken();
+      if (this.#isHolding) this.#onBroken();
+      this.#isHolding = false;
     });
     session.closed.then((reason) => {
       this.#isStarting = false;
@@ -74,9 +78,9 @@ export class InspectorPause {
     });
   }
 
-  /** Whether the isolate stands still. */
-  get isPaused(): boolean {
-    return this.#isPaused && this.#isWanted;
+  /** Whether the isolate has stood still since {@linkcode pause} said so. */
+  get isHolding(): boolean {
+    return this.#isHolding;
   }
 
   /** Enables what it needs; rejects when the other side refuses. */
@@ -101,9 +105,10 @@ export class InspectorPause {
    * @returns whether it stands still; false when it cannot be made to.
    */
   async pause(run: number): Promise<boolean> {
-    if (this.isPaused) return true;
+    if (this.#isPaused && this.#isWanted) return this.#isHolding = true;
     await this.#letRun(run);
     this.#isWanted = true;
+    this.#isAwaited = true;
     this.#post("Debugger.setSkipAllPauses", { skip: false });
     const arrived = new Promise<boolean>((resolve, reject) => {
       this.#arrive = resolve;
@@ -113,8 +118,9 @@ export class InspectorPause {
     this.#tries = 0;
     this.#spring();
     try {
-      return await arrived;
+      return await arrived && this.#isHolding;
     } finally {
+      this.#isAwaited = false;
       clearTimeout(timer);
     }
   }
@@ -147,6 +153,7 @@ export class InspectorPause {
 
   #resume(): void {
     this.#isPaused = false;
+    this.#isHolding = false;
     this.#post("Debugger.setSkipAllPauses", { skip: true });
     this.#released = this.#post("Debugger.resume").then(() => performance.now());
   }
@@ -156,6 +163,7 @@ export class InspectorPause {
     this.#isStarting = false;
     // It was on its way when the hold ended.
     if (!this.#isWanted) return this.#resume();
+    this.#isHolding = this.#isAwaited;
     this.#arrive(true);
   }
 
@@ -171,7 +179,7 @@ export class InspectorPause {
       this.#trap = undefined;
     }
     this.#isSprung = false;
-    if (!this.#isWanted || this.#isPaused) return;
+    if (!this.#isAwaited || this.#isPaused) return;
     // A trap that does not catch is made anew.
     if (++this.#tries % 3 === 0) this.#trap = undefined;
     if (this.#tries < MOST_TRIES) this.#spring();
