@@ -21,6 +21,9 @@ export const NODES: Record<string, string> = {
   "Node 26": join(ROOT, "test/node_modules/node26/bin/node"),
 };
 
+/** The real one: what npm puts into `.bin` is a Node script that starts it. */
+export const DENO = join(ROOT, "test/node_modules/deno/deno");
+
 /** What a program said and how it ended. */
 export interface Finished {
   readonly status: number | null;
@@ -155,9 +158,7 @@ export class Scene implements AsyncDisposable {
     const socket = join(this.folder, `service-${this.#services++}`);
     const node = options.node ?? process.execPath;
     const program = [node, ...options.args ?? [], join(SERVICES, "serve.cjs"), name, socket];
-    const command = options.isPlain
-      ? program
-      : [KCOVFS, "run", "--mount", this.mount, "--name", name, "--", ...program];
+    const command = options.isPlain ? program : [...this.run(name), ...program];
     const child = watch(spawn(command[0], command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
@@ -165,6 +166,11 @@ export class Scene implements AsyncDisposable {
     this.#children.push(child);
     await lineWith(child, "ready");
     return { socket, child, pid: child.pid! };
+  }
+
+  /** What is put before a command for it to be a target. */
+  run(name: string): string[] {
+    return [KCOVFS, "run", "--mount", this.mount, "--name", name, "--"];
   }
 
   /** Starts any other program, which ends with the scene. */
