@@ -102,7 +102,7 @@ inspector(
 inspector("what a Deno executes that lives for one request is read, however it ends", async () => {
   await using scene = new Scene();
   await scene.serve();
-  const clients = [compile("short_lived"), scene.kcov, "6", "1"];
+  const clients = [compile("short_lived"), scene.kcov, "2", "1"];
   for (const how of ["returns", "exits", "sets_exit_code"]) {
     const program = ["deno", "run", "-A", ONCE, how];
     const command = [...scene.run("once"), ...clients, ...program];
