@@ -54,8 +54,14 @@ export class Attacher {
   }
 
   async #attach(address: TargetAddress, params: AttachParams): Promise<Target[]> {
-    const { name, include = [], exclude = [], allowRemote = false } = params;
-    const options: ConnectOptions = { ...(name && { name }), include, exclude };
+    const { name, include = [], exclude = [], allowRemote = false, pid, isStarting } = params;
+    const options: ConnectOptions = {
+      ...(name && { name }),
+      include,
+      exclude,
+      ...(pid !== undefined && { pid }),
+      ...(isStarting && { isStarting }),
+    };
     if (address.kind === "process") return await this.#attachProcess(address.pid, options);
     const addresses = await resolveHost(address.host, { allowRemote });
     const endpoint = await findEndpoint(addresses, address.port);

@@ -24,6 +24,10 @@ export interface AttachParams {
   readonly name?: string;
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  /** The process behind the address, where the caller knows it. */
+  readonly pid?: number;
+  /** Whether it waits for us before its first line. */
+  readonly isStarting?: boolean;
   /** Whether addresses of other machines are connected to. */
   readonly allowRemote?: boolean;
 }

@@ -18,6 +18,7 @@ import { setTimerSlack } from "./system_calls.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
+import { connectInspectors } from "./targets/inspector_connector.ts";
 import type { Link } from "./targets/link.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
@@ -63,7 +64,7 @@ export class Server implements AsyncDisposable {
   readonly #collector: Collector;
   readonly #attacher: Attacher;
   #control!: ControlSocket;
-  readonly #links = new Map<AgentLink, Target>();
+  readonly #links = new Map<Link, Target>();
   readonly #devices = new Set<Device>();
 
   private constructor(symbols: SymbolTable, options: ServerOptions) {
@@ -97,8 +98,13 @@ export class Server implements AsyncDisposable {
     });
     this.#attacher = new Attacher({
       registry: this.#registry,
-      host: { add: (link, info) => this.#addPlain(link, info), warn },
-      connectors: {},
+      host: {
+        add: (link, info) => this.#add(link, info),
+        farewell: (link, coverage) => this.#farewell(link, coverage),
+        collectTimeout: options.collectTimeout,
+        warn,
+      },
+      connectors: { inspector: connectInspectors },
       socket: () => this.socket,
     });
     if (options.self) {
@@ -135,11 +141,14 @@ export class Server implements AsyncDisposable {
   }
 
   /** Adds a target that has no agent. */
-  #addPlain(link: Link, info: TargetInfo): Promise<Target> {
+  #add(link: Link, info: TargetInfo): Promise<Target> {
     return new Promise((resolve) =>
       this.#registry.whenRunning(info, () => {
         link.setArmed(this.#isArmed);
-        resolve(this.#registry.add(link, info));
+        const target = this.#registry.add(link, info);
+        this.#links.set(link, target);
+        link.closed.then(() => this.#links.delete(link));
+        resolve(target);
       })
     );
   }
@@ -196,7 +205,7 @@ export class Server implements AsyncDisposable {
     );
   }
 
-  async #farewell(link: AgentLink, coverage: Uint8Array): Promise<void> {
+  async #farewell(link: Link, coverage: Uint8Array): Promise<void> {
     const target = this.#links.get(link);
     if (target) await this.#collector.farewell(target, coverage);
   }

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import type * as Koffi from "koffi";
 
-type Call = (...args: (number | string)[]) => number;
+type Call = (...args: (number | string | Int32Array)[]) => number;
 
 const calls = new Map<string, Call>();
 
@@ -39,4 +39,19 @@ export function mkfifo(path: string, mode: number): void {
   if (libc("int mkfifo(const char *, unsigned int)")(path, mode) !== 0) {
     throw new Error(`Cannot make the FIFO ${path}`);
   }
+}
+
+const IPPROTO_TCP = 6;
+const TCP_QUICKACK = 12;
+const ONE = Int32Array.of(1);
+
+/**
+ * Acknowledges what has come over a TCP connection, and what comes next, without delay. Linux falls back
+ * to delaying by itself (`tcp(7)`), so it is to be called whenever something has come.
+ */
+export function acknowledgeAtOnce(fd: number): void {
+  libc("int setsockopt(int, int, int, const int *, unsigned int)")(
+    ...[fd, IPPROTO_TCP, TCP_QUICKACK],
+    ...[ONE, 4],
+  );
 }

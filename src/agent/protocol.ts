@@ -127,6 +127,8 @@ export const ENVIRONMENT = {
   exclude: "KCOVFS_EXCLUDE",
   /** The name of the target that has started it. */
   parent: "KCOVFS_PARENT",
+  /** Path of a Node for the scripts in `shims/`. */
+  node: "KCOVFS_NODE",
 } as const;
 
 const HEADER = 5;

@@ -1,11 +1,12 @@
 import { fileURLToPath } from "node:url";
 import { ENVIRONMENT } from "../agent/protocol.ts";
 
+/** Commands that stand for the real ones. */
+const SHIMS = fileURLToPath(new URL("../../../shims", import.meta.url));
 const PRELOAD = fileURLToPath(new URL("../agent/preload.cjs", import.meta.url));
 
 /**
- * The environment in which Node processes register themselves as targets, and so do those that they
- * start.
+ * The environment in which Node and Deno processes become targets, and so do those that they start.
  */
 export function targetEnvironment(
   socket: string,
@@ -24,6 +25,10 @@ export function targetEnvironment(
       .filter(Boolean).join(" "),
     // Functions out of a code cache have no block counters.
     NODE_DISABLE_COMPILE_CACHE: "1",
+    PATH: `${SHIMS}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
+    [ENVIRONMENT.node]: process.execPath,
+    // Optimised code does not count; see `agent/preload.cts`. Flags that a command line has come after.
+    DENO_V8_FLAGS: ["--max-opt=1", process.env["DENO_V8_FLAGS"]].filter(Boolean).join(","),
   };
   delete environment[ENVIRONMENT.parent];
   const { name, include = [], exclude = [] } = options;

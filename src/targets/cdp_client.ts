@@ -1,7 +1,22 @@
 import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
 
-type Commands = ProtocolMapping.Commands;
-type Events = ProtocolMapping.Events;
+/** Node's own domain, which Deno has too (Node's `src/inspector/node_protocol.pdl`). */
+interface NodeCommands {
+  readonly "NodeRuntime.enable": { paramsType: []; returnType: void };
+  readonly "NodeRuntime.notifyWhenWaitingForDisconnect": {
+    paramsType: [{ enabled: boolean }];
+    returnType: void;
+  };
+}
+
+interface NodeEvents {
+  readonly "NodeRuntime.waitingForDisconnect": [];
+}
+
+/** Every command, by its name. */
+export type Commands = ProtocolMapping.Commands & NodeCommands;
+/** Every event, by its name. */
+export type Events = ProtocolMapping.Events & NodeEvents;
 /** What a command takes. */
 export type Params<M extends keyof Commands> = Commands[M]["paramsType"][0];
 /** What a command answers. */

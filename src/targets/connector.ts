@@ -13,6 +13,8 @@ export interface ConnectOptions {
   readonly pid?: number;
   /** Whether the inspector was opened for this, and is to be closed when the target is let go. */
   readonly isOpened?: boolean;
+  /** Whether it waits for us before its first line (`--inspect-brk`). */
+  readonly isStarting?: boolean;
   /** The path of the one WebSocket that is meant, where the user gave a URL. */
   readonly path?: string;
 }
@@ -24,6 +26,10 @@ export interface TargetHost {
    * before the target may run.
    */
   readonly add: (link: Link, info: TargetInfo) => Promise<Target>;
+  /** Takes a target's last coverage; resolves when the target may exit. */
+  readonly farewell: (link: Link, coverage: Uint8Array) => Promise<void>;
+  /** ms that a target is given to answer. */
+  readonly collectTimeout: number;
   /** What the user should know, a line each. */
   readonly warn: (line: string) => void;
 }

@@ -21,6 +21,9 @@ export const NODES: Record<string, string> = {
   "Node 26": join(ROOT, "test/node_modules/node26/bin/node"),
 };
 
+/** The real one: what npm puts into `.bin` is a Node script that starts it. */
+export const DENO = join(ROOT, "test/node_modules/deno/deno");
+
 /** What a program said and how it ended. */
 export interface Finished {
   readonly status: number | null;
@@ -179,8 +182,7 @@ export class Scene implements AsyncDisposable {
     const program = [node, ...options.args ?? [], script, ...place, name, socket];
     const command = options.isPlain
       ? program
-      : [KCOVFS, "run", "--mount", this.mount, "--name", options.target ?? name]
-        .concat(options.globs ?? [], "--", program);
+      : [...this.run(options.target ?? name, options.globs), ...program];
     const child = watch(spawn(command[0], command.slice(1), {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
@@ -189,6 +191,11 @@ export class Scene implements AsyncDisposable {
     this.#children.push(child);
     await lineWith(child, "ready");
     return { socket, child, pid: child.pid! };
+  }
+
+  /** What is put before a command for it to be a target. */
+  run(name: string, globs: readonly string[] = []): string[] {
+    return [KCOVFS, "run", "--mount", this.mount, "--name", name, ...globs, "--"];
   }
 
   /** Starts any other program, which ends with the scene. */

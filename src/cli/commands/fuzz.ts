@@ -57,11 +57,12 @@ async function runInNamespace(
   server: Server,
   options: { fd: number; command: readonly string[] },
 ): Promise<number> {
+  const environment = targetEnvironment(server.socket);
   const env = {
-    ...targetEnvironment(server.socket),
+    ...environment,
     KCOVFS_MOUNT: MOUNT_POINT,
     // So that a fuzzer finds `kcovfs symbolize`, wherever this was started from.
-    PATH: `${process.env["PATH"] ?? "/usr/bin:/bin"}:${BIN}`,
+    PATH: `${environment["PATH"]}:${BIN}`,
   };
   const child = await start(
     ["unshare", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "kcovfs"]

@@ -1,0 +1,52 @@
+/** Subcommands that run a program, in a process that an inspector can be had for. */
+const RUNNING: ReadonlySet<string> = new Set(["run", "serve", "test", "eval"]);
+/** All others. */
+const OTHERS: ReadonlySet<string> = new Set(
+  ("add approve-scripts audit bench bump-version bundle cache check ci clean compile completions coverage " +
+    "create deploy doc fmt help i info init install jupyter json_reference link lint list lsp outdated pack " +
+    "publish remove repl sandbox task tests types uninstall unlink update upgrade vendor watch why x")
+    .split(" "),
+);
+/** Asking for these, nothing runs. */
+const INFORMING: ReadonlySet<string> = new Set(["-h", "--help", "-V", "--version", "-v"]);
+/** A path or a URL: what an option before it takes (`--log-level debug`) is none. */
+const FILE = /^[^-].*[./:]/;
+const HAS_INSPECTOR = /^--inspect(?:-brk|-wait)?(?:=|$)/;
+
+/**
+ * What makes a Deno wait for us before its program's first line, without a word on stderr but `Debugger
+ * session started.`. With `--inspect-wait` it may start as soon as a session is there: it looks only
+ * whether there is one (`wait_for_session` in Deno's `core/inspector.rs`).
+ */
+const FLAGS = ["--inspect-brk=127.0.0.1:0", "--inspect-publish-uid=http"];
+/** Functions out of a code cache have no block counters; these have one. */
+const CACHING: ReadonlySet<string> = new Set(["run", "serve"]);
+
+/**
+ * The arguments that a Deno is to be started with to become a target; undefined when it runs no program,
+ * or has an inspector of the user's.
+ *
+ * @param args Without the `deno`.
+ */
+export function denoArguments(args: readonly string[]): string[] | undefined {
+  const command = args.findIndex((argument) =>
+    RUNNING.has(argument) || OTHERS.has(argument) || FILE.test(argument)
+  );
+  if (command < 0) return undefined;
+  const isNamed = RUNNING.has(args[command]);
+  if (!isNamed && OTHERS.has(args[command])) return undefined;
+  // `deno file.ts` takes the same options, before the file.
+  const at = isNamed ? command + 1 : 0;
+  const options = [...args.slice(0, command), ...optionsOf(args, at)];
+  if (options.some((option) => INFORMING.has(option) || HAS_INSPECTOR.test(option))) {
+    return undefined;
+  }
+  const flags = !isNamed || CACHING.has(args[command]) ? [...FLAGS, "--no-code-cache"] : FLAGS;
+  return [...args.slice(0, at), ...flags, ...args.slice(at)];
+}
+
+/** The options before the program: what follows it is its own. */
+function optionsOf(args: readonly string[], from: number): readonly string[] {
+  const program = args.findIndex((argument, i) => i >= from && !argument.startsWith("-"));
+  return args.slice(from, program < 0 ? undefined : program);
+}

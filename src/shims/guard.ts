@@ -1,0 +1,88 @@
+import { ENVIRONMENT } from "../agent/protocol.ts";
+import { askServer } from "../control_client.ts";
+import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
+import { InspectorSession } from "../targets/inspector_session.ts";
+import { connectWebSocket } from "../targets/web_socket.ts";
+import { loopbackPorts } from "./process_ports.ts";
+
+/** ms between two looks at a process that has nothing to attach to. */
+const INTERVAL = 10;
+/** ms that an inspector is given to answer. */
+const TIMEOUT = 5000;
+/** How often a Deno that is to run without coverage is told so: it may not listen the first time. */
+const MOST_TRIES = 20;
+
+/** What a guard needs to know. */
+export interface GuardOptions {
+  readonly socket: string;
+  readonly name: string | undefined;
+  /** Whether one isolate comes after the other, as for `deno test`. */
+  readonly isRepeated: boolean;
+  /** Takes what the user should know, a line each. */
+  readonly warn: (line: string) => void;
+}
+
+/**
+ * Has the server attach to a Deno that waits for it, and lets it go without coverage when the server
+ * cannot. Resolves when that is done, or the Deno has ended.
+ */
+export async function guardDeno(pid: number, options: GuardOptions): Promise<void> {
+  const seen = new Set<string>();
+  for (;;) {
+    const endpoint = await findDeno(pid);
+    if (!endpoint) return;
+    for (const inspectable of endpoint.inspectables) {
+      if (seen.has(inspectable.id)) continue;
+      seen.add(inspectable.id);
+      await attach(inspectable, { ...options, pid });
+      if (!options.isRepeated) return;
+    }
+    await sleep(INTERVAL);
+  }
+}
+
+/** Waits for its inspector; undefined when it has ended without. */
+async function findDeno(pid: number): Promise<Endpoint | undefined> {
+  for (;; await sleep(INTERVAL)) {
+    const ports = await loopbackPorts(pid);
+    if (!ports) return undefined;
+    for (const port of ports) {
+      const endpoint = await findEndpoint(["127.0.0.1"], port, { timeout: TIMEOUT })
+        .catch(() => undefined);
+      if (endpoint?.kind === "deno" && endpoint.inspectables.length > 0) return endpoint;
+    }
+  }
+}
+
+async function attach(
+  { webSocketUrl }: Inspectable,
+  { socket, name, pid, warn }: GuardOptions & { pid: number },
+): Promise<void> {
+  try {
+    const rest = { ...(name && { name }), pid, isStarting: true };
+    await askServer(socket, "attach", { address: webSocketUrl, ...rest });
+  } catch (error) {
+    warn(`${(error as Error).message}: running without coverage`);
+    await letStart(webSocketUrl).catch(() => {});
+  }
+}
+
+/** Lets a Deno run that waits for a debugger. */
+async function letStart(url: string): Promise<void> {
+  const session = new InspectorSession(await connectWebSocket(url, { timeout: TIMEOUT }));
+  for (let i = 0; i < MOST_TRIES; i++) {
+    await session.send("Runtime.runIfWaitingForDebugger");
+    await sleep(INTERVAL);
+  }
+  session.close("not needed");
+  await session.closed;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The server's socket and the target's name, as `kcovfs run` has put them into the environment. */
+export function fromEnvironment(): { socket: string | undefined; name: string | undefined } {
+  return { socket: process.env[ENVIRONMENT.socket], name: process.env[ENVIRONMENT.name] };
+}

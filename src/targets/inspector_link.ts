@@ -1,0 +1,210 @@
+import type { CdpTransport } from "./cdp_transport.ts";
+import { InspectorPause } from "./inspector_pause.ts";
+import { InspectorSession } from "./inspector_session.ts";
+import type { Link, Taken } from "./link.ts";
+import { connectWebSocket } from "./web_socket.ts";
+
+/** What an inspector's target says of its own accord. */
+export interface InspectorEvents {
+  /** Takes the target's last coverage; the target exits when the promise is settled. */
+  readonly onFarewell: (link: InspectorLink, coverage: Uint8Array) => Promise<void>;
+  /** Another debugger let the target go while it was held. */
+  readonly onBroken: (link: InspectorLink) => void;
+}
+
+/** How an {@linkcode InspectorLink} is set up. */
+export interface InspectorOptions extends InspectorEvents {
+  /** The runtime and its version, such as `deno 2.9.5`. */
+  readonly runtime: string;
+  /** ms that the target is given until coverage is on. */
+  readonly timeout: number;
+  /** Whether it waits before its first line until {@linkcode InspectorLink.letStart}. */
+  readonly isStarting?: boolean;
+}
+
+/**
+ * Connects to the inspector at a WebSocket and turns coverage on.
+ *
+ * @param url `ws://HOST:PORT/PATH`.
+ * @throws with a reason when nothing answers there in time, or not as an inspector does.
+ */
+export async function connectInspector(
+  url: string,
+  options: InspectorOptions,
+): Promise<InspectorLink> {
+  const transport = await connectWebSocket(url, options);
+  try {
+    return await InspectorLink.start(transport, options);
+  } catch (error) {
+    throw new Error(`Cannot attach to ${url}: ${(error as Error).message}`);
+  }
+}
+
+/** A V8 reached by its inspector; nothing of ours is loaded into it. */
+export class InspectorLink implements Link {
+  readonly kind = "inspector";
+  readonly closed: Promise<string>;
+  readonly #session: InspectorSession;
+  readonly #pause: InspectorPause;
+  readonly #options: InspectorOptions;
+  #hold = "pause";
+  #isArmed = false;
+  /** Whether its JavaScript has ended: it waits for the session's end to exit. */
+  #isEnding = false;
+  /** Whether its first line is still to be run: none will be before {@linkcode letStart}. */
+  #isWaiting: boolean;
+  #isHeld = false;
+  #onRelease: () => void = () => {};
+  /** Collections follow each other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  private constructor(transport: CdpTransport, options: InspectorOptions) {
+    this.#options = options;
+    this.#isWaiting = options.isStarting ?? false;
+    this.#session = new InspectorSession(transport);
+    this.closed = this.#session.closed;
+    this.#pause = new InspectorPause(this.#session, () => options.onBroken(this));
+    this.#session.on("NodeRuntime.waitingForDisconnect", () => this.#leave());
+  }
+
+  /**
+   * Turns coverage on, over any transport; one that is waiting for a debugger to come waits on, until
+   * {@linkcode letStart}.
+   *
+   * @throws when the other side refuses or does not answer in time; then the transport is closed.
+   */
+  static async start(transport: CdpTransport, options: InspectorOptions): Promise<InspectorLink> {
+    const link = new InspectorLink(transport, options);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const { timeout } = options;
+      timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
+    });
+    try {
+      await Promise.race([link.#enable(), late]);
+      return link;
+    } catch (error) {
+      link.#session.close((error as Error).message);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #enable(): Promise<void> {
+    const session = this.#session;
+    const coverage = { callCount: true, detailed: true };
+    await Promise.all([
+      session.send("Profiler.enable"),
+      session.send("Profiler.startPreciseCoverage", coverage),
+      this.#pause.enable().catch(() => this.#hold = "none"),
+      this.#watchForEnd(),
+    ]);
+  }
+
+  /** How the target is held: `pause`, or `none` when it refuses. */
+  get hold(): string {
+    return this.#hold;
+  }
+
+  /**
+   * Node says when it waits for us to exit, and so does Deno at `Deno.exit`; at the end of its event
+   * loop, Deno says only that its context is gone, and only to who asks for all that goes on.
+   */
+  async #watchForEnd(): Promise<void> {
+    const ignore = () => {};
+    const session = this.#session;
+    await Promise.all([
+      session.send("NodeRuntime.enable").catch(ignore),
+      session.send("NodeRuntime.notifyWhenWaitingForDisconnect", { enabled: true }).catch(ignore),
+    ]);
+    if (!this.#options.runtime.startsWith("deno")) return;
+    session.on("Runtime.executionContextDestroyed", () => this.#leave());
+    let messages = 0;
+    session.on("Runtime.consoleAPICalled", () => {
+      if (++messages % CONSOLE_BATCH !== 0) return;
+      session.send("Runtime.releaseObjectGroup", { objectGroup: "console" }).catch(ignore);
+    });
+    await session.send("Runtime.enable").catch(ignore);
+  }
+
+  /** Lets a target start that waits for a debugger, as soon as it is not held. */
+  letStart(): void {
+    if (!this.#isWaiting) this.#session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    else if (this.#isHeld) this.#onRelease = () => this.#start();
+    else this.#start();
+  }
+
+  #start(): void {
+    this.#isWaiting = false;
+    this.#pause.start();
+  }
+
+  async stop({ run, hold }: { run: number; hold: boolean }): Promise<Taken> {
+    this.#isHeld = hold;
+    if (hold && !this.#isStill) await this.#pause.pause(run);
+    const coverage = await this.#take();
+    return { coverage, held: hold && (this.#isStill || this.#pause.isHolding) };
+  }
+
+  /** Whether nothing runs in it anyway. */
+  get #isStill(): boolean {
+    return this.#isWaiting || this.#isEnding;
+  }
+
+  #take(): Promise<Uint8Array> {
+    const taking = this.#turn.then(() => this.#session.take());
+    this.#turn = taking.catch(() => {});
+    return taking;
+  }
+
+  release(): void {
+    this.#isHeld = false;
+    this.#pause.release();
+    const onRelease = this.#onRelease;
+    this.#onRelease = () => {};
+    onRelease();
+  }
+
+  async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const sources = new Map<string, string>();
+    await Promise.all(scriptIds.map(async (scriptId) => {
+      // It is refused for a script that is not there any more.
+      const answer = this.#session.send("Debugger.getScriptSource", { scriptId });
+      const source = (await answer.catch(() => undefined))?.scriptSource;
+      if (typeof source === "string") sources.set(scriptId, source);
+    }));
+    return sources;
+  }
+
+  ignore(scriptIds: readonly string[]): void {
+    this.#session.ignore(scriptIds);
+  }
+
+  setArmed(isArmed: boolean): void {
+    this.#isArmed = isArmed;
+  }
+
+  /** The target is at its end, and exits when the session is closed. */
+  async #leave(): Promise<void> {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#pause.giveUp();
+    try {
+      if (this.#isArmed) await this.#options.onFarewell(this, await this.#take());
+      // Deno runs its `unload` listeners when the session is closed.
+      if (this.#isHeld) await new Promise<void>((resolve) => this.#onRelease = resolve);
+    } finally {
+      this.#session.close("exited");
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    this.#session.close("detached");
+    await this.closed;
+  }
+}
+
+/** How many messages of the console V8 may keep the objects of for us. */
+const CONSOLE_BATCH = 64;

@@ -1,0 +1,198 @@
+import type { Commands, Params } from "./cdp_client.ts";
+import type { InspectorSession } from "./inspector_session.ts";
+
+/** ms after which the interruption of what runs is asked for. */
+const PATIENCE = 3;
+/** ms after which one that has not started is told to once more. */
+const START_INTERVAL = 20;
+/**
+ * How often the trap may be run through without a pause: once or twice when its use was asked for before
+ * the last hold had quite ended.
+ */
+const MOST_TRIES = 10;
+/** The group of the objects that the inspector keeps for us. */
+const GROUP = "kcovfs";
+/**
+ * The trap: a promise of an object whose getter pauses. Native code alone touches it, so that user code
+ * that replaces parts of the language sees nothing. Its URL makes it one of the runtime's scripts.
+ *
+ * The getter must not begin with its `debugger` statement: V8 13 and later never pauses there again once
+ * `Debugger.pause` has paused there (measured on Node 24 and 26 and Deno 2.9).
+ */
+const TRAP = `(async () => ({
+  __proto__: null,
+  get pause() {
+    const result = 0;
+    debugger;
+    return result;
+  },
+}))()
+//# sourceURL=node:kcovfs`;
+
+/**
+ * Holds an isolate by V8's own pause.
+ *
+ * To wait for the trap's promise by value makes V8 run the getter in a microtask, so where nothing runs it
+ * pauses at once. It compiles nothing: each evaluated text would be a script that coverage keeps. And the
+ * microtask is not within the handling of a message, where Deno cannot pause (`poll_sessions` in its
+ * `core/inspector.rs` does not nest). Where something runs, that microtask may be far away:
+ * `Debugger.pause` interrupts. Whichever comes first, the isolate stands still, for as long as
+ * the session lives: if the server dies, V8 goes on by itself.
+ *
+ * All other pauses (a `debugger` statement of the user's) are skipped, as without a debugger.
+ */
+export class InspectorPause {
+  readonly #session: InspectorSession;
+  readonly #onBroken: () => void;
+  /** The id of the trap's promise, while V8 has it. */
+  #trap: string | undefined;
+  /** Whether the answer to its last use is still to come. */
+  #isSprung = false;
+  #isStarting = false;
+  #tries = 0;
+  #isWanted = false;
+  #isPaused = false;
+  #isHolding = false;
+  /** Whether a pause is waited for. */
+  #isAwaited = false;
+  /** Settle the wait for a pause: whether it has come, or that it never will. */
+  #arrive: (isPaused: boolean) => void = () => {};
+  #lose: (error: Error) => void = () => {};
+  /** When it was let go last, on `performance.now()`'s clock. */
+  #released: Promise<number> = Promise.resolve(-Infinity);
+
+  /** @param onBroken Called when somebody else has ended a hold. */
+  constructor(session: InspectorSession, onBroken: () => void) {
+    this.#session = session;
+    this.#onBroken = onBroken;
+    session.on("Debugger.paused", () => this.#paused());
+    session.on("Debugger.resumed", () => {
+      if (!this.#isPaused) return;
+      this.#isPaused = false;
+      if (this.#isHolding) this.#onBroken();
+      this.#isHolding = false;
+    });
+    session.closed.then((reason) => {
+      this.#isStarting = false;
+      this.#lose(new Error(reason));
+    });
+  }
+
+  /** Whether the isolate has stood still since {@linkcode pause} said so. */
+  get isHolding(): boolean {
+    return this.#isHolding;
+  }
+
+  /** Enables what it needs; rejects when the other side refuses. */
+  async enable(): Promise<void> {
+    // Scripts that V8 has no more use for need not be kept.
+    const enabling = this.#session.send("Debugger.enable", { maxScriptsCacheSize: 0 });
+    await Promise.all([enabling, this.#session.send("Debugger.setSkipAllPauses", { skip: true })]);
+    await this.#setTrap();
+  }
+
+  async #setTrap(): Promise<void> {
+    const parameters = { expression: TRAP, objectGroup: GROUP, silent: true };
+    const { result, exceptionDetails } = await this.#session.send("Runtime.evaluate", parameters);
+    if (exceptionDetails || !result?.objectId) throw new Error("cannot be paused");
+    this.#trap = result.objectId;
+  }
+
+  /**
+   * Pauses. Rejects when the session ends.
+   *
+   * @param run µs that the isolate must have run since its last release.
+   * @returns whether it stands still; false when it cannot be made to.
+   */
+  async pause(run: number): Promise<boolean> {
+    if (this.#isPaused && this.#isWanted) return this.#isHolding = true;
+    await this.#letRun(run);
+    this.#isWanted = true;
+    this.#isAwaited = true;
+    this.#post("Debugger.setSkipAllPauses", { skip: false });
+    const arrived = new Promise<boolean>((resolve, reject) => {
+      this.#arrive = resolve;
+      this.#lose = reject;
+    });
+    const timer = setTimeout(() => this.#post("Debugger.pause"), PATIENCE);
+    this.#tries = 0;
+    this.#spring();
+    try {
+      return await arrived && this.#isHolding;
+    } finally {
+      this.#isAwaited = false;
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Starts a Deno that waits before its first line: at that line it pauses (`--inspect-brk`), and so says
+   * that it has started; told so before it waits, it would wait for ever.
+   */
+  async start(): Promise<void> {
+    this.#isStarting = true;
+    this.#post("Debugger.setSkipAllPauses", { skip: false });
+    while (this.#isStarting) {
+      await this.#post("Runtime.runIfWaitingForDebugger");
+      await new Promise((resolve) => setTimeout(resolve, START_INTERVAL));
+    }
+  }
+
+  /** Waits no longer: nothing will run any more. */
+  giveUp(): void {
+    this.#arrive(false);
+  }
+
+  /** Lets it run. */
+  release(): void {
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    if (this.#isPaused) this.#resume();
+    else if (!this.#isStarting) this.#post("Debugger.setSkipAllPauses", { skip: true });
+  }
+
+  #resume(): void {
+    this.#isPaused = false;
+    this.#isHolding = false;
+    this.#post("Debugger.setSkipAllPauses", { skip: true });
+    this.#released = this.#post("Debugger.resume").then(() => performance.now());
+  }
+
+  #paused(): void {
+    this.#isPaused = true;
+    this.#isStarting = false;
+    // It was on its way when the hold ended.
+    if (!this.#isWanted) return this.#resume();
+    this.#isHolding = this.#isAwaited;
+    this.#arrive(true);
+  }
+
+  /** Uses the trap; again and anew when it was run through or has gone with its context. */
+  async #spring(): Promise<void> {
+    if (this.#isSprung) return;
+    this.#isSprung = true;
+    try {
+      if (this.#trap === undefined) await this.#setTrap();
+      const parameters = { promiseObjectId: this.#trap!, returnByValue: true };
+      await this.#session.send("Runtime.awaitPromise", parameters);
+    } catch {
+      this.#trap = undefined;
+    }
+    this.#isSprung = false;
+    if (!this.#isAwaited || this.#isPaused) return;
+    // A trap that does not catch is made anew.
+    if (++this.#tries % 3 === 0) this.#trap = undefined;
+    if (this.#tries < MOST_TRIES) this.#spring();
+    else this.#arrive(false);
+  }
+
+  /** Sends what may be refused without harm. */
+  #post<M extends keyof Commands>(method: M, params?: Params<M>): Promise<unknown> {
+    return this.#session.send(method, params).catch(() => {});
+  }
+
+  async #letRun(us: number): Promise<void> {
+    const until = await this.#released + us / 1000;
+    while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
+  }
+}

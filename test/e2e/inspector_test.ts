@@ -1,0 +1,168 @@
+/** Targets that are reached by their inspector: Deno, and Nodes without the agent. */
+import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compile, DENO, execute, finish, NODES, Scene, SERVICES } from "./harness.ts";
+import { executedTexts, textsInPaths } from "./path_blocks.ts";
+
+const inspector = suite("inspectors");
+
+/** Takes the path of a number and ends, as the first argument says. */
+const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
+/** Deno by its name, as a shell finds it. */
+const WITH_DENO = { PATH: `${join(DENO, "..")}:${process.env["PATH"]}` };
+
+/** The first match of a pattern in what a stream says. */
+function said(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    stream.on("data", (chunk) => {
+      text += chunk;
+      const match = text.match(pattern);
+      if (match) resolve(match[0]);
+    });
+  });
+}
+
+/** A service that waits for a debugger, attached to; resolves when it serves. */
+async function attached(scene: Scene, command: readonly string[]): Promise<string> {
+  const socket = join(scene.folder, "service");
+  const child = scene.start([...command, join(SERVICES, "serve.cjs"), "paths", socket]);
+  const ready = said(child.stdout!, /ready/);
+  const url = await said(child.stderr!, /ws:\S+/);
+  const { status, stderr } = await scene.command("attach", url);
+  assert.is(status, 0, stderr);
+  await ready;
+  return socket;
+}
+
+/** A Deno service that `kcovfs run` has started. */
+async function started(scene: Scene): Promise<string> {
+  const socket = join(scene.folder, "service");
+  const program = ["deno", "run", "-A", join(SERVICES, "serve.cjs"), "paths", socket];
+  const child = scene.start([...scene.run("paths"), ...program], { env: WITH_DENO });
+  await said(child.stdout!, /ready/);
+  return socket;
+}
+
+async function assertExact(
+  scene: Scene,
+  socket: string,
+  requests: number,
+  ...options: string[]
+): Promise<void> {
+  const { status, stdout, stderr } = await execute(
+    [compile("exactness"), scene.kcov, socket, String(requests), ...options],
+    { timeout: 300_000 },
+  );
+  process.stdout.write(stdout);
+  assert.is(stderr, "");
+  assert.match(stdout, `requests ${requests} wrong 0 `);
+  assert.is(status, 0);
+}
+
+/** The only target, as `ps` shows it. */
+async function row(scene: Scene): Promise<Record<string, unknown>> {
+  const { stdout } = await scene.command("ps", "--json");
+  return JSON.parse(stdout)[0];
+}
+
+const ATTACHED: Record<string, string[]> = {
+  "Deno": [DENO, "run", "-A", "--v8-flags=--max-opt=1", "--inspect-wait=127.0.0.1:0"],
+};
+for (const [name, node] of Object.entries(NODES)) {
+  ATTACHED[name] = [node, "--no-opt", "--no-maglev", "--inspect-brk=127.0.0.1:0"];
+}
+
+for (const [name, command] of Object.entries(ATTACHED)) {
+  inspector(
+    `requests to ${name} by its inspector are read without a mistake, idle and busy`,
+    async () => {
+      await using scene = new Scene();
+      await scene.serve();
+      const socket = await attached(scene, command);
+      await assertExact(scene, socket, 500);
+      scene.keepBusy();
+      await assertExact(scene, socket, 300);
+      const { link, hold, note } = await row(scene);
+      assert.equal([link, hold], ["inspector", "pause"], String(note));
+    },
+  );
+}
+
+inspector(
+  "requests to a Deno by kcovfs run are read without a mistake, idle and busy",
+  async () => {
+    await using scene = new Scene();
+    await scene.serve();
+    const socket = await started(scene);
+    await assertExact(scene, socket, 1000);
+    scene.keepBusy();
+    await assertExact(scene, socket, 500);
+  },
+);
+
+inspector("what a Deno executes that lives for one request is read, however it ends", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const clients = [compile("short_lived"), scene.kcov, "2", "1"];
+  for (const how of ["returns", "exits", "sets_exit_code"]) {
+    const program = ["deno", "run", "-A", ONCE, how];
+    const command = [...scene.run("once"), ...clients, ...program];
+    const { status, stdout, stderr } = await execute(command, { env: WITH_DENO });
+    assert.is(status, 0, stderr);
+    for (const [path, line] of stdout.trim().split("\n").entries()) {
+      const [number, exit, , ...pcs] = line.split(" ");
+      assert.equal([number, exit], [String(path), how === "returns" ? "0" : String(path)], line);
+      assert.equal(textsInPaths(await scene.symbolize(pcs)), executedTexts(path), how);
+    }
+  }
+});
+
+inspector("without a server a Deno runs all the same, and one line says so", async () => {
+  await using scene = new Scene();
+  const file = join(scene.folder, "hello.ts");
+  writeFileSync(file, 'console.log("hello");\n');
+  const child = scene.start(["deno", "run", file], {
+    env: {
+      PATH: `${join(SERVICES, "../../../shims")}:${WITH_DENO.PATH}`,
+      KCOVFS_SOCKET: join(scene.folder, "nothing"),
+      KCOVFS_NODE: process.execPath,
+    },
+  });
+  const { status, stdout, stderr } = await finish(child);
+  assert.equal([status, stdout], [0, "hello\n"]);
+  assert.match(stderr, /^kcovfs: no server answers at .*: running without coverage\n$/);
+});
+
+/** The service's answer to a request of one byte. */
+async function ask(socket: string, byte: number): Promise<number> {
+  const connection = connect(socket);
+  connection.write(Uint8Array.of(1, 0, 0, 0, byte));
+  const answer: Buffer = await new Promise((resolve) => connection.once("data", resolve));
+  connection.destroy();
+  return answer.readUInt32LE(0);
+}
+
+inspector(
+  "a Deno whose server is killed while it is held and let go all the time goes on",
+  async () => {
+    await using scene = new Scene();
+    const server = await scene.serve();
+    const socket = await started(scene);
+    const client = scene.start([compile("exactness"), scene.kcov, socket, "1000000"]);
+    await assertExact(scene, socket, 20, "shared");
+    server.kill("SIGKILL");
+    await finish(client);
+    for (const byte of [5, 6, 7]) assert.is(await ask(socket, byte), byte);
+  },
+);
+
+inspector.before(() => {
+  for (const client of ["exactness", "short_lived"]) compile(client);
+});
+
+inspector.run();

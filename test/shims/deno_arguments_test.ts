@@ -1,0 +1,47 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { denoArguments } from "../../src/shims/deno_arguments.ts";
+
+const deno = suite("shims/deno_arguments");
+
+const INSPECTOR = "--inspect-brk=127.0.0.1:0 --inspect-publish-uid=http";
+
+const started = (line: string) => denoArguments(line.split(" ").filter(Boolean))?.join(" ");
+
+deno("a program is started with an inspector, which it waits for", () => {
+  const all = `${INSPECTOR} --no-code-cache`;
+  assert.is(started("run -A server.ts"), `run ${all} -A server.ts`);
+  assert.is(started("serve --port 80 server.ts"), `serve ${all} --port 80 server.ts`);
+  assert.is(started("test -A"), `test ${INSPECTOR} -A`);
+  assert.is(started("eval 1"), `eval ${INSPECTOR} 1`);
+});
+
+deno("a program without a subcommand is one too", () => {
+  const all = `${INSPECTOR} --no-code-cache`;
+  assert.is(started("server.ts run"), `${all} server.ts run`);
+  assert.is(started("-A ./server"), `${all} -A ./server`);
+  assert.is(started("https://example.com/x"), `${all} https://example.com/x`);
+  assert.is(started("--log-level debug run a.ts"), `--log-level debug run ${all} a.ts`);
+});
+
+deno("what runs no program is left as it is", () => {
+  for (
+    const line of ["", "fmt", "-q fmt", "task dev", "--log-level debug fmt", "--version", "-h"]
+  ) {
+    assert.is(started(line), undefined, line);
+  }
+  assert.is(started("run --help"), undefined);
+});
+
+deno(
+  "the user's own inspector is left to the user; what the program is told is not looked at",
+  () => {
+    for (const flag of ["--inspect", "--inspect=1.2.3.4:5", "--inspect-brk", "--inspect-wait"]) {
+      assert.is(started(`run ${flag} a.ts`), undefined);
+      assert.ok(started(`run a.ts ${flag}`), flag);
+    }
+    assert.ok(started("run a.ts --help"));
+  },
+);
+
+deno.run();
