@@ -1,7 +1,7 @@
 /** An engine whose tables are made here and whose PCs begin where the test says. */
+import { plainPlaces } from "../../src/coverage/block_places.ts";
 import { buildBlockTable } from "../../src/coverage/block_table.ts";
 import { Engine } from "../../src/coverage/engine.ts";
-import { linePositions } from "../../src/coverage/line_positions.ts";
 import { pcOfBlock } from "../../src/coverage/pc_space.ts";
 import type { NewSymbols, SymbolTable } from "../../src/coverage/symbol_table.ts";
 import type { TableBuilder } from "../../src/coverage/table_builder.ts";
@@ -21,11 +21,11 @@ export class EngineWorld {
 
   constructor() {
     const tables: Pick<TableBuilder, "build"> = {
-      build: async (source) => {
-        this.built.push(source);
+      build: async (script) => {
+        this.built.push(script.source);
         await new Promise((resolve) => setImmediate(resolve));
-        const table = buildBlockTable(source);
-        return { table, positions: linePositions(source, table) };
+        const table = buildBlockTable(script.source);
+        return { table, ...plainPlaces(script, table) };
       },
     };
     const symbols: Pick<SymbolTable, "add"> = {

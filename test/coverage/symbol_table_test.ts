@@ -20,7 +20,7 @@ symbols.after.each(() => fs.rmSync(folder, { recursive: true }));
 function script(url: string, count: number, hash = "aa") {
   const positions = new Uint32Array(4 * count);
   for (let i = 0; i < count; i++) positions.set([i + 1, 2, i + 1, 3], 4 * i);
-  return { url, hash, positions };
+  return { url, hash, positions, files: [] as string[], fileOf: new Uint32Array(count) };
 }
 
 /** A line of the file's by hand. */
@@ -62,9 +62,9 @@ symbols("PCs outlive the table that gave them", () => {
     const ascending = table.segments.map(({ base }) => base);
     assert.equal(ascending, [...bases].sort((a, b) => a - b));
     assert.equal(table.positions(table.find({ url: "c", hash: "aa" })!), [
-      "1.2,1.3",
-      "2.2,2.3",
-      "3.2,3.3",
+      { url: "c", range: "1.2,1.3" },
+      { url: "c", range: "2.2,2.3" },
+      { url: "c", range: "3.2,3.3" },
     ]);
   });
   assert.is(fs.readFileSync(file, "utf8").split("\n").length, 4, "a script has one line");

@@ -1,0 +1,198 @@
+/** Follows a source map from a script's blocks to its originals. */
+import type { BlockPlaces } from "./block_places.ts";
+import type { BlockTable } from "./block_table.ts";
+import { innermostBlocks, rowOfBlock } from "./innermost_blocks.ts";
+import { lineStarts } from "./line_positions.ts";
+import { firstFrom, flattenMap, type MapSegments } from "./map_segments.ts";
+import type { OriginalSource } from "./original_source.ts";
+import type { SourceMap } from "./source_map.ts";
+
+/** What is known of the script. */
+export interface MappedScript {
+  readonly url: string;
+  readonly source: string;
+  readonly table: BlockTable;
+  /** Where blocks stand that no original has. */
+  readonly plain: BlockPlaces;
+}
+
+/**
+ * Where the blocks of a script stand in its originals.
+ *
+ * A map tells where single tokens come from, and mostly not those at which blocks begin and end: a `?`, a
+ * brace. So an original gets a block table of its own, and a block is where its *counterpart* is, the
+ * innermost block of the original around the token that the block's first mapping names. What Deno or a
+ * bundler has made of a file then stands where it stands when Node runs the file itself, to the column.
+ * In a function that has as many blocks as its original, in the same order as far as the map tells, those
+ * without a mapping of their own are found by counting.
+ *
+ * Where an original is not there, or cannot be parsed, a block goes from the first token in it that is
+ * mapped to where the last one begins. A block without any stands at the nearest mapped token before it
+ * in its function. Without that, or if it is the top level of a script of several originals, it stands
+ * where it is in the script.
+ *
+ * @param original Tells an original by its index in the map.
+ */
+export function mappedPlaces(
+  script: MappedScript,
+  map: SourceMap,
+  original: (index: number) => OriginalSource | undefined,
+): BlockPlaces {
+  return new Mapping(script, map, original).places();
+}
+
+class Mapping {
+  readonly #script: MappedScript;
+  readonly #map: SourceMap;
+  readonly #segments: MapSegments;
+  readonly #original: (index: number) => OriginalSource | undefined;
+  /** Whether the script bears the name of one of its originals. */
+  readonly #isOriginal: boolean;
+  /** By block: the first mapping that is within it and no block further in; -1 without one. */
+  readonly #first: Int32Array;
+  /** By block: its counterpart's original and index there; -1 without one. */
+  readonly #matchFile: Int32Array;
+  readonly #matchBlock: Int32Array;
+  readonly #fileOf: Uint32Array;
+  readonly #positions: Uint32Array;
+
+  constructor(
+    script: MappedScript,
+    map: SourceMap,
+    original: (index: number) => OriginalSource | undefined,
+  ) {
+    const { source, table, plain } = script;
+    const count = table.blockStart.length;
+    this.#script = script;
+    this.#map = map;
+    this.#original = original;
+    this.#isOriginal = map.originals.some(({ url }) => url === script.url);
+    this.#segments = flattenMap(map, { lineStarts: lineStarts(source), length: source.length });
+    this.#first = new Int32Array(count).fill(-1);
+    this.#matchFile = new Int32Array(count).fill(-1);
+    this.#matchBlock = new Int32Array(count).fill(-1);
+    this.#fileOf = new Uint32Array(count);
+    this.#positions = plain.positions.slice();
+  }
+
+  places(): BlockPlaces {
+    this.#findFirst();
+    this.#matchByMappings();
+    const { firstBlock, blockStart } = this.#script.table;
+    for (let row = 0; row + 1 < firstBlock.length; row++) this.#matchByCounting(row);
+    const { length, run } = this.#segments;
+    const isMixed = length > 0 && run[length - 1] > 0;
+    for (let block = isMixed ? 1 : 0; block < blockStart.length; block++) this.#place(block);
+    const files = this.#map.originals.map(({ url }) => url);
+    return { files, fileOf: this.#fileOf, positions: this.#positions };
+  }
+
+  #findFirst(): void {
+    const blocks = innermostBlocks(this.#script.table, this.#segments.offset);
+    for (let i = blocks.length - 1; i >= 0; i--) if (blocks[i] >= 0) this.#first[blocks[i]] = i;
+  }
+
+  #matchByMappings(): void {
+    const { original, line, column } = this.#segments;
+    const byFile = new Map<number, { block: number; offset: number }[]>();
+    for (const [block, segment] of this.#first.entries()) {
+      if (segment < 0) continue;
+      const file = original[segment];
+      const lines = this.#original(file)?.lines;
+      const start = lines?.[line[segment]];
+      if (start === undefined) continue;
+      const wanted = byFile.get(file) ?? [];
+      wanted.push({ block, offset: start + column[segment] });
+      byFile.set(file, wanted);
+    }
+    for (const [file, wanted] of byFile) {
+      wanted.sort((a, b) => a.offset - b.offset);
+      const table = this.#original(file)!.table;
+      const found = innermostBlocks(table, wanted.map(({ offset }) => offset));
+      for (const [i, { block }] of wanted.entries()) {
+        if (found[i] < 0) continue;
+        this.#matchFile[block] = file;
+        this.#matchBlock[block] = found[i];
+      }
+    }
+  }
+
+  /** Pairs the blocks of a function with those of its original, in order. */
+  #matchByCounting(row: number): void {
+    const { firstBlock } = this.#script.table;
+    const first = firstBlock[row];
+    const count = firstBlock[row + 1] - first;
+    const counterpart = this.#counterpart(first, count);
+    if (!counterpart) return;
+    const { file, block: start } = counterpart;
+    for (let i = 0; i < count; i++) {
+      this.#matchFile[first + i] = file;
+      this.#matchBlock[first + i] = start + i;
+    }
+  }
+
+  /**
+   * The function of an original that has `count` blocks, as those from `first` on, of which more than half
+   * that are mapped are in their places; as the place of its first block.
+   */
+  #counterpart(first: number, count: number): { file: number; block: number } | undefined {
+    const votes = new Map<string, { file: number; block: number; votes: number }>();
+    let mapped = 0;
+    for (let i = 0; i < count; i++) {
+      const file = this.#matchFile[first + i];
+      if (file < 0) continue;
+      mapped++;
+      const block = this.#matchBlock[first + i] - i;
+      const vote = votes.get(`${file} ${block}`) ?? { file, block, votes: 0 };
+      vote.votes++;
+      votes.set(`${file} ${block}`, vote);
+    }
+    for (const vote of votes.values()) {
+      if (vote.votes * 2 <= mapped) continue;
+      const { table } = this.#original(vote.file)!;
+      if (vote.block < 0 || vote.block >= table.blockStart.length) continue;
+      const row = rowOfBlock(table, vote.block);
+      const [start, end] = table.firstBlock.subarray(row, row + 2);
+      if (start === vote.block && end - start === count) return vote;
+    }
+    return undefined;
+  }
+
+  #place(block: number): void {
+    const file = this.#matchFile[block];
+    if (file < 0) return this.#placeByMappings(block);
+    const at = 4 * this.#matchBlock[block];
+    const { positions } = this.#original(file)!;
+    this.#fileOf[block] = file + 1;
+    this.#positions.set(positions.subarray(at, at + 4), 4 * block);
+  }
+
+  #placeByMappings(block: number): void {
+    const { table } = this.#script;
+    const { run, offset } = this.#segments;
+    const first = firstFrom(this.#segments, table.blockStart[block]);
+    let last = firstFrom(this.#segments, table.blockEnd[block]) - 1;
+    if (first <= last) {
+      // The last of the first one's original.
+      while (run[last] !== run[first]) last--;
+      return this.#put(block, first, last);
+    }
+    const before = first - 1;
+    const isInFunction = before >= 0 &&
+      offset[before] >= table.functionStart[rowOfBlock(table, block)];
+    if (isInFunction) this.#put(block, before, before);
+    // A place in the script would be taken for one in the original of that name.
+    else if (this.#isOriginal && this.#segments.length > 0) {
+      this.#put(block, Math.max(0, before), Math.max(0, before));
+    }
+  }
+
+  #put(block: number, first: number, last: number): void {
+    const { original, line, column } = this.#segments;
+    const start = [line[first] + 1, column[first] + 1];
+    const end = [line[last] + 1, column[last] + 1];
+    const isAfter = end[0] - start[0] || end[1] - start[1];
+    this.#fileOf[block] = original[first] + 1;
+    this.#positions.set([...start, ...(isAfter >= 0 ? end : start)], 4 * block);
+  }
+}
