@@ -4,7 +4,7 @@ import type { BlockTable } from "./block_table.ts";
 import { innermostBlocks, rowOfBlock } from "./innermost_blocks.ts";
 import { lineStarts } from "./line_positions.ts";
 import { firstFrom, flattenMap, type MapSegments } from "./map_segments.ts";
-import type { OriginalSource } from "./original_source.ts";
+import { offsetOf, type OriginalSource } from "./original_source.ts";
 import type { SourceMap } from "./source_map.ts";
 
 /** What is known of the script. */
@@ -98,11 +98,12 @@ class Mapping {
     for (const [block, segment] of this.#first.entries()) {
       if (segment < 0) continue;
       const file = original[segment];
-      const lines = this.#original(file)?.lines;
-      const start = lines?.[line[segment]];
-      if (start === undefined) continue;
+      const source = this.#original(file);
+      if (!source) continue;
+      const offset = offsetOf(source, { line: line[segment], column: column[segment] });
+      if (offset < 0) continue;
       const wanted = byFile.get(file) ?? [];
-      wanted.push({ block, offset: start + column[segment] });
+      wanted.push({ block, offset });
       byFile.set(file, wanted);
     }
     for (const [file, wanted] of byFile) {

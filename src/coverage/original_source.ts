@@ -9,8 +9,28 @@ export interface OriginalSource {
   readonly positions: Uint32Array;
   /** Offsets at which lines start. */
   readonly lines: readonly number[];
-  /** UTF-16 units. */
-  readonly length: number;
+  readonly text: string;
+}
+
+/** Maps have members begin at words that are gone when types are, and the members' blocks after them. */
+const MODIFIERS =
+  /(?:(?:public|private|protected|readonly|override|abstract|declare|accessor|static)\s+)+/y;
+
+/**
+ * The offset of a place that a map names.
+ *
+ * @param place Line and column from 0.
+ * @returns -1 where there is no such place.
+ */
+export function offsetOf(
+  { lines, text }: OriginalSource,
+  place: { line: number; column: number },
+): number {
+  const start = lines[place.line];
+  const end = lines[place.line + 1] ?? text.length + 1;
+  if (start === undefined || start + place.column >= end) return -1;
+  MODIFIERS.lastIndex = start + place.column;
+  return MODIFIERS.test(text) ? MODIFIERS.lastIndex : start + place.column;
 }
 
 /**
@@ -25,7 +45,7 @@ export function parseOriginal(url: string, content: string): OriginalSource | un
     const source = isTypeScript(url) ? stripTypes(content) : content;
     const table = buildBlockTable(source);
     const positions = linePositions(content, table);
-    return { table, positions, lines: lineStarts(content), length: content.length };
+    return { table, positions, lines: lineStarts(content), text: content };
   } catch {
     return undefined;
   }
