@@ -21,7 +21,7 @@ export interface MappedScript {
  *
  * A map tells where single tokens come from, and mostly not those at which blocks begin and end: a `?`, a
  * brace. So an original gets a block table of its own, and a block is where its *counterpart* is, the
- * innermost block of the original around the token that the block's first mapping names. What Deno or a
+ * innermost block of the original around the tokens that the block's first mappings name. What Deno or a
  * bundler has made of a file then stands where it stands when Node runs the file itself, to the column.
  * In a function that has as many blocks as its original, in the same order as far as the map tells, those
  * without a mapping of their own are found by counting.
@@ -41,6 +41,38 @@ export function mappedPlaces(
   return new Mapping(script, map, original).places();
 }
 
+/** How many mappings of a block have a say. */
+const MOST_VOTES = 4;
+
+/** A block of an original. */
+interface Counterpart {
+  readonly file: number;
+  readonly block: number;
+}
+
+/** Elects a counterpart for each of some blocks. */
+class Ballot {
+  readonly #votes = new Map<number, (Counterpart & { votes: number })[]>();
+
+  vote(block: number, { file, block: counterpart }: Counterpart): void {
+    const candidates = this.#votes.get(block) ?? [];
+    this.#votes.set(block, candidates);
+    const known = candidates.find((one) => one.file === file && one.block === counterpart);
+    if (known) known.votes++;
+    else candidates.push({ file, block: counterpart, votes: 1 });
+  }
+
+  /** Of equals the one further in: maps have functions begin at types before them. */
+  winners(): Map<number, Counterpart & { votes: number }> {
+    return new Map([...this.#votes].map(([block, candidates]) => {
+      const winner = candidates.reduce((best, one) =>
+        one.votes > best.votes || one.votes === best.votes && one.block > best.block ? one : best
+      );
+      return [block, winner];
+    }));
+  }
+}
+
 class Mapping {
   readonly #script: MappedScript;
   readonly #map: SourceMap;
@@ -48,8 +80,6 @@ class Mapping {
   readonly #original: (index: number) => OriginalSource | undefined;
   /** Whether the script bears the name of one of its originals. */
   readonly #isOriginal: boolean;
-  /** By block: the first mapping that is within it and no block further in; -1 without one. */
-  readonly #first: Int32Array;
   /** By block: its counterpart's original and index there; -1 without one. */
   readonly #matchFile: Int32Array;
   readonly #matchBlock: Int32Array;
@@ -68,7 +98,6 @@ class Mapping {
     this.#original = original;
     this.#isOriginal = map.originals.some(({ url }) => url === script.url);
     this.#segments = flattenMap(map, { lineStarts: lineStarts(source), length: source.length });
-    this.#first = new Int32Array(count).fill(-1);
     this.#matchFile = new Int32Array(count).fill(-1);
     this.#matchBlock = new Int32Array(count).fill(-1);
     this.#fileOf = new Uint32Array(count);
@@ -76,7 +105,6 @@ class Mapping {
   }
 
   places(): BlockPlaces {
-    this.#findFirst();
     this.#matchByMappings();
     const { firstBlock, blockStart } = this.#script.table;
     for (let row = 0; row + 1 < firstBlock.length; row++) this.#matchByCounting(row);
@@ -87,35 +115,41 @@ class Mapping {
     return { files, fileOf: this.#fileOf, positions: this.#positions };
   }
 
-  #findFirst(): void {
-    const blocks = innermostBlocks(this.#script.table, this.#segments.offset);
-    for (let i = blocks.length - 1; i >= 0; i--) if (blocks[i] >= 0) this.#first[blocks[i]] = i;
-  }
-
+  /** Asks each block's first mappings for its counterpart. */
   #matchByMappings(): void {
-    const { original, line, column } = this.#segments;
+    const { original } = this.#segments;
+    const asked = new Uint8Array(this.#matchFile.length);
     const byFile = new Map<number, { block: number; offset: number }[]>();
-    for (const [block, segment] of this.#first.entries()) {
-      if (segment < 0) continue;
-      const file = original[segment];
-      const source = this.#original(file);
-      if (!source) continue;
-      const offset = offsetOf(source, { line: line[segment], column: column[segment] });
+    const blocks = innermostBlocks(this.#script.table, this.#segments.offset);
+    for (const [segment, block] of blocks.entries()) {
+      if (block < 0 || asked[block] === MOST_VOTES) continue;
+      const offset = this.#originalOffset(segment);
       if (offset < 0) continue;
-      const wanted = byFile.get(file) ?? [];
+      asked[block]++;
+      const wanted = byFile.get(original[segment]) ?? [];
       wanted.push({ block, offset });
-      byFile.set(file, wanted);
+      byFile.set(original[segment], wanted);
     }
+    const ballot = new Ballot();
     for (const [file, wanted] of byFile) {
-      wanted.sort((a, b) => a.offset - b.offset);
-      const table = this.#original(file)!.table;
-      const found = innermostBlocks(table, wanted.map(({ offset }) => offset));
-      for (const [i, { block }] of wanted.entries()) {
-        if (found[i] < 0) continue;
-        this.#matchFile[block] = file;
-        this.#matchBlock[block] = found[i];
+      const { table } = this.#original(file)!;
+      const order = wanted.map((_, i) => i).sort((a, b) => wanted[a].offset - wanted[b].offset);
+      const found = innermostBlocks(table, order.map((i) => wanted[i].offset));
+      for (const [i, at] of order.entries()) {
+        if (found[i] >= 0) ballot.vote(wanted[at].block, { file, block: found[i] });
       }
     }
+    for (const [block, { file, block: counterpart }] of ballot.winners()) {
+      this.#matchFile[block] = file;
+      this.#matchBlock[block] = counterpart;
+    }
+  }
+
+  /** Where the mapping points to, or -1. */
+  #originalOffset(segment: number): number {
+    const { original, line, column } = this.#segments;
+    const source = this.#original(original[segment]);
+    return source ? offsetOf(source, { line: line[segment], column: column[segment] }) : -1;
   }
 
   /** Pairs the blocks of a function with those of its original, in order. */
@@ -137,26 +171,21 @@ class Mapping {
    * that are mapped are in their places; as the place of its first block.
    */
   #counterpart(first: number, count: number): { file: number; block: number } | undefined {
-    const votes = new Map<string, { file: number; block: number; votes: number }>();
+    const ballot = new Ballot();
     let mapped = 0;
     for (let i = 0; i < count; i++) {
       const file = this.#matchFile[first + i];
       if (file < 0) continue;
       mapped++;
-      const block = this.#matchBlock[first + i] - i;
-      const vote = votes.get(`${file} ${block}`) ?? { file, block, votes: 0 };
-      vote.votes++;
-      votes.set(`${file} ${block}`, vote);
+      ballot.vote(first, { file, block: this.#matchBlock[first + i] - i });
     }
-    for (const vote of votes.values()) {
-      if (vote.votes * 2 <= mapped) continue;
-      const { table } = this.#original(vote.file)!;
-      if (vote.block < 0 || vote.block >= table.blockStart.length) continue;
-      const row = rowOfBlock(table, vote.block);
-      const [start, end] = table.firstBlock.subarray(row, row + 2);
-      if (start === vote.block && end - start === count) return vote;
-    }
-    return undefined;
+    const winner = ballot.winners().get(first);
+    if (!winner || winner.votes * 2 <= mapped) return undefined;
+    const { table } = this.#original(winner.file)!;
+    if (winner.block < 0 || winner.block >= table.blockStart.length) return undefined;
+    const row = rowOfBlock(table, winner.block);
+    const [start, end] = table.firstBlock.subarray(row, row + 2);
+    return start === winner.block && end - start === count ? winner : undefined;
   }
 
   #place(block: number): void {
