@@ -12,17 +12,20 @@ export interface BlockPlaces {
 }
 
 /**
- * Where the blocks stand in the script's own text.
- *
- * Node ends a script whose types it has stripped with two line ends and a `sourceURL` that is the
- * script's own: they are not in the file (`lib/internal/modules/typescript.js`).
+ * What Node puts at the end of a script whose types it has stripped (`stripTypeScriptModuleTypes` in
+ * `lib/internal/modules/typescript.js`), and what is not in the script's file.
  */
+export function addedByNode(url: string): string {
+  return `\n\n//# sourceURL=${url}`;
+}
+
+/** Where the blocks stand in the script's own text. */
 export function plainPlaces(
   script: { url: string; source: string },
   table: BlockTable,
 ): BlockPlaces {
   const { blockStart } = table;
-  const added = `\n\n//# sourceURL=${script.url}`;
+  const added = addedByNode(script.url);
   const positions = script.source.endsWith(added)
     ? linePositions(script.source.slice(0, -added.length), withoutEnd(table, added.length))
     : linePositions(script.source, table);

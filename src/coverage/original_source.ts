@@ -1,11 +1,12 @@
 import { createRequire } from "node:module";
+import { addedByNode, plainPlaces } from "./block_places.ts";
 import { type BlockTable, buildBlockTable } from "./block_table.ts";
-import { linePositions, lineStarts } from "./line_positions.ts";
+import { lineStarts } from "./line_positions.ts";
 
 /** What a script was made from, with blocks of its own: those that V8 would have if it ran this. */
 export interface OriginalSource {
   readonly table: BlockTable;
-  /** See {@linkcode linePositions}. */
+  /** See `linePositions`. */
   readonly positions: Uint32Array;
   /** Offsets at which lines start. */
   readonly lines: readonly number[];
@@ -36,15 +37,17 @@ export function offsetOf(
 /**
  * Parses an original.
  *
- * TypeScript is read as Node runs it: with blanks for its types, so that all else stays where it is.
+ * TypeScript is read as Node runs it: with blanks for its types, so that all else stays where it is. More
+ * text follows whatever is compiled or bundled, as if Node had added it: what comes after a last statement
+ * is a block then.
  *
  * @returns undefined where it is neither JavaScript nor TypeScript whose types can just be left out.
  */
 export function parseOriginal(url: string, content: string): OriginalSource | undefined {
   try {
-    const source = isTypeScript(url) ? stripTypes(content) : content;
-    const table = buildBlockTable(source);
-    const positions = linePositions(content, table);
+    const added = addedByNode(url);
+    const table = buildBlockTable((isTypeScript(url) ? stripTypes(content) : content) + added);
+    const { positions } = plainPlaces({ url, source: content + added }, table);
     return { table, positions, lines: lineStarts(content), text: content };
   } catch {
     return undefined;
