@@ -33,9 +33,10 @@ export function parseSourceMap({ text, base }: MapText, options: { lines: number
   const sections = sectionsOf(parseJson(text), options.lines);
   const maps = sections.map(({ map }) => map);
   const originals = maps.flatMap((map) => originalsOf(map, base));
-  const lines = decodedMappings(
-    new FlattenMap({ version: 3, sections: sections as never }),
-  ).slice(0, options.lines);
+  const isWhole = sections.length === 1 &&
+    sections[0].offset.line + sections[0].offset.column === 0;
+  const joined = isWhole ? sections[0].map : { version: 3, sections };
+  const lines = decodedMappings(new FlattenMap(joined as never)).slice(0, options.lines);
   checkSources(lines, originals.length);
   return { originals, lines };
 }
