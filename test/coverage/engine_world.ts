@@ -14,6 +14,10 @@ export class EngineWorld {
   readonly warnings: string[] = [];
   /** Sources whose tables were made. */
   readonly built: string[] = [];
+  /** URLs of source maps that were handed over with them. */
+  readonly mapUrls: (string | undefined)[] = [];
+  /** Why no map can be followed. */
+  broken: string | undefined;
   /** Scripts that were given PCs, in order. */
   readonly symbols: NewSymbols[] = [];
   /** Made to fail when it is set. */
@@ -23,9 +27,11 @@ export class EngineWorld {
     const tables: Pick<TableBuilder, "build"> = {
       build: async (script) => {
         this.built.push(script.source);
+        this.mapUrls.push(script.mapUrl);
         await new Promise((resolve) => setImmediate(resolve));
         const table = buildBlockTable(script.source);
-        return { table, ...plainPlaces(script, table) };
+        const { broken } = this;
+        return { table, ...plainPlaces(script, table), ...(broken && { broken }) };
       },
     };
     const symbols: Pick<SymbolTable, "add"> = {

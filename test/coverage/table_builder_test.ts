@@ -93,6 +93,43 @@ builder("one too large for the thread's memory is refused, and no other is", () 
   );
 });
 
+const MAP_COMMENT = "//# sourceMappingURL=data:,";
+const mapOf = (map: object) =>
+  MAP_COMMENT + encodeURIComponent(JSON.stringify({ version: 3, ...map }));
+
+builder("the thread follows source maps, and says why it could not", async () => {
+  await using subject = new TableBuilder();
+  const map = { sources: ["a.ts"], sourcesContent: ["\nf();"], mappings: "AACA" };
+  const built = await subject.build({ url: "file:///a.js", source: `f();\n${mapOf(map)}` });
+  assert.equal([built.files, [...built.fileOf], [...built.positions]], [
+    ["file:///a.ts"],
+    [1],
+    [1, 1, 2, 5],
+  ]);
+  const broken = await subject.build(script(`f();\n${MAP_COMMENT}x`));
+  assert.equal([broken.broken, [...broken.fileOf]], ["it is no JSON", [0]]);
+  const given = await subject.build({
+    ...script("f();"),
+    mapUrl: `data:,${JSON.stringify({ version: 3, ...map })}`,
+  });
+  assert.equal([...given.fileOf], [1]);
+});
+
+builder("a map too large for the thread's memory costs the script nothing but its map", () => {
+  const program = `import { TableBuilder } from ${JSON.stringify(MODULE)};
+  const subject = new TableBuilder();
+  const map = { version: 3, sources: ["a.ts"], mappings: "AAAA,".repeat(1_000_000) + "AAAA" };
+  const mapUrl = "data:," + JSON.stringify(map);
+  const works = ["f();", "g(1);", "h(1, 2);"].map((source, i) =>
+    subject.build({ url: "a", source, ...(i === 1 && { mapUrl }) }));
+  for (const { table, broken } of await Promise.all(works)) console.log(table.length, broken);`;
+  const child = spawnSync(process.execPath, [
+    ...["--max-old-space-size=32", "--input-type=module", "-e", program],
+  ], { encoding: "utf8" });
+  const expected = "4 undefined\n5 it is too large for the memory there is\n8 undefined\n";
+  assert.equal([child.status, child.stdout], [0, expected], child.stderr);
+});
+
 builder("nothing is built after the end, and who waits is told of it", async () => {
   const subject = new TableBuilder();
   const waiting = rejection(subject.build(script(SOURCE.repeat(20_000))));
