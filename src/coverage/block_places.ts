@@ -1,4 +1,5 @@
 import type { BlockTable } from "./block_table.ts";
+import { blocksAroundHollow, placeHollow } from "./hollow_blocks.ts";
 import { linePositions } from "./line_positions.ts";
 
 /** Where the blocks of a script stand: in its own text, or in those that it was made from. */
@@ -19,16 +20,24 @@ export function addedByNode(url: string): string {
   return `\n\n//# sourceURL=${url}`;
 }
 
-/** Where the blocks stand in the script's own text. */
+/**
+ * Where the blocks stand in the script's own text. If it is TypeScript without its types, a block without
+ * any code in it stands where the one around it does, for others who run it do not have it.
+ */
 export function plainPlaces(
   script: { url: string; source: string },
   table: BlockTable,
 ): BlockPlaces {
   const { blockStart } = table;
+  const { source } = script;
   const added = addedByNode(script.url);
-  const positions = script.source.endsWith(added)
-    ? linePositions(script.source.slice(0, -added.length), withoutEnd(table, added.length))
-    : linePositions(script.source, table);
+  if (!source.endsWith(added)) {
+    const positions = linePositions(source, table);
+    return { files: [], fileOf: new Uint32Array(blockStart.length), positions };
+  }
+  const text = source.slice(0, -added.length);
+  const positions = linePositions(text, withoutEnd(table, added.length));
+  placeHollow(positions, blocksAroundHollow(table, source));
   return { files: [], fileOf: new Uint32Array(blockStart.length), positions };
 }
 

@@ -2,6 +2,7 @@
 import type { BlockPlaces } from "./block_places.ts";
 import { type Counterpart, matchBlocks } from "./block_matching.ts";
 import type { BlockTable } from "./block_table.ts";
+import { blocksAroundHollow } from "./hollow_blocks.ts";
 import { rowOfBlock } from "./innermost_blocks.ts";
 import { lineStarts } from "./line_positions.ts";
 import { firstFrom, flattenMap, type MapSegments } from "./map_segments.ts";
@@ -26,6 +27,9 @@ export interface MappedScript {
  * bundler has made of a file then stands where it stands when Node runs the file itself, to the column.
  * In a function that has as many blocks as its original, in the same order as far as the map tells, those
  * without a mapping of their own are found by counting.
+ *
+ * A block without any code, such as V8 makes after an `await` in parentheses, stands where the one around
+ * it does: whether it is there depends on who compiles.
  *
  * Where an original is not there, or cannot be parsed, a block goes from the first token in it that is
  * mapped to where the last one begins. A block without any stands at the nearest mapped token before it
@@ -71,11 +75,14 @@ class Mapping {
   places(): BlockPlaces {
     const { table } = this.#script;
     const found = matchBlocks({ table, segments: this.#segments, original: this.#original });
+    const around = blocksAroundHollow(table, this.#script.source);
     const { length, run } = this.#segments;
     const isMixed = length > 0 && run[length - 1] > 0;
     for (let block = isMixed ? 1 : 0; block < found.length; block++) {
       const counterpart = found[block];
+      const outer = around[block];
       if (counterpart) this.#place(block, counterpart);
+      else if (outer >= 0) this.#placeAs(block, outer);
       else this.#placeByMappings(block);
     }
     const files = this.#map.originals.map(({ url }) => url);
@@ -88,6 +95,11 @@ class Mapping {
     const { positions } = this.#original(file)!;
     this.#fileOf[block] = file + 1;
     this.#positions.set(positions.subarray(at, at + 4), 4 * block);
+  }
+
+  #placeAs(block: number, other: number): void {
+    this.#fileOf[block] = this.#fileOf[other];
+    this.#positions.copyWithin(4 * block, 4 * other, 4 * other + 4);
   }
 
   #placeByMappings(block: number): void {

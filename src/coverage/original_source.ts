@@ -46,8 +46,9 @@ export function offsetOf(
 export function parseOriginal(url: string, content: string): OriginalSource | undefined {
   try {
     const added = addedByNode(url);
-    const table = buildBlockTable((isTypeScript(url) ? stripTypes(content) : content) + added);
-    const { positions } = plainPlaces({ url, source: content + added }, table);
+    const source = (isTypeScript(url) ? stripTypes(content) : content) + added;
+    const table = buildBlockTable(source);
+    const { positions } = plainPlaces({ url, source }, table);
     return { table, positions, lines: lineStarts(content), text: content };
   } catch {
     return undefined;

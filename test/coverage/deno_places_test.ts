@@ -52,13 +52,14 @@ function stripWithNode(files: readonly string[]): string[] {
   return JSON.parse(stdout);
 }
 
-/** `file:line.column,line.column` of each block, sorted. */
+/** `file:line.column,line.column` of all blocks, sorted. */
 function placesOf(url: string, source: string): string[] {
   const table = buildBlockTable(source);
   const plain = plainPlaces({ url, source }, table);
   const { broken, ...places } = placeByMap({ url, source, table, plain });
   assert.is(broken, undefined);
-  return Array.from(table.blockStart, (_, block) => printed(url, places, block)).sort();
+  const all = Array.from(table.blockStart, (_, block) => printed(url, places, block));
+  return [...new Set(all)].sort();
 }
 
 function printed(url: string, { files, fileOf, positions }: BlockPlaces, block: number): string {
