@@ -8,8 +8,8 @@
  * these makes a new script, which coverage then keeps for ever (measured: 58,000 scripts and 0.5 s a
  * collection after as many calls).
  *
- * So V8's runtime functions are called, as its own tests do: `%ScriptLocationFromLine2` tells each line
- * of a script (`runtime/runtime-debug.cc`, unchanged from V8 11 to 14). They are understood only while
+ * So V8's runtime functions are called, as its own tests do: `%ScriptLocationFromLine2` tells the
+ * line at each position of a script (`runtime/runtime-debug.cc`, unchanged from V8 11 to 14). They are understood only while
  * `--allow-natives-syntax` is set, which is for as long as this takes.
  */
 const v8 = require("node:v8") as typeof import("node:v8");
@@ -19,13 +19,14 @@ const { Script } = vm;
 const { setFlagsFromString } = v8;
 const { add, sub } = Atomics;
 
-/** What V8 tells of a line; `script` is an internal object of V8's, which must not be touched. */
+/** What V8 tells of the line that a position is in; `script` is an internal object of V8's, which must not be touched. */
 interface Line {
-  readonly position: number;
+  /** From 0, whatever line the script was said to begin at. */
+  readonly line: number;
   readonly sourceText: string;
 }
 
-type Locate = (id: number, line: number) => Line | null;
+type Locate = (id: number, position: number) => Line | null;
 type ListIds = () => number[];
 
 /** How often it is tried while other threads change the flag. */
@@ -65,7 +66,9 @@ function withNatives<T>(natives: Int32Array, action: () => T): T {
 function readSources(ids: readonly number[]): Record<number, string> {
   // It collects garbage first, which takes some ms.
   const loaded = new Set(compile<ListIds>(LIST_IDS)());
-  const locate = compile<Locate>("(id, line) => %ScriptLocationFromLine2(id, line, 0, 0)");
+  const locate = compile<Locate>(
+    "(id, position) => %ScriptLocationFromLine2(id, null, null, position)",
+  );
   const present = ids.filter((id) => loaded.has(id));
   return Object.fromEntries(present.map((id) => [id, joinLines(locate, id)]));
 }
@@ -92,14 +95,21 @@ function compile<T>(code: string): T {
   return new Script(code, { filename: "node:kcovfs" }).runInThisContext() as T;
 }
 
+/** Goes by positions: lines and columns are counted from where the script was said to begin. */
 function joinLines(locate: Locate, id: number): string {
   // Its answer keeps the script alive.
   const first = locate(id, 0);
   let source = first?.sourceText ?? "";
   for (let line = 1;; line++) {
-    const next = locate(id, line);
+    let end = "\n";
+    let next = locate(id, source.length + 1);
+    // Between the two units of a line end.
+    if (next && next.line < line) {
+      end = "\r\n";
+      next = locate(id, source.length + 2);
+    }
     if (!next) return source;
-    source += (next.position - source.length === 2 ? "\r\n" : "\n") + next.sourceText;
+    source += end + next.sourceText;
   }
 }
 

@@ -16,7 +16,11 @@ const TABLE_VERSION = 1;
 interface NewScript {
   readonly url: string;
   readonly source: string;
+  readonly mapUrl?: string;
 }
+
+/** A script's source; with its source map's URL, where that is not in the source. */
+export type ScriptText = string | { readonly source: string; readonly mapUrl?: string };
 
 /** A script whose blocks have PCs; targets that run the same source share it. */
 interface Script {
@@ -67,8 +71,14 @@ export class Engine {
   async #build(script: NewScript, hash: string): Promise<Script | undefined> {
     const { tables, symbols, warn } = this.#options;
     try {
-      const { table, positions } = await tables.build(script.source);
-      const segment = symbols.add({ url: script.url, hash, positions });
+      const built = await tables.build(script);
+      const { table, broken } = built;
+      if (broken) {
+        warn(
+          `Cannot follow the source map of ${script.url}: ${broken}; its blocks are placed in itself`,
+        );
+      }
+      const segment = symbols.add({ ...built, url: script.url, hash });
       return { table, index: new FunctionIndex(table), firstPc: pcOfBlock(segment.base) };
     } catch (error) {
       warn(`Cannot measure ${script.url}: ${(error as Error).message}`);
@@ -194,12 +204,15 @@ export class TargetCoverage {
    *
    * @param asked The ids that were asked for: a script that is not there any more is given up.
    */
-  async learn(sources: ReadonlyMap<string, string>, asked: readonly string[]): Promise<void> {
+  async learn(sources: ReadonlyMap<string, ScriptText>, asked: readonly string[]): Promise<void> {
     await Promise.all(asked.map(async (scriptId) => {
-      const source = sources.get(scriptId);
+      const text = sources.get(scriptId);
       const url = this.#waiting.get(scriptId)?.url;
-      if (source === undefined || url === undefined) return this.#drop(scriptId);
-      const script = await this.#load({ url, source });
+      if (text === undefined || url === undefined) return this.#drop(scriptId);
+      const script = await this.#load({
+        ...(typeof text === "string" ? { source: text } : text),
+        url,
+      });
       const reports = this.#waiting.get(scriptId)?.reports ?? [];
       this.#waiting.delete(scriptId);
       this.#asked.delete(scriptId);

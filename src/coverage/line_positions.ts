@@ -15,7 +15,7 @@ export function linePositions(source: string, table: BlockTable): Uint32Array {
 }
 
 /** Offsets at which lines start; the ends of lines are those of ECMAScript. */
-function lineStarts(source: string): number[] {
+export function lineStarts(source: string): number[] {
   const starts = [0];
   const ends = /\r\n|[\n\r\u2028\u2029]/g;
   while (ends.exec(source)) starts.push(ends.lastIndex);

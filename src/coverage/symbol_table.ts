@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
+import type { BlockPlaces } from "./block_places.ts";
 import { withFileLock } from "./file_lock.ts";
 import { BLOCKS, findFree, firstEndingAfter, preferredBase, type Segment } from "./pc_space.ts";
 
@@ -8,34 +9,44 @@ export interface SymbolSegment extends Segment {
   readonly url: string;
   /** SHA-256 of the source, in hex. */
   readonly hash: string;
+  /** What it was made from, by its source map. */
+  readonly files: readonly string[];
   /** Where in the file the blocks' positions stand, and their bytes. */
   readonly positionsAt: number;
   readonly positionsLength: number;
 }
 
 /** A script that is to get PCs. */
-export interface NewSymbols {
+export interface NewSymbols extends BlockPlaces {
   readonly url: string;
   readonly hash: string;
-  /** Four numbers a block: line and column of its start and of its end, both counted from 1. */
-  readonly positions: Uint32Array;
 }
 
-/** Where a block stands in its source. */
+/** Where a block stands. */
 export interface SymbolPosition {
+  /** Of the script, or of the original that its source map names. */
   readonly url: string;
   /** `line.column,line.column`, of its start and its end. */
   readonly range: string;
 }
 
-const MAGIC = "kcovfs1";
+/** Lines of scripts all of whose blocks stand in the script itself, and of others. */
+const PLAIN = "kcovfs1";
+const MAPPED = "kcovfs2";
 const NEWLINE = 10;
+const TAB = 9;
+/** What stands for a place that a damaged line lacks. */
+const NOWHERE = "1.1,1.1";
 
 /**
  * The blocks that have ever been given a PC, in a file that is only appended to, so that PCs outlive
- * restarts and corpora stay valid. A line a script:
+ * restarts and corpora stay valid. A line a script, of which the second kind is for those that a source
+ * map places in other files, the first of the list being number 1:
  *
  *     kcovfs1 TAB base TAB count TAB hash TAB "url" TAB 1.1,9.2 3.4,3.10 ...
+ *     kcovfs2 TAB base TAB count TAB hash TAB "url" TAB ["file",...] TAB 1.1,9.2 1:3.4,3.10 ...
+ *
+ * Where blocks stand is told once, when the script gets its PCs: its map may be gone tomorrow.
  *
  * Several servers may share the file: it is locked while a script is added, and what others have added
  * is read first. A line that was torn by a crash is the last one, and is cut off before the next
@@ -136,8 +147,7 @@ export class SymbolTable implements Disposable {
     if (base < 0) {
       throw new RangeError(`Cannot give ${count} blocks of ${url} PCs: no room is left`);
     }
-    const head = `${MAGIC}\t${base}\t${count}\t${hash}\t${JSON.stringify(url)}\t`;
-    const line = Buffer.from(`${head}${formatPositions(script.positions)}\n`);
+    const line = Buffer.from(formatLine(script, base, count));
     for (let at = 0; at < line.length;) at += fs.writeSync(this.#fd, line, at);
     fs.fdatasyncSync(this.#fd);
     this.#refresh();
@@ -148,48 +158,87 @@ export class SymbolTable implements Disposable {
   locate(block: number): SymbolPosition | undefined {
     const segment = this.#segments[firstEndingAfter(this.#segments, block)];
     if (!segment || segment.base > block) return undefined;
-    return { url: segment.url, range: this.positions(segment)[block - segment.base] };
+    return placeOf(segment, this.#places(segment)[block - segment.base]);
   }
 
-  /** The positions of all blocks of a script, in order. */
-  positions(segment: SymbolSegment): string[] {
+  /** Where the blocks of a script stand, in order. */
+  positions(segment: SymbolSegment): SymbolPosition[] {
+    const places = this.#places(segment);
+    return Array.from({ length: segment.count }, (_, i) => placeOf(segment, places[i]));
+  }
+
+  #places(segment: SymbolSegment): string[] {
     const { positionsAt: at, positionsLength: length } = segment;
     return readFully(this.#fd, { at, length }).toString("latin1").split(" ");
   }
+}
+
+/** @param place `line.column,line.column`, after the number of its file and a colon if it has one. */
+function placeOf({ url, files }: SymbolSegment, place = NOWHERE): SymbolPosition {
+  const colon = place.indexOf(":");
+  if (colon < 0) return { url, range: place };
+  return { url: files[Number(place.slice(0, colon)) - 1] ?? url, range: place.slice(colon + 1) };
 }
 
 function keyOf(script: { url: string; hash: string }): string {
   return `${script.hash} ${script.url}`;
 }
 
-function formatPositions(positions: Uint32Array): string {
-  const parts: string[] = [];
-  for (let i = 0; i < positions.length; i += 4) {
-    const [line, column, endLine, endColumn] = positions.subarray(i, i + 4);
-    parts.push(`${line}.${column},${endLine}.${endColumn}`);
+function formatLine(script: NewSymbols, base: number, count: number): string {
+  const { hash, url, positions } = script;
+  const { files, fileOf } = usedFiles(script);
+  const fields = [base, count, hash, JSON.stringify(url)];
+  if (files.length > 0) fields.push(JSON.stringify(files));
+  const places: string[] = [];
+  for (let i = 0; i < count; i++) {
+    const [line, column, endLine, endColumn] = positions.subarray(4 * i, 4 * i + 4);
+    const prefix = fileOf[i] === 0 ? "" : `${fileOf[i]}:`;
+    places.push(`${prefix}${line}.${column},${endLine}.${endColumn}`);
   }
-  return parts.join(" ");
+  const magic = files.length > 0 ? MAPPED : PLAIN;
+  return `${[magic, ...fields, places.join(" ")].join("\t")}\n`;
+}
+
+/** A map may name thousands of files in which no block is. */
+function usedFiles({ files, fileOf }: BlockPlaces): Pick<BlockPlaces, "files" | "fileOf"> {
+  const numbers = new Map<number, number>([[0, 0]]);
+  const used = fileOf.map((file) => {
+    const number = numbers.get(file) ?? numbers.size;
+    numbers.set(file, number);
+    return number;
+  });
+  return { files: [...numbers.keys()].slice(1).map((file) => files[file - 1]), fileOf: used };
 }
 
 /** @param at Where the line begins in the file. */
 function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
+  const isMapped = line.toString("latin1", 0, MAPPED.length + 1) === `${MAPPED}\t`;
   const tabs: number[] = [];
-  for (let tab = line.indexOf(9); tab >= 0 && tabs.length < 5; tab = line.indexOf(9, tab + 1)) {
-    tabs.push(tab);
+  for (let tab = line.indexOf(TAB); tab >= 0; tab = line.indexOf(TAB, tab + 1)) {
+    if (tabs.push(tab) === (isMapped ? 6 : 5)) break;
   }
-  if (tabs.length < 5) return undefined;
-  const [magic, base, count, hash, url] = line.toString("utf8", 0, tabs[4]).split("\t");
+  const last = tabs[isMapped ? 5 : 4];
+  if (last === undefined) return undefined;
+  const [magic, base, count, hash, url, list = "[]"] = line.toString("utf8", 0, last).split("\t");
   const numbers = [base, count].map((digits) => /^\d+$/.test(digits) ? Number(digits) : NaN);
-  if (magic !== MAGIC || !(numbers[0] + numbers[1] <= BLOCKS) || !url.startsWith('"')) {
+  const isKnown = isMapped || magic === PLAIN;
+  if (!isKnown || !(numbers[0] + numbers[1] <= BLOCKS) || !url.startsWith('"')) return undefined;
+  const files = parseList(list);
+  try {
+    return files && {
+      ...{ base: numbers[0], count: numbers[1], hash, url: JSON.parse(url) as string, files },
+      ...{ positionsAt: at + last + 1, positionsLength: line.length - last - 1 },
+    };
+  } catch {
     return undefined;
   }
+}
+
+function parseList(text: string): string[] | undefined {
   try {
-    const positionsAt = at + tabs[4] + 1;
-    const positionsLength = line.length - tabs[4] - 1;
-    return {
-      ...{ base: numbers[0], count: numbers[1], hash, url: JSON.parse(url) as string },
-      ...{ positionsAt, positionsLength },
-    };
+    const list: unknown = JSON.parse(text);
+    const isList = Array.isArray(list) && list.every((file) => typeof file === "string");
+    return isList ? list : undefined;
   } catch {
     return undefined;
   }

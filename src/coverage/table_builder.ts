@@ -1,15 +1,27 @@
 import { Worker } from "node:worker_threads";
+import type { BlockPlaces } from "./block_places.ts";
 import type { BlockTable } from "./block_table.ts";
+import { findMapUrl } from "./map_url.ts";
 
-/** A block table and where its blocks stand; see `linePositions`. */
-export interface BuiltTable {
-  readonly table: BlockTable;
-  readonly positions: Uint32Array;
+/** A script whose table is wanted. */
+export interface TableSource {
+  readonly url: string;
+  readonly source: string;
+  /** Its source map's URL, where that is not in the source. */
+  readonly mapUrl?: string;
+  /** Whether its source map, if any, is left alone. */
+  readonly isPlain?: boolean;
 }
 
-export interface TableRequest {
+/** A block table and where its blocks stand. */
+export interface BuiltTable extends BlockPlaces {
+  readonly table: BlockTable;
+  /** Why its source map was not followed. */
+  readonly broken?: string;
+}
+
+export interface TableRequest extends TableSource {
   readonly id: number;
-  readonly source: string;
 }
 
 export type TableReply =
@@ -25,7 +37,7 @@ const STACK_SIZE = 64;
 const DISPOSED = "Cannot build a block table: its builder was ended";
 
 interface Pending {
-  readonly source: string;
+  readonly script: TableSource;
   readonly resolve: (built: BuiltTable) => void;
   readonly reject: (error: Error) => void;
 }
@@ -40,13 +52,29 @@ export class TableBuilder implements AsyncDisposable {
   #nextId = 1;
   #isDisposed = false;
 
-  /** @throws {SyntaxError} when the source cannot be parsed. */
-  build(source: string): Promise<BuiltTable> {
+  /**
+   * Builds a table, and finds where its blocks stand by the script's source map.
+   *
+   * @throws {SyntaxError} when the source cannot be parsed.
+   */
+  async build(script: TableSource): Promise<BuiltTable> {
+    try {
+      return await this.#request(script);
+    } catch (error) {
+      // The thread died, perhaps of the map; the table must not depend on it.
+      const hasMap = script.mapUrl !== undefined || findMapUrl(script.source) !== undefined;
+      if (!hasMap || error instanceof SyntaxError || this.#isDisposed) throw error;
+      const built = await this.#request({ ...script, isPlain: true });
+      return { ...built, broken: "it is too large for the memory there is" };
+    }
+  }
+
+  #request(script: TableSource): Promise<BuiltTable> {
     if (this.#isDisposed) return Promise.reject(new Error(DISPOSED));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { source, resolve, reject });
-      this.#post({ id, source });
+      this.#pending.set(id, { script, resolve, reject });
+      this.#post({ id, ...script });
     });
   }
 
@@ -83,7 +111,7 @@ export class TableBuilder implements AsyncDisposable {
     if (!oldest || this.#isDisposed) return;
     this.#pending.delete(oldest[0]);
     oldest[1].reject(error);
-    for (const [id, { source }] of others) this.#post({ id, source });
+    for (const [id, { script }] of others) this.#post({ id, ...script });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

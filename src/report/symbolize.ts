@@ -4,15 +4,14 @@ import type { SymbolTable } from "../coverage/symbol_table.ts";
 
 /**
  * All blocks in the format of gVisor's `runsc symbolize -all`, which syzkaller parses: the PC on one
- * line, `file:line.column,line.column` on the next. A script's lines follow each other.
+ * line, `file:line.column,line.column` on the next. A script's lines follow each other, though a source
+ * map may place them in several files.
  */
 export function* symbolLines(symbols: SymbolTable): Generator<string> {
   for (const segment of symbols.segments) {
-    const file = fileName(segment.url);
-    const positions = symbols.positions(segment);
     let text = "";
-    for (let i = 0; i < segment.count; i++) {
-      text += `${formatPc(segment.base + i)}\n${file}:${positions[i]}\n`;
+    for (const [i, { url, range }] of symbols.positions(segment).entries()) {
+      text += `${formatPc(segment.base + i)}\n${fileName(url)}:${range}\n`;
     }
     yield text;
   }

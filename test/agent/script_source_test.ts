@@ -111,6 +111,16 @@ for (const { v8, path: node } of NODES) {
     });
   });
 
+  test(`V8 ${v8} tells sources that were said to begin at another line and column`, () => {
+    inFolder((folder) => {
+      const file = path.join(folder, "texts.json");
+      const texts = ["f = 1", "f = 2;\n\nf = 3;\r\n  f = 4;\n"];
+      writeFileSync(file, JSON.stringify(texts));
+      const { sources } = run<{ sources: string[][] }>(node, "offsets", [file]);
+      assert.equal(sources, Array.from({ length: 5 }, () => texts));
+    });
+  });
+
   test(`V8 ${v8} tells an empty source`, () => {
     assert.equal(run(node, "empty"), { sources: ["f = 1", "", "f = 2"], last: 2 });
   });

@@ -9,7 +9,13 @@ if (process.argv[1]?.endsWith("add_symbols.js")) {
   using table = SymbolTable.open(file);
   for (const url of urls) {
     const positions = Uint32Array.from({ length: 4 * 50 }, (_, i) => i);
-    const { base } = table.add({ url, hash: "aa", positions });
+    const { base } = table.add({
+      url,
+      hash: "aa",
+      positions,
+      files: [],
+      fileOf: new Uint32Array(50),
+    });
     process.stdout.write(`${url} ${base}\n`);
   }
 }

@@ -222,6 +222,35 @@ engine(
   },
 );
 
+engine(
+  "a source map that cannot be followed is warned of once, and the script counts",
+  async () => {
+    const world = new EngineWorld();
+    world.broken = "it is no JSON";
+    const targets = [world.engine.target(all), world.engine.target(all)];
+    for (const target of targets) {
+      target.absorb(collection(of(FIRST_RUN)));
+      await target.learn(new Map([["7", SOURCE]]), ["7"]);
+      assert.equal(world.blocks(), numbers(0, 1, 2, 4));
+    }
+    assert.equal(world.warnings, [
+      "Cannot follow the source map of file:///a.js: it is no JSON; its blocks are placed in itself",
+    ]);
+  },
+);
+
+engine("a link may tell the URL of a map; a script's PCs do not depend on it", async () => {
+  const world = new EngineWorld();
+  const target = world.engine.target(all);
+  target.absorb(collection(of(FIRST_RUN)));
+  await target.learn(new Map([["7", { source: SOURCE, mapUrl: "a.map" }]]), ["7"]);
+  assert.equal([world.mapUrls, world.built], [["a.map"], [SOURCE]]);
+  const other = world.engine.target(all);
+  other.absorb(collection(of(FIRST_RUN, "8")));
+  await other.learn(new Map([["8", SOURCE]]), ["8"]);
+  assert.is(world.symbols.length, 1);
+});
+
 engine("a script for which there are no PCs left is warned of and ignored", async () => {
   const world = new EngineWorld();
   world.failure = new RangeError("Cannot give 6 blocks of file:///a.js PCs: no room is left");

@@ -1,7 +1,7 @@
 /** An engine whose tables are made here and whose PCs begin where the test says. */
+import { plainPlaces } from "../../src/coverage/block_places.ts";
 import { buildBlockTable } from "../../src/coverage/block_table.ts";
 import { Engine, type TargetCoverage } from "../../src/coverage/engine.ts";
-import { linePositions } from "../../src/coverage/line_positions.ts";
 import { pcOfBlock } from "../../src/coverage/pc_space.ts";
 import type { NewSymbols, SymbolTable } from "../../src/coverage/symbol_table.ts";
 import type { TableBuilder } from "../../src/coverage/table_builder.ts";
@@ -14,6 +14,10 @@ export class EngineWorld {
   readonly warnings: string[] = [];
   /** Sources whose tables were made. */
   readonly built: string[] = [];
+  /** URLs of source maps that were handed over with them. */
+  readonly mapUrls: (string | undefined)[] = [];
+  /** Why no map can be followed. */
+  broken: string | undefined;
   /** Scripts that were given PCs, in order. */
   readonly symbols: NewSymbols[] = [];
   readonly #targets: TargetCoverage[] = [];
@@ -22,11 +26,13 @@ export class EngineWorld {
 
   constructor() {
     const tables: Pick<TableBuilder, "build"> = {
-      build: async (source) => {
-        this.built.push(source);
+      build: async (script) => {
+        this.built.push(script.source);
+        this.mapUrls.push(script.mapUrl);
         await new Promise((resolve) => setImmediate(resolve));
-        const table = buildBlockTable(source);
-        return { table, positions: linePositions(source, table) };
+        const table = buildBlockTable(script.source);
+        const { broken } = this;
+        return { table, ...plainPlaces(script, table), ...(broken && { broken }) };
       },
     };
     const symbols: Pick<SymbolTable, "add"> = {

@@ -20,7 +20,7 @@ symbols.after.each(() => fs.rmSync(folder, { recursive: true }));
 function script(url: string, count: number, hash = "aa") {
   const positions = new Uint32Array(4 * count);
   for (let i = 0; i < count; i++) positions.set([i + 1, 2, i + 1, 3], 4 * i);
-  return { url, hash, positions };
+  return { url, hash, positions, files: [] as string[], fileOf: new Uint32Array(count) };
 }
 
 /** A line of the file's by hand. */
@@ -62,9 +62,9 @@ symbols("PCs outlive the table that gave them", () => {
     const ascending = table.segments.map(({ base }) => base);
     assert.equal(ascending, [...bases].sort((a, b) => a - b));
     assert.equal(table.positions(table.find({ url: "c", hash: "aa" })!), [
-      "1.2,1.3",
-      "2.2,2.3",
-      "3.2,3.3",
+      { url: "c", range: "1.2,1.3" },
+      { url: "c", range: "2.2,2.3" },
+      { url: "c", range: "3.2,3.3" },
     ]);
   });
   assert.is(fs.readFileSync(file, "utf8").split("\n").length, 4, "a script has one line");
@@ -110,6 +110,49 @@ symbols("URLs may hold anything", () => {
   });
 });
 
+symbols("a script that was made from others says where each block stands", () => {
+  const files = ["webpack://x/unused.ts", "file:///src/b\tc.ts", "file:///src/a.ts"];
+  const made = { ...script("file:///dist/a.js", 4), files, fileOf: Uint32Array.of(0, 3, 2, 3) };
+  const { base } = withTable((table) => table.add(made));
+  assert.is(
+    fs.readFileSync(file, "utf8"),
+    `kcovfs2\t${base}\t4\taa\t"file:///dist/a.js"\t["file:///src/a.ts","file:///src/b\\tc.ts"]\t` +
+      "1.2,1.3 1:2.2,2.3 2:3.2,3.3 1:4.2,4.3\n",
+  );
+  withTable((table) => {
+    assert.equal(table.positions(table.segments[0]), [
+      { url: "file:///dist/a.js", range: "1.2,1.3" },
+      { url: "file:///src/a.ts", range: "2.2,2.3" },
+      { url: "file:///src/b\tc.ts", range: "3.2,3.3" },
+      { url: "file:///src/a.ts", range: "4.2,4.3" },
+    ]);
+    assert.equal(table.locate(base + 2), { url: "file:///src/b\tc.ts", range: "3.2,3.3" });
+    assert.is(table.add(script("file:///dist/a.js", 4)).base, base, "its PCs are not the map's");
+  });
+});
+
+symbols("lines of both kinds are read from one file", () => {
+  const mapped = 'kcovfs2\t20\t1\taa\t"b"\t["c"]\t1:4.4,5.5\n';
+  fs.writeFileSync(file, line(10, 1, "a") + mapped + line(30, 1, "d"));
+  withTable((table) => {
+    assert.is(table.damaged, 0);
+    assert.equal(table.locate(10), { url: "a", range: "1.1,1.2" });
+    assert.equal(table.locate(20), { url: "c", range: "4.4,5.5" });
+    assert.equal(table.locate(30), { url: "d", range: "1.1,1.2" });
+  });
+});
+
+symbols("a line that lacks files or places costs only those", () => {
+  fs.writeFileSync(file, 'kcovfs2\t20\t3\taa\t"b"\t["c"]\t7:4.4,5.5 1:6.6,7.7\n');
+  withTable((table) => {
+    assert.equal(table.positions(table.segments[0]), [
+      { url: "b", range: "4.4,5.5" },
+      { url: "c", range: "6.6,7.7" },
+      { url: "b", range: "1.1,1.1" },
+    ]);
+  });
+});
+
 symbols("a collision moves on to the next free place, and stays there", () => {
   const preferred = preferredBase({ url: "a", hash: "aa", count: 5 });
   fs.writeFileSync(file, line(preferred + 2, 3, "other") + line(preferred + 8, 1, "third"));
@@ -143,7 +186,8 @@ symbols("when no room is left a script is refused and the file stays as it is", 
 symbols("a last line that a crash tore anywhere costs nothing that was before it", () => {
   const before = withTable((table) => [table.add(script("a", 2)), table.add(script("b", 1))]);
   const whole = fs.readFileSync(file);
-  const torn = withTable((table) => table.add(script("torn", 2)));
+  const mapped = { ...script("torn", 2), files: ["original"], fileOf: Uint32Array.of(1, 0) };
+  const torn = withTable((table) => table.add(mapped));
   const bytes = fs.readFileSync(file);
   for (let length = whole.length; length < bytes.length; length++) {
     fs.writeFileSync(file, bytes.subarray(0, length));
@@ -179,6 +223,11 @@ symbols("damaged lines in the middle are kept and ignored, and counted", () => {
     "",
     "garbage",
     'kcovfs2\t5\t1\taa\t"a"\t1.1,1.2',
+    'kcovfs2\t5\t1\taa\t"a"\t["b"]',
+    'kcovfs2\t5\t1\taa\t"a"\t["b"\t1:1.1,1.2',
+    'kcovfs2\t5\t1\taa\t"a"\t[1]\t1:1.1,1.2',
+    'kcovfs2\t5\t1\taa\t"a"\t{}\t1:1.1,1.2',
+    'kcovfs3\t5\t1\taa\t"a"\t[]\t1.1,1.2',
     'kcovfs1\t5\t1\taa\t"a"',
     'kcovfs1\t5\t1\taa\t"a\t1.1,1.2',
     "kcovfs1\t5\t1\taa\ta\t1.1,1.2",

@@ -44,6 +44,31 @@ report("all blocks: the PC on one line, file:line.column,line.column on the next
   });
 });
 
+report(
+  "a block that a source map places elsewhere is there, and its script's lines stay together",
+  () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "kcovfs-symbolize-"));
+    try {
+      writeFileSync(
+        path.join(folder, "symbols"),
+        'kcovfs2\t16\t3\taa\t"file:///dist/a.js"\t["file:///src/a%20b.ts","webpack://x/./c.ts"]\t' +
+          "1.1,9.2 1:3.4,3.10 2:5.6,7.8\n",
+      );
+      using symbols = SymbolTable.open(path.join(folder, "symbols"), { isReadOnly: true });
+      const lines = "0xffffffff80000080\n/dist/a.js:1.1,9.2\n" +
+        "0xffffffff80000088\n/src/a b.ts:3.4,3.10\n" +
+        "0xffffffff80000090\nwebpack://x/./c.ts:5.6,7.8\n";
+      assert.is(formatSymbols(symbols), lines);
+      assert.is(
+        symbolize(symbols, 0xffffffff80000088n),
+        "0xffffffff80000088\n/src/a b.ts:3.4,3.10\n",
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+);
+
 report("a table without scripts is an empty text", () => {
   withSymbols([], (symbols) => assert.is(formatSymbols(symbols), ""));
 });

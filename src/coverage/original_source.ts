@@ -1,0 +1,76 @@
+import { createRequire } from "node:module";
+import { addedByNode, plainPlaces } from "./block_places.ts";
+import { type BlockTable, buildBlockTable } from "./block_table.ts";
+import { lineStarts } from "./line_positions.ts";
+
+/** What a script was made from, with blocks of its own: those that V8 would have if it ran this. */
+export interface OriginalSource {
+  readonly table: BlockTable;
+  /** See `linePositions`. */
+  readonly positions: Uint32Array;
+  /** Offsets at which lines start. */
+  readonly lines: readonly number[];
+  readonly text: string;
+}
+
+/** Maps have members begin at words that are gone when types are, and the members' blocks after them. */
+const MODIFIERS =
+  /(?:(?:public|private|protected|readonly|override|abstract|declare|accessor|static)\s+)+/y;
+
+/**
+ * The offset of a place that a map names.
+ *
+ * @param place Line and column from 0.
+ * @returns -1 where there is no such place.
+ */
+export function offsetOf(
+  { lines, text }: OriginalSource,
+  place: { line: number; column: number },
+): number {
+  const start = lines[place.line];
+  const end = lines[place.line + 1] ?? text.length + 1;
+  if (start === undefined || start + place.column >= end) return -1;
+  MODIFIERS.lastIndex = start + place.column;
+  return MODIFIERS.test(text) ? MODIFIERS.lastIndex : start + place.column;
+}
+
+/**
+ * Parses an original.
+ *
+ * TypeScript is read as Node runs it: with blanks for its types, so that all else stays where it is. More
+ * text follows whatever is compiled or bundled, as if Node had added it: what comes after a last statement
+ * is a block then.
+ *
+ * @returns undefined where it is neither JavaScript nor TypeScript whose types can just be left out.
+ */
+export function parseOriginal(url: string, content: string): OriginalSource | undefined {
+  try {
+    const added = addedByNode(url);
+    const source = (isTypeScript(url) ? stripTypes(content) : content) + added;
+    const table = buildBlockTable(source);
+    const { positions } = plainPlaces({ url, source }, table);
+    return { table, positions, lines: lineStarts(content), text: content };
+  } catch {
+    return undefined;
+  }
+}
+
+function isTypeScript(url: string): boolean {
+  return /\.[cm]?ts(?:[?#].*)?$/.test(url);
+}
+
+type Transform = (source: string, options: { mode: "strip-only" }) => { code: string };
+
+let transform: Transform | undefined;
+
+/** Amaro is what Node strips types with. It is loaded where it is needed, for it takes 80 ms. */
+function stripTypes(source: string): string {
+  if (!transform) {
+    const amaro: unknown = createRequire(import.meta.url)("amaro");
+    transform = (amaro as { transformSync: Transform }).transformSync;
+  }
+  const { code } = transform(source, { mode: "strip-only" });
+  // Characters of several bytes may have become more than one blank.
+  if (code.length !== source.length) throw new RangeError("types were not replaced in place");
+  return code;
+}
