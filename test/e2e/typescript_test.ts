@@ -1,0 +1,125 @@
+/**
+ * A service in TypeScript under Deno, which compiles it, and under Node 24, which strips its types: for
+ * the same request the same places of the source are told, each time.
+ */
+import type { ChildProcess } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compile, DENO, execute, NODES, Scene, SERVICES } from "./harness.ts";
+
+const typescript = suite("typescript");
+
+const FILE = join(SERVICES, "../typescript/formulas.ts");
+const SERVE = join(SERVICES, "serve.cjs");
+const ROUNDS = 10;
+/** ms: a machine that is too busy to run the service for seconds must not make a read lack its PCs. */
+const PATIENCE = ["--collect-timeout", "20000"];
+
+async function until(
+  condition: () => boolean,
+  child: ChildProcess,
+): Promise<void> {
+  while (!condition()) {
+    assert.is(child.exitCode, null, "the service has ended");
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Starts the service as a target; resolves with its socket. */
+type Start = (scene: Scene) => Promise<string>;
+
+const startUnderNode: Start = async (scene) => {
+  const { socket } = await scene.service("../typescript/formulas", {
+    node: NODES["Node 24"],
+  });
+  return socket;
+};
+
+const startUnderDeno: Start = async (scene) => {
+  const socket = join(scene.folder, "deno-socket");
+  const port = await freePort();
+  const child = scene.start([
+    ...[
+      DENO,
+      "run",
+      "-A",
+      "--no-check",
+      "--v8-flags=--max-opt=1",
+      `--inspect-wait=127.0.0.1:${port}`,
+    ],
+    ...[SERVE, "../typescript/formulas", socket],
+  ], { env: { NO_COLOR: "1" } });
+  let attached = await scene.command("attach", `127.0.0.1:${port}`);
+  for (let attempt = 0; attached.status !== 0 && attempt < 100; attempt++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    attached = await scene.command("attach", `127.0.0.1:${port}`);
+  }
+  assert.is(attached.status, 0, attached.stderr);
+  await until(() => existsSync(socket), child);
+  return socket;
+};
+
+/** By input: the places in the service's source that it executes, sorted. */
+async function placesUnder(start: Start): Promise<string[][]> {
+  await using scene = new Scene();
+  const server = await scene.serve(...PATIENCE);
+  const inputs = join(scene.folder, "inputs");
+  const generated = await execute([
+    process.execPath,
+    join(SERVICES, "inputs.cjs"),
+    "formulas",
+    inputs,
+  ]);
+  assert.is(generated.status, 0, generated.stderr);
+  const socket = await start(scene);
+  const sets = join(scene.folder, "sets");
+  const { status, stdout, stderr } = await execute(
+    [compile("stability"), scene.kcov, socket, inputs, String(ROUNDS), sets],
+    { timeout: 300_000 },
+  );
+  process.stdout.write(stdout);
+  assert.is(server.warnings(), "");
+  assert.is(stderr, "");
+  assert.is(status, 0);
+  assert.match(stdout, /^stable 100 of 100 /);
+  assert.is(server.warnings(), "");
+  const pcs = readFileSync(sets, "utf8").trimEnd().split("\n").map((line) =>
+    line.split(" ").slice(1)
+  );
+  const lines = await scene.symbolize(pcs.flat());
+  return pcs.map((set) => {
+    const places = lines.splice(0, set.length).filter((line) => line.startsWith(`${FILE}:`));
+    return [...new Set(places)].sort();
+  });
+}
+
+typescript.before(() => {
+  compile("stability");
+});
+
+typescript(
+  "the same requests execute the same places under Deno and under Node 24",
+  async () => {
+    const underNode = await placesUnder(startUnderNode);
+    const underDeno = await placesUnder(startUnderDeno);
+    const distinct = new Set(underNode.map((places) => places.join()));
+    assert.ok(distinct.size > 30, `${distinct.size} different inputs`);
+    for (const [input, places] of underNode.entries()) {
+      assert.ok(places.length > 10, `input ${input}: ${places.length} places`);
+      assert.equal(underDeno[input], places, `input ${input}`);
+    }
+  },
+);
+
+typescript.run();
