@@ -19,6 +19,7 @@ import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
 import type { Link } from "./targets/link.ts";
+import { connectChromium } from "./targets/chromium/mod.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
 import type { Hold, Target, TargetInfo } from "./targets/target.ts";
@@ -91,7 +92,7 @@ export class Server implements AsyncDisposable {
     this.#attacher = new Attacher({
       registry: this.#registry,
       host: { add: (link, info) => this.#add(link, info), warn },
-      connectors: {},
+      connectors: { chromium: connectChromium },
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
@@ -192,6 +193,7 @@ export class Server implements AsyncDisposable {
         this.#collector.coverageOf(target).counts;
       const notes = [
         target.note,
+        target.info.remark,
         coarse > 0 && `${coarse} functions without block counters`,
         unnamed > 0 && `${unnamed} scripts without a URL`,
         unparsed > 0 && `${unparsed} scripts that cannot be parsed`,

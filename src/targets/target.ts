@@ -6,6 +6,8 @@ export interface TargetInfo {
   readonly name: string;
   readonly pid: number;
   readonly runtime: string;
+  /** What is to be said of it from the start, for `ps`. */
+  readonly remark?: string;
 }
 
 /**

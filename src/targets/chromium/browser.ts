@@ -1,0 +1,167 @@
+import type { Protocol } from "devtools-protocol";
+import type { ConnectOptions, TargetHost } from "../connector.ts";
+import type { Target } from "../target.ts";
+import { BrowserSocket } from "./browser_socket.ts";
+import { ChromiumLink } from "./chromium_link.ts";
+import { DOCUMENT_HOOK } from "./document_hook.ts";
+import { inTime } from "./in_time.ts";
+import { Isolates } from "./isolates.ts";
+import { isInternal, targetName } from "./names.ts";
+import type { Session } from "./session.ts";
+
+type Attached = Protocol.Target.AttachedToTargetEvent;
+
+/** What a browser is and what its targets are called. */
+export interface BrowserOptions extends ConnectOptions {
+  /** As `ps` shows it. */
+  readonly runtime: string;
+  /** What is to be said of each target. */
+  readonly remark: string;
+  /** Without a cache of compiled code, so that the network's cache may be used. */
+  readonly hasCodeCache: boolean;
+}
+
+/** ms after which a target is let run even though it has not answered. */
+const SETUP_TIMEOUT = 5000;
+/** Types of targets that are measured (`content/public/browser/devtools_agent_host.h`). */
+const TYPES = ["page", "iframe", "worker", "shared_worker", "service_worker"];
+const FILTER = TYPES.map((type) => ({ type }));
+const AUTO_ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter: FILTER };
+
+/** A browser whose pages, frames and workers are targets, as they come and go. */
+export class Browser {
+  readonly #socket: BrowserSocket;
+  readonly #host: TargetHost;
+  readonly #options: BrowserOptions;
+  readonly #isolates = new Isolates();
+  /** The sessions by targets' ids: a service worker is announced by the browser and by its pages. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #targets = new Set<Target>();
+  readonly #admitting = new Set<Promise<void>>();
+
+  constructor(socket: BrowserSocket, host: TargetHost, options: BrowserOptions) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#options = options;
+    this.#follow(socket.browser);
+  }
+
+  /** Attaches to all that is there and comes; resolves with the targets that are there. */
+  async attachAll(): Promise<Target[]> {
+    await this.#socket.browser.send("Target.setAutoAttach", AUTO_ATTACH);
+    return await this.#admitted();
+  }
+
+  /** Attaches to one target, and to the frames and workers that it has. */
+  async attachOne(targetId: string): Promise<Target[]> {
+    await this.#socket.browser.send("Target.attachToTarget", { targetId, flatten: true });
+    return await this.#admitted();
+  }
+
+  async #admitted(): Promise<Target[]> {
+    while (this.#admitting.size > 0) await Promise.all(this.#admitting);
+    return [...this.#targets];
+  }
+
+  /** Takes in what a session announces. */
+  #follow(session: Session): void {
+    session.on("Target.attachedToTarget", (attached) => {
+      const admitting = this.#admit(attached).finally(() => this.#admitting.delete(admitting));
+      this.#admitting.add(admitting);
+    });
+    session.on("Target.detachedFromTarget", ({ sessionId }) => {
+      this.#socket.closeSession(sessionId, "closed");
+    });
+  }
+
+  /** Never rejects; whatever happens, the target runs afterwards. */
+  async #admit({ sessionId, targetInfo, waitingForDebugger }: Attached): Promise<void> {
+    const session = this.#socket.session(sessionId);
+    const { targetId, url } = targetInfo;
+    const isWanted = !this.#sessions.has(targetId) &&
+      !(isInternal(url) && targetInfo.type !== "page");
+    try {
+      if (isWanted) await this.#measure(session, targetInfo);
+    } catch (error) {
+      this.#host.warn(`Cannot measure ${url || targetInfo.type}: ${(error as Error).message}`);
+      if (this.#sessions.get(targetId) === session) this.#sessions.delete(targetId);
+    }
+    if (waitingForDebugger) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    if (this.#sessions.get(targetId) !== session) await this.#detach(sessionId);
+  }
+
+  async #measure(session: Session, info: Protocol.Target.TargetInfo): Promise<void> {
+    const { targetId } = info;
+    this.#sessions.set(targetId, session);
+    session.closed.then(() => this.#sessions.delete(targetId));
+    this.#follow(session);
+    const { id } = await inTime(session.send("Runtime.getIsolateId"), SETUP_TIMEOUT);
+    // The browser's own pages are targets once they show something else.
+    let adding: Promise<void> | undefined;
+    const add = async (url: string) => {
+      if (!isInternal(url)) await (adding ??= this.#add(link, { ...info, url }));
+    };
+    const link = new ChromiumLink({
+      session,
+      targetId,
+      isolates: this.#isolates,
+      isolateId: id,
+      onArrival: add,
+      detach: () => this.#release(session.id!),
+    });
+    await inTime(Promise.all(this.#setUp(session, info.type)), SETUP_TIMEOUT);
+    await add(info.url);
+  }
+
+  async #add(link: ChromiumLink, info: Protocol.Target.TargetInfo): Promise<void> {
+    const { name, runtime, remark } = this.#options;
+    const target = await this.#host.add(link, {
+      name: name ?? targetName(info),
+      // No command tells the process of a target.
+      pid: 0,
+      runtime,
+      remark,
+    });
+    this.#targets.add(target);
+  }
+
+  /** Turns on what is needed; resolves when counting has begun. */
+  #setUp(session: Session, type: string): Promise<unknown>[] {
+    const isPage = type === "page" || type === "iframe";
+    // A service worker answers this one when it runs.
+    if (type !== "service_worker") {
+      session.send("Target.setAutoAttach", AUTO_ATTACH).catch(() => {});
+    }
+    if (this.#options.hasCodeCache) {
+      // The cache is off only while the domain is on.
+      const none = { maxTotalBufferSize: 0, maxResourceBufferSize: 0 };
+      session.send("Network.enable", none).catch(() => {});
+      session.send("Network.setCacheDisabled", { cacheDisabled: true }).catch(() => {});
+    }
+    return [
+      session.send("Debugger.enable"),
+      session.send("Profiler.enable"),
+      session.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true }),
+      ...isPage
+        ? [
+          session.send("Inspector.enable"),
+          session.send("Page.enable"),
+          session.send("Page.addScriptToEvaluateOnNewDocument", { source: DOCUMENT_HOOK }),
+        ]
+        : [],
+    ];
+  }
+
+  async #detach(sessionId: string): Promise<void> {
+    await this.#socket.browser.send("Target.detachFromTarget", { sessionId }).catch(() => {});
+    this.#socket.closeSession(sessionId, "detached");
+  }
+
+  /** Lets a target go, and the browser with the last one. */
+  async #release(sessionId: string): Promise<void> {
+    await this.#detach(sessionId);
+    if ([...this.#targets].every(({ state }) => state === "ended")) {
+      await this.#socket[Symbol.asyncDispose]();
+    }
+  }
+}

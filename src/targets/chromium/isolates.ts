@@ -1,0 +1,21 @@
+import { Isolate } from "./isolate.ts";
+
+/** The isolates of one browser in which there is something that is measured. */
+export class Isolates {
+  readonly #byId = new Map<string, Isolate>();
+  #nextSerial = 1;
+
+  /** @param id As `Runtime.getIsolateId` says it. */
+  get(id: string): Isolate {
+    this.#forgetEmpty(id);
+    let isolate = this.#byId.get(id);
+    if (!isolate) this.#byId.set(id, isolate = new Isolate(id, this.#nextSerial++));
+    return isolate;
+  }
+
+  #forgetEmpty(wanted: string): void {
+    for (const [id, isolate] of this.#byId) {
+      if (isolate.isEmpty && id !== wanted) this.#byId.delete(id);
+    }
+  }
+}
