@@ -95,7 +95,6 @@ export class Browser {
     this.#sessions.set(targetId, session);
     session.closed.then(() => this.#sessions.delete(targetId));
     this.#follow(session);
-    const { id } = await inTime(session.send("Runtime.getIsolateId"), SETUP_TIMEOUT);
     // The browser's own pages are targets once they show something else.
     let adding: Promise<void> | undefined;
     const add = async (url: string) => {
@@ -105,11 +104,12 @@ export class Browser {
       session,
       targetId,
       isolates: this.#isolates,
-      isolateId: id,
       onArrival: add,
       detach: () => this.#release(session.id!),
     });
-    await inTime(Promise.all(this.#setUp(session, info.type)), SETUP_TIMEOUT);
+    // All at once: a page need not wait for us, whatever it was announced as (`/json/new`).
+    const counting = Promise.all(this.#setUp(session, info.type));
+    await inTime(Promise.all([counting, link.find()]), SETUP_TIMEOUT);
     await add(info.url);
   }
 

@@ -13,8 +13,6 @@ export interface ChromiumLinkOptions {
   /** The id of the target, which is that of its main frame too. */
   readonly targetId: string;
   readonly isolates: Isolates;
-  /** The isolate that it is in. */
-  readonly isolateId: string;
   /** Called at the start of each document, which does not go on before the promise is settled. */
   readonly onArrival: (url: string) => Promise<unknown>;
   /** Ends the session. */
@@ -49,12 +47,12 @@ export class ChromiumLink implements Link, Member {
   #released = -Infinity;
 
   constructor(options: ChromiumLinkOptions) {
-    const { session, isolates, isolateId } = options;
+    const { session, isolates } = options;
     this.#options = options;
     this.session = session;
     this.pauser = new Pauser(session, (pause) => this.#pass(pause));
     this.#sources = new KeptSources(session);
-    this.#isolate = isolates.get(isolateId);
+    this.#isolate = isolates.unknown();
     this.#isolate.join(this);
     this.closed = session.closed;
     session.closed.then(() => this.#isolate.leave(this));
@@ -132,9 +130,14 @@ export class ChromiumLink implements Link, Member {
     this.pauser.resume();
   }
 
-  async #arrive(): Promise<void> {
+  /** Finds out in which isolate it is. */
+  async find(): Promise<void> {
     const { id } = await this.session.send("Runtime.getIsolateId");
     this.move(id);
+  }
+
+  async #arrive(): Promise<void> {
+    await this.find();
     await this.#options.onArrival(this.#url);
   }
 

@@ -13,6 +13,11 @@ export class Isolates {
     return isolate;
   }
 
+  /** For something whose isolate is yet to be found. */
+  unknown(): Isolate {
+    return new Isolate("", this.#nextSerial++);
+  }
+
   #forgetEmpty(wanted: string): void {
     for (const [id, isolate] of this.#byId) {
       if (isolate.isEmpty && id !== wanted) this.#byId.delete(id);
