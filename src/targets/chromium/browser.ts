@@ -108,8 +108,12 @@ export class Browser {
       detach: () => this.#release(session.id!),
     });
     // All at once: a page need not wait for us, whatever it was announced as (`/json/new`).
-    const counting = Promise.all(this.#setUp(session, info.type));
-    await inTime(Promise.all([counting, link.find()]), SETUP_TIMEOUT);
+    const counting = this.#count(session, info.type);
+    // A popup waits on the stack of its opener, where no pause may come: Chromium has one nested loop for
+    // both (`ClientMessageLoopAdapter` in `web_dev_tools_agent_impl.cc`), and would never leave it.
+    if (info.openerId) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    const hooking = isDocument(info.type) ? this.#hook(session) : Promise.resolve();
+    await inTime(Promise.all([counting, hooking, link.find()]), SETUP_TIMEOUT);
     await add(info.url);
   }
 
@@ -126,8 +130,7 @@ export class Browser {
   }
 
   /** Turns on what is needed; resolves when counting has begun. */
-  #setUp(session: Session, type: string): Promise<unknown>[] {
-    const isPage = type === "page" || type === "iframe";
+  async #count(session: Session, type: string): Promise<void> {
     // A service worker answers this one when it runs.
     if (type !== "service_worker") {
       session.send("Target.setAutoAttach", AUTO_ATTACH).catch(() => {});
@@ -138,18 +141,19 @@ export class Browser {
       session.send("Network.enable", none).catch(() => {});
       session.send("Network.setCacheDisabled", { cacheDisabled: true }).catch(() => {});
     }
-    return [
+    await Promise.all([
       session.send("Debugger.enable"),
       session.send("Profiler.enable"),
       session.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true }),
-      ...isPage
-        ? [
-          session.send("Inspector.enable"),
-          session.send("Page.enable"),
-          session.send("Page.addScriptToEvaluateOnNewDocument", { source: DOCUMENT_HOOK }),
-        ]
-        : [],
-    ];
+    ]);
+  }
+
+  async #hook(session: Session): Promise<void> {
+    await Promise.all([
+      session.send("Inspector.enable"),
+      session.send("Page.enable"),
+      session.send("Page.addScriptToEvaluateOnNewDocument", { source: DOCUMENT_HOOK }),
+    ]);
   }
 
   async #detach(sessionId: string): Promise<void> {
@@ -164,4 +168,9 @@ export class Browser {
       await this.#socket[Symbol.asyncDispose]();
     }
   }
+}
+
+/** Whether it shows documents, one after the other. */
+function isDocument(type: string): boolean {
+  return type === "page" || type === "iframe";
 }
