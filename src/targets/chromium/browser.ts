@@ -34,10 +34,13 @@ export class Browser {
   readonly #host: TargetHost;
   readonly #options: BrowserOptions;
   readonly #isolates = new Isolates();
-  /** The sessions by targets' ids: a service worker is announced by the browser and by its pages. */
+  /** By targets' ids. */
   readonly #sessions = new Map<string, Session>();
   readonly #targets = new Set<Target>();
   readonly #admitting = new Set<Promise<void>>();
+  /** Sessions that we end. */
+  readonly #detaching = new Set<string>();
+  #hasAll = false;
 
   constructor(socket: BrowserSocket, host: TargetHost, options: BrowserOptions) {
     this.#socket = socket;
@@ -48,6 +51,7 @@ export class Browser {
 
   /** Attaches to all that is there and comes; resolves with the targets that are there. */
   async attachAll(): Promise<Target[]> {
+    this.#hasAll = true;
     await this.#socket.browser.send("Target.setAutoAttach", AUTO_ATTACH);
     return await this.#admitted();
   }
@@ -65,25 +69,36 @@ export class Browser {
 
   /** Takes in what a session announces. */
   #follow(session: Session): void {
+    const children = new Set<string>();
     session.on("Target.attachedToTarget", (attached) => {
-      const admitting = this.#admit(attached).finally(() => this.#admitting.delete(admitting));
+      children.add(attached.sessionId);
+      const admitting = this.#admit(session, attached)
+        .finally(() => this.#admitting.delete(admitting));
       this.#admitting.add(admitting);
     });
     session.on("Target.detachedFromTarget", ({ sessionId }) => {
-      this.#socket.closeSession(sessionId, "closed");
+      children.delete(sessionId);
+      this.#socket.closeSession(sessionId, this.#detaching.has(sessionId) ? "detached" : "closed");
+    });
+    // They end with it, unsaid.
+    session.closed.then((reason) => {
+      for (const child of children) this.#socket.closeSession(child, reason);
     });
   }
 
   /** Never rejects; whatever happens, the target runs afterwards. */
-  async #admit({ sessionId, targetInfo, waitingForDebugger }: Attached): Promise<void> {
+  async #admit(parent: Session, attached: Attached): Promise<void> {
+    const { sessionId, targetInfo, waitingForDebugger } = attached;
     const session = this.#socket.session(sessionId);
-    const { targetId, url } = targetInfo;
-    const isWanted = !this.#sessions.has(targetId) &&
-      !(isInternal(url) && targetInfo.type !== "page");
+    const { targetId, url, type } = targetInfo;
+    // A service worker is announced by the browser, and by its pages, which it outlives.
+    const isItsOwn = type !== "service_worker" || parent === this.#socket.browser || !this.#hasAll;
+    const isWanted = isItsOwn && !this.#sessions.has(targetId) &&
+      !(isInternal(url) && type !== "page");
     try {
       if (isWanted) await this.#measure(session, targetInfo);
     } catch (error) {
-      this.#host.warn(`Cannot measure ${url || targetInfo.type}: ${(error as Error).message}`);
+      this.#host.warn(`Cannot measure ${url || type}: ${(error as Error).message}`);
       if (this.#sessions.get(targetId) === session) this.#sessions.delete(targetId);
     }
     if (waitingForDebugger) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
@@ -114,7 +129,8 @@ export class Browser {
     if (info.openerId) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
     const hooking = isDocument(info.type) ? this.#hook(session) : Promise.resolve();
     await inTime(Promise.all([counting, hooking, link.find()]), SETUP_TIMEOUT);
-    await add(info.url);
+    // A frame, and a popup, is announced before it is known what it will show.
+    if (info.url !== "" && !info.openerId) await add(info.url);
   }
 
   async #add(link: ChromiumLink, info: Protocol.Target.TargetInfo): Promise<void> {
@@ -157,8 +173,10 @@ export class Browser {
   }
 
   async #detach(sessionId: string): Promise<void> {
+    this.#detaching.add(sessionId);
     await this.#socket.browser.send("Target.detachFromTarget", { sessionId }).catch(() => {});
     this.#socket.closeSession(sessionId, "detached");
+    this.#detaching.delete(sessionId);
   }
 
   /** Lets a target go, and the browser with the last one. */

@@ -52,7 +52,7 @@ export class Isolate {
   }
 
   join(member: Member): void {
-    for (const { pauser } of this.#members) pauser.disarm();
+    for (const { pauser } of this.#members) pauser.yield();
     this.#members.add(member);
     if (member.pauser.isWanted) this.#held.add(member);
     if (this.#held.size > 0) member.pauser.want();
@@ -77,15 +77,21 @@ export class Isolate {
 
   async #stop(asking: Member, options: { hold: boolean }): Promise<boolean> {
     const members = [...this.#members];
-    const lead = members.find(({ pauser }) => pauser.isStill) ??
+    const lead = members.find(({ pauser }) => pauser.isPaused) ??
       members.find(({ isReachable }) => isReachable) ?? asking;
     const isHolding = options.hold && lead.isReachable;
     if (isHolding) {
       for (const { pauser } of members) pauser.want();
-      await lead.pauser.hold({ isAlone: members.length === 1 });
+      await (members.length > 1 ? lead.pauser.pause() : lead.pauser.hold());
     }
     await this.collect(lead);
-    return isHolding && lead.pauser.isStill && this.#members.has(lead);
+    return isHolding && this.#isStill;
+  }
+
+  get #isStill(): boolean {
+    const members = [...this.#members];
+    return members.some(({ pauser }) => pauser.isPaused) ||
+      members.length === 1 && members[0].pauser.isStill;
   }
 
   /** Takes the isolate's counts by way of one of its members, and deals them out. */

@@ -1,5 +1,8 @@
-import { type Pause, pauseOf } from "./document_hook.ts";
+import { HOOK_URL, type Pause, pauseOf } from "./document_hook.ts";
 import type { Session } from "./session.ts";
+
+const CALLABLE =
+  `Promise.resolve({ __proto__: null, get value() { return 0; } })\n//# sourceURL=${HOOK_URL}`;
 
 /**
  * Holds a page or worker by V8's own pause.
@@ -21,6 +24,8 @@ export class Pauser {
   /** Counts documents: an answer from an earlier one says nothing of this one. */
   #document = 0;
   #awaitsPause: (() => void)[] = [];
+  /** The id of a document's {@linkcode CALLABLE}. */
+  #callable: string | undefined;
 
   /** @param onPause Called when it has paused though nobody wants it to, or wants it no longer. */
   constructor(session: Session, onPause: (pause: Pause) => void) {
@@ -35,9 +40,13 @@ export class Pauser {
     session.on("Debugger.resumed", () => this.#paused = undefined);
   }
 
-  /** Whether no function can run. */
+  get isPaused(): boolean {
+    return this.#paused !== undefined;
+  }
+
+  /** Whether no function can run in its document; being armed is a matter of one document. */
   get isStill(): boolean {
-    return this.#isArmed || this.#paused !== undefined;
+    return this.#isArmed || this.isPaused;
   }
 
   get isWanted(): boolean {
@@ -49,25 +58,50 @@ export class Pauser {
     this.#isWanted = true;
   }
 
-  /**
-   * Makes it still and keeps it so until {@linkcode release}.
-   *
-   * @param options `isAlone`: whether no other page is in the isolate; being armed is a page's own matter
-   * (`m_targetContextGroupId` in `inspector/v8-debugger.cc`), but where one has paused none runs.
-   */
-  async hold({ isAlone }: { isAlone: boolean }): Promise<void> {
+  /** Makes it still and keeps it so until {@linkcode release}. */
+  async hold(): Promise<void> {
     this.want();
     if (!this.isStill) await this.#arm();
-    if (isAlone || this.#paused !== undefined) return;
+  }
+
+  /**
+   * Pauses it, where other pages are in the isolate: being armed is a page's own matter
+   * (`m_targetContextGroupId` in `inspector/v8-debugger.cc`), but where one has paused none runs.
+   */
+  async pause(): Promise<void> {
+    this.want();
+    if (this.isPaused) return;
     const paused = new Promise<void>((resolve) => this.#awaitsPause.push(resolve));
-    const evaluated = this.#session.send("Runtime.evaluate", { expression: "0", silent: true });
-    await Promise.race([paused, evaluated]);
+    await this.#arm();
+    if (!this.isPaused) await Promise.race([paused, this.#callSomething()]);
+  }
+
+  /** Another page of the isolate has paused, which has this one wait no more. */
+  yield(): void {
+    this.#isArmed = false;
+    for (const resolve of this.#awaitsPause.splice(0)) resolve();
+  }
+
+  /**
+   * Calls a function, which pauses if it is armed; settled when that has returned. The function is a
+   * getter that V8 calls to tell a promise's value: nothing is compiled for it but once a document.
+   */
+  async #callSomething(): Promise<void> {
+    const document = this.#document;
+    if (this.#callable !== undefined) {
+      const params = { promiseObjectId: this.#callable, returnByValue: true };
+      await this.#session.send("Runtime.awaitPromise", params);
+      return;
+    }
+    const params = { expression: CALLABLE, objectGroup: "kcovfs", silent: true };
+    const { result } = await this.#session.send("Runtime.evaluate", params);
+    if (document === this.#document) this.#callable = result.objectId;
   }
 
   async #arm(): Promise<void> {
     const document = this.#document;
     await this.#session.send("Debugger.pause");
-    if (document === this.#document && this.#paused === undefined) this.#isArmed = true;
+    if (document === this.#document && !this.isPaused) this.#isArmed = true;
   }
 
   release(): void {
@@ -86,14 +120,10 @@ export class Pauser {
     this.#session.send("Debugger.resume").catch(() => {});
   }
 
-  /** Another page of the isolate has come or was armed, which disarms this one. */
-  disarm(): void {
-    this.#isArmed = false;
-  }
-
   /** The document was replaced, and its inspector's state with it. */
   reset(): void {
     this.#document++;
+    this.#callable = undefined;
     this.#isArmed = false;
     this.#paused = undefined;
     // One that comes back from the back/forward cache does not pause at its start.
