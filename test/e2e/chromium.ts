@@ -12,7 +12,7 @@ const FLAGS = ["--js-flags=--no-opt,--no-maglev"];
 const TIMEOUT = 20_000;
 
 /** A tab, as `/json/list` tells of it. */
-interface Tab {
+export interface Tab {
   readonly id: string;
   readonly type: string;
   readonly url: string;
@@ -65,9 +65,13 @@ export class Chromium implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Opens a tab. */
+  /** Opens a tab as a user does: unlike `/json/new`, it waits for those who are attached. */
   async open(url: string): Promise<Tab> {
-    return await this.#ask(`/json/new?${url}`, "PUT") as Tab;
+    const { webSocketDebuggerUrl } = await this.#ask("/json/version") as Tab;
+    await using session = await CdpSession.connect(webSocketDebuggerUrl);
+    const params = { url };
+    const { targetId } = await session.send("Target.createTarget", { params, timeout: TIMEOUT });
+    return (await this.tabs()).find(({ id }) => id === targetId)!;
   }
 
   async close(tab: Tab): Promise<void> {
@@ -75,12 +79,11 @@ export class Chromium implements AsyncDisposable {
   }
 
   async tabs(): Promise<Tab[]> {
-    return await this.#ask("/json/list", "GET") as Tab[];
+    return await this.#ask("/json/list") as Tab[];
   }
 
-  async #ask(path: string, method: string): Promise<unknown> {
-    const response = await fetch(`http://${this.address}${path}`, { method });
-    return await response.json();
+  async #ask(path: string): Promise<unknown> {
+    return await (await fetch(`http://${this.address}${path}`)).json();
   }
 
   /** What an expression is in a tab, asked in a session that ends with it. */
@@ -89,6 +92,25 @@ export class Chromium implements AsyncDisposable {
     const params = { expression, returnByValue: true, awaitPromise: true, userGesture: true };
     const { result } = await session.send("Runtime.evaluate", { params, timeout: TIMEOUT });
     return result.value;
+  }
+
+  async reload(tab: Tab): Promise<void> {
+    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    await session.send("Page.reload", { timeout: TIMEOUT });
+  }
+
+  /** Ends a tab's renderer. */
+  async crash(tab: Tab): Promise<void> {
+    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    await session.send("Page.crash", { timeout: 1000 }).catch(() => {});
+  }
+
+  /** Why a session of its own cannot have a tab's counts. */
+  async coverageError(tab: Tab): Promise<string> {
+    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    await session.send("Profiler.enable", { timeout: TIMEOUT });
+    const taking = session.send("Profiler.takePreciseCoverage", { timeout: TIMEOUT });
+    return await taking.then(() => "", (error: Error) => error.message);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,11 +4,14 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/control_client.ts";
-import { Chromium, until } from "./chromium.ts";
+import { Chromium, type Tab, until } from "./chromium.ts";
 import { compile, finish, Scene, SERVICES } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -18,21 +21,25 @@ const FIXTURES = join(SERVICES, "..");
 
 chromium.before(() => {
   compile("exactness");
+  compile("poller");
 });
 
 /** A server, and a browser that it is attached to. */
 class World implements AsyncDisposable {
   readonly scene: Scene;
+  readonly server: ChildProcess;
   readonly browser: Chromium;
 
-  private constructor(scene: Scene, browser: Chromium) {
+  private constructor(scene: Scene, options: { server: ChildProcess; browser: Chromium }) {
     this.scene = scene;
-    this.browser = browser;
+    this.server = options.server;
+    this.browser = options.browser;
   }
 
   static async start(): Promise<World> {
-    const [browser, scene] = await Promise.all([Chromium.start(), serve()]);
-    const world = new World(scene, browser);
+    const scene = new Scene();
+    const [browser, server] = await Promise.all([Chromium.start(), scene.serve()]);
+    const world = new World(scene, { server, browser });
     try {
       await world.attach();
       return world;
@@ -51,6 +58,11 @@ class World implements AsyncDisposable {
     const { stdout } = await this.scene.command("ps", "--json");
     const rows = JSON.parse(stdout) as TargetRow[];
     return rows.filter(({ state }) => state !== "ended");
+  }
+
+  /** Has a client read all the time. */
+  poll(seconds: number): ChildProcess {
+    return this.scene.start([compile("poller"), this.scene.kcov, String(seconds)]);
   }
 
   /** Starts the client that serves a page, and opens it. */
@@ -142,6 +154,110 @@ chromium("two pages at once each find all of their own path", async () => {
     world.client("paths.html", options),
   ]);
   await Promise.all(clients.map(({ child }) => assertExact(child, 200)));
+});
+
+/** Serves the fixtures until it is disposed of. */
+async function serveFixtures(): Promise<AsyncDisposable & { url: (page: string) => string }> {
+  const server = createServer(async ({ url = "" }, response) => {
+    const name = url.replace(/\?.*/, "");
+    const type = name.endsWith(".html") ? "text/html" : "text/javascript";
+    try {
+      const body = await readFile(join(FIXTURES, name));
+      response.setHeader("content-type", type).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: (page) => `http://127.0.0.1:${port}/pages/${page}`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** Whether a page's own code goes on. */
+async function ticks(world: World, tab: Tab): Promise<boolean> {
+  const before = await world.browser.evaluate(tab, "ticks");
+  await until("it ticks", async () => await world.browser.evaluate(tab, "ticks") !== before);
+  return true;
+}
+
+chromium("frames, popups and workers of each kind are measured, each by itself", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  // Reads all the time, so that whatever comes must find its place between collections.
+  const poller = world.poll(60);
+  const tab = await world.browser.open(fixtures.url("family.html"));
+  const measured = async () =>
+    (await world.targets()).filter(({ scripts }) => scripts > 0)
+      .map(({ name }) => name.replace(/^.*_pages_/, "").replace(/-\d$/, "")).sort();
+  const family = [
+    ...["family.html", "family.html", "family.html"],
+    ...["ticking.js", "ticking.js", "ticking.js"],
+  ];
+  const isFamily = async (expected: string[]) => `${await measured()}` === `${expected.sort()}`;
+  await until("a page, two frames elsewhere, three workers", () => isFamily(family));
+  await world.browser.evaluate(tab, `void window.open("family.html")`);
+  await until("a popup", () => isFamily([...family, "family.html"]));
+  assert.ok(await ticks(world, tab));
+  poller.kill();
+});
+
+chromium("a page that was let go is as it was, and can be attached to again", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  const tab = await world.browser.open(fixtures.url("family.html"));
+  const page = async () => (await world.targets()).find(({ name }) => name.endsWith("family.html"));
+  await until("the page is a target", async () => await page() !== undefined);
+  for (const { name } of await world.targets()) await world.scene.command("detach", name);
+  assert.equal(await world.targets(), []);
+  assert.ok(await ticks(world, tab));
+  assert.match(await world.browser.coverageError(tab), "not been started");
+  await world.attach();
+  assert.ok(await page());
+});
+
+chromium("a page goes on when the server is killed while it holds it", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  const tab = await world.browser.open(fixtures.url("family.html"));
+  const poller = world.poll(60);
+  await until("it is held", async () =>
+    (await world.targets()).some(({ state, scripts }) => state === "held" && scripts > 0));
+  world.server.kill("SIGKILL");
+  poller.kill("SIGKILL");
+  assert.ok(await ticks(world, tab));
+});
+
+chromium("a page that crashed holds nobody up, and is measured again when it is back", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  const tab = await world.browser.open(fixtures.url("worker.html"));
+  const page = async () => (await world.targets()).find(({ name }) => name.endsWith("worker.html"));
+  await until("the page is a target", async () => await page() !== undefined);
+  const scripts = async () => {
+    const { stdout } = await finish(world.poll(0.2));
+    assert.ok(Number(stdout.match(/longest_ms (\d+)/)![1]) < 2000, stdout);
+    return (await page())!.scripts;
+  };
+  assert.is(await scripts(), 1);
+  await world.browser.crash(tab);
+  assert.is(await scripts(), 1);
+  await world.browser.reload(tab);
+  await until("its script is a new one", async () => await scripts() === 2);
+});
+
+chromium("what a browser's flags do to the counts is said", async () => {
+  await using browser = await Chromium.start([]);
+  await using scene = await serve();
+  await scene.command("attach", browser.address);
+  const { stdout } = await scene.command("ps");
+  assert.match(stdout, "start it with --js-flags=--no-opt,--no-maglev");
 });
 
 chromium.run();

@@ -62,7 +62,8 @@ export class ChromiumLink implements Link, Member {
   #listen(): void {
     const { session } = this;
     session.on("Debugger.scriptParsed", ({ scriptId, url }) => {
-      if (url !== "" && url !== HOOK_URL) this.#scripts.add(scriptId);
+      if (url === HOOK_URL) this.pauser.addHook(scriptId);
+      else if (url !== "") this.#scripts.add(scriptId);
     });
     session.on("Page.frameStartedNavigating", ({ frameId, navigationType }) => {
       if (frameId !== this.#options.targetId || navigationType.startsWith("sameDocument")) return;

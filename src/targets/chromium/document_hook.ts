@@ -23,8 +23,16 @@ addEventListener("beforeunload", function ${LEAVING}() { debugger; });
 /** Why a page paused: at the start of a document, at its end, or for another reason. */
 export type Pause = "arriving" | "leaving" | "other";
 
-export function pauseOf({ callFrames }: Protocol.Debugger.PausedEvent): Pause {
+/**
+ * Tells why a page paused.
+ *
+ * @param isHook Whether a script is {@linkcode DOCUMENT_HOOK}: Chromium leaves a call frame's URL empty.
+ */
+export function pauseOf(
+  { callFrames }: Protocol.Debugger.PausedEvent,
+  isHook: (scriptId: string) => boolean,
+): Pause {
   const [top] = callFrames;
-  if (top?.url !== HOOK_URL) return "other";
+  if (!top || !isHook(top.location.scriptId)) return "other";
   return top.functionName === LEAVING ? "leaving" : "arriving";
 }

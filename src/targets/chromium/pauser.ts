@@ -1,8 +1,8 @@
-import { HOOK_URL, type Pause, pauseOf } from "./document_hook.ts";
+import { type Pause, pauseOf } from "./document_hook.ts";
 import type { Session } from "./session.ts";
 
 const CALLABLE =
-  `Promise.resolve({ __proto__: null, get value() { return 0; } })\n//# sourceURL=${HOOK_URL}`;
+  `Promise.resolve({ __proto__: null, get value() { return 0; } })\n//# sourceURL=internal:kcovfs/callable`;
 
 /**
  * Holds a page or worker by V8's own pause.
@@ -24,6 +24,8 @@ export class Pauser {
   /** Counts documents: an answer from an earlier one says nothing of this one. */
   #document = 0;
   #awaitsPause: (() => void)[] = [];
+  /** The documents' hooks, by script id: there is one for each frame. */
+  readonly #hooks = new Set<string>();
   /** The id of a document's {@linkcode CALLABLE}. */
   #callable: string | undefined;
 
@@ -33,7 +35,7 @@ export class Pauser {
     this.#onPause = onPause;
     session.on("Debugger.paused", (event) => {
       this.#isArmed = false;
-      this.#paused = pauseOf(event);
+      this.#paused = pauseOf(event, (scriptId) => this.#hooks.has(scriptId));
       for (const resolve of this.#awaitsPause.splice(0)) resolve();
       if (!this.#isWanted) onPause(this.#paused);
     });
@@ -47,6 +49,11 @@ export class Pauser {
   /** Whether no function can run in its document; being armed is a matter of one document. */
   get isStill(): boolean {
     return this.#isArmed || this.isPaused;
+  }
+
+  /** A script was parsed that is a document's hook. */
+  addHook(scriptId: string): void {
+    this.#hooks.add(scriptId);
   }
 
   get isWanted(): boolean {
@@ -124,6 +131,7 @@ export class Pauser {
   reset(): void {
     this.#document++;
     this.#callable = undefined;
+    this.#hooks.clear();
     this.#isArmed = false;
     this.#paused = undefined;
     // One that comes back from the back/forward cache does not pause at its start.
