@@ -23,6 +23,8 @@ export interface BrowserOptions extends ConnectOptions {
 
 /** ms after which a target is let run even though it has not answered. */
 const SETUP_TIMEOUT = 5000;
+/** ms after which a frame or popup is a target even though no document has begun in it. */
+const ARRIVAL_TIMEOUT = 500;
 /** Types of targets that are measured (`content/public/browser/devtools_agent_host.h`). */
 const TYPES = ["page", "iframe", "worker", "shared_worker", "service_worker"];
 const FILTER = TYPES.map((type) => ({ type }));
@@ -129,8 +131,9 @@ export class Browser {
     if (info.openerId) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
     const hooking = isDocument(info.type) ? this.#hook(session) : Promise.resolve();
     await inTime(Promise.all([counting, hooking, link.find()]), SETUP_TIMEOUT);
-    // A frame, and a popup, is announced before it is known what it will show.
     if (info.url !== "" && !info.openerId) await add(info.url);
+    // A frame, and a popup, is announced before it is known what it will show, if it ever shows anything.
+    else setTimeout(() => add(link.url), ARRIVAL_TIMEOUT).unref();
   }
 
   async #add(link: ChromiumLink, info: Protocol.Target.TargetInfo): Promise<void> {

@@ -95,6 +95,11 @@ export class ChromiumLink implements Link, Member {
     this.pauser.reset();
   }
 
+  /** Of the document that it shows, once it is known. */
+  get url(): string {
+    return this.#url;
+  }
+
   get isReachable(): boolean {
     return !this.#isNavigating && !this.#isCrashed;
   }
@@ -138,7 +143,7 @@ export class ChromiumLink implements Link, Member {
   }
 
   async #arrive(): Promise<void> {
-    await this.find();
+    await this.find().catch(() => {});
     await this.#options.onArrival(this.#url);
   }
 
