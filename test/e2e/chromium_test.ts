@@ -227,8 +227,11 @@ chromium("a page goes on when the server is killed while it holds it", async () 
   await using fixtures = await serveFixtures();
   const tab = await world.browser.open(fixtures.url("family.html"));
   const poller = world.poll(60);
-  await until("it is held", async () =>
-    (await world.targets()).some(({ state, scripts }) => state === "held" && scripts > 0));
+  await until(
+    "it is held",
+    async () =>
+      (await world.targets()).some(({ state, scripts }) => state === "held" && scripts > 0),
+  );
   world.server.kill("SIGKILL");
   poller.kill("SIGKILL");
   assert.ok(await ticks(world, tab));

@@ -28,7 +28,12 @@ const ARRIVAL_TIMEOUT = 500;
 /** Types of targets that are measured (`content/public/browser/devtools_agent_host.h`). */
 const TYPES = ["page", "iframe", "worker", "shared_worker", "service_worker"];
 const FILTER = TYPES.map((type) => ({ type }));
-const AUTO_ATTACH = { autoAttach: true, waitForDebuggerOnStart: true, flatten: true, filter: FILTER };
+const AUTO_ATTACH = {
+  autoAttach: true,
+  waitForDebuggerOnStart: true,
+  flatten: true,
+  filter: FILTER,
+};
 
 /** A browser whose pages, frames and workers are targets, as they come and go. */
 export class Browser {
@@ -126,10 +131,9 @@ export class Browser {
     });
     // All at once: a page need not wait for us, whatever it was announced as (`/json/new`).
     const counting = this.#count(session, info.type);
-    // A popup waits on the stack of its opener, where no pause may come: Chromium has one nested loop for
-    // both (`ClientMessageLoopAdapter` in `web_dev_tools_agent_impl.cc`), and would never leave it.
-    if (info.openerId) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
     const hooking = isDocument(info.type) ? this.#hook(session) : Promise.resolve();
+    // A popup has its opener wait, in an isolate that others may want to pause.
+    if (info.openerId) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
     await inTime(Promise.all([counting, hooking, link.find()]), SETUP_TIMEOUT);
     if (info.url !== "" && !info.openerId) await add(info.url);
     // A frame, and a popup, is announced before it is known what it will show, if it ever shows anything.

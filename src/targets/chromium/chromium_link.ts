@@ -50,7 +50,10 @@ export class ChromiumLink implements Link, Member {
     const { session, isolates } = options;
     this.#options = options;
     this.session = session;
-    this.pauser = new Pauser(session, (pause) => this.#pass(pause));
+    this.pauser = new Pauser(session, {
+      onStill: () => this.#isolate.yieldTo(this),
+      onPause: (pause) => this.#pass(pause),
+    });
     this.#sources = new KeptSources(session);
     this.#isolate = isolates.unknown();
     this.#isolate.join(this);

@@ -15,8 +15,12 @@ const LEAVING = "kcovfsLeaving";
  * and its end Chromium keeps back all commands but a few (`ShouldSuspendDuringNavigation` in
  * `content/browser/devtools/devtools_session.cc`), `takePreciseCoverage` among them. `beforeunload` is
  * dispatched before that.
+ *
+ * Not in the empty document of a popup, whose opener waits: where somebody waits for a debugger no pause
+ * may come, for Chromium has one nested loop for both (`ClientMessageLoopAdapter` in
+ * `web_dev_tools_agent_impl.cc`), and would never leave it.
  */
-export const DOCUMENT_HOOK = `debugger;
+export const DOCUMENT_HOOK = `if (location.href !== "about:blank") debugger;
 addEventListener("beforeunload", function ${LEAVING}() { debugger; });
 //# sourceURL=${HOOK_URL}`;
 

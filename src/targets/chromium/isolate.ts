@@ -52,10 +52,15 @@ export class Isolate {
   }
 
   join(member: Member): void {
-    for (const { pauser } of this.#members) pauser.yield();
     this.#members.add(member);
+    this.yieldTo(member);
     if (member.pauser.isWanted) this.#held.add(member);
     if (this.#held.size > 0) member.pauser.want();
+  }
+
+  /** Only one of the members can be armed, or paused. */
+  yieldTo(member: Member): void {
+    for (const other of this.#members) if (other !== member) other.pauser.yield();
   }
 
   /** A member that is held stays so. */

@@ -1,6 +1,14 @@
 import { type Pause, pauseOf } from "./document_hook.ts";
 import type { Session } from "./session.ts";
 
+/** What a pauser tells. */
+export interface PauserEvents {
+  /** It has paused. */
+  readonly onStill: () => void;
+  /** It is paused though nobody wants it to be, or wants it any longer. */
+  readonly onPause: (pause: Pause) => void;
+}
+
 const CALLABLE =
   `Promise.resolve({ __proto__: null, get value() { return 0; } })\n//# sourceURL=internal:kcovfs/callable`;
 
@@ -17,7 +25,7 @@ const CALLABLE =
  */
 export class Pauser {
   readonly #session: Session;
-  readonly #onPause: (pause: Pause) => void;
+  readonly #events: PauserEvents;
   #isWanted = false;
   #isArmed = false;
   #paused: Pause | undefined;
@@ -29,15 +37,15 @@ export class Pauser {
   /** The id of a document's {@linkcode CALLABLE}. */
   #callable: string | undefined;
 
-  /** @param onPause Called when it has paused though nobody wants it to, or wants it no longer. */
-  constructor(session: Session, onPause: (pause: Pause) => void) {
+  constructor(session: Session, events: PauserEvents) {
     this.#session = session;
-    this.#onPause = onPause;
+    this.#events = events;
     session.on("Debugger.paused", (event) => {
       this.#isArmed = false;
       this.#paused = pauseOf(event, (scriptId) => this.#hooks.has(scriptId));
       for (const resolve of this.#awaitsPause.splice(0)) resolve();
-      if (!this.#isWanted) onPause(this.#paused);
+      events.onStill();
+      if (!this.#isWanted) events.onPause(this.#paused);
     });
     session.on("Debugger.resumed", () => this.#paused = undefined);
   }
@@ -113,7 +121,7 @@ export class Pauser {
 
   release(): void {
     this.#isWanted = false;
-    if (this.#paused !== undefined) this.#onPause(this.#paused);
+    if (this.#paused !== undefined) this.#events.onPause(this.#paused);
   }
 
   /** Lets it go on from its pause, unless it is to be held. */

@@ -7,7 +7,8 @@
  * @param commandLine As `SystemInfo.getInfo` tells it: arguments joined by spaces.
  */
 export function remarkOnFlags(commandLine: string): string {
-  const [, flags = ""] = commandLine.match(/--js-flags=("[^"]*"|(?:[^ ]| (?=--?(?:no-|max-)))*)/) ?? [];
+  const [, flags = ""] = commandLine.match(/--js-flags=("[^"]*"|(?:[^ ]| (?=--?(?:no-|max-)))*)/) ??
+    [];
   const has = (flag: string) => new RegExp(`--?${flag}(?![\\w-])`).test(flags);
   const hasNoOptimiser = has("no-?opt") || has("no-?turbofan") || has("max-opt=[012]");
   if (has("jitless") || has("max-opt=[01]") || hasNoOptimiser && has("no-?maglev")) return "";
