@@ -20,6 +20,7 @@ import { formatTargets } from "./report/targets.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
 import { connectInspectors } from "./targets/inspector_connector.ts";
 import type { Link } from "./targets/link.ts";
+import { connectChromium } from "./targets/chromium/mod.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
 import type { Hold, Target, TargetInfo } from "./targets/target.ts";
@@ -104,7 +105,7 @@ export class Server implements AsyncDisposable {
         collectTimeout: options.collectTimeout,
         warn,
       },
-      connectors: { inspector: connectInspectors },
+      connectors: { inspector: connectInspectors, chromium: connectChromium },
       socket: () => this.socket,
     });
     if (options.self) {
@@ -231,6 +232,7 @@ export class Server implements AsyncDisposable {
         this.#collector.coverageOf(target).counts;
       const notes = [
         target.note,
+        target.info.remark,
         coarse > 0 && `${coarse} functions without block counters`,
         unnamed > 0 && `${unnamed} scripts without a URL`,
         unparsed > 0 && `${unparsed} scripts that cannot be parsed`,

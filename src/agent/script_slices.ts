@@ -8,14 +8,17 @@
  *
  * @param text In UTF-8.
  * @param isWanted By script id, and whether the script is the runtime's own.
+ * @param options `prefix`: what is put before each script id; without quotes and backslashes.
  * @returns the JSON array of the slices, or undefined when the text is not such an answer.
  */
 export function pickScripts(
   text: Buffer,
   isWanted: (scriptId: string, isRuntime: boolean) => boolean,
+  options: { prefix?: string } = {},
 ): Buffer | undefined {
   const list = text.indexOf(LIST);
   if (list < 0) return undefined;
+  const mark = Buffer.from(MARK + (options.prefix ?? ""));
   const picked: Buffer[] = [OPENING];
   let start = text.indexOf(MARK, list);
   while (start >= 0) {
@@ -26,7 +29,7 @@ export function pickScripts(
     if (isWanted(text.toString("latin1", idStart, idEnd), isRuntime)) {
       if (picked.length > 1) picked.push(COMMA);
       // Between two slices stands a comma; after the last, the end of the array.
-      picked.push(text.subarray(start, next >= 0 ? next - 1 : listEnd(text)));
+      picked.push(mark, text.subarray(idStart, next >= 0 ? next - 1 : listEnd(text)));
     }
     start = next;
   }

@@ -19,6 +19,13 @@ export interface ConnectOptions {
   readonly path?: string;
 }
 
+/** The globs that the user gave, as a target has them. */
+export function globsOf(
+  { include, exclude }: ConnectOptions,
+): Pick<TargetInfo, "include" | "exclude"> {
+  return { ...(include.length > 0 && { include }), ...(exclude.length > 0 && { exclude }) };
+}
+
 /** Who takes a connector's targets in: the server. */
 export interface TargetHost {
   /**

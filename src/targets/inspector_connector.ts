@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { ConnectOptions, TargetHost } from "./connector.ts";
+import { type ConnectOptions, globsOf, type TargetHost } from "./connector.ts";
 import type { Endpoint, Inspectable } from "./endpoint.ts";
 import { connectInspector } from "./inspector_link.ts";
 import type { Target } from "./target.ts";
@@ -44,13 +44,12 @@ async function connectOne(
         `Target ${name}: another debugger let it go while it was held; a read may be stale`,
       ),
   });
-  const { pid = 0, include, exclude } = options;
+  const { pid = 0 } = options;
   const target = await host.add(link, {
     name,
     pid,
     runtime: endpoint.runtime,
-    ...(include.length > 0 && { include }),
-    ...(exclude.length > 0 && { exclude }),
+    ...globsOf(options),
   });
   link.letStart();
   if (target.hold === "unheld") {

@@ -6,6 +6,8 @@ export interface TargetInfo {
   readonly name: string;
   readonly pid: number;
   readonly runtime: string;
+  /** What is to be said of it from the start, for `ps`. */
+  readonly remark?: string;
   /** The target of the thread that has started it, for one of a worker thread. */
   readonly parent?: Target;
   /** The kernel's number of its thread, where that is not the process's main thread. */

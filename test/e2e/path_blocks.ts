@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { SERVICES } from "./harness.ts";
 
 const FILE = join(SERVICES, "paths.cjs");
+/** How it ends for a page too, whose scripts have URLs. */
+const NAME = "/services/paths.cjs";
 const source = readFileSync(FILE, "utf8");
 const lines = source.split("\n");
 
@@ -38,7 +40,7 @@ export function textsInPaths(blocks: readonly string[]): string[] {
   return blocks.flatMap((block) => {
     const [, file, ...range] = block.match(/^(.*):(\d+)\.(\d+),(\d+)\.(\d+)$/) ?? [];
     const [line, column, lastLine, end] = range.map(Number);
-    if (file !== FILE || !isInPath(line)) return [];
+    if (!file.endsWith(NAME) || !isInPath(line)) return [];
     const rows = lines.slice(line - 1, lastLine);
     rows[rows.length - 1] = rows[rows.length - 1].slice(0, end - 1);
     rows[0] = rows[0].slice(column - 1);

@@ -1,11 +1,15 @@
-/* exactness KCOV SOCKET REQUESTS [shared]
+/* exactness KCOV SOCKET|http:FOLDER REQUESTS [shared]
  *
  * The closed loop: reset a word, ask the service for one of 64 paths, read which blocks it ran. First
  * each path is asked for alone, to learn the PCs that are its own; then every single read is checked:
  * all PCs of the path that was asked for must be there and (unless other clients share the service)
  * none that belongs to another. Each PC may be there once only. Prints the learned PCs, a line a path,
- * if LEARNED names a file. */
+ * if LEARNED names a file.
+ *
+ * With http:FOLDER the service is a web page that is served from the folder. It is sent elsewhere and
+ * back after each so many requests as NAVIGATE says. */
 #include "kcov.h"
+#include "page.h"
 
 #define PATHS 64
 #define WORDS (64 << 10)
@@ -25,10 +29,27 @@ static unsigned slot_of(uint64_t pc) {
   return slot;
 }
 
+/* service: -1 for the page. */
+static uint32_t ask(int service, unsigned char path) {
+  char text[8];
+  if (service >= 0)
+    return service_request(service, &path, 1);
+  snprintf(text, sizeof text, "%d", path);
+  return atoi(page_request(text));
+}
+
+/* The page is reloaded, or sent to another site and back, in turn. */
+static void navigate(void) {
+  static int turn;
+  int elsewhere = turn++ % 2;
+  for (int i = 0; i <= elsewhere; i++)
+    if (*page_request(elsewhere ? "elsewhere" : "reload"))
+      die("the page has not begun anew");
+}
+
 static unsigned take(struct kcov *kcov, int service, int path, uint64_t *into) {
-  unsigned char byte = path;
   kcov_reset(kcov);
-  if (service_request(service, &byte, 1) != (uint32_t)path)
+  if (ask(service, path) != (uint32_t)path)
     die("the service took another path than %d", path);
   uint64_t n = kcov_count(kcov);
   if (n >= kcov->words)
@@ -100,9 +121,13 @@ static void print_learned(void) {
 int main(int argc, char **argv) {
   static uint64_t pcs[WORDS];
   if (argc < 4)
-    die("usage: exactness KCOV SOCKET REQUESTS [shared]");
-  int requests = atoi(argv[3]), shared = argc > 4, wrong = 0;
-  int service = service_connect(argv[2]);
+    die("usage: exactness KCOV SOCKET|http:FOLDER REQUESTS [shared]");
+  int requests = atoi(argv[3]), shared = argc > 4, wrong = 0, service = -1;
+  int every = getenv("NAVIGATE") ? atoi(getenv("NAVIGATE")) : 0;
+  if (strncmp(argv[2], "http:", 5))
+    service = service_connect(argv[2]);
+  else
+    page_open(argv[2] + 5), page_wait();
   struct kcov kcov = kcov_open(argv[1], WORDS);
   kcov_enable(&kcov);
   learn(&kcov, service, shared);
@@ -112,6 +137,8 @@ int main(int argc, char **argv) {
   for (int request = 1; request <= requests; request++) {
     random = random * 1103515245u + 12345u;
     int path = random >> 16 & (PATHS - 1);
+    if (every && request % every == 0)
+      navigate();
     unsigned n = take(&kcov, service, path, pcs), own = 0, others = 0, twice = 0;
     for (unsigned i = 0; i < n; i++) {
       unsigned slot = slot_of(pcs[i]);

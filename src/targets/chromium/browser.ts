@@ -1,0 +1,216 @@
+import type { Protocol } from "devtools-protocol";
+import { type ConnectOptions, globsOf, type TargetHost } from "../connector.ts";
+import type { Target } from "../target.ts";
+import { BrowserSocket } from "./browser_socket.ts";
+import { ChromiumLink } from "./chromium_link.ts";
+import { DOCUMENT_HOOK } from "./document_hook.ts";
+import { inTime } from "./in_time.ts";
+import { Isolates } from "./isolates.ts";
+import { isInternal, targetName } from "./names.ts";
+import type { Session } from "./session.ts";
+
+type Attached = Protocol.Target.AttachedToTargetEvent;
+
+/** What a browser is and what its targets are called. */
+export interface BrowserOptions extends ConnectOptions {
+  /** As `ps` shows it. */
+  readonly runtime: string;
+  /** What is to be said of each target. */
+  readonly remark: string;
+  /** Without a cache of compiled code, so that the network's cache may be used. */
+  readonly hasCodeCache: boolean;
+}
+
+/** ms after which a target is let run even though it has not answered. */
+const SETUP_TIMEOUT = 5000;
+/** ms after which a frame or popup is a target even though no document has begun in it. */
+const ARRIVAL_TIMEOUT = 500;
+/** Types of targets that are measured (`content/public/browser/devtools_agent_host.h`). */
+const TYPES = ["page", "iframe", "worker", "shared_worker", "service_worker"];
+const FILTER = TYPES.map((type) => ({ type }));
+const AUTO_ATTACH = {
+  autoAttach: true,
+  waitForDebuggerOnStart: true,
+  flatten: true,
+  filter: FILTER,
+};
+/**
+ * What the browser itself announces. Pages by way of their tabs: one that the browser announces waits
+ * in name only (**measured**: its scripts were there before coverage in one of two pages).
+ */
+const BROWSER_FILTER = ["tab", "shared_worker", "service_worker"].map((type) => ({ type }));
+
+/** A browser whose pages, frames and workers are targets, as they come and go. */
+export class Browser {
+  readonly #socket: BrowserSocket;
+  readonly #host: TargetHost;
+  readonly #options: BrowserOptions;
+  readonly #isolates = new Isolates();
+  /** By targets' ids. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #targets = new Set<Target>();
+  readonly #admitting = new Set<Promise<void>>();
+  /** Sessions that we end. */
+  readonly #detaching = new Set<string>();
+  #hasAll = false;
+
+  constructor(socket: BrowserSocket, host: TargetHost, options: BrowserOptions) {
+    this.#socket = socket;
+    this.#host = host;
+    this.#options = options;
+    this.#follow(socket.browser);
+  }
+
+  /** Attaches to all that is there and comes; resolves with the targets that are there. */
+  async attachAll(): Promise<Target[]> {
+    this.#hasAll = true;
+    const params = { ...AUTO_ATTACH, filter: BROWSER_FILTER };
+    await this.#socket.browser.send("Target.setAutoAttach", params);
+    return await this.#admitted();
+  }
+
+  /** Attaches to one target, and to the frames and workers that it has. */
+  async attachOne(targetId: string): Promise<Target[]> {
+    await this.#socket.browser.send("Target.attachToTarget", { targetId, flatten: true });
+    return await this.#admitted();
+  }
+
+  async #admitted(): Promise<Target[]> {
+    while (this.#admitting.size > 0) await Promise.all(this.#admitting);
+    return [...this.#targets];
+  }
+
+  /** Takes in what a session announces. */
+  #follow(session: Session): void {
+    const children = new Set<string>();
+    session.on("Target.attachedToTarget", (attached) => {
+      children.add(attached.sessionId);
+      const admitting = this.#admit(session, attached)
+        .finally(() => this.#admitting.delete(admitting));
+      this.#admitting.add(admitting);
+    });
+    session.on("Target.detachedFromTarget", ({ sessionId }) => {
+      children.delete(sessionId);
+      this.#socket.closeSession(sessionId, this.#detaching.has(sessionId) ? "detached" : "closed");
+    });
+    // They end with it, unsaid.
+    session.closed.then((reason) => {
+      for (const child of children) this.#socket.closeSession(child, reason);
+    });
+  }
+
+  /** Never rejects; whatever happens, the target runs afterwards. */
+  async #admit(parent: Session, attached: Attached): Promise<void> {
+    const { sessionId, targetInfo, waitingForDebugger } = attached;
+    const session = this.#socket.session(sessionId);
+    const { targetId, url, type } = targetInfo;
+    if (type === "tab") return await this.#enter(session);
+    // A service worker is announced by the browser, and by its pages, which it outlives.
+    const isItsOwn = type !== "service_worker" || parent === this.#socket.browser || !this.#hasAll;
+    const isWanted = isItsOwn && !this.#sessions.has(targetId) &&
+      !(isInternal(url) && type !== "page");
+    try {
+      if (isWanted) await this.#measure(session, targetInfo);
+    } catch (error) {
+      this.#host.warn(`Cannot measure ${url || type}: ${(error as Error).message}`);
+      if (this.#sessions.get(targetId) === session) this.#sessions.delete(targetId);
+    }
+    if (waitingForDebugger) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    if (this.#sessions.get(targetId) !== session) await this.#detach(sessionId);
+  }
+
+  /** Has a tab announce its page. */
+  async #enter(tab: Session): Promise<void> {
+    this.#follow(tab);
+    await inTime(tab.send("Target.setAutoAttach", AUTO_ATTACH), SETUP_TIMEOUT).catch(() => {});
+    tab.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+  }
+
+  async #measure(session: Session, info: Protocol.Target.TargetInfo): Promise<void> {
+    const { targetId } = info;
+    this.#sessions.set(targetId, session);
+    session.closed.then(() => this.#sessions.delete(targetId));
+    this.#follow(session);
+    // The browser's own pages are targets once they show something else.
+    let adding: Promise<void> | undefined;
+    const add = async (url: string) => {
+      if (!isInternal(url)) await (adding ??= this.#add(link, { ...info, url }));
+    };
+    const link = new ChromiumLink({
+      session,
+      targetId,
+      isolates: this.#isolates,
+      onArrival: add,
+      detach: () => this.#release(session.id!),
+    });
+    // All at once: a page need not wait for us, whatever it was announced as (`/json/new`).
+    const counting = this.#count(session, info.type);
+    const hooking = isDocument(info.type) ? this.#hook(session) : Promise.resolve();
+    // A popup has its opener wait, in an isolate that others may want to pause.
+    if (info.openerId) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+    await inTime(Promise.all([counting, hooking, link.find()]), SETUP_TIMEOUT);
+    if (info.url !== "" && !info.openerId) await add(info.url);
+    // A frame, and a popup, is announced before it is known what it will show, if it ever shows anything.
+    else setTimeout(() => add(link.url), ARRIVAL_TIMEOUT).unref();
+  }
+
+  async #add(link: ChromiumLink, info: Protocol.Target.TargetInfo): Promise<void> {
+    const { name, runtime, remark } = this.#options;
+    const target = await this.#host.add(link, {
+      name: name ?? targetName(info),
+      // No command tells the process of a target.
+      pid: 0,
+      runtime,
+      remark,
+      ...globsOf(this.#options),
+    });
+    this.#targets.add(target);
+  }
+
+  /** Turns on what is needed; resolves when counting has begun. */
+  async #count(session: Session, type: string): Promise<void> {
+    // A service worker answers this one when it runs.
+    if (type !== "service_worker") {
+      session.send("Target.setAutoAttach", AUTO_ATTACH).catch(() => {});
+    }
+    if (this.#options.hasCodeCache) {
+      // The cache is off only while the domain is on.
+      const none = { maxTotalBufferSize: 0, maxResourceBufferSize: 0 };
+      session.send("Network.enable", none).catch(() => {});
+      session.send("Network.setCacheDisabled", { cacheDisabled: true }).catch(() => {});
+    }
+    await Promise.all([
+      session.send("Debugger.enable"),
+      session.send("Profiler.enable"),
+      session.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true }),
+    ]);
+  }
+
+  async #hook(session: Session): Promise<void> {
+    await Promise.all([
+      session.send("Inspector.enable"),
+      session.send("Page.enable"),
+      session.send("Page.addScriptToEvaluateOnNewDocument", { source: DOCUMENT_HOOK }),
+    ]);
+  }
+
+  async #detach(sessionId: string): Promise<void> {
+    this.#detaching.add(sessionId);
+    await this.#socket.browser.send("Target.detachFromTarget", { sessionId }).catch(() => {});
+    this.#socket.closeSession(sessionId, "detached");
+    this.#detaching.delete(sessionId);
+  }
+
+  /** Lets a target go, and the browser with the last one. */
+  async #release(sessionId: string): Promise<void> {
+    await this.#detach(sessionId);
+    if ([...this.#targets].every(({ state }) => state === "ended")) {
+      await this.#socket[Symbol.asyncDispose]();
+    }
+  }
+}
+
+/** Whether it shows documents, one after the other. */
+function isDocument(type: string): boolean {
+  return type === "page" || type === "iframe";
+}

@@ -1,0 +1,138 @@
+import { pickScripts } from "../../agent/script_slices.ts";
+import type { Pauser } from "./pauser.ts";
+import type { Session } from "./session.ts";
+
+/** A page, frame or worker in an isolate. */
+export interface Member {
+  readonly session: Session;
+  readonly pauser: Pauser;
+  /** Whether commands reach it: not while it is navigating, nor when it has crashed. */
+  readonly isReachable: boolean;
+  /** Whether a script of the isolate's was parsed in its documents. */
+  readonly owns: (scriptId: string) => boolean;
+  /** Whether a script is to be kept, by its {@linkcode Isolate.qualify}ed id. */
+  readonly wants: (qualified: string) => boolean;
+  /** Takes its part of a collection, a JSON array whose script ids are {@linkcode Isolate.qualify}'s. */
+  readonly keep: (coverage: Buffer) => void;
+  /** It turns out to be in another isolate, which is returned. */
+  readonly move: (isolateId: string) => Isolate;
+}
+
+/**
+ * One V8 isolate of a browser: a renderer's main thread or a worker. Pages of one renderer share it, and
+ * V8's counts are the isolate's: who takes them takes them from all. So it is collected from and held
+ * as one, and what is collected is dealt out by the documents that parsed the scripts.
+ */
+export class Isolate {
+  /** As `Runtime.getIsolateId` says it. */
+  readonly id: string;
+  readonly #prefix: string;
+  readonly #members = new Set<Member>();
+  readonly #held = new Set<Member>();
+  #stopping: Promise<boolean> | undefined;
+
+  /** @param serial Other than that of each other isolate that a member may have been in. */
+  constructor(id: string, serial: number) {
+    this.id = id;
+    this.#prefix = `${serial}.`;
+  }
+
+  get isEmpty(): boolean {
+    return this.#members.size === 0;
+  }
+
+  /** The isolate's script ids begin anew with each isolate; these do not. */
+  qualify(scriptId: string): string {
+    return this.#prefix + scriptId;
+  }
+
+  /** The script id that was qualified, if it is of this isolate. */
+  unqualify(qualified: string): string | undefined {
+    return qualified.startsWith(this.#prefix) ? qualified.slice(this.#prefix.length) : undefined;
+  }
+
+  join(member: Member): void {
+    this.#members.add(member);
+    this.yieldTo(member);
+    if (member.pauser.isWanted) this.#held.add(member);
+    if (this.#held.size > 0) member.pauser.want();
+  }
+
+  /** Only one of the members can be armed, or paused. */
+  yieldTo(member: Member): void {
+    for (const other of this.#members) if (other !== member) other.pauser.yield();
+  }
+
+  /** A member that is held stays so. */
+  leave(member: Member): void {
+    this.#members.delete(member);
+    if (this.#held.delete(member)) this.#releaseUnlessHeld();
+  }
+
+  /**
+   * Collects, for all members, and holds them.
+   *
+   * @returns whether nothing has run since, nor will until the release.
+   */
+  async stop(member: Member, options: { hold: boolean }): Promise<boolean> {
+    if (options.hold) this.#held.add(member);
+    this.#stopping ??= this.#stop(member, options).finally(() => this.#stopping = undefined);
+    return await this.#stopping;
+  }
+
+  async #stop(asking: Member, options: { hold: boolean }): Promise<boolean> {
+    const members = [...this.#members];
+    const lead = members.find(({ pauser }) => pauser.isPaused) ??
+      members.find(({ isReachable }) => isReachable) ?? asking;
+    const isHolding = options.hold && lead.isReachable;
+    if (isHolding) {
+      for (const { pauser } of members) pauser.want();
+      await (members.length > 1 ? lead.pauser.pause() : lead.pauser.hold());
+    }
+    await this.collect(lead);
+    return isHolding && this.#isStill;
+  }
+
+  get #isStill(): boolean {
+    const members = [...this.#members];
+    return members.some(({ pauser }) => pauser.isPaused) ||
+      members.length === 1 && members[0].pauser.isStill;
+  }
+
+  /** Takes the isolate's counts by way of one of its members, and deals them out. */
+  async collect(lead: Member): Promise<void> {
+    const [{ id }, answer] = await Promise.all([
+      lead.session.send("Runtime.getIsolateId"),
+      lead.session.take(),
+    ]);
+    const isolate = id === this.id ? this : lead.move(id);
+    isolate.#deal(answer, lead);
+  }
+
+  /** What belongs to no member's documents any more is the lead's. */
+  #deal(answer: Buffer, lead: Member): void {
+    const options = { prefix: this.#prefix };
+    const members = [...this.#members];
+    for (const member of members) {
+      const isIts = (scriptId: string) =>
+        members.length === 1 || member.owns(scriptId) ||
+        member === lead && !members.some((other) => other.owns(scriptId));
+      const part = pickScripts(
+        answer,
+        (scriptId) => isIts(scriptId) && member.wants(this.qualify(scriptId)),
+        options,
+      );
+      if (part) member.keep(part);
+    }
+  }
+
+  /** Lets the isolate go on when no member is held any more. */
+  release(member: Member): void {
+    if (this.#held.delete(member)) this.#releaseUnlessHeld();
+  }
+
+  #releaseUnlessHeld(): void {
+    if (this.#held.size > 0) return;
+    for (const { pauser } of this.#members) pauser.release();
+  }
+}

@@ -1,0 +1,57 @@
+import type { Session } from "./session.ts";
+
+/** UTF-16 units of sources that are kept at most; those fetched first are let go first. */
+const MOST_UNITS = 64 * 1024 * 1024;
+
+/** Sources of scripts of documents that were left, until somebody asks for them. */
+export class KeptSources {
+  readonly #session: Session;
+  readonly #sources = new Map<string, string>();
+  #units = 0;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /**
+   * Fetches the sources of scripts of the current document; never rejects: those that are gone are left
+   * out.
+   *
+   * @param keyOf What a script is kept as; undefined where it is not to be.
+   */
+  async fetch(
+    scriptIds: Iterable<string>,
+    keyOf: (scriptId: string) => string | undefined,
+  ): Promise<void> {
+    await Promise.all([...scriptIds].map(async (scriptId) => {
+      const key = keyOf(scriptId);
+      if (key === undefined || this.#sources.has(key)) return;
+      const answer = await this.#session.send("Debugger.getScriptSource", { scriptId })
+        .catch(() => undefined);
+      if (answer) this.#add(key, answer.scriptSource);
+    }));
+  }
+
+  #add(key: string, source: string): void {
+    this.#sources.set(key, source);
+    this.#units += source.length;
+    for (const [oldest, text] of this.#sources) {
+      if (this.#units <= MOST_UNITS) return;
+      this.#sources.delete(oldest);
+      this.#units -= text.length;
+    }
+  }
+
+  /** Hands out those that are there. */
+  take(keys: readonly string[]): Map<string, string> {
+    const found = new Map<string, string>();
+    for (const key of keys) {
+      const source = this.#sources.get(key);
+      if (source === undefined) continue;
+      found.set(key, source);
+      this.#sources.delete(key);
+      this.#units -= source.length;
+    }
+    return found;
+  }
+}

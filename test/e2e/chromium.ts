@@ -1,0 +1,140 @@
+/** Debian's Chromium, headless, with a profile of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CdpSession } from "../../src/targets/cdp_session.ts";
+
+/** What makes V8 count exactly. */
+const FLAGS = ["--js-flags=--no-opt,--no-maglev"];
+/** ms that it is given to start, and a page to show up. */
+const TIMEOUT = 20_000;
+
+/** A tab, as `/json/list` tells of it. */
+export interface Tab {
+  readonly id: string;
+  readonly type: string;
+  readonly url: string;
+  readonly webSocketDebuggerUrl: string;
+}
+
+export class Chromium implements AsyncDisposable {
+  readonly port: number;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(child: ChildProcess, options: { folder: string; port: number }) {
+    this.#child = child;
+    this.#folder = options.folder;
+    this.port = options.port;
+  }
+
+  static async start(flags: readonly string[] = FLAGS): Promise<Chromium> {
+    const folder = mkdtempSync(join(tmpdir(), "kcovfs-chromium-"));
+    const child = spawn("chromium", [
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--no-first-run",
+      "--remote-debugging-port=0",
+      `--user-data-dir=${folder}`,
+      ...flags,
+      "about:blank",
+    ], { stdio: "ignore", detached: true });
+    const failed = new Promise<never>((_, reject) => child.once("error", reject));
+    const file = join(folder, "DevToolsActivePort");
+    const start = async () => {
+      const until = Date.now() + TIMEOUT;
+      while (!existsSync(file) || !readFileSync(file, "utf8").includes("\n")) {
+        if (Date.now() > until) throw new Error("Chromium did not start");
+        await sleep(20);
+      }
+      return parseInt(readFileSync(file, "utf8"), 10);
+    };
+    try {
+      return new Chromium(child, { folder, port: await Promise.race([start(), failed]) });
+    } catch (error) {
+      end(child);
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** Opens a tab as a user does: unlike `/json/new`, it waits for those who are attached. */
+  async open(url: string): Promise<Tab> {
+    const { webSocketDebuggerUrl } = await this.#ask("/json/version") as Tab;
+    await using session = await CdpSession.connect(webSocketDebuggerUrl);
+    const params = { url };
+    const { targetId } = await session.send("Target.createTarget", { params, timeout: TIMEOUT });
+    return (await this.tabs()).find(({ id }) => id === targetId)!;
+  }
+
+  async close(tab: Tab): Promise<void> {
+    await fetch(`http://${this.address}/json/close/${tab.id}`);
+  }
+
+  async tabs(): Promise<Tab[]> {
+    return await this.#ask("/json/list") as Tab[];
+  }
+
+  async #ask(path: string): Promise<unknown> {
+    return await (await fetch(`http://${this.address}${path}`)).json();
+  }
+
+  /** What an expression is in a tab, asked in a session that ends with it. */
+  async evaluate(tab: Tab, expression: string): Promise<unknown> {
+    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    const params = { expression, returnByValue: true, awaitPromise: true, userGesture: true };
+    const { result } = await session.send("Runtime.evaluate", { params, timeout: TIMEOUT });
+    return result.value;
+  }
+
+  async reload(tab: Tab): Promise<void> {
+    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    await session.send("Page.reload", { timeout: TIMEOUT });
+  }
+
+  /** Ends a tab's renderer. */
+  async crash(tab: Tab): Promise<void> {
+    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    await session.send("Page.crash", { timeout: 1000 }).catch(() => {});
+  }
+
+  /** Why a session of its own cannot have a tab's counts. */
+  async coverageError(tab: Tab): Promise<string> {
+    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    await session.send("Profiler.enable", { timeout: TIMEOUT });
+    const taking = session.send("Profiler.takePreciseCoverage", { timeout: TIMEOUT });
+    return await taking.then(() => "", (error: Error) => error.message);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
+    end(this.#child);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await ended;
+    // Its helpers may still be writing.
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+}
+
+/** Ends its whole group, which it leads. */
+function end(child: ChildProcess): void {
+  try {
+    process.kill(-child.pid!, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+/** Waits for something to become true of the outside world. */
+export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
+  for (const deadline = Date.now() + TIMEOUT; !await isTrue();) {
+    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
+    await sleep(20);
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * Pages of a real Chromium as targets. The client is a page's own web server: it gives it requests and
+ * reads, after each reply, which blocks of the page's scripts it took.
+ */
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { TargetRow } from "../../src/control_client.ts";
+import { Chromium, type Tab, until } from "./chromium.ts";
+import { compile, finish, Scene, SERVICES } from "./harness.ts";
+import { executedTexts, textsInPaths } from "./path_blocks.ts";
+
+const chromium = suite("chromium");
+
+const FIXTURES = join(SERVICES, "..");
+
+chromium.before(() => {
+  compile("exactness");
+  compile("poller");
+});
+
+/** A server, and a browser that it is attached to. */
+class World implements AsyncDisposable {
+  readonly scene: Scene;
+  readonly server: ChildProcess;
+  readonly browser: Chromium;
+
+  private constructor(scene: Scene, options: { server: ChildProcess; browser: Chromium }) {
+    this.scene = scene;
+    this.server = options.server;
+    this.browser = options.browser;
+  }
+
+  static async start(): Promise<World> {
+    const scene = new Scene();
+    const [browser, server] = await Promise.all([Chromium.start(), scene.serve()]);
+    const world = new World(scene, { server, browser });
+    try {
+      await world.attach();
+      return world;
+    } catch (error) {
+      await world[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async attach(): Promise<void> {
+    const { status, stderr } = await this.scene.command("attach", this.browser.address);
+    assert.is(status, 0, stderr);
+  }
+
+  async targets(): Promise<TargetRow[]> {
+    const { stdout } = await this.scene.command("ps", "--json");
+    const rows = JSON.parse(stdout) as TargetRow[];
+    return rows.filter(({ state }) => state !== "ended");
+  }
+
+  /** Has a client read all the time. */
+  poll(seconds: number): ChildProcess {
+    return this.scene.start([compile("poller"), this.scene.kcov, String(seconds)]);
+  }
+
+  /** Starts the client that serves a page, and opens it. */
+  async client(
+    page: string,
+    options: { requests: number; isShared?: boolean; env?: NodeJS.ProcessEnv },
+  ): Promise<{ child: ChildProcess; url: string }> {
+    const command = [
+      compile("exactness"),
+      this.scene.kcov,
+      `http:${FIXTURES}`,
+      String(options.requests),
+      ...options.isShared ? ["shared"] : [],
+    ];
+    const child = this.scene.start(command, options.env ? { env: options.env } : {});
+    const port = await new Promise<string>((resolve) =>
+      child.stdout!.once("data", (text) => resolve(String(text).match(/^port (\d+)/)![1]))
+    );
+    const url = `http://127.0.0.1:${port}/pages/${page}`;
+    await this.browser.open(url);
+    return { child, url };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.browser[Symbol.asyncDispose]();
+    await this.scene[Symbol.asyncDispose]();
+  }
+}
+
+async function serve(): Promise<Scene> {
+  const scene = new Scene();
+  await scene.serve();
+  return scene;
+}
+
+/** All of a client's reads were exact. */
+async function assertExact(child: ChildProcess, requests: number): Promise<void> {
+  const { status, signal, stdout, stderr } = await finish(child, 120_000);
+  assert.is(stderr, "");
+  assert.match(stdout, `requests ${requests} wrong 0 `);
+  process.stdout.write(stdout.replace(/^port.*\n/, ""));
+  assert.is(status, 0, `${status} ${signal}`);
+}
+
+chromium("2,000 requests to a page are read without a mistake", async () => {
+  await using world = await World.start();
+  const learned = join(world.scene.folder, "learned");
+  const { child } = await world.client("paths.html", {
+    requests: 2000,
+    env: { LEARNED: learned },
+  });
+  await assertExact(child, 2000);
+  const paths = readFileSync(learned, "utf8").trim().split("\n");
+  const lines = await world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
+  for (const [path, pcs] of paths.entries()) {
+    const blocks = lines.splice(0, pcs.split(" ").length);
+    assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
+    assert.is(blocks.length, executedTexts(path).length, `path ${path}`);
+  }
+});
+
+chromium("a page has the same PCs after reloads and after it was at another site", async () => {
+  await using world = await World.start();
+  const { child, url } = await world.client("paths.html", {
+    requests: 200,
+    env: { NAVIGATE: "20" },
+  });
+  await assertExact(child, 200);
+  const page = (await world.targets()).filter(({ name }) => name.endsWith("paths.html"));
+  assert.is(page.length, 1, url);
+});
+
+chromium("a dedicated worker is a target that comes and goes", async () => {
+  await using world = await World.start();
+  const { child, url } = await world.client("worker.html", { requests: 200 });
+  await assertExact(child, 200);
+  const names = (await world.targets()).map(({ name }) => name);
+  assert.ok(names.some((name) => name.endsWith("pages_worker.js")), names.join());
+  const tab = (await world.browser.tabs()).find((tab) => tab.url === url)!;
+  await world.browser.close(tab);
+  await until("only the first page is left", async () => (await world.targets()).length === 1);
+});
+
+chromium("two pages at once each find all of their own path", async () => {
+  await using world = await World.start();
+  const options = { requests: 200, isShared: true };
+  const clients = await Promise.all([
+    world.client("paths.html", options),
+    world.client("paths.html", options),
+  ]);
+  await Promise.all(clients.map(({ child }) => assertExact(child, 200)));
+});
+
+/** Serves the fixtures until it is disposed of. */
+async function serveFixtures(): Promise<AsyncDisposable & { url: (page: string) => string }> {
+  const server = createServer(async ({ url = "" }, response) => {
+    const name = url.replace(/\?.*/, "");
+    const type = name.endsWith(".html") ? "text/html" : "text/javascript";
+    try {
+      const body = await readFile(join(FIXTURES, name));
+      response.setHeader("content-type", type).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: (page) => `http://127.0.0.1:${port}/pages/${page}`,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** Whether a page's own code goes on. */
+async function ticks(world: World, tab: Tab): Promise<boolean> {
+  const before = await world.browser.evaluate(tab, "ticks");
+  await until("it ticks", async () => await world.browser.evaluate(tab, "ticks") !== before);
+  return true;
+}
+
+chromium("frames, popups and workers of each kind are measured, each by itself", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  // Reads all the time, so that whatever comes must find its place between collections.
+  const poller = world.poll(60);
+  const tab = await world.browser.open(fixtures.url("family.html"));
+  const measured = async () =>
+    (await world.targets()).filter(({ scripts }) => scripts > 0)
+      .map(({ name }) => name.replace(/^.*_pages_/, "").replace(/-\d$/, "")).sort();
+  const family = [
+    ...["family.html", "family.html", "family.html"],
+    ...["ticking.js", "ticking.js", "ticking.js"],
+  ];
+  const isFamily = async (expected: string[]) => `${await measured()}` === `${expected.sort()}`;
+  await until("a page, two frames elsewhere, three workers", () => isFamily(family));
+  await world.browser.evaluate(tab, `void window.open("family.html")`);
+  await until("a popup", () => isFamily([...family, "family.html"]));
+  assert.ok(await ticks(world, tab));
+  poller.kill();
+});
+
+chromium("a page that was let go is as it was, and can be attached to again", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  const tab = await world.browser.open(fixtures.url("family.html"));
+  const page = async () => (await world.targets()).find(({ name }) => name.endsWith("family.html"));
+  await until("the page is a target", async () => await page() !== undefined);
+  for (const { name } of await world.targets()) await world.scene.command("detach", name);
+  assert.equal(await world.targets(), []);
+  assert.ok(await ticks(world, tab));
+  assert.match(await world.browser.coverageError(tab), "not been started");
+  await world.attach();
+  assert.ok(await page());
+});
+
+chromium("a page goes on when the server is killed while it holds it", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  const tab = await world.browser.open(fixtures.url("family.html"));
+  const poller = world.poll(60);
+  await until(
+    "it is held",
+    async () =>
+      (await world.targets()).some(({ state, scripts }) => state === "held" && scripts > 0),
+  );
+  world.server.kill("SIGKILL");
+  poller.kill("SIGKILL");
+  assert.ok(await ticks(world, tab));
+});
+
+chromium("a page that crashed holds nobody up, and is measured again when it is back", async () => {
+  await using world = await World.start();
+  await using fixtures = await serveFixtures();
+  const tab = await world.browser.open(fixtures.url("worker.html"));
+  const page = async () => (await world.targets()).find(({ name }) => name.endsWith("worker.html"));
+  await until("the page is a target", async () => await page() !== undefined);
+  const scripts = async () => {
+    const { stdout } = await finish(world.poll(0.2));
+    assert.ok(Number(stdout.match(/longest_ms (\d+)/)![1]) < 2000, stdout);
+    return (await page())!.scripts;
+  };
+  assert.is(await scripts(), 1);
+  await world.browser.crash(tab);
+  assert.is(await scripts(), 1);
+  await world.browser.reload(tab);
+  await until("its script is a new one", async () => await scripts() === 2);
+});
+
+chromium("what a browser's flags do to the counts is said", async () => {
+  await using browser = await Chromium.start([]);
+  await using scene = await serve();
+  await scene.command("attach", browser.address);
+  const { stdout } = await scene.command("ps");
+  assert.match(stdout, "start it with --js-flags=--no-opt,--no-maglev");
+});
+
+chromium.run();
