@@ -72,6 +72,8 @@ function compare(files: readonly string[]): number {
   const compiled = compileWithDeno(files);
   let blocks = 0;
   for (const [i, stripped] of stripWithNode(files).entries()) {
+    // Where nothing is left to run, Deno's map is empty.
+    if (stripped.replace(/\/\*[^]*?\*\/|\/\/.*/g, "").trim() === "") continue;
     const url = pathToFileURL(files[i]).href;
     assert.is.not(compiled[i], stripped);
     const expected = placesOf(url, stripped);

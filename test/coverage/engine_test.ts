@@ -227,7 +227,7 @@ engine(
   async () => {
     const world = new EngineWorld();
     world.broken = "it is no JSON";
-    const targets = [world.engine.target(all), world.engine.target(all)];
+    const targets = [world.target(all), world.target(all)];
     for (const target of targets) {
       target.absorb(collection(of(FIRST_RUN)));
       await target.learn(new Map([["7", SOURCE]]), ["7"]);

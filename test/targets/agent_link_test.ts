@@ -199,9 +199,10 @@ agentLink("disposing ends the hold before the connection", async () => {
   const stopping = agent.link.stop(HOLD);
   agent.finish(agent.takeBatches()[0].number, { held: true });
   await stopping;
-  await agent.link[Symbol.asyncDispose]();
-  await agent.link.closed;
-  assert.equal(agent.take().map(({ type }) => type), [FRAME.release]);
+  const disposing = agent.link[Symbol.asyncDispose]();
+  assert.equal(agent.take().map(({ type }) => type), [FRAME.release, FRAME.detach]);
+  agent.disconnect();
+  await disposing;
   assert.not(agent.isConnected);
 });
 

@@ -188,6 +188,7 @@ links("one that waits before its first line stands still by itself", async () =>
   link.release();
   await turn();
   assert.ok(inspector.take().includes("Runtime.runIfWaitingForDebugger"));
+  await link[Symbol.asyncDispose]();
 });
 
 links("one that waits is told to start until it pauses at its first line", async () => {
