@@ -87,6 +87,7 @@ export class Agent {
     switch (type) {
       case FRAME.welcome:
         this.#starting = this.#start(JSON.parse(decoder.decode(body)));
+        this.#turn = this.#starting;
         return;
       case FRAME.batch: {
         const batch = unpackNumber(body);
