@@ -146,12 +146,10 @@ export class AgentLink implements Link {
    * @returns the gate's number, or 0 where that cannot be done.
    */
   #wake(): number {
-    const gate = this.#gate;
-    this.#gate = 0;
-    if (this.#pipe === undefined || gate === 0) return 0;
+    if (this.#pipe === undefined || this.#gate === 0) return 0;
     try {
-      writeSync(this.#pipe, Int32Array.of(gate));
-      return gate;
+      writeSync(this.#pipe, Int32Array.of(this.#gate));
+      return this.#gate;
     } catch {
       return 0;
     }

@@ -127,8 +127,9 @@ export class Target {
       if (!(error instanceof LateError)) throw error;
       if (this.#state !== "ended") this.#state = "late";
       this.#say(error.message);
-      this.#hasRun();
-      this.#answered = answer.then(() => {}, () => {}).then(() => this.#recover());
+      this.#activity = threadActivity(this.info.pid);
+      const recover = () => this.#recover();
+      this.#answered = answer.then(recover, recover);
       throw error;
     }
   }

@@ -10,15 +10,16 @@ import {
   Errno,
   type Filesystem,
   type FuseMount,
+  isMounted,
   MountError,
   packDirents,
-  readMountTable,
   serve,
 } from "../../src/fuse/mod.ts";
 import { execute } from "./harness.ts";
 
 const fuse = suite("fuse, another filesystem");
 
+const NOTES = { subtype: "notes" };
 const NOTE = 2;
 const LINK = 3;
 const S_IFDIR = 0o040000;
@@ -94,16 +95,12 @@ function scenario(
     try {
       const directory = join(folder, "mnt");
       mkdirSync(directory);
-      await using mount = await serve(directory, notes, { subtype: "notes" });
+      await using mount = await serve(directory, notes, NOTES);
       await run(mount, notes);
     } finally {
       rmSync(folder, { recursive: true });
     }
   });
-}
-
-async function isMounted(directory: string): Promise<boolean> {
-  return (await readMountTable()).some(({ mountPoint }) => mountPoint === directory);
 }
 
 const shell = (directory: string, script: string) =>
@@ -137,7 +134,7 @@ scenario("what it has no method for is refused, and mapping works", async ({ dir
 });
 
 scenario("it ends when it is unmounted from outside", async (mount) => {
-  assert.ok(await isMounted(mount.directory));
+  assert.ok(await isMounted(mount.directory, NOTES));
   assert.is((await execute(["umount", mount.directory])).status, 0);
   await mount.ended;
 });
@@ -146,7 +143,7 @@ scenario("disposing unmounts it, though it is in use", async (mount) => {
   const user = shell(mount.directory, "echo in; exec sleep 2");
   for (let left = 100; left > 0 && !(await isUsed(mount.directory)); left--);
   await mount[Symbol.asyncDispose]();
-  assert.not.ok(await isMounted(mount.directory));
+  assert.not.ok(await isMounted(mount.directory, NOTES));
   await user;
 });
 
@@ -157,7 +154,7 @@ async function isUsed(directory: string): Promise<boolean> {
 
 fuse("a mount point that is none is refused, and nothing is left", async () => {
   const missing = join(tmpdir(), "kcovfs-no-such-directory");
-  await serve(missing, {}, { subtype: "notes" }).then(
+  await serve(missing, {}, NOTES).then(
     () => assert.unreachable(),
     (error) => {
       assert.instance(error, MountError);
