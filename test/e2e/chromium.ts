@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CdpSession } from "../../src/targets/cdp_session.ts";
 
 /** What makes V8 count exactly. */
-const FLAGS = ["--js-flags=--no-opt,--no-maglev"];
+const FLAGS = ["--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-positions"];
 /** ms that it is given to start, and a page to show up. */
 const TIMEOUT = 20_000;
 

@@ -156,6 +156,28 @@ chromium("two pages at once each find all of their own path", async () => {
   await Promise.all(clients.map(({ child }) => assertExact(child, 200)));
 });
 
+chromium(
+  "tabs that are opened, reloaded and closed take nothing from a page of their site",
+  async () => {
+    await using world = await World.start();
+    await using fixtures = await serveFixtures();
+    const { child } = await world.client("paths.html", { requests: 600, isShared: true });
+    let isOver = false;
+    const reading = assertExact(child, 600).finally(() => isOver = true);
+    const opening = async () => {
+      while (!isOver) {
+        const tab = await world.browser.open(fixtures.url("still.html"));
+        const isLoaded = () =>
+          world.browser.evaluate(tab, "typeof module.exports?.run === 'function'");
+        await until("it has loaded", async () => await isLoaded() === true);
+        await world.browser.reload(tab);
+        await world.browser.close(tab);
+      }
+    };
+    await Promise.all([reading, opening()]);
+  },
+);
+
 /** Serves the fixtures until it is disposed of. */
 async function serveFixtures(): Promise<AsyncDisposable & { url: (page: string) => string }> {
   const server = createServer(async ({ url = "" }, response) => {
@@ -260,7 +282,10 @@ chromium("what a browser's flags do to the counts is said", async () => {
   await using scene = await serve();
   await scene.command("attach", browser.address);
   const { stdout } = await scene.command("ps");
-  assert.match(stdout, "start it with --js-flags=--no-opt,--no-maglev");
+  assert.match(
+    stdout,
+    "start it with --js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-positions",
+  );
 });
 
 chromium.run();

@@ -58,7 +58,7 @@ export class Isolate {
     if (this.#held.size > 0) member.pauser.want();
   }
 
-  /** Only one of the members can be armed, or paused. */
+  /** Only one of the members can be paused. */
   yieldTo(member: Member): void {
     for (const other of this.#members) if (other !== member) other.pauser.yield();
   }
@@ -87,16 +87,10 @@ export class Isolate {
     const isHolding = options.hold && lead.isReachable;
     if (isHolding) {
       for (const { pauser } of members) pauser.want();
-      await (members.length > 1 ? lead.pauser.pause() : lead.pauser.hold());
+      await lead.pauser.hold();
     }
     await this.collect(lead);
-    return isHolding && this.#isStill;
-  }
-
-  get #isStill(): boolean {
-    const members = [...this.#members];
-    return members.some(({ pauser }) => pauser.isPaused) ||
-      members.length === 1 && members[0].pauser.isStill;
+    return isHolding && [...this.#members].some(({ pauser }) => pauser.isPaused);
   }
 
   /** Takes the isolate's counts by way of one of its members, and deals them out. */
