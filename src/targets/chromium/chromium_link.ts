@@ -43,8 +43,6 @@ export class ChromiumLink implements Link, Member {
   #isNavigating = false;
   #isCrashed = false;
   #isStopping = false;
-  /** When it last went on, on `performance.now()`'s clock. */
-  #released = -Infinity;
 
   constructor(options: ChromiumLinkOptions) {
     const { session, isolates } = options;
@@ -162,7 +160,7 @@ export class ChromiumLink implements Link, Member {
 
   async stop(options: { run: number; hold: boolean }): Promise<Taken> {
     if (this.#isCrashed) return { coverage: this.#takeKept(), held: true };
-    await untilRun(this.#released + options.run / 1000);
+    await this.#isolate.letRun(options.run);
     this.#isStopping = true;
     try {
       const held = await this.#isolate.stop(this, options);
@@ -181,7 +179,6 @@ export class ChromiumLink implements Link, Member {
   }
 
   release(): void {
-    this.#released = performance.now();
     this.#isolate.release(this);
   }
 
@@ -214,13 +211,3 @@ const OPENING = Buffer.from("[");
 const COMMA = Buffer.from(",");
 const CLOSING = Buffer.from("]");
 const EMPTY = Buffer.from("[]");
-
-/** Waits until a time on `performance.now()`'s clock. */
-async function untilRun(time: number): Promise<void> {
-  while (performance.now() < time) {
-    const left = time - performance.now();
-    await new Promise((resolve) =>
-      left > 2 ? setTimeout(resolve, left - 1) : setImmediate(resolve)
-    );
-  }
-}

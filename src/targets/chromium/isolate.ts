@@ -58,7 +58,7 @@ export class Isolate {
     if (this.#held.size > 0) member.pauser.want();
   }
 
-  /** Only one of the members can be paused. */
+  /** Only one of the members can be armed, or paused. */
   yieldTo(member: Member): void {
     for (const other of this.#members) if (other !== member) other.pauser.yield();
   }
@@ -67,6 +67,13 @@ export class Isolate {
   leave(member: Member): void {
     this.#members.delete(member);
     if (this.#held.delete(member)) this.#releaseUnlessHeld();
+  }
+
+  /** Waits until it has run for some µs since it was held last, unless it is held now. */
+  async letRun(us: number): Promise<void> {
+    if (this.#held.size > 0) return;
+    const resumed = await Promise.all([...this.#members].map(({ pauser }) => pauser.resumed));
+    await untilRun(Math.max(...resumed) + us / 1000);
   }
 
   /**
@@ -87,10 +94,16 @@ export class Isolate {
     const isHolding = options.hold && lead.isReachable;
     if (isHolding) {
       for (const { pauser } of members) pauser.want();
-      await lead.pauser.hold();
+      await (members.length > 1 ? lead.pauser.pause() : lead.pauser.hold());
     }
     await this.collect(lead);
-    return isHolding && [...this.#members].some(({ pauser }) => pauser.isPaused);
+    return isHolding && this.#isStill;
+  }
+
+  get #isStill(): boolean {
+    const members = [...this.#members];
+    return members.some(({ pauser }) => pauser.isPaused) ||
+      members.length === 1 && members[0].pauser.isStill;
   }
 
   /** Takes the isolate's counts by way of one of its members, and deals them out. */
@@ -128,5 +141,15 @@ export class Isolate {
   #releaseUnlessHeld(): void {
     if (this.#held.size > 0) return;
     for (const { pauser } of this.#members) pauser.release();
+  }
+}
+
+/** Waits until a time on `performance.now()`'s clock. */
+async function untilRun(time: number): Promise<void> {
+  while (performance.now() < time) {
+    const left = time - performance.now();
+    await new Promise((resolve) =>
+      left > 2 ? setTimeout(resolve, left - 1) : setImmediate(resolve)
+    );
   }
 }

@@ -1,10 +1,12 @@
-/* exactness KCOV SOCKET|http:FOLDER REQUESTS [shared]
+/* exactness KCOV SOCKET|http:FOLDER REQUESTS [shared|beside]
  *
  * The closed loop: reset a word, ask the service for one of 64 paths, read which blocks it ran. First
  * each path is asked for alone, to learn the PCs that are its own; then every single read is checked:
  * all PCs of the path that was asked for must be there and (unless other clients share the service)
  * none that belongs to another. Each PC may be there once only. Prints the learned PCs, a line a path,
  * if LEARNED names a file.
+ *
+ * shared: other clients ask the same service. beside: other services run, whose PCs come and go.
  *
  * With http:FOLDER the service is a web page that is served from the folder. It is sent elsewhere and
  * back after each so many requests as NAVIGATE says. */
@@ -69,7 +71,16 @@ static void shuffle(int *paths, unsigned *random) {
   }
 }
 
-static void learn(struct kcov *kcov, int service, int shared) {
+/* Marks what one path has seen and another has too: it is neither's own. */
+static void see(int path, const uint64_t *pcs, unsigned n) {
+  for (unsigned i = 0; i < n; i++) {
+    unsigned slot = slot_of(pcs[i]);
+    if (table[slot].owner != 1 + path)
+      table[slot].owner = table[slot].owner ? SHARED : 1 + path;
+  }
+}
+
+static void learn(struct kcov *kcov, int service, int shared, int beside) {
   static uint64_t pcs[WORDS];
   unsigned random = getpid();
   int paths[PATHS];
@@ -80,6 +91,8 @@ static void learn(struct kcov *kcov, int service, int shared) {
       int path = paths[at];
       unsigned n = take(kcov, service, path, pcs), kept = 0;
       qsort(pcs, n, sizeof *pcs, compare_words);
+      if (beside)
+        see(path, pcs, n);
       if (round == 0)
         memcpy(learned[path], pcs, n * sizeof *pcs), kept = n;
       else
@@ -89,11 +102,8 @@ static void learn(struct kcov *kcov, int service, int shared) {
       counts[path] = kept;
     }
   }
-  for (int path = 0; path < PATHS; path++)
-    for (unsigned i = 0; i < counts[path]; i++) {
-      unsigned slot = slot_of(learned[path][i]);
-      table[slot].owner = table[slot].owner ? SHARED : 1 + path;
-    }
+  for (int path = 0; path < PATHS && !beside; path++)
+    see(path, learned[path], counts[path]);
   for (int path = 0; path < PATHS; path++) {
     unsigned kept = 0;
     for (unsigned i = 0; i < counts[path]; i++)
@@ -121,8 +131,8 @@ static void print_learned(void) {
 int main(int argc, char **argv) {
   static uint64_t pcs[WORDS];
   if (argc < 4)
-    die("usage: exactness KCOV SOCKET|http:FOLDER REQUESTS [shared]");
-  int requests = atoi(argv[3]), shared = argc > 4, wrong = 0, service = -1;
+    die("usage: exactness KCOV SOCKET|http:FOLDER REQUESTS [shared|beside]");
+  int requests = atoi(argv[3]), shared = argc > 4, beside = shared && argv[4][0] == 'b', wrong = 0, service = -1;
   int every = getenv("NAVIGATE") ? atoi(getenv("NAVIGATE")) : 0;
   if (strncmp(argv[2], "http:", 5))
     service = service_connect(argv[2]);
@@ -130,7 +140,7 @@ int main(int argc, char **argv) {
     page_open(argv[2] + 5), page_wait();
   struct kcov kcov = kcov_open(argv[1], WORDS);
   kcov_enable(&kcov);
-  learn(&kcov, service, shared);
+  learn(&kcov, service, shared, beside);
   print_learned();
   unsigned random = getpid();
   double began = now_us();
