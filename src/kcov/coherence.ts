@@ -35,9 +35,6 @@ export interface Coherence {
   readonly serial: number;
 }
 
-/** ms that a READ waits for a drop. A drop takes some tens of µs, unless it waits for the READ. */
-export const STALL = 2;
-
 /** Nothing enabled, the targets running. */
 export const INITIAL: Coherence = {
   lines: new Map(),
