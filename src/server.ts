@@ -1,29 +1,28 @@
 /** The composition root: the only file that knows of the filesystem, the device, V8 and the targets. */
 import type { Session } from "node:inspector";
 import * as path from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Hello } from "./agent/protocol.ts";
+import { Admission } from "./admission.ts";
 import { Attacher } from "./attacher.ts";
 import { Collector } from "./collector.ts";
 import type { AttachParams, DetachParams, TargetRow } from "./control_client.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { Engine } from "./coverage/engine.ts";
-import { scriptFilter } from "./coverage/script_filter.ts";
-import { SymbolTable } from "./coverage/symbol_table.ts";
+import type { SymbolTable } from "./coverage/symbol_table.ts";
 import { TableBuilder } from "./coverage/table_builder.ts";
-import { mountFuse, serveDescriptor, type ServeOptions, unmountFuse } from "./fuse/mod.ts";
+import { type Connection, serveDescriptor, type ServeOptions } from "./fuse/mod.ts";
 import { Device, KcovFilesystem } from "./kcov/mod.ts";
 import { logger } from "./logger.ts";
-import { setTimerSlack } from "./system_calls.ts";
 import { formatSymbols } from "./report/symbolize.ts";
+import { targetRow } from "./report/target_row.ts";
 import { formatTargets } from "./report/targets.ts";
-import type { AgentLink } from "./targets/agent_link.ts";
-import { connectInspectors } from "./targets/inspector_connector.ts";
-import type { Link } from "./targets/link.ts";
+import { openSymbols, symbolFile } from "./symbol_file.ts";
+import { setTimerSlack } from "./system_calls.ts";
+import { targetFilter } from "./target_filter.ts";
 import { connectChromium } from "./targets/chromium/mod.ts";
+import { connectInspectors } from "./targets/inspector_connector.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
-import type { Hold, Target, TargetInfo } from "./targets/target.ts";
+import type { Hold, Target } from "./targets/target.ts";
 import { VERSION } from "./version.ts";
 import { Watchdog } from "./watchdog/mod.ts";
 
@@ -63,9 +62,9 @@ export class Server implements AsyncDisposable {
   readonly #watchdog = Watchdog.start();
   readonly #registry: Registry;
   readonly #collector: Collector;
+  readonly #admission: Admission;
   readonly #attacher: Attacher;
   #control!: ControlSocket;
-  readonly #links = new Map<Link, Target>();
   readonly #devices = new Set<Device>();
 
   private constructor(symbols: SymbolTable, options: ServerOptions) {
@@ -82,29 +81,23 @@ export class Server implements AsyncDisposable {
       onRegroup: () => this.#devices.forEach((device) => device.regroup()),
     });
     const { include, exclude, warn } = options;
-    const own = [fileURLToPath(new URL(".", import.meta.url))];
-    const isMeasured = scriptFilter({ include, exclude, own });
-    const isMeasuredInSelf = scriptFilter({ include, exclude });
-    const filterFor = ({ link, info }: Target) => {
-      const isMeasuredByServer = link.kind === "self" ? isMeasuredInSelf : isMeasured;
-      if (!info.include && !info.exclude) return isMeasuredByServer;
-      const isMeasuredByTarget = scriptFilter(info);
-      return (url: string) => isMeasuredByServer(url) && isMeasuredByTarget(url);
-    };
     this.#collector = new Collector({
       registry: this.#registry,
       engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn }),
-      filterFor,
+      filterFor: targetFilter({ include, exclude }),
+      warn,
+    });
+    this.#admission = new Admission({
+      registry: this.#registry,
+      collector: this.#collector,
+      makePipe: () => this.#control.makePipe(),
+      onArrived: (attachment, target) => this.#attacher.arrived(attachment, target),
+      isArmed: () => this.#isArmed,
       warn,
     });
     this.#attacher = new Attacher({
       registry: this.#registry,
-      host: {
-        add: (link, info) => this.#add(link, info),
-        farewell: (link, coverage) => this.#farewell(link, coverage),
-        collectTimeout: options.collectTimeout,
-        warn,
-      },
+      host: this.#admission,
       connectors: { inspector: connectInspectors, chromium: connectChromium },
       socket: () => this.socket,
     });
@@ -119,9 +112,9 @@ export class Server implements AsyncDisposable {
     setTimerSlack(TIMER_SLACK);
     const server = new Server(openSymbols(options.state), options);
     server.#control = await ControlSocket.listen({
-      onAgent: (link, hello) => server.#admit(link, hello),
-      onFarewell: (link, coverage) => server.#farewell(link, coverage),
-      onExpired: (link) => server.#expired(link),
+      onAgent: (link, hello) => server.#admission.admit(link, hello),
+      onFarewell: (link, coverage) => server.#admission.farewell(link, coverage),
+      onExpired: (link) => server.#admission.expired(link),
       onRequest: (request) => server.#answer(request),
       warn: options.warn,
     }, { mode: 0o600 | options.mode & 0o666, uid: options.uid, gid: options.gid });
@@ -141,74 +134,11 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** Adds a target that has no agent. */
-  #add(link: Link, info: TargetInfo): Promise<Target> {
-    return new Promise((resolve) =>
-      this.#registry.whenRunning(info, () => {
-        link.setArmed(this.#isArmed);
-        const target = this.#registry.add(link, info);
-        this.#links.set(link, target);
-        link.closed.then(() => this.#links.delete(link));
-        resolve(target);
-      })
-    );
-  }
-
-  /** A target may start when no other is held, for it would run unheld. */
-  #admit(link: AgentLink, hello: Hello): void {
-    const info = this.#infoOf(hello);
-    this.#registry.whenRunning(info, () => {
-      const target = this.#registry.add(link, info);
-      if (hello.attachment) this.#attacher.arrived(hello.attachment, target);
-      this.#links.set(link, target);
-      link.closed.then(() => this.#links.delete(link));
-      link.welcome({
-        id: target.id,
-        name: target.info.name,
-        isArmed: this.#isArmed,
-        holdTimeout: this.#holdTimeout,
-        pipe: this.#control.makePipe(),
-      });
-    });
-  }
-
-  /** What another target has started is named after it. */
-  #infoOf({ name, pid, runtime, parent, tid, include, exclude }: Hello): TargetInfo {
-    const starter = typeof parent === "number" ? this.#registry.find(parent) : undefined;
-    const prefix = typeof parent === "string" ? parent : starter?.info.name;
-    return {
-      name: prefix ? `${prefix}.${name}` : name,
-      pid,
-      runtime,
-      ...(tid && { tid }),
-      ...(starter && { parent: starter }),
-      ...(include && { include }),
-      ...(exclude && { exclude }),
-    };
-  }
-
-  /** ms; nothing that goes well takes as long. */
-  get #holdTimeout(): number {
-    return this.#options.collectTimeout * 2 + 1000;
-  }
-
-  #expired(link: AgentLink): void {
-    const { name, pid } = this.#links.get(link)!.info;
-    this.#options.warn(
-      `Target ${name} (pid ${pid}): was held for ${this.#holdTimeout} ms and let go; a read may be stale`,
-    );
-  }
-
   /** Whether anybody traces. */
   get #isArmed(): boolean {
     return [...this.#devices].some((device) =>
       device.instances.some((instance) => instance.state.kind === "enabled")
     );
-  }
-
-  async #farewell(link: Link, coverage: Uint8Array): Promise<void> {
-    const target = this.#links.get(link);
-    if (target) await this.#collector.farewell(target, coverage);
   }
 
   async #answer(request: unknown): Promise<unknown> {
@@ -227,32 +157,7 @@ export class Server implements AsyncDisposable {
   }
 
   #rows(targets = this.#registry.targets): TargetRow[] {
-    return targets.map((target) => {
-      const { measured, blocks, coarse, unnamed, unparsed } =
-        this.#collector.coverageOf(target).counts;
-      const notes = [
-        target.note,
-        target.info.remark,
-        coarse > 0 && `${coarse} functions without block counters`,
-        unnamed > 0 && `${unnamed} scripts without a URL`,
-        unparsed > 0 && `${unparsed} scripts that cannot be parsed`,
-      ];
-      return {
-        id: target.id,
-        name: target.info.name,
-        pid: target.info.pid,
-        runtime: target.info.runtime,
-        ...(target.info.tid && { tid: target.info.tid }),
-        ...(target.info.parent && { parent: target.info.parent.id }),
-        link: target.link.kind,
-        collector: "v8",
-        hold: target.hold,
-        scripts: measured,
-        blocks,
-        state: target.state,
-        note: notes.filter(Boolean).join(", "),
-      };
-    });
+    return targets.map((target) => targetRow(target, this.#collector.coverageOf(target).counts));
   }
 
   /**
@@ -274,15 +179,7 @@ export class Server implements AsyncDisposable {
     };
     let device: Device | undefined;
     const connection = serveDescriptor(fd, (connection) => {
-      const { notifier } = connection;
-      device = new Device(this.#collector, {
-        invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
-        store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
-        get reads() {
-          return connection.reads;
-        },
-      }, { log: logger("kcov"), onChange: () => this.#arm() });
-      this.#devices.add(device);
+      device = this.#makeDevice(connection);
       return new KcovFilesystem(device, {
         ...this.#options,
         files: new Map([
@@ -301,14 +198,22 @@ export class Server implements AsyncDisposable {
     } finally {
       this.#devices.delete(device!);
       await device![Symbol.asyncDispose]();
-      this.#arm();
+      this.#admission.arm();
     }
   }
 
-  /** Targets whose exit nobody waits for need not hand over their last coverage. */
-  #arm(): void {
-    const isArmed = this.#isArmed;
-    for (const link of this.#links.keys()) link.setArmed(isArmed);
+  /** A device whose pages the kernel keeps for this connection. */
+  #makeDevice(connection: Connection): Device {
+    const { notifier } = connection;
+    const device = new Device(this.#collector, {
+      invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
+      store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
+      get reads() {
+        return connection.reads;
+      },
+    }, { log: logger("kcov"), onChange: () => this.#admission.arm() });
+    this.#devices.add(device);
+    return device;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -318,57 +223,4 @@ export class Server implements AsyncDisposable {
     await this.#watchdog[Symbol.asyncDispose]();
     this.#symbols[Symbol.dispose]();
   }
-}
-
-function openSymbols(state: string): SymbolTable {
-  try {
-    return SymbolTable.open(symbolFile(state));
-  } catch (error) {
-    throw new Error(
-      `Cannot open the symbols in ${state}: ${(error as Error).message}; see --state`,
-    );
-  }
-}
-
-/** The symbol table's file in a state folder. */
-export function symbolFile(state: string): string {
-  return path.join(state, "symbols");
-}
-
-/** A server with a mount; disposing of it unmounts. */
-export interface MountedServer extends AsyncDisposable {
-  readonly server: Server;
-  /** Resolves when it is unmounted, by whomever. */
-  readonly ended: Promise<void>;
-}
-
-/**
- * Mounts on a directory.
- *
- * @throws {MountError} when that cannot be done; then nothing is left behind.
- */
-export async function mountServer(
-  directory: string,
-  options: ServerOptions,
-): Promise<MountedServer> {
-  const server = await Server.start(options);
-  let fd: number;
-  try {
-    fd = await mountFuse(directory, { subtype: SUBTYPE });
-  } catch (error) {
-    await server[Symbol.asyncDispose]();
-    throw error;
-  }
-  let isMounted = true;
-  const ended = server.serve(fd, { root: directory, directory }).finally(() => isMounted = false);
-  ended.catch(() => {});
-  return {
-    server,
-    ended,
-    async [Symbol.asyncDispose]() {
-      if (isMounted) await unmountFuse(directory);
-      await ended.catch(() => {});
-      await server[Symbol.asyncDispose]();
-    },
-  };
 }

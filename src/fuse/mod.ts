@@ -30,5 +30,11 @@ export {
 export { type MountEntry, readMountTable } from "./mount_table.ts";
 export { Notifier } from "./notifier.ts";
 export type { Filesystem, IoctlOut, Request } from "./operations.ts";
-export { type FuseMount, serve, serveDescriptor, type ServeOptions } from "./serve.ts";
+export {
+  type Connection,
+  type FuseMount,
+  serve,
+  serveDescriptor,
+  type ServeOptions,
+} from "./serve.ts";
 export { type Log, Session, type SessionOptions } from "./session.ts";

@@ -1,31 +1,23 @@
 import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
-import { INITIAL, STALL, step } from "./coherence.ts";
-import type { Effect } from "./effect.ts";
-import type { Event } from "./event.ts";
-import { formatStep } from "./format_step.ts";
-import { inScope, Instance, Refusal, type Scope } from "./instance.ts";
+import { Instance, Refusal, type Scope } from "./instance.ts";
 import type { LineScope, Operation } from "./line.ts";
-import { microseconds, MicroTimer } from "./micro_timer.ts";
 import { findOwner, isAlive, type Owner } from "./owner.ts";
 import type { PageCache } from "./page_cache.ts";
+import { ProtocolDriver, type StepLog } from "./protocol_driver.ts";
+import { ReadAhead } from "./read_ahead.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
+import type { Enabling, Slot } from "./slot.ts";
 import type { Source } from "./source.ts";
 
 /** What a device may say. */
 export interface DeviceOptions {
-  readonly log?: { readonly enabled: boolean; (line: string): void };
+  readonly log?: StepLog;
   /** How often owners are looked for, in ms: no message tells that a thread has ended. @default {100} */
   readonly sweep?: number;
   /** Called after an instance was enabled, or given back. */
   readonly onChange?: () => void;
 }
-
-/** Pages that are stored ahead of a client that clears its area page by page, at most. */
-const MOST_AHEAD = 256;
-
-/** µs below which it is not worth while to wait. */
-const SHORTEST_WAIT = 10;
 
 interface Call {
   readonly cmd: number;
@@ -35,34 +27,9 @@ interface Call {
   readonly tid: number;
 }
 
-interface Waiting {
-  readonly offset: number;
-  readonly size: number;
-  readonly resolve: (data: Uint8Array) => void;
-}
-
-/** What an instance is enabled with. */
-interface Enabling {
-  readonly owner: Owner;
-  readonly scope: Scope;
-}
-
-interface Slot {
-  readonly instance: Instance;
-  /** READs of page 0 that wait for their answer. */
-  reads: Waiting[];
-  /** ioctls that wait for the targets to stand still. */
-  operations: { operation: Operation; resolve: (result: number) => void; enabling?: Enabling }[];
-  /** ioctls on one instance follow each other, as under `kcov->lock`. */
-  turn: Promise<unknown>;
-  /** Where a client that goes through its area is, and how far ahead of it was stored. */
-  nextPage: number;
-  ahead: number;
-}
-
 /**
- * The kcov device: instances, their owners, and the effects of the coherence protocol. It knows the
- * page cache and the targets by the two interfaces it is given.
+ * The kcov device: instances, their ioctls and their owners, and what they bring to the coherence
+ * protocol. It knows the page cache and the targets by the two interfaces it is given.
  */
 export class Device implements AsyncDisposable {
   readonly #source: Source;
@@ -72,16 +39,19 @@ export class Device implements AsyncDisposable {
   /** The instance that a thread has enabled, which outlives the instance's last descriptor. */
   readonly #enabled = new Map<number, { owner: Owner; slot: Slot }>();
   readonly #handles = new HandleTable();
-  readonly #timer = new MicroTimer();
+  readonly #driver: ProtocolDriver;
   readonly #sweep: NodeJS.Timeout;
-  #coherence = INITIAL;
-  #events: Event[] = [];
-  #isStepping = false;
 
   constructor(source: Source, cache: PageCache, options: DeviceOptions = {}) {
     this.#source = source;
     this.#cache = cache;
     this.#options = options;
+    this.#driver = new ProtocolDriver(this.#slots, {
+      source,
+      cache,
+      log: options.log,
+      perform: (slot) => this.#perform(slot),
+    });
     this.#sweep = setInterval(() => this.#retireDead(), options.sweep ?? 100).unref();
   }
 
@@ -106,8 +76,7 @@ export class Device implements AsyncDisposable {
       reads: [],
       operations: [],
       turn: Promise.resolve(),
-      nextPage: 0,
-      ahead: 0,
+      above: new ReadAhead(id, this.#cache),
     });
   }
 
@@ -118,7 +87,7 @@ export class Device implements AsyncDisposable {
   /** The last descriptor and the last mapping are gone. */
   release(id: number): void {
     this.#slots.delete(id);
-    this.#dispatch({ kind: "closed", line: id });
+    this.#driver.dispatch({ kind: "closed", line: id });
     this.#options.onChange?.();
   }
 
@@ -203,7 +172,7 @@ export class Device implements AsyncDisposable {
       slot.operations.push({ operation, resolve, ...(enabling && { enabling }) });
       const scope = enabling && this.#lineScope(enabling.scope);
       const line = slot.instance.id;
-      this.#dispatch({ kind: "operate", line, operation, ...(scope && { scope }) });
+      this.#driver.dispatch({ kind: "operate", line, operation, ...(scope && { scope }) });
     });
   }
 
@@ -220,7 +189,7 @@ export class Device implements AsyncDisposable {
     for (const [line, { instance, operations }] of this.#slots) {
       const scope = operations.find(({ enabling }) => enabling)?.enabling?.scope ?? instance.scope;
       if (scope === "all") continue;
-      this.#dispatch({ kind: "rescope", line, scope: this.#lineScope(scope) });
+      this.#driver.dispatch({ kind: "rescope", line, scope: this.#lineScope(scope) });
     }
   }
 
@@ -272,125 +241,18 @@ export class Device implements AsyncDisposable {
     const slot = this.#slot(id);
     const { area } = slot.instance;
     if (!area) throw new Refusal("EINVAL");
-    if (range.offset >= abi.PAGE_SIZE) return this.#readAbove(slot, range);
+    if (range.offset >= abi.PAGE_SIZE) return slot.above.read(area, range);
     return new Promise((resolve) => {
       slot.reads.push({ ...range, resolve });
-      this.#dispatch({ kind: "read", line: id });
+      this.#driver.dispatch({ kind: "read", line: id });
     });
-  }
-
-  /** Pages above page 0 need no protocol: what they lack is stored before page 0 is answered. */
-  #readAbove(slot: Slot, range: { offset: number; size: number }): Uint8Array {
-    const area = slot.instance.area!;
-    const first = range.offset / abi.PAGE_SIZE;
-    const last = Math.ceil((range.offset + range.size) / abi.PAGE_SIZE) - 1;
-    for (let page = first; page <= last; page++) area.markCached(page);
-    slot.ahead = first === slot.nextPage ? Math.min(Math.max(1, slot.ahead * 2), MOST_AHEAD) : 0;
-    slot.nextPage = last + 1;
-    if (slot.ahead > 0) this.#storeAhead(slot, last + 1);
-    return area.read(range.offset, range.size);
-  }
-
-  /**
-   * Spares a client that goes through a large area (a memset, mostly) a fault for each page: pages that
-   * the cache cannot hold are stored there before they are touched.
-   */
-  #storeAhead(slot: Slot, from: number): void {
-    const area = slot.instance.area!;
-    const end = Math.min(from + slot.ahead, Math.floor(area.size / abi.PAGE_SIZE));
-    let to = from;
-    while (to < end && !area.isCached(to)) area.markCached(to++);
-    if (to === from) return;
-    slot.nextPage = to;
-    const data = area.read(from * abi.PAGE_SIZE, (to - from) * abi.PAGE_SIZE);
-    this.#cache.store(slot.instance.id, from * abi.PAGE_SIZE, data);
   }
 
   /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
   write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
     const area = this.#slots.get(id)?.instance.area;
-    if (area?.write(data.offset, data.bytes, data)) this.#dispatch({ kind: "reset", line: id });
-  }
-
-  /** Runs the protocol until it has nothing left to do now; events of its own effects queue up. */
-  #dispatch(event: Event): void {
-    this.#events.push(event);
-    if (this.#isStepping) return;
-    this.#isStepping = true;
-    try {
-      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        const { state, effects } = step(this.#coherence, next, microseconds());
-        if (this.#options.log?.enabled) this.#options.log(formatStep(next, effects));
-        this.#coherence = state;
-        for (const effect of effects) this.#carryOut(effect);
-      }
-    } finally {
-      this.#isStepping = false;
+    if (area?.write(data.offset, data.bytes, data)) {
+      this.#driver.dispatch({ kind: "reset", line: id });
     }
   }
-
-  #carryOut(effect: Effect): void {
-    if (effect.kind === "stop") return this.#stop(effect);
-    if (effect.kind === "release") return this.#source.release(effect.units);
-    if (effect.kind === "patience") {
-      const { serial, ms } = effect;
-      setTimeout(() => this.#dispatch({ kind: "impatient", serial }), ms).unref();
-      return;
-    }
-    const { line } = effect;
-    const slot = this.#slots.get(line);
-    if (!slot) return;
-    switch (effect.kind) {
-      case "store":
-        return this.#store(slot);
-      case "answer":
-        return answer(slot);
-      case "wait": {
-        // Not before the READ is answered in full, which the drop would wait for.
-        const call = () => this.#dispatch({ kind: "elapsed", line, timer: effect.timer });
-        if (effect.us < SHORTEST_WAIT) setImmediate(call);
-        else this.#timer.after(effect.us, call);
-        return;
-      }
-      case "grace":
-        setTimeout(() => this.#dispatch({ kind: "stalled", line, drop: effect.drop }), STALL);
-        return;
-      case "drop":
-        this.#cache.invalInode(line, { offset: 0, length: abi.PAGE_SIZE }).then(() =>
-          this.#dispatch({ kind: "dropped", line, drop: effect.drop })
-        );
-        return;
-      case "perform":
-        return this.#perform(slot);
-    }
-  }
-
-  #stop({ run, units, serial }: Effect & { kind: "stop" }): void {
-    this.#source.stop({ run, units }).then((executed) => {
-      const gained = new Set<number>();
-      for (const [id, { instance: { state } }] of this.#slots) {
-        if (state.kind !== "enabled") continue;
-        for (const { target, pcs } of executed) {
-          if (inScope(state.scope, target) && state.area.append(pcs) > 0) gained.add(id);
-        }
-      }
-      this.#dispatch({ kind: "stopped", serial, gained });
-    });
-  }
-
-  #store(slot: Slot): void {
-    const { id, area } = slot.instance;
-    const stretch = area?.takeStretch();
-    if (!stretch) return this.#dispatch({ kind: "stored", line: id });
-    this.#cache.store(id, stretch.offset, stretch.data).then(() => {
-      area!.stretchStored(this.#cache.reads);
-      this.#dispatch({ kind: "stored", line: id });
-    });
-  }
-}
-
-function answer(slot: Slot): void {
-  const { reads } = slot;
-  slot.reads = [];
-  for (const { offset, size, resolve } of reads) resolve(slot.instance.area!.read(offset, size));
 }

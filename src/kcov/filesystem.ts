@@ -10,15 +10,9 @@ import {
   type Request,
 } from "../fuse/mod.ts";
 import type { Device } from "./device.ts";
+import { fixedEntries, type FixedEntry, KCOV_D, SOCKET } from "./fixed_entries.ts";
 import { Refusal } from "./instance.ts";
-
-/** A name that a target has, or had. */
-export interface NamedTarget {
-  readonly name: string;
-  /** The target's number, which goes with the name. */
-  readonly id: number;
-  readonly isAlive: boolean;
-}
+import { type NamedTarget, TargetFiles } from "./target_files.ts";
 
 /** What the tree holds besides the device. */
 export interface TreeOptions {
@@ -36,24 +30,12 @@ export interface TreeOptions {
   readonly read: () => number;
 }
 
-const DIRECTORY = abi.FUSE_ROOT_ID + 1;
-const SOCKET = DIRECTORY + 1;
-const KCOV_D = SOCKET + 1;
-const FIRST_FILE = KCOV_D + 1;
 /** The inode number that `stat` shows for `kcov`, whatever the node id. */
 const KCOV_INO = 1000;
-/** Those of `kcov.d/NAME`, by the target's number, begin here. */
-const FIRST_TARGET_INO = 2 ** 32;
 /** Node ids of the inodes of instances, one an open, begin here. */
 const FIRST_INSTANCE = 1001;
 /** Seconds that the kernel may keep what never changes. */
 const LONG = 1 << 30;
-
-/** The kernel's `struct stat` for what is not an instance, by node id. */
-interface Entry extends Dirent {
-  readonly parent: number;
-  readonly content?: () => string | Promise<string>;
-}
 
 /**
  * The mounted tree: `kcov`, `kcov.d/` with a file a target, and `kcovfs/` with what is told about them.
@@ -64,9 +46,8 @@ interface Entry extends Dirent {
 export class KcovFilesystem implements Filesystem {
   readonly #device: Device;
   readonly #options: TreeOptions;
-  readonly #entries = new Map<number, Entry>();
-  /** The number of the target whose file a node is, for those of `kcov.d/`. */
-  readonly #targets = new Map<number, number>();
+  readonly #entries: ReadonlyMap<number, FixedEntry>;
+  readonly #targets: TargetFiles;
   /** Contents of open text files. */
   readonly #opened = new Map<number, Uint8Array>();
   readonly #mounted = Math.floor(Date.now() / 1000);
@@ -76,33 +57,15 @@ export class KcovFilesystem implements Filesystem {
   constructor(device: Device, options: TreeOptions) {
     this.#device = device;
     this.#options = options;
-    const add = (ino: number, entry: Omit<Entry, "ino">) =>
-      this.#entries.set(ino, { ino, ...entry });
-    add(abi.FUSE_ROOT_ID, { name: "/", parent: 0, mode: constants.S_IFDIR | 0o755 });
-    add(DIRECTORY, {
-      name: "kcovfs",
-      parent: abi.FUSE_ROOT_ID,
-      mode: constants.S_IFDIR | 0o755,
-    });
-    add(KCOV_D, {
-      name: "kcov.d",
-      parent: abi.FUSE_ROOT_ID,
-      mode: constants.S_IFDIR | 0o755,
-    });
-    add(SOCKET, { name: "socket", parent: DIRECTORY, mode: constants.S_IFLNK | 0o777 });
-    let ino = FIRST_FILE;
-    const mode = constants.S_IFREG | (options.mode & 0o444);
-    for (const [name, content] of options.files) {
-      add(ino++, { name, parent: DIRECTORY, mode, content });
-    }
+    this.#entries = fixedEntries(options);
+    this.#targets = new TargetFiles(options.targets, device);
   }
 
   #attributes(nodeid: number): abi.FuseAttr {
     const entry = this.#entries.get(nodeid);
     const isShared = entry === undefined || entry.content !== undefined;
-    const target = this.#targets.get(nodeid);
     return {
-      ino: entry?.ino ?? (target === undefined ? KCOV_INO : FIRST_TARGET_INO + target),
+      ino: entry?.ino ?? this.#targets.inoOf(nodeid) ?? KCOV_INO,
       size: entry ? 0 : this.#device.size(nodeid) ?? 0,
       blocks: 0,
       ...{ atime: this.#mounted, mtime: this.#mounted, ctime: this.#mounted },
@@ -141,20 +104,15 @@ export class KcovFilesystem implements Filesystem {
   }
 
   #lookupTarget(name: string): abi.FuseEntryOut {
-    const target = this.#targetsWithFiles().find((target) => target.name === name);
+    const target = this.#targets.find(name);
     if (!target) throw new Errno("ENOENT");
     const nodeid = this.#nextInstance++;
-    this.#targets.set(nodeid, target.id);
+    this.#targets.add(nodeid, target);
     return this.#entryOut(nodeid, 0);
   }
 
-  /** Those that live, and those whose file somebody has open: they may come back. */
-  #targetsWithFiles(): NamedTarget[] {
-    return this.#options.targets().filter(({ id, isAlive }) => isAlive || this.#device.isNamed(id));
-  }
-
   forget(nodeid: number): void {
-    this.#targets.delete(nodeid);
+    this.#targets.forget(nodeid);
   }
 
   /**
@@ -211,10 +169,7 @@ export class KcovFilesystem implements Filesystem {
       found.push({ name: "kcov", ino: KCOV_INO, mode: constants.S_IFREG });
     }
     for (const entry of this.#entries.values()) if (entry.parent === nodeid) found.push(entry);
-    if (nodeid !== KCOV_D) return found;
-    for (const { name, id } of this.#targetsWithFiles()) {
-      found.push({ name, ino: FIRST_TARGET_INO + id, mode: constants.S_IFREG });
-    }
+    if (nodeid === KCOV_D) { for (const entry of this.#targets.list()) found.push(entry); }
     return found;
   }
 
@@ -249,8 +204,7 @@ export class KcovFilesystem implements Filesystem {
   /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
   #openInstance(nodeid: number): abi.FuseOpenOut {
     if (this.#device.isOpen(nodeid)) throw new Errno("EBUSY");
-    const target = this.#targets.get(nodeid);
-    this.#device.open(nodeid, target === undefined ? "all" : new Set([target]));
+    this.#device.open(nodeid, this.#targets.scopeOf(nodeid));
     return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
   }
 

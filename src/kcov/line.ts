@@ -12,6 +12,11 @@ export type LineScope = "all" | readonly number[];
  */
 export type Operation = "enable" | "disable" | "reset" | "retire";
 
+/** Whether an operation changes page 0, or begins to keep it coherent. */
+export function needsAbsence(operation: Operation): boolean {
+  return operation === "enable" || operation === "reset";
+}
+
 /** Where page 0 of an instance is. */
 export type Page =
   /** Not in the cache: touching it sends a READ. */

@@ -4,6 +4,7 @@
  */
 export { type Scope, type State } from "./instance.ts";
 export { Device, type DeviceOptions } from "./device.ts";
-export { KcovFilesystem, type NamedTarget, type TreeOptions } from "./filesystem.ts";
+export { KcovFilesystem, type TreeOptions } from "./filesystem.ts";
 export { type PageCache } from "./page_cache.ts";
 export { type Source, type TargetPcs } from "./source.ts";
+export { type NamedTarget } from "./target_files.ts";

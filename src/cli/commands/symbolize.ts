@@ -3,7 +3,7 @@ import type { Argv } from "yargs";
 import { askServer } from "../../control_client.ts";
 import { SymbolTable } from "../../coverage/symbol_table.ts";
 import { symbolize as symbolizePc, symbolLines } from "../../report/symbolize.ts";
-import { symbolFile } from "../../server.ts";
+import { symbolFile } from "../../symbol_file.ts";
 import type { Command, Io } from "../command.ts";
 import { Failure } from "../failure.ts";
 import { findMounts, findSocket } from "../find_server.ts";

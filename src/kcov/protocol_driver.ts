@@ -1,0 +1,134 @@
+import { PAGE_SIZE } from "./abi.ts";
+import { INITIAL, step } from "./coherence.ts";
+import type { Effect } from "./effect.ts";
+import type { Event } from "./event.ts";
+import { formatStep } from "./format_step.ts";
+import { inScope } from "./instance.ts";
+import { microseconds, MicroTimer } from "./micro_timer.ts";
+import type { PageCache } from "./page_cache.ts";
+import type { Slot } from "./slot.ts";
+import type { Source } from "./source.ts";
+
+/** Takes the protocol's steps, a line each. */
+export interface StepLog {
+  readonly enabled: boolean;
+  (line: string): void;
+}
+
+/** What the effects act on. */
+export interface DriverOptions {
+  readonly source: Source;
+  readonly cache: PageCache;
+  readonly log: StepLog | undefined;
+  /** Carries out the first of the operations that wait on an instance. */
+  readonly perform: (slot: Slot) => void;
+}
+
+/** µs below which it is not worth while to wait. */
+const SHORTEST_WAIT = 10;
+/** ms that a READ waits for a drop. A drop takes some tens of µs, unless it waits for the READ. */
+const STALL = 2;
+
+/** Keeps the coherence protocol's state, and carries out its effects. */
+export class ProtocolDriver {
+  readonly #slots: ReadonlyMap<number, Slot>;
+  readonly #source: Source;
+  readonly #cache: PageCache;
+  readonly #log: StepLog | undefined;
+  readonly #perform: (slot: Slot) => void;
+  readonly #timer = new MicroTimer();
+  #coherence = INITIAL;
+  #events: Event[] = [];
+  #isStepping = false;
+
+  /** @param slots The open instances by their node ids, which name the protocol's lines. */
+  constructor(slots: ReadonlyMap<number, Slot>, options: DriverOptions) {
+    this.#slots = slots;
+    this.#source = options.source;
+    this.#cache = options.cache;
+    this.#log = options.log;
+    this.#perform = options.perform;
+  }
+
+  /** Runs the protocol until it has nothing left to do now; events of its own effects queue up. */
+  dispatch(event: Event): void {
+    this.#events.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    try {
+      for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+        const { state, effects } = step(this.#coherence, next, microseconds());
+        if (this.#log?.enabled) this.#log(formatStep(next, effects));
+        this.#coherence = state;
+        for (const effect of effects) this.#carryOut(effect);
+      }
+    } finally {
+      this.#isStepping = false;
+    }
+  }
+
+  #carryOut(effect: Effect): void {
+    if (effect.kind === "stop") return this.#stop(effect);
+    if (effect.kind === "release") return this.#source.release(effect.units);
+    if (effect.kind === "patience") {
+      const { serial, ms } = effect;
+      setTimeout(() => this.dispatch({ kind: "impatient", serial }), ms).unref();
+      return;
+    }
+    const { line } = effect;
+    const slot = this.#slots.get(line);
+    if (!slot) return;
+    switch (effect.kind) {
+      case "store":
+        return this.#store(slot);
+      case "answer":
+        return answer(slot);
+      case "wait": {
+        // Not before the READ is answered in full, which the drop would wait for.
+        const call = () => this.dispatch({ kind: "elapsed", line, timer: effect.timer });
+        if (effect.us < SHORTEST_WAIT) setImmediate(call);
+        else this.#timer.after(effect.us, call);
+        return;
+      }
+      case "grace":
+        setTimeout(() => this.dispatch({ kind: "stalled", line, drop: effect.drop }), STALL);
+        return;
+      case "drop":
+        this.#cache.invalInode(line, { offset: 0, length: PAGE_SIZE }).then(() =>
+          this.dispatch({ kind: "dropped", line, drop: effect.drop })
+        );
+        return;
+      case "perform":
+        return this.#perform(slot);
+    }
+  }
+
+  #stop({ run, units, serial }: Effect & { kind: "stop" }): void {
+    this.#source.stop({ run, units }).then((executed) => {
+      const gained = new Set<number>();
+      for (const [id, { instance: { state } }] of this.#slots) {
+        if (state.kind !== "enabled") continue;
+        for (const { target, pcs } of executed) {
+          if (inScope(state.scope, target) && state.area.append(pcs) > 0) gained.add(id);
+        }
+      }
+      this.dispatch({ kind: "stopped", serial, gained });
+    });
+  }
+
+  #store(slot: Slot): void {
+    const { id, area } = slot.instance;
+    const stretch = area?.takeStretch();
+    if (!stretch) return this.dispatch({ kind: "stored", line: id });
+    this.#cache.store(id, stretch.offset, stretch.data).then(() => {
+      area!.stretchStored(this.#cache.reads);
+      this.dispatch({ kind: "stored", line: id });
+    });
+  }
+}
+
+function answer(slot: Slot): void {
+  const { reads } = slot;
+  slot.reads = [];
+  for (const { offset, size, resolve } of reads) resolve(slot.instance.area!.read(offset, size));
+}

@@ -1,0 +1,67 @@
+import { constants } from "node:fs";
+import type { Dirent } from "../fuse/mod.ts";
+import type { Device } from "./device.ts";
+import type { Scope } from "./instance.ts";
+
+/** A name that a target has, or had. */
+export interface NamedTarget {
+  readonly name: string;
+  /** The target's number, which goes with the name. */
+  readonly id: number;
+  readonly isAlive: boolean;
+}
+
+/** Inode numbers of `kcov.d/NAME`, by the target's number, begin here. */
+const FIRST_TARGET_INO = 2 ** 32;
+
+/** What `kcov.d/` holds: a file a target, whose instances are told of that target alone. */
+export class TargetFiles {
+  readonly #targets: () => readonly NamedTarget[];
+  readonly #device: Device;
+  /** The number of the target whose file a node is. */
+  readonly #nodes = new Map<number, number>();
+
+  /** @param targets All that there may be files of. */
+  constructor(targets: () => readonly NamedTarget[], device: Device) {
+    this.#targets = targets;
+    this.#device = device;
+  }
+
+  /** Those that live, and those whose file somebody has open: they may come back. */
+  #present(): NamedTarget[] {
+    return this.#targets().filter(({ id, isAlive }) => isAlive || this.#device.isNamed(id));
+  }
+
+  find(name: string): NamedTarget | undefined {
+    return this.#present().find((target) => target.name === name);
+  }
+
+  list(): Dirent[] {
+    return this.#present().map(({ name, id }) => ({
+      name,
+      ino: FIRST_TARGET_INO + id,
+      mode: constants.S_IFREG,
+    }));
+  }
+
+  /** Makes a node one of a target's file, until it is forgotten. */
+  add(nodeid: number, target: NamedTarget): void {
+    this.#nodes.set(nodeid, target.id);
+  }
+
+  forget(nodeid: number): void {
+    this.#nodes.delete(nodeid);
+  }
+
+  /** The inode number that `stat` shows for a node; undefined where that is no target's file. */
+  inoOf(nodeid: number): number | undefined {
+    const target = this.#nodes.get(nodeid);
+    return target === undefined ? undefined : FIRST_TARGET_INO + target;
+  }
+
+  /** What an instance is told of that is opened by a node. */
+  scopeOf(nodeid: number): Scope {
+    const target = this.#nodes.get(nodeid);
+    return target === undefined ? "all" : new Set([target]);
+  }
+}

@@ -1,0 +1,30 @@
+import type { TargetRow } from "../control_client.ts";
+import type { ScriptCounts } from "../coverage/engine.ts";
+import type { Target } from "../targets/target.ts";
+
+/** What `ps` tells of a target, whose scripts have been counted. */
+export function targetRow(target: Target, counts: ScriptCounts): TargetRow {
+  const { measured, blocks, coarse, unnamed, unparsed } = counts;
+  const notes = [
+    target.note,
+    target.info.remark,
+    coarse > 0 && `${coarse} functions without block counters`,
+    unnamed > 0 && `${unnamed} scripts without a URL`,
+    unparsed > 0 && `${unparsed} scripts that cannot be parsed`,
+  ];
+  return {
+    id: target.id,
+    name: target.info.name,
+    pid: target.info.pid,
+    runtime: target.info.runtime,
+    ...(target.info.tid && { tid: target.info.tid }),
+    ...(target.info.parent && { parent: target.info.parent.id }),
+    link: target.link.kind,
+    collector: "v8",
+    hold: target.hold,
+    scripts: measured,
+    blocks,
+    state: target.state,
+    note: notes.filter(Boolean).join(", "),
+  };
+}

@@ -1,0 +1,105 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Admission } from "../src/admission.ts";
+import type { Hello, Welcome } from "../src/agent/protocol.ts";
+import { Collector } from "../src/collector.ts";
+import type { AgentLink } from "../src/targets/agent_link.ts";
+import { Registry } from "../src/targets/registry.ts";
+import type { Target } from "../src/targets/target.ts";
+import { ALL_UNITS } from "../src/units.ts";
+import { EngineWorld } from "./coverage/engine_world.ts";
+import { FakeLink, turn } from "./targets/fake_link.ts";
+
+const admission = suite("admission");
+
+const INFO = { name: "api", pid: 1, runtime: "node" };
+
+/** An agent's link, as far as it is welcomed. */
+class FakeAgentLink extends FakeLink {
+  readonly welcomes: Welcome[] = [];
+
+  welcome(welcome: Welcome): void {
+    this.welcomes.push(welcome);
+  }
+}
+
+function made() {
+  const state = { isArmed: false };
+  const warnings: string[] = [];
+  const arrived: [attachment: string, target: Target][] = [];
+  const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
+  const warn = (line: string) => void warnings.push(line);
+  const { engine } = new EngineWorld();
+  const subject = new Admission({
+    registry,
+    collector: new Collector({ registry, engine, filterFor: () => () => true, warn }),
+    makePipe: () => "/run/kcovfs/pipe-0",
+    onArrived: (attachment, target) => arrived.push([attachment, target]),
+    isArmed: () => state.isArmed,
+    warn,
+  });
+  const admit = (hello: Partial<Hello> = {}) => {
+    const link = new FakeAgentLink();
+    const agent = link as unknown as AgentLink;
+    subject.admit(agent, { ...INFO, protocol: 1, ...hello } as Hello);
+    return { link, agent };
+  };
+  return { state, warnings, arrived, registry, subject, admit };
+}
+
+admission("what comes while others are held is let in when they run", async () => {
+  const { registry, subject, admit } = made();
+  await registry.stop({ run: 0, units: ALL_UNITS });
+  const added = subject.add(new FakeLink(), INFO);
+  const { link } = admit();
+  await turn();
+  assert.equal([registry.targets.length, link.welcomes.length], [0, 0]);
+  registry.release();
+  assert.is((await added).info.name, "api");
+  assert.equal(link.welcomes, [
+    { id: 2, name: "api-2", isArmed: false, holdTimeout: 11000, pipe: "/run/kcovfs/pipe-0" },
+  ]);
+});
+
+admission("what a target has started is named after it", () => {
+  const { registry, admit } = made();
+  admit();
+  admit({ name: "worker", parent: 1, tid: 12 });
+  admit({ name: "child", parent: "api" });
+  const [api, worker, child] = registry.targets;
+  assert.equal([worker.info.name, worker.info.parent, worker.info.tid], ["api.worker", api, 12]);
+  assert.equal([child.info.name, child.info.parent], ["api.child", undefined]);
+});
+
+admission("who has brought an agent into a process is told when it has come", () => {
+  const { registry, arrived, admit } = made();
+  admit();
+  admit({ attachment: "7" });
+  assert.equal(arrived, [["7", registry.targets[1]]]);
+});
+
+admission("targets are told whether anybody traces, until they end", async () => {
+  const { state, subject, admit } = made();
+  const link = new FakeLink();
+  await subject.add(link, INFO);
+  const { link: agent } = admit();
+  state.isArmed = true;
+  subject.arm();
+  assert.equal([link.calls, agent.calls], [["disarm", "arm"], ["arm"]]);
+  agent.close("exited");
+  await turn();
+  state.isArmed = false;
+  subject.arm();
+  assert.equal([link.calls, agent.calls], [["disarm", "arm", "disarm"], ["arm"]]);
+  assert.is(admit().link.welcomes[0].isArmed, false);
+});
+
+admission("a hold that was given up is warned of", () => {
+  const { subject, warnings, admit } = made();
+  subject.expired(admit().agent);
+  assert.equal(warnings, [
+    "Target api (pid 1): was held for 11000 ms and let go; a read may be stale",
+  ]);
+});
+
+admission.run();
