@@ -99,8 +99,8 @@ export class Attacher {
   async #bringAgent(endpoint: Endpoint, options: ConnectOptions): Promise<Target | undefined> {
     const socketPath = this.#options.socket();
     await using session = await CdpSession.connect(webSocketOf(endpoint, options.path));
-    const { pid, isLocal } = await askInside(session, socketPath);
-    if (!isLocal) return undefined;
+    const { pid, isLocal, isWaiting } = await askInside(session, socketPath);
+    if (!isLocal || isWaiting) return undefined;
     const attachment = String(this.#nextAttachment++);
     try {
       this.#refuseTwice(pid);

@@ -22,6 +22,11 @@ export interface Inside {
   readonly pid: number;
   /** Whether it is on this machine, sees our files and our processes: whether it can have the agent. */
   readonly isLocal: boolean;
+  /**
+   * Whether it may be waiting for a debugger before its first line (`--inspect-brk`, `--inspect-wait`): the
+   * agent comes by the event loop, which has not begun then.
+   */
+  readonly isWaiting: boolean;
 }
 
 /**
@@ -29,23 +34,33 @@ export interface Inside {
  * have the same numbers exactly where they are the same.
  */
 const WHO = `(() => {
-  const fs = globalThis.process.getBuiltinModule?.("node:fs") ?? require("node:fs");
+  const { process } = globalThis;
+  const get = (name) => process.getBuiltinModule?.(name) ?? require(name);
+  const fs = get("node:fs");
   const tell = (ask) => { try { return ask(); } catch { return null; } };
   const file = (path) => tell(() => { const { dev, ino } = fs.statSync(path); return dev + ":" + ino; });
   return {
-    pid: globalThis.process.pid,
+    pid: process.pid,
+    // It waits in the middle of Node's own start, with \`--inspect-brk\` once more after it.
+    isWaiting: !process.execArgv || get("node:perf_hooks").performance.nodeTiming.loopStart === -1 &&
+      /--inspect-(?:brk|wait)/.test([...process.execArgv, process.env.NODE_OPTIONS].join(" ")),
     namespace: tell(() => fs.readlinkSync("/proc/self/ns/pid")),
     files: FILES.map(file),
   };
 })()`;
 
+interface Namespaces {
+  readonly namespace: string | null;
+  readonly files: readonly unknown[];
+}
+
 /** Asks what a session is connected to. */
 export async function askInside(session: CdpSession, socketPath: string): Promise<Inside> {
   const files = [socketPath, ATTACH];
-  const value = await evaluate<{ pid: number; namespace: string | null; files: unknown[] }>(
+  const value = await evaluate<Omit<Inside, "isLocal"> & Namespaces>(
     session,
     WHO.replace("FILES", JSON.stringify(files)),
-    ANSWER_TIMEOUT,
+    { timeout: ANSWER_TIMEOUT, awaitPromise: false },
   );
   const own = files.map((file) => {
     const { dev, ino } = statSync(file);
@@ -53,7 +68,7 @@ export async function askInside(session: CdpSession, socketPath: string): Promis
   });
   const isLocal = value.namespace === readlinkSync("/proc/self/ns/pid") &&
     own.every((file, i) => file === value.files[i]);
-  return { pid: value.pid, isLocal };
+  return { pid: value.pid, isLocal, isWaiting: value.isWaiting };
 }
 
 /**
@@ -66,7 +81,10 @@ export async function injectAgent(session: CdpSession, injection: Injection): Pr
     `(globalThis.process.getBuiltinModule?.("node:module") ?? require("node:module"))
     .createRequire(${JSON.stringify(ATTACH)})(${JSON.stringify(ATTACH)})
     .attach(${JSON.stringify(injection)})`;
-  const reason = await evaluate<string>(session, expression, ATTACH_TIMEOUT);
+  const reason = await evaluate<string>(session, expression, {
+    timeout: ATTACH_TIMEOUT,
+    awaitPromise: true,
+  });
   if (reason !== "") throw new Error(withHint(reason));
 }
 
@@ -77,13 +95,17 @@ function withHint(reason: string): string {
   return reason;
 }
 
-async function evaluate<T>(session: CdpSession, expression: string, timeout: number): Promise<T> {
+async function evaluate<T>(
+  session: CdpSession,
+  expression: string,
+  { timeout, awaitPromise }: { timeout: number; awaitPromise: boolean },
+): Promise<T> {
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
     params: {
       expression: `${expression}\n//# sourceURL=node:kcovfs`,
       // It has \`require\`, which older versions of Node have no other way to.
       includeCommandLineAPI: true,
-      awaitPromise: true,
+      awaitPromise,
       returnByValue: true,
       silent: true,
     },
