@@ -54,13 +54,13 @@ export class Attacher {
   }
 
   async #attach(address: TargetAddress, params: AttachParams): Promise<Target[]> {
-    const { name, include = [], exclude = [], allowRemote = false, pid, isStarting } = params;
+    const { name, include = [], exclude = [], allowRemote = false, pid, starts } = params;
     const options: ConnectOptions = {
       ...(name && { name }),
       include,
       exclude,
       ...(pid !== undefined && { pid }),
-      ...(isStarting && { isStarting }),
+      ...(starts && { starts }),
     };
     if (address.kind === "process") return await this.#attachProcess(address.pid, options);
     const addresses = await resolveHost(address.host, { allowRemote });

@@ -26,8 +26,8 @@ export interface AttachParams {
   readonly exclude?: readonly string[];
   /** The process behind the address, where the caller knows it. */
   readonly pid?: number;
-  /** Whether it waits for us before its first line. */
-  readonly isStarting?: boolean;
+  /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
+  readonly starts?: number;
   /** Whether addresses of other machines are connected to. */
   readonly allowRemote?: boolean;
 }

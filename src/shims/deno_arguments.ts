@@ -1,3 +1,5 @@
+import { fileURLToPath } from "node:url";
+
 /** Subcommands that run a program, in a process that an inspector can be had for. */
 const RUNNING: ReadonlySet<string> = new Set(["run", "serve", "test", "eval"]);
 /** All others. */
@@ -18,7 +20,14 @@ const HAS_INSPECTOR = /^--inspect(?:-brk|-wait)?(?:=|$)/;
  * session started.`. With `--inspect-wait` it may start as soon as a session is there: it looks only
  * whether there is one (`wait_for_session` in Deno's `core/inspector.rs`).
  */
-const FLAGS = ["--inspect-brk=127.0.0.1:0", "--inspect-publish-uid=http"];
+const INSPECTOR = ["--inspect-brk=127.0.0.1:0", "--inspect-publish-uid=http"];
+/**
+ * A module that does nothing. A Deno compiles its program, with all that is imported, before it waits; the
+ * program is compiled after the first module that has been waited for, so that its top level has block
+ * counters.
+ */
+const PRELOAD = fileURLToPath(new URL("../../../shims/deno_preload.mjs", import.meta.url));
+const FLAGS = [...INSPECTOR, `--preload=${PRELOAD}`];
 /** Functions out of a code cache have no block counters; these have one. */
 const CACHING: ReadonlySet<string> = new Set(["run", "serve"]);
 
@@ -43,6 +52,16 @@ export function denoArguments(args: readonly string[]): string[] | undefined {
   }
   const flags = !isNamed || CACHING.has(args[command]) ? [...FLAGS, "--no-code-cache"] : FLAGS;
   return [...args.slice(0, at), ...flags, ...args.slice(at)];
+}
+
+/**
+ * Of how many modules a Deno waits before the first line: those that come before the program, and the
+ * program. Of more rather than of fewer, for one that is not told to go on would wait for ever.
+ *
+ * @param args As {@linkcode denoArguments} has made them, quoted for the shell.
+ */
+export function startsOf(args: string): number {
+  return 1 + [...args.matchAll(/(?<=^| )'--(?:preload|require|import)[='][^']/g)].length;
 }
 
 /** The options before the program: what follows it is its own. */

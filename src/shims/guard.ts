@@ -16,6 +16,8 @@ const MOST_TRIES = 20;
 export interface GuardOptions {
   readonly socket: string;
   readonly name: string | undefined;
+  /** Of how many modules it waits before the first line. */
+  readonly starts: number;
   /** Whether one isolate comes after the other, as for `deno test`. */
   readonly isRepeated: boolean;
   /** Takes what the user should know, a line each. */
@@ -56,10 +58,10 @@ async function findDeno(pid: number): Promise<Endpoint | undefined> {
 
 async function attach(
   { webSocketUrl }: Inspectable,
-  { socket, name, pid, warn }: GuardOptions & { pid: number },
+  { socket, name, pid, starts, warn }: GuardOptions & { pid: number },
 ): Promise<void> {
   try {
-    const rest = { ...(name && { name }), pid, isStarting: true };
+    const rest = { ...(name && { name }), pid, starts };
     await askServer(socket, "attach", { address: webSocketUrl, ...rest });
   } catch (error) {
     warn(`${(error as Error).message}: running without coverage`);

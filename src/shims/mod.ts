@@ -1,6 +1,6 @@
 /** What the commands in `shims/` cannot do in the shell. */
 import { askServer } from "../control_client.ts";
-import { denoArguments } from "./deno_arguments.ts";
+import { denoArguments, startsOf } from "./deno_arguments.ts";
 import { fromEnvironment, guardDeno } from "./guard.ts";
 
 /**
@@ -14,7 +14,8 @@ export async function main([command, ...rest]: readonly string[]): Promise<numbe
   if (!socket) return 1;
   if (command === "guard") {
     const isRepeated = /^'test'/.test(rest[1] ?? "");
-    await guardDeno(Number(rest[0]), { socket, name, isRepeated, warn });
+    const starts = startsOf(rest[1] ?? "");
+    await guardDeno(Number(rest[0]), { socket, name, isRepeated, starts, warn });
     return 0;
   }
   const args = denoArguments(rest);

@@ -13,8 +13,8 @@ export interface ConnectOptions {
   readonly pid?: number;
   /** Whether the inspector was opened for this, and is to be closed when the target is let go. */
   readonly isOpened?: boolean;
-  /** Whether it waits for us before its first line (`--inspect-brk`). */
-  readonly isStarting?: boolean;
+  /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
+  readonly starts?: number;
   /** The path of the one WebSocket that is meant, where the user gave a URL. */
   readonly path?: string;
 }

@@ -2,7 +2,10 @@ import { basename } from "node:path";
 import { type ConnectOptions, globsOf, type TargetHost } from "./connector.ts";
 import type { Endpoint, Inspectable } from "./endpoint.ts";
 import { connectInspector } from "./inspector_link.ts";
+import { isLoopback } from "./loopback.ts";
+import { commandLineOf, listenerAt } from "./process_facts.ts";
 import type { Target } from "./target.ts";
+import { optimises } from "./v8_flags.ts";
 
 /** Makes targets of the isolates of a Deno or a Node, by their inspector alone. */
 export async function connectInspectors(
@@ -37,7 +40,7 @@ async function connectOne(
   const link = await connectInspector(inspectable.webSocketUrl, {
     runtime: endpoint.runtime,
     timeout: host.collectTimeout,
-    isStarting: options.isStarting ?? false,
+    starts: options.starts ?? 0,
     onFarewell: (link, coverage) => host.farewell(link, coverage),
     onBroken: () =>
       host.warn(
@@ -49,6 +52,7 @@ async function connectOne(
     name,
     pid,
     runtime: endpoint.runtime,
+    remark: remarkOn(endpoint, pid),
     ...globsOf(options),
   });
   link.letStart();
@@ -56,6 +60,17 @@ async function connectOne(
     host.warn(`Target ${target.info.name}: cannot be held, so reads are best effort`);
   }
   return target;
+}
+
+/** What is to be said of how it was started: nothing can turn a Deno's optimising compilers off later. */
+function remarkOn({ kind, port, address }: Endpoint, pid: number): string {
+  if (kind !== "deno") return "";
+  const flag = "start it with --v8-flags=--max-opt=1";
+  const process = pid || (isLoopback(address) ? listenerAt(port) ?? 0 : 0);
+  const started = process > 0 ? commandLineOf(process) : "";
+  if (started === "") return `blocks will be missing if it optimises: ${flag}`;
+  const flags = started.split("\0").filter((word) => /^(?:--v8-flags|DENO_V8_FLAGS)=/.test(word));
+  return optimises(flags.join()) ? `it optimises, so blocks will be missing: ${flag}` : "";
 }
 
 /** What a program's main script is called, by its URL. */

@@ -18,8 +18,8 @@ export interface InspectorOptions extends InspectorEvents {
   readonly runtime: string;
   /** ms that the target is given until coverage is on. */
   readonly timeout: number;
-  /** Whether it waits before its first line until {@linkcode InspectorLink.letStart}. */
-  readonly isStarting?: boolean;
+  /** Of how many modules it waits before the first line, from {@linkcode InspectorLink.letStart} on. */
+  readonly starts?: number;
 }
 
 /**
@@ -60,7 +60,7 @@ export class InspectorLink implements Link {
 
   private constructor(transport: CdpTransport, options: InspectorOptions) {
     this.#options = options;
-    this.#isWaiting = options.isStarting ?? false;
+    this.#isWaiting = (options.starts ?? 0) > 0;
     this.#session = new InspectorSession(transport);
     this.closed = this.#session.closed;
     this.#pause = new InspectorPause(this.#session, () => options.onBroken(this));
@@ -99,7 +99,19 @@ export class InspectorLink implements Link {
       session.send("Profiler.startPreciseCoverage", coverage),
       this.#pause.enable().catch(() => this.#hold = "none"),
       this.#watchForEnd(),
+      this.#turnOffOptimisers(),
     ]);
+  }
+
+  /** Code that V8 optimises does not count. A Deno ignores it. */
+  async #turnOffOptimisers(): Promise<void> {
+    if (!this.#options.runtime.startsWith("node")) return;
+    await this.#session.send("Runtime.evaluate", {
+      expression: NO_OPTIMISERS,
+      // It has `require`, which older versions of Node have no other way to.
+      includeCommandLineAPI: true,
+      silent: true,
+    });
   }
 
   /** How the target is held: `pause`, or `none` when it refuses. */
@@ -137,7 +149,7 @@ export class InspectorLink implements Link {
 
   #start(): void {
     this.#isWaiting = false;
-    this.#pause.start();
+    this.#pause.start(this.#options.starts ?? 1);
   }
 
   async stop({ run, hold }: { run: number; hold: boolean }): Promise<Taken> {
@@ -208,3 +220,10 @@ export class InspectorLink implements Link {
 
 /** How many messages of the console V8 may keep the objects of for us. */
 const CONSOLE_BATCH = 64;
+
+const NO_OPTIMISERS = `{
+  const v8 = process.getBuiltinModule?.("node:v8") ?? require("node:v8");
+  v8.setFlagsFromString("--no-opt");
+  v8.setFlagsFromString("--no-maglev");
+}
+//# sourceURL=node:kcovfs`;

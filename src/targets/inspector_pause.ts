@@ -4,7 +4,11 @@ import type { InspectorSession } from "./inspector_session.ts";
 /** ms after which the interruption of what runs is asked for. */
 const PATIENCE = 3;
 /** ms after which one that has not started is told to once more. */
-const START_INTERVAL = 20;
+const START_INTERVAL = 5;
+/** ms to which that grows, while a program is fetched and compiled. */
+const MOST_START_INTERVAL = 250;
+/** Why a Deno says that it pauses at a module's first line (`core/inspector.rs`). */
+const START_REASON = "debugCommand";
 /**
  * How often the trap may be run through without a pause: once or twice when its use was asked for before
  * the last hold had quite ended.
@@ -48,7 +52,8 @@ export class InspectorPause {
   #trap: string | undefined;
   /** Whether the answer to its last use is still to come. */
   #isSprung = false;
-  #isStarting = false;
+  /** How many pauses are still to come before its program runs. */
+  #starts = 0;
   #tries = 0;
   #isWanted = false;
   #isPaused = false;
@@ -65,7 +70,7 @@ export class InspectorPause {
   constructor(session: InspectorSession, onBroken: () => void) {
     this.#session = session;
     this.#onBroken = onBroken;
-    session.on("Debugger.paused", () => this.#paused());
+    session.on("Debugger.paused", ({ reason }) => this.#paused(reason));
     session.on("Debugger.resumed", () => {
       if (!this.#isPaused) return;
       this.#isPaused = false;
@@ -73,7 +78,7 @@ export class InspectorPause {
       this.#isHolding = false;
     });
     session.closed.then((reason) => {
-      this.#isStarting = false;
+      this.#starts = 0;
       this.#lose(new Error(reason));
     });
   }
@@ -126,15 +131,16 @@ export class InspectorPause {
   }
 
   /**
-   * Starts a Deno that waits before its first line: at that line it pauses (`--inspect-brk`), and so says
-   * that it has started; told so before it waits, it would wait for ever.
+   * Starts a Deno that waits before the first line of each of so many modules: at that line it pauses
+   * (`--inspect-brk`), and so says that it has started; told so before it waits, it would wait for ever.
    */
-  async start(): Promise<void> {
-    this.#isStarting = true;
+  async start(modules: number): Promise<void> {
+    this.#starts = modules;
     this.#post("Debugger.setSkipAllPauses", { skip: false });
-    while (this.#isStarting) {
+    for (let interval = START_INTERVAL; this.#starts > 0;) {
       await this.#post("Runtime.runIfWaitingForDebugger");
-      await new Promise((resolve) => setTimeout(resolve, START_INTERVAL));
+      await new Promise((resolve) => setTimeout(resolve, interval));
+      interval = Math.min(1.2 * interval, MOST_START_INTERVAL);
     }
   }
 
@@ -148,19 +154,19 @@ export class InspectorPause {
     if (!this.#isWanted) return;
     this.#isWanted = false;
     if (this.#isPaused) this.#resume();
-    else if (!this.#isStarting) this.#post("Debugger.setSkipAllPauses", { skip: true });
+    else if (this.#starts === 0) this.#post("Debugger.setSkipAllPauses", { skip: true });
   }
 
   #resume(): void {
     this.#isPaused = false;
     this.#isHolding = false;
-    this.#post("Debugger.setSkipAllPauses", { skip: true });
+    if (this.#starts === 0) this.#post("Debugger.setSkipAllPauses", { skip: true });
     this.#released = this.#post("Debugger.resume").then(() => performance.now());
   }
 
-  #paused(): void {
+  #paused(reason: string): void {
     this.#isPaused = true;
-    this.#isStarting = false;
+    if (this.#starts > 0 && reason === START_REASON) this.#starts--;
     // It was on its way when the hold ended.
     if (!this.#isWanted) return this.#resume();
     this.#isHolding = this.#isAwaited;

@@ -95,16 +95,26 @@ export function listenersOf(pid: number): Listener[] {
 
 /** Who listens at a port of this network, for a message: `pid 4711 (node)`; undefined where nobody does. */
 export function whoListens(port: number): string | undefined {
+  const pid = listenerAt(port);
+  if (pid === undefined) return undefined;
+  return pid === 0 ? "another process" : `pid ${pid} (${readText(`/proc/${pid}/comm`).trim()})`;
+}
+
+/** The process that listens at a port of this network; 0 for one that cannot be seen. */
+export function listenerAt(port: number): number | undefined {
   const text = ["tcp", "tcp6"].map((table) => readText(`/proc/self/net/${table}`)).join("\n");
   const found = parseListeners(text).filter((listener) => listener.port === port);
   if (found.length === 0) return undefined;
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const inodes = socketsOf(Number(name));
-    if (!found.some(({ inode }) => inodes.has(inode))) continue;
-    return `pid ${name} (${readText(`/proc/${name}/comm`).trim()})`;
-  }
-  return "another process";
+  const isIts = (pid: number) => {
+    const inodes = socketsOf(pid);
+    return found.some(({ inode }) => inodes.has(inode));
+  };
+  return readdirSync("/proc").map(Number).find((pid) => pid > 0 && isIts(pid)) ?? 0;
+}
+
+/** The arguments and the environment of a process, joined by zeros; empty where they may not be read. */
+export function commandLineOf(pid: number): string {
+  return ["cmdline", "environ"].map((name) => readText(`/proc/${pid}/${name}`)).join("\0");
 }
 
 /** The inodes of a process's sockets. */

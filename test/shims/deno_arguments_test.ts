@@ -1,10 +1,12 @@
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { denoArguments } from "../../src/shims/deno_arguments.ts";
+import { denoArguments, startsOf } from "../../src/shims/deno_arguments.ts";
 
 const deno = suite("shims/deno_arguments");
 
-const INSPECTOR = "--inspect-brk=127.0.0.1:0 --inspect-publish-uid=http";
+const PRELOAD = fileURLToPath(new URL("../../../shims/deno_preload.mjs", import.meta.url));
+const INSPECTOR = `--inspect-brk=127.0.0.1:0 --inspect-publish-uid=http --preload=${PRELOAD}`;
 
 const started = (line: string) => denoArguments(line.split(" ").filter(Boolean))?.join(" ");
 
@@ -23,6 +25,16 @@ deno("a program without a subcommand is one too", () => {
   assert.is(started("https://example.com/x"), `${all} https://example.com/x`);
   assert.is(started("--log-level debug run a.ts"), `--log-level debug run ${all} a.ts`);
 });
+
+deno(
+  "it waits of ours, of those that the user has come before the program, and of the program",
+  () => {
+    const starts = (line: string) =>
+      startsOf(denoArguments(line.split(" "))!.map((word) => `'${word}'`).join(" "));
+    assert.is(starts("run -A server.ts"), 2);
+    assert.is(starts("run --preload=a.ts --require b.cjs --import c.ts server.ts"), 5);
+  },
+);
 
 deno("what runs no program is left as it is", () => {
   for (

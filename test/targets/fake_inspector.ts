@@ -62,10 +62,10 @@ export class FakeInspector implements CdpTransport {
   }
 
   /** The user's program comes to a `debugger` statement. */
-  pause(): void {
+  pause(reason = "other"): void {
     if (this.#isSkipping || this.isPaused) return;
     this.isPaused = true;
-    this.say({ method: "Debugger.paused", params: { callFrames: [] } });
+    this.say({ method: "Debugger.paused", params: { callFrames: [], reason } });
   }
 
   resume(): void {

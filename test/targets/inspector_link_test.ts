@@ -179,7 +179,7 @@ links("a stop is rejected when the target goes", async () => {
 });
 
 links("one that waits before its first line stands still by itself", async () => {
-  const { inspector, link } = await connected({ isStarting: true });
+  const { inspector, link } = await connected({ starts: 1 });
   assert.is((await link.stop({ run: 0, hold: true })).held, true);
   assert.equal(inspector.take(), ["Profiler.takePreciseCoverage"]);
   link.letStart();
@@ -192,14 +192,33 @@ links("one that waits before its first line stands still by itself", async () =>
 });
 
 links("one that waits is told to start until it pauses at its first line", async () => {
-  const { inspector, link } = await connected({ isStarting: true });
+  const { inspector, link } = await connected({ starts: 1 });
   link.letStart();
   const times = () =>
     inspector.calls.filter((call) => call === "Runtime.runIfWaitingForDebugger").length;
   while (times() < 3) await turn();
-  inspector.pause();
+  inspector.pause("debugCommand");
   await turn();
   assert.equal([inspector.isPaused, inspector.take().at(-1)], [false, "Debugger.resume"]);
+  await link[Symbol.asyncDispose]();
+});
+
+links("one that waits of two modules is told to start until it has paused in both", async () => {
+  const { inspector, link } = await connected({ starts: 2 });
+  link.letStart();
+  const toldTo = async () => {
+    inspector.take();
+    while (!inspector.calls.includes("Runtime.runIfWaitingForDebugger")) await turn();
+  };
+  await toldTo();
+  inspector.pause("debugCommand");
+  await toldTo();
+  inspector.pause("other");
+  await toldTo();
+  assert.not.ok(inspector.calls.includes("Debugger.setSkipAllPauses true"));
+  inspector.pause("debugCommand");
+  await turn();
+  assert.ok(inspector.take().includes("Debugger.setSkipAllPauses true"));
   await link[Symbol.asyncDispose]();
 });
 

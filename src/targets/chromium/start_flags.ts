@@ -1,3 +1,5 @@
+import { hasFlag, optimises } from "../v8_flags.ts";
+
 const WANTED = "--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-positions";
 
 /**
@@ -14,11 +16,9 @@ const WANTED = "--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-position
 export function remarkOnFlags(commandLine: string): string {
   const [, flags = ""] = commandLine.match(/--js-flags=("[^"]*"|(?:[^ ]| (?=--?(?:no-|max-)))*)/) ??
     [];
-  const has = (flag: string) => new RegExp(`--?${flag}(?![\\w-])`).test(flags);
-  const hasNoOptimiser = has("no-?opt") || has("no-?turbofan") || has("max-opt=[012]");
-  if (!has("jitless") && !has("max-opt=[01]") && !(hasNoOptimiser && has("no-?maglev"))) {
+  if (optimises(flags)) {
     return `it optimises, so blocks will be missing: start it with ${WANTED}`;
   }
-  if (has("no-?enable[-_]lazy[-_]source[-_]positions")) return "";
+  if (hasFlag(flags, "no-?enable[-_]lazy[-_]source[-_]positions")) return "";
   return `a page may crash while it loads: start it with ${WANTED}`;
 }
