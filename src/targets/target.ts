@@ -127,7 +127,7 @@ export class Target {
       if (!(error instanceof LateError)) throw error;
       if (this.#state !== "ended") this.#state = "late";
       this.#say(error.message);
-      this.#activity = threadActivity(this.info.pid);
+      this.#activity = threadActivity(this.info.pid, this.info.tid);
       const recover = () => this.#recover();
       this.#answered = answer.then(recover, recover);
       throw error;
@@ -164,7 +164,10 @@ export class Target {
       }
       this.#say("cannot be held");
     } catch (error) {
-      this.#say((error as Error).message);
+      // What is to be said of one that is going is said when it has gone.
+      const going = this.link.closed.then(() => "");
+      const note = await Promise.race([going, turn().then(() => (error as Error).message)]);
+      if (note !== "") this.#say(note);
     }
     return pieces;
   }
@@ -180,6 +183,10 @@ export class Target {
     this.#state = "running";
     this.link.release();
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Nothing came in time. */
