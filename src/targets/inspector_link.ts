@@ -1,3 +1,4 @@
+import { inTime } from "../in_time.ts";
 import type { CdpTransport } from "./cdp_transport.ts";
 import { InspectorPause } from "./inspector_pause.ts";
 import { InspectorSession } from "./inspector_session.ts";
@@ -75,19 +76,12 @@ export class InspectorLink implements Link {
    */
   static async start(transport: CdpTransport, options: InspectorOptions): Promise<InspectorLink> {
     const link = new InspectorLink(transport, options);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const { timeout } = options;
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
-    });
     try {
-      await Promise.race([link.#enable(), late]);
+      await inTime(link.#enable(), options.timeout);
       return link;
     } catch (error) {
       link.#session.close((error as Error).message);
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 

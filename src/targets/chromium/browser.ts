@@ -4,7 +4,7 @@ import type { Target } from "../target.ts";
 import { BrowserSocket } from "./browser_socket.ts";
 import { ChromiumLink } from "./chromium_link.ts";
 import { DOCUMENT_HOOK } from "./document_hook.ts";
-import { inTime } from "./in_time.ts";
+import { inTime } from "../../in_time.ts";
 import { Isolates } from "./isolates.ts";
 import { isInternal, targetName } from "./names.ts";
 import type { Session } from "./session.ts";

@@ -5,7 +5,7 @@ import type { Isolates } from "./isolates.ts";
 import { KeptSources } from "./kept_sources.ts";
 import { Pauser } from "./pauser.ts";
 import type { Session } from "./session.ts";
-import { inTime } from "./in_time.ts";
+import { inTime } from "../../in_time.ts";
 
 /** What a link needs to know of its target. */
 export interface ChromiumLinkOptions {
