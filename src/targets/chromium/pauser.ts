@@ -1,5 +1,5 @@
+import type { CdpSession } from "../cdp_session.ts";
 import { type Pause, pauseOf } from "./document_hook.ts";
-import type { Session } from "./session.ts";
 
 /** What a pauser tells. */
 export interface PauserEvents {
@@ -27,7 +27,7 @@ const CALLABLE =
  * soon as it comes to a pause.
  */
 export class Pauser {
-  readonly #session: Session;
+  readonly #session: CdpSession;
   readonly #events: PauserEvents;
   #isWanted = false;
   #isArmed = false;
@@ -42,7 +42,7 @@ export class Pauser {
   /** The id of a document's {@linkcode CALLABLE}. */
   #callable: string | undefined;
 
-  constructor(session: Session, events: PauserEvents) {
+  constructor(session: CdpSession, events: PauserEvents) {
     this.#session = session;
     this.#events = events;
     session.on("Debugger.paused", (event) => {
