@@ -63,10 +63,11 @@ export class Isolate {
     for (const other of this.#members) if (other !== member) other.pauser.yield();
   }
 
-  /** A member that is held stays so. */
+  /** A member that is held stays so; one that was held with others only does not. */
   leave(member: Member): void {
     this.#members.delete(member);
     if (this.#held.delete(member)) this.#releaseUnlessHeld();
+    else member.pauser.release();
   }
 
   /** Waits until it has run for some µs since it was held last, unless it is held now. */

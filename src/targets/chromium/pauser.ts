@@ -32,6 +32,8 @@ export class Pauser {
   #isWanted = false;
   #isArmed = false;
   #paused: Pause | undefined;
+  /** Whether the pause was told, and {@linkcode resume} is to come. */
+  #isPassing = false;
   /** Counts documents: an answer from an earlier one says nothing of this one. */
   #document = 0;
   #awaitsPause: (() => void)[] = [];
@@ -50,7 +52,8 @@ export class Pauser {
       this.#paused = pauseOf(event, (scriptId) => this.#hooks.has(scriptId));
       for (const resolve of this.#awaitsPause.splice(0)) resolve();
       events.onStill();
-      if (!this.#isWanted) events.onPause(this.#paused);
+      this.#isPassing = false;
+      this.#passUnlessWanted();
     });
     session.on("Debugger.resumed", () => {
       this.#paused = undefined;
@@ -137,11 +140,18 @@ export class Pauser {
 
   release(): void {
     this.#isWanted = false;
-    if (this.#paused !== undefined) this.#events.onPause(this.#paused);
+    this.#passUnlessWanted();
+  }
+
+  #passUnlessWanted(): void {
+    if (this.#isWanted || this.#isPassing || this.#paused === undefined) return;
+    this.#isPassing = true;
+    this.#events.onPause(this.#paused);
   }
 
   /** Lets it go on from its pause, unless it is to be held. */
   resume(): void {
+    this.#isPassing = false;
     if (this.#isWanted) {
       this.#paused &&= "other";
       return;

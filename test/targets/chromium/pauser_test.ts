@@ -123,6 +123,19 @@ pausers("a pause that was passed while it is held is over at the release, at onc
   assert.equal(events, ["still", "arriving", "other"]);
 });
 
+pausers("a pause that is being passed is told once, whatever is released meanwhile", async () => {
+  const { page, pauser, events } = world();
+  page.pause("other");
+  pauser.want();
+  pauser.release();
+  pauser.release();
+  assert.equal(events, ["still", "other"]);
+  pauser.resume();
+  await turn();
+  page.pause("other");
+  assert.equal(events, ["still", "other", "still", "other"]);
+});
+
 pausers("pausing has an idle page call something, which is compiled once a document", async () => {
   const { page, pauser } = world();
   const pause = async () => {
