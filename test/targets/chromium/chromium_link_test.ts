@@ -1,0 +1,306 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { CdpSession } from "../../../src/targets/cdp_session.ts";
+import { ChromiumLink } from "../../../src/targets/chromium/chromium_link.ts";
+import { Isolates } from "../../../src/targets/chromium/isolates.ts";
+import { deferred, turn } from "../fake_link.ts";
+import { FakePage, FakeV8 } from "./fake_page.ts";
+
+const links = suite("targets/chromium/chromium_link");
+
+const HOLD = { run: 0, hold: true };
+const COLLECT = ["Runtime.getIsolateId", "Profiler.takePreciseCoverage"];
+
+class World {
+  readonly isolates = new Isolates();
+  readonly v8 = new FakeV8("v8");
+  /** What links have called back with. */
+  readonly events: string[] = [];
+  /** A document's start is delayed by it. */
+  arrival: Promise<void> = Promise.resolve();
+
+  /** A page that is found in its isolate and shows a document with some scripts. */
+  async open(...scripts: string[]): Promise<{ page: FakePage; link: ChromiumLink }> {
+    const page = new FakePage(this.v8);
+    const link = new ChromiumLink({
+      session: new CdpSession(page),
+      targetId: "main",
+      isolates: this.isolates,
+      onArrival: (url) => {
+        this.events.push(`arrived at ${url}`);
+        return this.arrival;
+      },
+      detach: () => {
+        page.close("detached");
+        return Promise.resolve();
+      },
+    });
+    await link.find();
+    navigate(page, "http://a/");
+    page.parse(...scripts);
+    page.take();
+    return { page, link };
+  }
+}
+
+function navigate(page: FakePage, url: string, id = "main"): void {
+  page.say("Page.frameNavigated", { frame: { id, url } });
+}
+
+/** The scripts of a collection, without their isolate. */
+const scripts = (coverage: Uint8Array): string[] =>
+  qualified(coverage).map((scriptId) => scriptId.replace(/^\d+\./, ""));
+const qualified = (coverage: Uint8Array): string[] =>
+  JSON.parse(Buffer.from(coverage).toString()).map(({ scriptId }: { scriptId: string }) =>
+    scriptId
+  );
+
+links("an idle page is held by being armed, and runs when it is released", async () => {
+  const world = new World();
+  const { page, link } = await world.open("1");
+  world.v8.run("1");
+  const { coverage, held } = await link.stop(HOLD);
+  assert.equal([held, scripts(coverage)], [true, ["1"]]);
+  assert.equal(page.take(), ["Debugger.pause", ...COLLECT]);
+  page.call();
+  link.release();
+  await turn();
+  assert.equal([page.take(), page.isPaused], [["Debugger.resume"], false]);
+});
+
+links("a stop that is not to hold leaves the page running", async () => {
+  const world = new World();
+  const { page, link } = await world.open("1");
+  world.v8.run("1");
+  const { coverage, held } = await link.stop({ run: 0, hold: false });
+  assert.equal([held, scripts(coverage), page.take()], [false, ["1"], COLLECT]);
+});
+
+links("pages of one isolate are collected as one, and each is given its own", async () => {
+  const world = new World();
+  const [one, other] = [await world.open("1"), await world.open("2")];
+  world.v8.run("2", "1");
+  const taken = await Promise.all([one.link.stop(HOLD), other.link.stop(HOLD)]);
+  assert.equal(taken.map(({ held }) => held), [true, true]);
+  assert.equal(taken.map(({ coverage }) => scripts(coverage)), [["1"], ["2"]]);
+  const calls = [...one.page.take(), ...other.page.take()];
+  assert.equal(calls.filter((call) => call === "Profiler.takePreciseCoverage").length, 1);
+});
+
+links("scripts without a URL belong to no page", async () => {
+  const world = new World();
+  const [one, other] = [await world.open("1"), await world.open()];
+  other.page.say("Debugger.scriptParsed", { scriptId: "2", url: "" });
+  world.v8.run("1", "2");
+  const { coverage } = await one.link.stop({ run: 0, hold: false });
+  assert.equal(scripts(coverage), ["1", "2"], "they are for the page that is asked");
+});
+
+links("a pause that nobody wants is passed", async () => {
+  const { page } = await new World().open();
+  page.pause("other");
+  await turn();
+  assert.equal([page.take(), page.isPaused], [["Debugger.resume"], false]);
+});
+
+links("an arriving document goes on when its isolate is known and it is a target", async () => {
+  const world = new World();
+  const { page } = await world.open();
+  const { promise, resolve } = deferred<void>();
+  world.arrival = promise;
+  navigate(page, "http://b/");
+  page.pause("arriving");
+  await turn();
+  assert.equal(world.events, ["arrived at http://b/"]);
+  assert.equal([page.take(), page.isPaused], [["Runtime.getIsolateId"], true]);
+  resolve();
+  await turn();
+  assert.equal([page.take(), page.isPaused], [["Debugger.resume"], false]);
+});
+
+links("a leaving document is collected from, with its sources, before it goes on", async () => {
+  const world = new World();
+  const { page, link } = await world.open("1", "2");
+  world.v8.run("1");
+  page.pause("leaving");
+  await turn();
+  const sources = ["1", "2"].map((scriptId) => `Debugger.getScriptSource ${scriptId}`);
+  assert.equal(page.take(), [...COLLECT, ...sources, "Debugger.resume"]);
+
+  navigate(page, "http://b/");
+  page.parse("3");
+  world.v8.run("3");
+  const { coverage } = await link.stop({ run: 0, hold: false });
+  assert.equal(scripts(coverage), ["1", "3"], "of both documents");
+  page.take();
+  const [left] = qualified(coverage);
+  assert.equal([...await link.fetchSources([left])], [[left, "source of 1"]]);
+  assert.equal(page.take(), [], "it is kept");
+  assert.equal(scripts((await link.stop({ run: 0, hold: false })).coverage), []);
+});
+
+links("sources that were asked for, or are not wanted, are not kept", async () => {
+  const world = new World();
+  const { page, link } = await world.open("1", "2", "3");
+  world.v8.run("1", "2", "3");
+  const [one, two] = qualified((await link.stop({ run: 0, hold: false })).coverage);
+  await link.fetchSources([one]);
+  link.ignore([two]);
+  page.take();
+  world.v8.run("1", "2");
+  page.pause("leaving");
+  await turn();
+  assert.equal(page.take(), [...COLLECT, "Debugger.getScriptSource 3", "Debugger.resume"]);
+  assert.equal(scripts((await link.stop({ run: 0, hold: false })).coverage), ["1"]);
+});
+
+links("a document that cannot be collected from is left all the same", async () => {
+  const { page } = await new World().open("1");
+  page.answers.set("Profiler.takePreciseCoverage", () => "Precise coverage has not been started.");
+  page.pause("leaving");
+  await turn();
+  assert.equal(page.take(), [...COLLECT, "Debugger.resume"]);
+});
+
+links("a page that arrives in another isolate is collected from there", async () => {
+  const world = new World();
+  const { page, link } = await world.open("1");
+  world.v8.run("1");
+  const before = await link.stop({ run: 0, hold: false });
+  page.v8 = new FakeV8("next");
+  navigate(page, "http://b/");
+  page.pause("arriving");
+  page.parse("1");
+  await turn();
+  page.v8.run("1");
+  const after = await link.stop({ run: 0, hold: false });
+  assert.equal([scripts(before.coverage), scripts(after.coverage)], [["1"], ["1"]]);
+  assert.is.not(qualified(before.coverage)[0], qualified(after.coverage)[0]);
+});
+
+links("a crashed page answers with what is kept, until it is loaded again", async () => {
+  const world = new World();
+  const { page, link } = await world.open("1");
+  world.v8.run("1");
+  page.pause("leaving");
+  await turn();
+  page.say("Inspector.targetCrashed");
+  page.take();
+  const { coverage, held } = await link.stop(HOLD);
+  assert.equal([held, scripts(coverage), page.take()], [true, ["1"], []]);
+  page.say("Inspector.targetReloadedAfterCrash");
+  await link.stop(HOLD);
+  assert.equal(page.take(), ["Debugger.pause", ...COLLECT]);
+});
+
+links("a navigation releases a page that is about to be held", async () => {
+  const { page, link } = await new World().open();
+  page.answers.set("Profiler.takePreciseCoverage", () => undefined);
+  const stopping = link.stop(HOLD);
+  await turn();
+  assert.ok(link.pauser.isWanted);
+  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
+  assert.not(link.pauser.isWanted);
+  page.reply("Profiler.takePreciseCoverage", { result: [] });
+  await stopping;
+});
+
+const OTHERS = [
+  ["of a frame", { frameId: "frame", navigationType: "reload" }],
+  ["within the document", { frameId: "main", navigationType: "sameDocument" }],
+] as const;
+
+for (const [what, params] of OTHERS) {
+  links(`a navigation ${what} does not release a page that is about to be held`, async () => {
+    const { page, link } = await new World().open();
+    page.answers.set("Profiler.takePreciseCoverage", () => undefined);
+    const stopping = link.stop(HOLD);
+    await turn();
+    page.say("Page.frameStartedNavigating", params);
+    assert.equal([link.pauser.isWanted, link.isReachable], [true, true]);
+    page.reply("Profiler.takePreciseCoverage", { result: [] });
+    assert.ok((await stopping).held);
+  });
+}
+
+links("a navigation leaves a hold that stands as it is", async () => {
+  const { page, link } = await new World().open();
+  await link.stop(HOLD);
+  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
+  assert.equal([link.pauser.isWanted, link.isReachable], [true, false]);
+});
+
+links("a page that navigates is said not to be held, until it has navigated", async () => {
+  const { page, link } = await new World().open();
+  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
+  assert.not((await link.stop(HOLD)).held);
+  assert.equal(page.take(), COLLECT);
+  navigate(page, "http://a/frame", "frame");
+  assert.not(link.isReachable);
+  navigate(page, "http://b/");
+  assert.equal([link.isReachable, link.url], [true, "http://b/"]);
+  assert.ok((await link.stop(HOLD)).held);
+});
+
+links("a navigation that came to nothing is over when the frame has stopped loading", async () => {
+  const { page, link } = await new World().open();
+  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
+  page.say("Page.frameStoppedLoading", { frameId: "frame" });
+  assert.not(link.isReachable);
+  page.say("Page.frameStoppedLoading", { frameId: "main" });
+  assert.ok(link.isReachable);
+});
+
+links(
+  "a dialog that nobody else would answer is answered so that the page can be left",
+  async () => {
+    const { page } = await new World().open();
+    const dialog = (type: string, hasBrowserHandler = false) => {
+      page.say("Page.javascriptDialogOpening", { type, hasBrowserHandler });
+      return page.take();
+    };
+    assert.equal(dialog("alert"), ["Page.handleJavaScriptDialog false"]);
+    assert.equal(dialog("beforeunload"), ["Page.handleJavaScriptDialog true"]);
+    assert.equal(dialog("alert", true), []);
+  },
+);
+
+links("a page that is closed while it is held releases those that it was held with", async () => {
+  const world = new World();
+  const [one, other] = [await world.open(), await world.open()];
+  await other.link.stop(HOLD);
+  assert.ok(one.page.isPaused);
+  other.page.close("closed");
+  assert.is(await other.link.closed, "closed");
+  await turn();
+  assert.not(one.page.isPaused);
+});
+
+links("a page that was held only with another goes on once it is found elsewhere", async () => {
+  const world = new World();
+  const [one, other] = [await world.open(), await world.open()];
+  // It arrives elsewhere, and has not been found there when the other is held.
+  one.page.v8 = new FakeV8("next");
+  one.page.answers.set("Runtime.getIsolateId", () => undefined);
+  one.page.pause("arriving");
+  const stopping = other.link.stop(HOLD);
+  await turn();
+  one.page.answers.clear();
+  one.page.reply("Runtime.getIsolateId", { id: "next" });
+  one.page.reply("Runtime.getIsolateId", { id: "next" });
+  await stopping;
+  await turn();
+  assert.not(one.page.isPaused);
+});
+
+links("a detached page runs, and its session ends", async () => {
+  const { page, link } = await new World().open();
+  await link.stop(HOLD);
+  page.call();
+  const paused = page.isPaused;
+  await link[Symbol.asyncDispose]();
+  assert.equal([paused, page.take().at(-1)], [true, "Debugger.resume"]);
+  assert.is(await link.closed, "detached");
+});
+
+links.run();
