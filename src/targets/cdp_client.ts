@@ -47,12 +47,18 @@ export interface PreparedCommand<T> {
 export class CdpClient {
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Map<string, (params: never) => void>();
-  #nextId = 1;
+  readonly #nextId: () => number;
+  #lastId = 0;
   #closed: CdpError | undefined;
+
+  /** @param options `nextId`: numbers the commands; without it they are counted from 1. */
+  constructor(options: { nextId?: () => number } = {}) {
+    this.#nextId = options.nextId ?? (() => ++this.#lastId);
+  }
 
   /** Makes a command that the caller sends by itself. */
   prepare<M extends keyof Commands>(method: M, params?: Params<M>): PreparedCommand<Result<M>> {
-    const id = this.#nextId++;
+    const id = this.#nextId();
     const text = JSON.stringify({ id, method, params });
     const reply = new Promise<Result<M>>((resolve, reject) => {
       if (this.#closed) return reject(this.#closed);

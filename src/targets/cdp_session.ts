@@ -16,6 +16,8 @@ type Pick = (answer: Buffer) => Buffer | undefined;
 export interface CdpSessionOptions {
   /** Whether what makes no sense, or answers nothing, does not end it. */
   readonly isLenient?: boolean;
+  /** Numbers its commands, where several sessions go over one connection. */
+  readonly nextId?: () => number;
 }
 
 const NO_COVERAGE = Buffer.from("[]");
@@ -29,13 +31,14 @@ export class CdpSession implements AsyncDisposable {
   /** Resolves, with a reason, when the session is over. */
   readonly closed: Promise<string>;
   readonly #transport: CdpTransport;
-  readonly #client = new CdpClient();
+  readonly #client: CdpClient;
   readonly #isLenient: boolean;
   /** By the ids of their commands. */
   readonly #takings = new Map<number, Taking>();
 
   constructor(transport: CdpTransport, options: CdpSessionOptions = {}) {
     this.#transport = transport;
+    this.#client = new CdpClient(options);
     this.#isLenient = options.isLenient ?? false;
     this.closed = transport.closed;
     this.closed.then((reason) => this.#client.close(reason));

@@ -21,12 +21,17 @@ export class BrowserConnection implements AsyncDisposable {
   readonly #own: FlatTransport;
   /** By the sessions' ids. */
   readonly #transports = new Map<string, FlatTransport>();
+  /**
+   * The browser refuses a command for a session that it has ended meanwhile in its own session, with the
+   * command's number (**measured** on Chromium 156), which must not be that of another command.
+   */
+  readonly #sessionOptions = { isLenient: true, nextId: () => ++this.#lastId };
+  #lastId = 0;
 
   constructor(carrier: CdpTransport) {
     this.#carrier = carrier;
     this.#own = new FlatTransport((text) => carrier.send(text));
-    // The browser answers here to commands for sessions that it has ended meanwhile.
-    this.browser = new CdpSession(this.#own, { isLenient: true });
+    this.browser = new CdpSession(this.#own, this.#sessionOptions);
     carrier.closed.then((reason) => this.#closeAll(reason));
     carrier.listen((message) => this.#receive(message));
   }
@@ -43,7 +48,7 @@ export class BrowserConnection implements AsyncDisposable {
     const transport = new FlatTransport((text) => this.#carrier.send(text.slice(0, -1) + ending));
     this.#transports.set(id, transport);
     transport.closed.then(() => this.#transports.delete(id));
-    return new CdpSession(transport, { isLenient: true });
+    return new CdpSession(transport, this.#sessionOptions);
   }
 
   /** Ends a session that the browser has ended. */
