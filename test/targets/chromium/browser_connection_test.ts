@@ -57,8 +57,9 @@ connections("answers and events reach the session whose id ends them", async () 
   b.on("Debugger.resumed", () => seen.push("b"));
   browser.connection.browser.on("Debugger.resumed", () => seen.push("browser"));
   const method = "Debugger.resumed";
-  browser.say({ method, params: { text: '"sessionId":"A"}' }, sessionId: "B" });
-  browser.say({ method, params: {} });
+  const params = { sessionId: "A" };
+  browser.say({ method, params, sessionId: "B" });
+  browser.say({ method, params });
   browser.say({ method, params: {}, sessionId: "A" });
   browser.say({ method, params: {}, sessionId: "C" });
   assert.equal(seen, ["b", "browser", "a"]);

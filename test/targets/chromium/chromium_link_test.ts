@@ -1,62 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CdpSession } from "../../../src/targets/cdp_session.ts";
-import { ChromiumLink } from "../../../src/targets/chromium/chromium_link.ts";
-import { Isolates } from "../../../src/targets/chromium/isolates.ts";
 import { deferred, turn } from "../fake_link.ts";
-import { FakePage, FakeV8 } from "./fake_page.ts";
+import { FakeV8 } from "./fake_page.ts";
+import { COLLECT, HOLD, LinkWorld, navigate, qualified, scripts } from "./link_world.ts";
 
 const links = suite("targets/chromium/chromium_link");
 
-const HOLD = { run: 0, hold: true };
-const COLLECT = ["Runtime.getIsolateId", "Profiler.takePreciseCoverage"];
-
-class World {
-  readonly isolates = new Isolates();
-  readonly v8 = new FakeV8("v8");
-  /** What links have called back with. */
-  readonly events: string[] = [];
-  /** A document's start is delayed by it. */
-  arrival: Promise<void> = Promise.resolve();
-
-  /** A page that is found in its isolate and shows a document with some scripts. */
-  async open(...scripts: string[]): Promise<{ page: FakePage; link: ChromiumLink }> {
-    const page = new FakePage(this.v8);
-    const link = new ChromiumLink({
-      session: new CdpSession(page),
-      targetId: "main",
-      isolates: this.isolates,
-      onArrival: (url) => {
-        this.events.push(`arrived at ${url}`);
-        return this.arrival;
-      },
-      detach: () => {
-        page.close("detached");
-        return Promise.resolve();
-      },
-    });
-    await link.find();
-    navigate(page, "http://a/");
-    page.parse(...scripts);
-    page.take();
-    return { page, link };
-  }
-}
-
-function navigate(page: FakePage, url: string, id = "main"): void {
-  page.say("Page.frameNavigated", { frame: { id, url } });
-}
-
-/** The scripts of a collection, without their isolate. */
-const scripts = (coverage: Uint8Array): string[] =>
-  qualified(coverage).map((scriptId) => scriptId.replace(/^\d+\./, ""));
-const qualified = (coverage: Uint8Array): string[] =>
-  JSON.parse(Buffer.from(coverage).toString()).map(({ scriptId }: { scriptId: string }) =>
-    scriptId
-  );
-
 links("an idle page is held by being armed, and runs when it is released", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const { page, link } = await world.open("1");
   world.v8.run("1");
   const { coverage, held } = await link.stop(HOLD);
@@ -69,7 +20,7 @@ links("an idle page is held by being armed, and runs when it is released", async
 });
 
 links("a stop that is not to hold leaves the page running", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const { page, link } = await world.open("1");
   world.v8.run("1");
   const { coverage, held } = await link.stop({ run: 0, hold: false });
@@ -77,7 +28,7 @@ links("a stop that is not to hold leaves the page running", async () => {
 });
 
 links("pages of one isolate are collected as one, and each is given its own", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const [one, other] = [await world.open("1"), await world.open("2")];
   world.v8.run("2", "1");
   const taken = await Promise.all([one.link.stop(HOLD), other.link.stop(HOLD)]);
@@ -88,7 +39,7 @@ links("pages of one isolate are collected as one, and each is given its own", as
 });
 
 links("scripts without a URL belong to no page", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const [one, other] = [await world.open("1"), await world.open()];
   other.page.say("Debugger.scriptParsed", { scriptId: "2", url: "" });
   world.v8.run("1", "2");
@@ -97,14 +48,14 @@ links("scripts without a URL belong to no page", async () => {
 });
 
 links("a pause that nobody wants is passed", async () => {
-  const { page } = await new World().open();
+  const { page } = await new LinkWorld().open();
   page.pause("other");
   await turn();
   assert.equal([page.take(), page.isPaused], [["Debugger.resume"], false]);
 });
 
 links("an arriving document goes on when its isolate is known and it is a target", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const { page } = await world.open();
   const { promise, resolve } = deferred<void>();
   world.arrival = promise;
@@ -119,7 +70,7 @@ links("an arriving document goes on when its isolate is known and it is a target
 });
 
 links("a leaving document is collected from, with its sources, before it goes on", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const { page, link } = await world.open("1", "2");
   world.v8.run("1");
   page.pause("leaving");
@@ -137,10 +88,35 @@ links("a leaving document is collected from, with its sources, before it goes on
   assert.equal([...await link.fetchSources([left])], [[left, "source of 1"]]);
   assert.equal(page.take(), [], "it is kept");
   assert.equal(scripts((await link.stop({ run: 0, hold: false })).coverage), []);
+  assert.equal(["1", "2", "3"].filter((scriptId) => link.owns(scriptId)), ["3"]);
+});
+
+links("kept sources that are wanted no more are let go", async () => {
+  const world = new LinkWorld();
+  const { page, link } = await world.open("1");
+  world.v8.run("1");
+  page.pause("leaving");
+  await turn();
+  const [left] = qualified((await link.stop({ run: 0, hold: false })).coverage);
+  link.ignore([left]);
+  page.answers.set("Debugger.getScriptSource", () => "No script for id: 1");
+  assert.equal([...await link.fetchSources([left])], []);
+});
+
+links("a document that comes in place of a held one is armed", async () => {
+  const { page, link } = await new LinkWorld().open();
+  await link.stop(HOLD);
+  page.take();
+  navigate(page, "http://a/frame", "frame");
+  await turn();
+  assert.equal(page.take(), []);
+  navigate(page, "http://b/");
+  await turn();
+  assert.equal(page.take(), ["Debugger.pause"]);
 });
 
 links("sources that were asked for, or are not wanted, are not kept", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const { page, link } = await world.open("1", "2", "3");
   world.v8.run("1", "2", "3");
   const [one, two] = qualified((await link.stop({ run: 0, hold: false })).coverage);
@@ -155,7 +131,7 @@ links("sources that were asked for, or are not wanted, are not kept", async () =
 });
 
 links("a document that cannot be collected from is left all the same", async () => {
-  const { page } = await new World().open("1");
+  const { page } = await new LinkWorld().open("1");
   page.answers.set("Profiler.takePreciseCoverage", () => "Precise coverage has not been started.");
   page.pause("leaving");
   await turn();
@@ -163,7 +139,7 @@ links("a document that cannot be collected from is left all the same", async () 
 });
 
 links("a page that arrives in another isolate is collected from there", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const { page, link } = await world.open("1");
   world.v8.run("1");
   const before = await link.stop({ run: 0, hold: false });
@@ -179,7 +155,7 @@ links("a page that arrives in another isolate is collected from there", async ()
 });
 
 links("a crashed page answers with what is kept, until it is loaded again", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const { page, link } = await world.open("1");
   world.v8.run("1");
   page.pause("leaving");
@@ -193,68 +169,10 @@ links("a crashed page answers with what is kept, until it is loaded again", asyn
   assert.equal(page.take(), ["Debugger.pause", ...COLLECT]);
 });
 
-links("a navigation releases a page that is about to be held", async () => {
-  const { page, link } = await new World().open();
-  page.answers.set("Profiler.takePreciseCoverage", () => undefined);
-  const stopping = link.stop(HOLD);
-  await turn();
-  assert.ok(link.pauser.isWanted);
-  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
-  assert.not(link.pauser.isWanted);
-  page.reply("Profiler.takePreciseCoverage", { result: [] });
-  await stopping;
-});
-
-const OTHERS = [
-  ["of a frame", { frameId: "frame", navigationType: "reload" }],
-  ["within the document", { frameId: "main", navigationType: "sameDocument" }],
-] as const;
-
-for (const [what, params] of OTHERS) {
-  links(`a navigation ${what} does not release a page that is about to be held`, async () => {
-    const { page, link } = await new World().open();
-    page.answers.set("Profiler.takePreciseCoverage", () => undefined);
-    const stopping = link.stop(HOLD);
-    await turn();
-    page.say("Page.frameStartedNavigating", params);
-    assert.equal([link.pauser.isWanted, link.isReachable], [true, true]);
-    page.reply("Profiler.takePreciseCoverage", { result: [] });
-    assert.ok((await stopping).held);
-  });
-}
-
-links("a navigation leaves a hold that stands as it is", async () => {
-  const { page, link } = await new World().open();
-  await link.stop(HOLD);
-  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
-  assert.equal([link.pauser.isWanted, link.isReachable], [true, false]);
-});
-
-links("a page that navigates is said not to be held, until it has navigated", async () => {
-  const { page, link } = await new World().open();
-  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
-  assert.not((await link.stop(HOLD)).held);
-  assert.equal(page.take(), COLLECT);
-  navigate(page, "http://a/frame", "frame");
-  assert.not(link.isReachable);
-  navigate(page, "http://b/");
-  assert.equal([link.isReachable, link.url], [true, "http://b/"]);
-  assert.ok((await link.stop(HOLD)).held);
-});
-
-links("a navigation that came to nothing is over when the frame has stopped loading", async () => {
-  const { page, link } = await new World().open();
-  page.say("Page.frameStartedNavigating", { frameId: "main", navigationType: "reload" });
-  page.say("Page.frameStoppedLoading", { frameId: "frame" });
-  assert.not(link.isReachable);
-  page.say("Page.frameStoppedLoading", { frameId: "main" });
-  assert.ok(link.isReachable);
-});
-
 links(
-  "a dialog that nobody else would answer is answered so that the page can be left",
+  "a dialog that nobody else would answer is answered",
   async () => {
-    const { page } = await new World().open();
+    const { page } = await new LinkWorld().open();
     const dialog = (type: string, hasBrowserHandler = false) => {
       page.say("Page.javascriptDialogOpening", { type, hasBrowserHandler });
       return page.take();
@@ -266,7 +184,7 @@ links(
 );
 
 links("a page that is closed while it is held releases those that it was held with", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const [one, other] = [await world.open(), await world.open()];
   await other.link.stop(HOLD);
   assert.ok(one.page.isPaused);
@@ -277,7 +195,7 @@ links("a page that is closed while it is held releases those that it was held wi
 });
 
 links("a page that was held only with another goes on once it is found elsewhere", async () => {
-  const world = new World();
+  const world = new LinkWorld();
   const [one, other] = [await world.open(), await world.open()];
   // It arrives elsewhere, and has not been found there when the other is held.
   one.page.v8 = new FakeV8("next");
@@ -294,7 +212,7 @@ links("a page that was held only with another goes on once it is found elsewhere
 });
 
 links("a detached page runs, and its session ends", async () => {
-  const { page, link } = await new World().open();
+  const { page, link } = await new LinkWorld().open();
   await link.stop(HOLD);
   page.call();
   const paused = page.isPaused;

@@ -218,6 +218,8 @@ isolates("what a page that has moved brings is the other isolate's", async () =>
 
 isolates("pages are let run for some time after a hold, and not awaited during one", async () => {
   const { isolate, members: [page] } = world([]);
+  page.page.pause("other");
+  await page.pauser.resumed;
   page.pauser.want();
   page.page.pause("other");
   await isolate.stop(page, HOLD);

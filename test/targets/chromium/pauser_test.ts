@@ -75,9 +75,11 @@ pausers("a page that refuses to go on, or has gone, is not waited for", async ()
   page.pause("other");
   pauser.resume();
   assert.type(await pauser.resumed, "number");
-  page.answers.set("Debugger.resume", () => undefined);
+  page.answers.clear();
+  page.goesOnAtOnce = false;
   page.pause("other");
   pauser.resume();
+  await turn();
   page.close("closed");
   assert.type(await pauser.resumed, "number");
 });
@@ -202,5 +204,39 @@ pausers("an answer that was meant for the document before says nothing of this o
   await holding;
   assert.not(pauser.isStill);
 });
+
+pausers("a function of the document before is not called", async () => {
+  const { page, pauser } = world();
+  page.answers.set("Runtime.evaluate", () => undefined);
+  const pausing = pauser.pause();
+  await turn();
+  pauser.reset();
+  page.reply("Runtime.evaluate", { result: { objectId: "7" } });
+  await pausing;
+  page.take();
+  const again = pauser.pause();
+  await turn();
+  assert.equal(page.take(), ["Debugger.pause", "Runtime.evaluate"]);
+  page.reply("Runtime.evaluate", { result: { objectId: "7" } });
+  await again;
+});
+
+pausers(
+  "a page that pauses before it is said to be armed is not armed once it goes on",
+  async () => {
+    const { page, pauser } = world();
+    page.answers.set("Debugger.pause", () => undefined);
+    const holding = pauser.hold();
+    await turn();
+    page.pause("other");
+    page.reply("Debugger.pause", {});
+    await holding;
+    assert.ok(pauser.isStill);
+    pauser.release();
+    pauser.resume();
+    await turn();
+    assert.not(pauser.isStill);
+  },
+);
 
 pausers.run();
