@@ -1,7 +1,7 @@
 import type { AttachParams } from "./control_client.ts";
 import { parseAddress, type TargetAddress } from "./targets/address.ts";
+import { connectSession } from "./targets/connect_session.ts";
 import type { ConnectOptions, Connectors, TargetHost } from "./targets/connector.ts";
-import { CdpSession } from "./targets/cdp_session.ts";
 import { type Endpoint, findEndpoint } from "./targets/endpoint.ts";
 import { askInside, injectAgent } from "./targets/inject_agent.ts";
 import { resolveHost } from "./targets/loopback.ts";
@@ -98,7 +98,7 @@ export class Attacher {
   /** Has the agent in a Node process that can have it; undefined for others. */
   async #bringAgent(endpoint: Endpoint, options: ConnectOptions): Promise<Target | undefined> {
     const socketPath = this.#options.socket();
-    await using session = await CdpSession.connect(webSocketOf(endpoint, options.path));
+    await using session = await connectSession(webSocketOf(endpoint, options.path));
     const { pid, isLocal, isWaiting } = await askInside(session, socketPath);
     if (!isLocal || isWaiting) return undefined;
     const attachment = String(this.#nextAttachment++);

@@ -1,6 +1,7 @@
 import { readlink, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { readMountTable } from "../fuse/mod.ts";
+import { inTime } from "../in_time.ts";
 import { SUBTYPE } from "../server.ts";
 import { Failure } from "./failure.ts";
 
@@ -31,14 +32,10 @@ export async function findMount(mount: string | undefined): Promise<string> {
 /** The path of the control socket of the server that a command means. */
 export async function findSocket(mount: string | undefined): Promise<string> {
   const directory = await findMount(mount);
-  let timer: NodeJS.Timeout | undefined;
-  const hung = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it does not answer")), TIMEOUT);
-  });
   try {
     // Of a dead mount the kernel still remembers where the link leads, but not how much room there is.
     const answer = statfs(directory).then(() => readlink(join(directory, "kcovfs", "socket")));
-    return await Promise.race([answer, hung]);
+    return await inTime(answer, TIMEOUT, { reason: "it does not answer" });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code === "ENOENT" || code === "ENOTDIR"
@@ -47,7 +44,5 @@ export async function findSocket(mount: string | undefined): Promise<string> {
       ? `its server is dead; run 'kcovfs unmount ${directory}'`
       : message;
     throw new Failure(`Cannot reach the server of ${directory}: ${reason}`);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,7 +1,7 @@
 import { ENVIRONMENT } from "../agent/protocol.ts";
 import { askServer } from "../control_client.ts";
+import { CdpSession } from "../targets/cdp_session.ts";
 import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
-import { InspectorSession } from "../targets/inspector_session.ts";
 import { connectWebSocket } from "../targets/web_socket.ts";
 import { loopbackPorts } from "./process_ports.ts";
 
@@ -71,7 +71,7 @@ async function attach(
 
 /** Lets a Deno run that waits for a debugger. */
 async function letStart(url: string): Promise<void> {
-  const session = new InspectorSession(await connectWebSocket(url, { timeout: TIMEOUT }));
+  const session = new CdpSession(await connectWebSocket(url, { timeout: TIMEOUT }));
   for (let i = 0; i < MOST_TRIES; i++) {
     await session.send("Runtime.runIfWaitingForDebugger");
     await sleep(INTERVAL);

@@ -47,19 +47,19 @@ export interface PreparedCommand<T> {
 export class CdpClient {
   readonly #pending = new Map<number, Pending>();
   readonly #listeners = new Map<string, (params: never) => void>();
-  readonly #sessionId: string | undefined;
-  #nextId = 1;
+  readonly #nextId: () => number;
+  #lastId = 0;
   #closed: CdpError | undefined;
 
-  /** @param sessionId Of a flattened session: each command says it (`Target.attachToTarget`). */
-  constructor(sessionId?: string) {
-    this.#sessionId = sessionId;
+  /** @param options `nextId`: numbers the commands; without it they are counted from 1. */
+  constructor(options: { nextId?: () => number } = {}) {
+    this.#nextId = options.nextId ?? (() => ++this.#lastId);
   }
 
   /** Makes a command that the caller sends by itself. */
   prepare<M extends keyof Commands>(method: M, params?: Params<M>): PreparedCommand<Result<M>> {
-    const id = this.#nextId++;
-    const text = JSON.stringify({ id, method, params, sessionId: this.#sessionId });
+    const id = this.#nextId();
+    const text = JSON.stringify({ id, method, params });
     const reply = new Promise<Result<M>>((resolve, reject) => {
       if (this.#closed) return reject(this.#closed);
       this.#pending.set(id, { method, resolve, reject });

@@ -1,71 +1,115 @@
-import { WebSocket } from "ws";
-import { CdpClient, type Params, type Result } from "./cdp_client.ts";
-import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
+import { TAKE_METHOD } from "../agent/protocol.ts";
+import { inTime } from "../in_time.ts";
+import { CdpClient, type Commands, type Events, type Params, type Result } from "./cdp_client.ts";
+import type { CdpTransport } from "./cdp_transport.ts";
 
-type Commands = ProtocolMapping.Commands;
+/** A collection under way. */
+interface Taking {
+  readonly pick: Pick;
+  coverage?: Buffer;
+}
 
-/** ms that the other side is given to take the connection. */
-const CONNECT_TIMEOUT = 5000;
-/** Bytes of the longest message that is accepted. */
-const MOST_BYTES = 16 * 1024 * 1024;
+/** Makes of the bytes of an answer what is handed out; undefined where they are no such answer. */
+type Pick = (answer: Buffer) => Buffer | undefined;
 
-/** A session with an inspector over a WebSocket, for a few commands. */
+/** How a session takes what the other side says. */
+export interface CdpSessionOptions {
+  /** Whether what makes no sense, or answers nothing, does not end it. */
+  readonly isLenient?: boolean;
+  /** Numbers its commands, where several sessions go over one connection. */
+  readonly nextId?: () => number;
+}
+
+const NO_COVERAGE = Buffer.from("[]");
+/** How V8 begins an answer that is no error. */
+const ANSWER = /^\{"id":(\d+),"result"/;
+/** Bytes at a message's beginning among which it is looked for. */
+const HEAD = 32;
+
+/** A session with a V8 inspector: commands and events, and collections as bytes. */
 export class CdpSession implements AsyncDisposable {
-  readonly #socket: WebSocket;
-  readonly #client = new CdpClient();
-  readonly #closed: Promise<void>;
+  /** Resolves, with a reason, when the session is over. */
+  readonly closed: Promise<string>;
+  readonly #transport: CdpTransport;
+  readonly #client: CdpClient;
+  readonly #isLenient: boolean;
+  /** By the ids of their commands. */
+  readonly #takings = new Map<number, Taking>();
 
-  private constructor(socket: WebSocket) {
-    this.#socket = socket;
-    // Errors are followed by `close`.
-    socket.on("error", (error) => this.#client.close(error.message));
-    this.#closed = new Promise((resolve) =>
-      socket.on("close", () => {
-        this.#client.close("it closed the connection");
-        resolve();
-      })
-    );
-    socket.on("message", (data) => this.#client.receive(data.toString()));
+  constructor(transport: CdpTransport, options: CdpSessionOptions = {}) {
+    this.#transport = transport;
+    this.#client = new CdpClient(options);
+    this.#isLenient = options.isLenient ?? false;
+    this.closed = transport.closed;
+    this.closed.then((reason) => this.#client.close(reason));
+    transport.listen((message) => this.#receive(message));
   }
 
-  /** @throws {Error} when nobody takes the connection in time. */
-  static async connect(url: string): Promise<CdpSession> {
-    const socket = new WebSocket(url, {
-      handshakeTimeout: CONNECT_TIMEOUT,
-      maxPayload: MOST_BYTES,
-      perMessageDeflate: false,
-      followRedirects: false,
-    });
-    const session = new CdpSession(socket);
-    await new Promise<void>((resolve, reject) => {
-      socket.on("open", resolve);
-      socket.on("error", reject);
-    });
-    return session;
-  }
-
-  /** Rejects when the command is refused, or not answered within `timeout` ms. */
-  async send<M extends keyof Commands>(
+  /**
+   * Rejects when it is refused, when the session ends, and when it is not answered in time.
+   *
+   * @param options `timeout`: ms that the other side is given; without it, as long as it takes.
+   */
+  send<M extends keyof Commands>(
     method: M,
-    options: { params?: Params<M>; timeout: number },
+    params?: Params<M>,
+    options: { timeout?: number } = {},
   ): Promise<Result<M>> {
-    const { text, reply } = this.#client.prepare(method, options.params);
-    this.#socket.send(text, () => {});
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const reason = `no answer to ${method} within ${options.timeout} ms`;
-      timer = setTimeout(() => reject(new Error(reason)), options.timeout);
-    });
+    const { timeout } = options;
+    const { text, reply } = this.#client.prepare(method, params);
+    this.#transport.send(text);
+    if (timeout === undefined) return reply;
+    return inTime(reply, timeout, { reason: `no answer to ${method} within ${timeout} ms` });
+  }
+
+  /** Calls back for each event of a name; one listener a name. */
+  on<E extends keyof Events>(event: E, listener: (params: Events[E][0]) => void): void {
+    this.#client.on(event, listener);
+  }
+
+  /**
+   * Collects. The answer is large, and is not parsed.
+   *
+   * @param pick What of the answer is wanted.
+   * @returns what was picked of it; where it is none of V8's, the JSON array of script coverages in it.
+   */
+  async take(pick: Pick): Promise<Buffer> {
+    const { id, text, reply } = this.#client.prepare(TAKE_METHOD);
+    const taking: Taking = { pick };
+    this.#takings.set(id, taking);
+    this.#transport.send(text);
     try {
-      return await Promise.race([reply, late]);
+      const { result } = await reply;
+      if (taking.coverage) return taking.coverage;
+      return Array.isArray(result) ? Buffer.from(JSON.stringify(result)) : NO_COVERAGE;
     } finally {
-      clearTimeout(timer);
+      this.#takings.delete(id);
     }
   }
 
-  /** Without WebSocket's farewell, which Node's inspector does not answer. */
+  /** Ends it; {@linkcode closed} resolves with the reason. */
+  close(reason: string): void {
+    this.#transport.close(reason);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#socket.terminate();
-    await this.#closed;
+    this.close("not needed any more");
+    await this.closed;
+  }
+
+  #receive(message: Buffer): void {
+    if (this.#receiveCoverage(message) || this.#client.receive(message.toString())) return;
+    if (!this.#isLenient) this.close("what answers does not speak the Chrome DevTools Protocol");
+  }
+
+  #receiveCoverage(message: Buffer): boolean {
+    if (this.#takings.size === 0) return false;
+    const [, digits] = message.toString("latin1", 0, HEAD).match(ANSWER) ?? [];
+    const id = Number(digits);
+    const taking = this.#takings.get(id);
+    const picked = taking?.pick(message);
+    if (!taking || !picked) return false;
+    taking.coverage = picked;
+    return this.#client.receive(`{"id":${id},"result":{}}`);
   }
 }

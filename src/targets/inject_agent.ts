@@ -1,6 +1,6 @@
 import { readlinkSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { CdpSession } from "./cdp_session.ts";
+import type { CdpSession } from "./cdp_session.ts";
 
 const ATTACH = fileURLToPath(new URL("../agent/attach.cjs", import.meta.url));
 /** ms that a target is given to answer, which it does between two turns of its event loop. */
@@ -101,16 +101,13 @@ async function evaluate<T>(
   { timeout, awaitPromise }: { timeout: number; awaitPromise: boolean },
 ): Promise<T> {
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
-    params: {
-      expression: `${expression}\n//# sourceURL=node:kcovfs`,
-      // It has \`require\`, which older versions of Node have no other way to.
-      includeCommandLineAPI: true,
-      awaitPromise,
-      returnByValue: true,
-      silent: true,
-    },
-    timeout,
-  });
+    expression: `${expression}\n//# sourceURL=node:kcovfs`,
+    // It has \`require\`, which older versions of Node have no other way to.
+    includeCommandLineAPI: true,
+    awaitPromise,
+    returnByValue: true,
+    silent: true,
+  }, { timeout });
   if (!exceptionDetails) return result.value as T;
   const [line] = (exceptionDetails.exception?.description ?? exceptionDetails.text).split("\n");
   if (/ERR_ACCESS_DENIED|Access to this API has been restricted/.test(line)) {

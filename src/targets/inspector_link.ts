@@ -1,6 +1,8 @@
+import { pickScripts } from "../agent/script_slices.ts";
+import { inTime } from "../in_time.ts";
+import { CdpSession } from "./cdp_session.ts";
 import type { CdpTransport } from "./cdp_transport.ts";
 import { InspectorPause } from "./inspector_pause.ts";
-import { InspectorSession } from "./inspector_session.ts";
 import type { Link, Taken } from "./link.ts";
 import { connectWebSocket } from "./web_socket.ts";
 
@@ -44,9 +46,10 @@ export async function connectInspector(
 export class InspectorLink implements Link {
   readonly kind = "inspector";
   readonly closed: Promise<string>;
-  readonly #session: InspectorSession;
+  readonly #session: CdpSession;
   readonly #pause: InspectorPause;
   readonly #options: InspectorOptions;
+  readonly #ignored = new Set<string>();
   #hold = "pause";
   #isArmed = false;
   /** Whether its JavaScript has ended: it waits for the session's end to exit. */
@@ -61,7 +64,7 @@ export class InspectorLink implements Link {
   private constructor(transport: CdpTransport, options: InspectorOptions) {
     this.#options = options;
     this.#isWaiting = (options.starts ?? 0) > 0;
-    this.#session = new InspectorSession(transport);
+    this.#session = new CdpSession(transport);
     this.closed = this.#session.closed;
     this.#pause = new InspectorPause(this.#session, () => options.onBroken(this));
     this.#session.on("NodeRuntime.waitingForDisconnect", () => this.#leave());
@@ -75,19 +78,12 @@ export class InspectorLink implements Link {
    */
   static async start(transport: CdpTransport, options: InspectorOptions): Promise<InspectorLink> {
     const link = new InspectorLink(transport, options);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const { timeout } = options;
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout);
-    });
     try {
-      await Promise.race([link.#enable(), late]);
+      await inTime(link.#enable(), options.timeout);
       return link;
     } catch (error) {
       link.#session.close((error as Error).message);
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
@@ -165,7 +161,10 @@ export class InspectorLink implements Link {
   }
 
   #take(): Promise<Uint8Array> {
-    const taking = this.#turn.then(() => this.#session.take());
+    const isWanted = (scriptId: string, isRuntime: boolean) =>
+      !isRuntime && !this.#ignored.has(scriptId);
+    const pick = (answer: Buffer) => pickScripts(answer, isWanted);
+    const taking = this.#turn.then(() => this.#session.take(pick));
     this.#turn = taking.catch(() => {});
     return taking;
   }
@@ -190,7 +189,7 @@ export class InspectorLink implements Link {
   }
 
   ignore(scriptIds: readonly string[]): void {
-    this.#session.ignore(scriptIds);
+    for (const id of scriptIds) this.#ignored.add(id);
   }
 
   setArmed(isArmed: boolean): void {

@@ -1,5 +1,5 @@
 import type { Commands, Params } from "./cdp_client.ts";
-import type { InspectorSession } from "./inspector_session.ts";
+import type { CdpSession } from "./cdp_session.ts";
 
 /** ms after which the interruption of what runs is asked for. */
 const PATIENCE = 3;
@@ -46,7 +46,7 @@ const TRAP = `(async () => ({
  * All other pauses (a `debugger` statement of the user's) are skipped, as without a debugger.
  */
 export class InspectorPause {
-  readonly #session: InspectorSession;
+  readonly #session: CdpSession;
   readonly #onBroken: () => void;
   /** The id of the trap's promise, while V8 has it. */
   #trap: string | undefined;
@@ -67,7 +67,7 @@ export class InspectorPause {
   #released: Promise<number> = Promise.resolve(-Infinity);
 
   /** @param onBroken Called when somebody else has ended a hold. */
-  constructor(session: InspectorSession, onBroken: () => void) {
+  constructor(session: CdpSession, onBroken: () => void) {
     this.#session = session;
     this.#onBroken = onBroken;
     session.on("Debugger.paused", ({ reason }) => this.#paused(reason));

@@ -98,7 +98,7 @@ export async function closeInspector(
     includeCommandLineAPI: true,
     silent: true,
   };
-  const asked = session.send("Runtime.evaluate", { params, timeout: CLOSE_TIMEOUT });
+  const asked = session.send("Runtime.evaluate", params, { timeout: CLOSE_TIMEOUT });
   await asked.catch(() => {});
   await session[Symbol.asyncDispose]();
   const deadline = performance.now() + CLOSE_TIMEOUT;

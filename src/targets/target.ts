@@ -1,3 +1,4 @@
+import { inTime, LateError } from "../in_time.ts";
 import type { Link, Taken } from "./link.ts";
 import { threadActivity } from "./thread_activity.ts";
 
@@ -100,7 +101,7 @@ export class Target {
    */
   async stop(options: { run: number; timeout: number }): Promise<Uint8Array[]> {
     if (this.#state === "late" && this.#hasRun()) {
-      await within(Math.min(options.timeout, GRACE), this.#answered).catch(() => {});
+      await inTime(this.#answered, Math.min(options.timeout, GRACE)).catch(() => {});
     }
     if (this.#state === "ended" || this.#state === "late") return this.#takeBacklog();
     this.#state = "held";
@@ -122,7 +123,7 @@ export class Target {
   /** Waits so long for an answer; without one the target is late until it comes. */
   async #inTime<T>(timeout: number, answer: Promise<T>): Promise<T> {
     try {
-      return await within(timeout, answer);
+      return await inTime(answer, timeout);
     } catch (error) {
       if (!(error instanceof LateError)) throw error;
       if (this.#state !== "ended") this.#state = "late";
@@ -187,22 +188,4 @@ export class Target {
 
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Nothing came in time. */
-class LateError extends Error {
-  override name = "LateError";
-}
-
-/** @throws {LateError} when nothing has come within `timeout` ms. */
-async function within<T>(timeout: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new LateError(`no answer within ${timeout} ms`)), timeout);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

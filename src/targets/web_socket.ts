@@ -10,6 +10,8 @@ export interface WebSocketOptions {
   readonly timeout: number;
   /** Bytes of the longest message that is taken. */
   readonly maxBytes?: number;
+  /** False where WebSocket's farewell would not be answered, as Node's inspector does not. */
+  readonly saysFarewell?: boolean;
 }
 
 /** Bytes of a message: what V8 reports of a very large program is a tenth of it. */
@@ -35,7 +37,7 @@ export async function connectWebSocket(
   });
   webSocket.once("upgrade", ({ socket }: IncomingMessage) => acknowledge(socket));
   // Messages may come with the answer to the handshake.
-  const transport = new WebSocketTransport(webSocket);
+  const transport = new WebSocketTransport(webSocket, options);
   await new Promise<void>((resolve, reject) => {
     webSocket.once("open", resolve);
     transport.closed.then((reason) => reject(new Error(`Cannot connect to ${url}: ${reason}`)));
@@ -62,9 +64,11 @@ class WebSocketTransport implements CdpTransport {
   #receive: ((message: Buffer) => void) | undefined;
   #early: Buffer[] = [];
   #reason: string | undefined;
+  readonly #saysFarewell: boolean;
 
-  constructor(webSocket: WebSocket) {
+  constructor(webSocket: WebSocket, { saysFarewell = true }: WebSocketOptions) {
     this.#webSocket = webSocket;
+    this.#saysFarewell = saysFarewell;
     webSocket.on("message", (data: RawData) => {
       // Of the type that `binaryType` says, which is left at its default.
       const message = data as Buffer;
@@ -88,6 +92,7 @@ class WebSocketTransport implements CdpTransport {
 
   close(reason: string): void {
     this.#reason ??= reason;
+    if (!this.#saysFarewell) return this.#webSocket.terminate();
     this.#webSocket.close();
     const timer = setTimeout(() => this.#webSocket.terminate(), CLOSE_TIMEOUT);
     this.closed.then(() => clearTimeout(timer));

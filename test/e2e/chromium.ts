@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CdpSession } from "../../src/targets/cdp_session.ts";
+import { connectSession } from "../../src/targets/connect_session.ts";
 
 /** What makes V8 count exactly. */
 const FLAGS = ["--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-positions"];
@@ -68,9 +68,8 @@ export class Chromium implements AsyncDisposable {
   /** Opens a tab as a user does: unlike `/json/new`, it waits for those who are attached. */
   async open(url: string): Promise<Tab> {
     const { webSocketDebuggerUrl } = await this.#ask("/json/version") as Tab;
-    await using session = await CdpSession.connect(webSocketDebuggerUrl);
-    const params = { url };
-    const { targetId } = await session.send("Target.createTarget", { params, timeout: TIMEOUT });
+    await using session = await connectSession(webSocketDebuggerUrl);
+    const { targetId } = await session.send("Target.createTarget", { url }, { timeout: TIMEOUT });
     return (await this.tabs()).find(({ id }) => id === targetId)!;
   }
 
@@ -88,28 +87,29 @@ export class Chromium implements AsyncDisposable {
 
   /** What an expression is in a tab, asked in a session that ends with it. */
   async evaluate(tab: Tab, expression: string): Promise<unknown> {
-    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
+    await using session = await connectSession(tab.webSocketDebuggerUrl);
     const params = { expression, returnByValue: true, awaitPromise: true, userGesture: true };
-    const { result } = await session.send("Runtime.evaluate", { params, timeout: TIMEOUT });
+    const { result } = await session.send("Runtime.evaluate", params, { timeout: TIMEOUT });
     return result.value;
   }
 
   async reload(tab: Tab): Promise<void> {
-    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
-    await session.send("Page.reload", { timeout: TIMEOUT });
+    await using session = await connectSession(tab.webSocketDebuggerUrl);
+    await session.send("Page.reload", undefined, { timeout: TIMEOUT });
   }
 
   /** Ends a tab's renderer. */
   async crash(tab: Tab): Promise<void> {
-    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
-    await session.send("Page.crash", { timeout: 1000 }).catch(() => {});
+    await using session = await connectSession(tab.webSocketDebuggerUrl);
+    await session.send("Page.crash", undefined, { timeout: 1000 }).catch(() => {});
   }
 
   /** Why a session of its own cannot have a tab's counts. */
   async coverageError(tab: Tab): Promise<string> {
-    await using session = await CdpSession.connect(tab.webSocketDebuggerUrl);
-    await session.send("Profiler.enable", { timeout: TIMEOUT });
-    const taking = session.send("Profiler.takePreciseCoverage", { timeout: TIMEOUT });
+    await using session = await connectSession(tab.webSocketDebuggerUrl);
+    await session.send("Profiler.enable", undefined, { timeout: TIMEOUT });
+    const timeout = { timeout: TIMEOUT };
+    const taking = session.send("Profiler.takePreciseCoverage", undefined, timeout);
     return await taking.then(() => "", (error: Error) => error.message);
   }
 

@@ -1,13 +1,13 @@
 import type { Protocol } from "devtools-protocol";
+import { inTime } from "../../in_time.ts";
+import type { CdpSession } from "../cdp_session.ts";
 import { type ConnectOptions, globsOf, type TargetHost } from "../connector.ts";
 import type { Target } from "../target.ts";
-import { BrowserSocket } from "./browser_socket.ts";
+import { BrowserConnection } from "./browser_connection.ts";
 import { ChromiumLink } from "./chromium_link.ts";
 import { DOCUMENT_HOOK } from "./document_hook.ts";
-import { inTime } from "./in_time.ts";
 import { Isolates } from "./isolates.ts";
 import { isInternal, targetName } from "./names.ts";
-import type { Session } from "./session.ts";
 
 type Attached = Protocol.Target.AttachedToTargetEvent;
 
@@ -42,36 +42,36 @@ const BROWSER_FILTER = ["tab", "shared_worker", "service_worker"].map((type) => 
 
 /** A browser whose pages, frames and workers are targets, as they come and go. */
 export class Browser {
-  readonly #socket: BrowserSocket;
+  readonly #connection: BrowserConnection;
   readonly #host: TargetHost;
   readonly #options: BrowserOptions;
   readonly #isolates = new Isolates();
   /** By targets' ids. */
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, CdpSession>();
   readonly #targets = new Set<Target>();
   readonly #admitting = new Set<Promise<void>>();
   /** Sessions that we end. */
   readonly #detaching = new Set<string>();
   #hasAll = false;
 
-  constructor(socket: BrowserSocket, host: TargetHost, options: BrowserOptions) {
-    this.#socket = socket;
+  constructor(connection: BrowserConnection, host: TargetHost, options: BrowserOptions) {
+    this.#connection = connection;
     this.#host = host;
     this.#options = options;
-    this.#follow(socket.browser);
+    this.#follow(connection.browser);
   }
 
   /** Attaches to all that is there and comes; resolves with the targets that are there. */
   async attachAll(): Promise<Target[]> {
     this.#hasAll = true;
     const params = { ...AUTO_ATTACH, filter: BROWSER_FILTER };
-    await this.#socket.browser.send("Target.setAutoAttach", params);
+    await this.#connection.browser.send("Target.setAutoAttach", params);
     return await this.#admitted();
   }
 
   /** Attaches to one target, and to the frames and workers that it has. */
   async attachOne(targetId: string): Promise<Target[]> {
-    await this.#socket.browser.send("Target.attachToTarget", { targetId, flatten: true });
+    await this.#connection.browser.send("Target.attachToTarget", { targetId, flatten: true });
     return await this.#admitted();
   }
 
@@ -81,7 +81,7 @@ export class Browser {
   }
 
   /** Takes in what a session announces. */
-  #follow(session: Session): void {
+  #follow(session: CdpSession): void {
     const children = new Set<string>();
     session.on("Target.attachedToTarget", (attached) => {
       children.add(attached.sessionId);
@@ -91,26 +91,27 @@ export class Browser {
     });
     session.on("Target.detachedFromTarget", ({ sessionId }) => {
       children.delete(sessionId);
-      this.#socket.closeSession(sessionId, this.#detaching.has(sessionId) ? "detached" : "closed");
+      this.#connection.close(sessionId, this.#detaching.has(sessionId) ? "detached" : "closed");
     });
     // They end with it, unsaid.
     session.closed.then((reason) => {
-      for (const child of children) this.#socket.closeSession(child, reason);
+      for (const child of children) this.#connection.close(child, reason);
     });
   }
 
   /** Never rejects; whatever happens, the target runs afterwards. */
-  async #admit(parent: Session, attached: Attached): Promise<void> {
+  async #admit(parent: CdpSession, attached: Attached): Promise<void> {
     const { sessionId, targetInfo, waitingForDebugger } = attached;
-    const session = this.#socket.session(sessionId);
+    const session = this.#connection.open(sessionId);
     const { targetId, url, type } = targetInfo;
     if (type === "tab") return await this.#enter(session);
     // A service worker is announced by the browser, and by its pages, which it outlives.
-    const isItsOwn = type !== "service_worker" || parent === this.#socket.browser || !this.#hasAll;
+    const isItsOwn = type !== "service_worker" || parent === this.#connection.browser ||
+      !this.#hasAll;
     const isWanted = isItsOwn && !this.#sessions.has(targetId) &&
       !(isInternal(url) && type !== "page");
     try {
-      if (isWanted) await this.#measure(session, targetInfo);
+      if (isWanted) await this.#measure(session, attached);
     } catch (error) {
       this.#host.warn(`Cannot measure ${url || type}: ${(error as Error).message}`);
       if (this.#sessions.get(targetId) === session) this.#sessions.delete(targetId);
@@ -120,13 +121,13 @@ export class Browser {
   }
 
   /** Has a tab announce its page. */
-  async #enter(tab: Session): Promise<void> {
+  async #enter(tab: CdpSession): Promise<void> {
     this.#follow(tab);
     await inTime(tab.send("Target.setAutoAttach", AUTO_ATTACH), SETUP_TIMEOUT).catch(() => {});
     tab.send("Runtime.runIfWaitingForDebugger").catch(() => {});
   }
 
-  async #measure(session: Session, info: Protocol.Target.TargetInfo): Promise<void> {
+  async #measure(session: CdpSession, { sessionId, targetInfo: info }: Attached): Promise<void> {
     const { targetId } = info;
     this.#sessions.set(targetId, session);
     session.closed.then(() => this.#sessions.delete(targetId));
@@ -141,7 +142,7 @@ export class Browser {
       targetId,
       isolates: this.#isolates,
       onArrival: add,
-      detach: () => this.#release(session.id!),
+      detach: () => this.#release(sessionId),
     });
     // All at once: a page need not wait for us, whatever it was announced as (`/json/new`).
     const counting = this.#count(session, info.type);
@@ -168,7 +169,7 @@ export class Browser {
   }
 
   /** Turns on what is needed; resolves when counting has begun. */
-  async #count(session: Session, type: string): Promise<void> {
+  async #count(session: CdpSession, type: string): Promise<void> {
     // A service worker answers this one when it runs.
     if (type !== "service_worker") {
       session.send("Target.setAutoAttach", AUTO_ATTACH).catch(() => {});
@@ -186,7 +187,7 @@ export class Browser {
     ]);
   }
 
-  async #hook(session: Session): Promise<void> {
+  async #hook(session: CdpSession): Promise<void> {
     await Promise.all([
       session.send("Inspector.enable"),
       session.send("Page.enable"),
@@ -196,8 +197,8 @@ export class Browser {
 
   async #detach(sessionId: string): Promise<void> {
     this.#detaching.add(sessionId);
-    await this.#socket.browser.send("Target.detachFromTarget", { sessionId }).catch(() => {});
-    this.#socket.closeSession(sessionId, "detached");
+    await this.#connection.browser.send("Target.detachFromTarget", { sessionId }).catch(() => {});
+    this.#connection.close(sessionId, "detached");
     this.#detaching.delete(sessionId);
   }
 
@@ -205,7 +206,7 @@ export class Browser {
   async #release(sessionId: string): Promise<void> {
     await this.#detach(sessionId);
     if ([...this.#targets].every(({ state }) => state === "ended")) {
-      await this.#socket[Symbol.asyncDispose]();
+      await this.#connection[Symbol.asyncDispose]();
     }
   }
 }

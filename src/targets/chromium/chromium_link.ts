@@ -1,15 +1,15 @@
+import { inTime } from "../../in_time.ts";
+import type { CdpSession } from "../cdp_session.ts";
 import type { Link, Taken } from "../link.ts";
 import { HOOK_URL, type Pause } from "./document_hook.ts";
 import type { Isolate, Member } from "./isolate.ts";
 import type { Isolates } from "./isolates.ts";
 import { KeptSources } from "./kept_sources.ts";
 import { Pauser } from "./pauser.ts";
-import type { Session } from "./session.ts";
-import { inTime } from "./in_time.ts";
 
 /** What a link needs to know of its target. */
 export interface ChromiumLinkOptions {
-  readonly session: Session;
+  readonly session: CdpSession;
   /** The id of the target, which is that of its main frame too. */
   readonly targetId: string;
   readonly isolates: Isolates;
@@ -27,7 +27,7 @@ export class ChromiumLink implements Link, Member {
   readonly kind = "inspector";
   readonly hold = "pause";
   readonly closed: Promise<string>;
-  readonly session: Session;
+  readonly session: CdpSession;
   readonly pauser: Pauser;
   readonly #options: ChromiumLinkOptions;
   #isolate: Isolate;

@@ -1,10 +1,10 @@
 import { pickScripts } from "../../agent/script_slices.ts";
+import type { CdpSession } from "../cdp_session.ts";
 import type { Pauser } from "./pauser.ts";
-import type { Session } from "./session.ts";
 
 /** A page, frame or worker in an isolate. */
 export interface Member {
-  readonly session: Session;
+  readonly session: CdpSession;
   readonly pauser: Pauser;
   /** Whether commands reach it: not while it is navigating, nor when it has crashed. */
   readonly isReachable: boolean;
@@ -63,10 +63,11 @@ export class Isolate {
     for (const other of this.#members) if (other !== member) other.pauser.yield();
   }
 
-  /** A member that is held stays so. */
+  /** A member that is held stays so; one that was held with others only does not. */
   leave(member: Member): void {
     this.#members.delete(member);
     if (this.#held.delete(member)) this.#releaseUnlessHeld();
+    else member.pauser.release();
   }
 
   /** Waits until it has run for some µs since it was held last, unless it is held now. */
@@ -110,7 +111,7 @@ export class Isolate {
   async collect(lead: Member): Promise<void> {
     const [{ id }, answer] = await Promise.all([
       lead.session.send("Runtime.getIsolateId"),
-      lead.session.take(),
+      lead.session.take((answer) => answer),
     ]);
     const isolate = id === this.id ? this : lead.move(id);
     isolate.#deal(answer, lead);

@@ -1,15 +1,15 @@
-import type { Session } from "./session.ts";
+import type { CdpSession } from "../cdp_session.ts";
 
 /** UTF-16 units of sources that are kept at most; those fetched first are let go first. */
 const MOST_UNITS = 64 * 1024 * 1024;
 
 /** Sources of scripts of documents that were left, until somebody asks for them. */
 export class KeptSources {
-  readonly #session: Session;
+  readonly #session: CdpSession;
   readonly #sources = new Map<string, string>();
   #units = 0;
 
-  constructor(session: Session) {
+  constructor(session: CdpSession) {
     this.#session = session;
   }
 

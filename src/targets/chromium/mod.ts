@@ -1,7 +1,7 @@
 /** Chromium: pages, frames and workers as targets, by its remote debugging port. */
 import type { Connector } from "../connector.ts";
 import { Browser } from "./browser.ts";
-import { BrowserSocket } from "./browser_socket.ts";
+import { BrowserConnection } from "./browser_connection.ts";
 import { remarkOnFlags } from "./start_flags.ts";
 
 /** The path of one target's WebSocket, and the target's id (`devtools_http_handler.cc`). */
@@ -11,10 +11,10 @@ const PAGE_PATH = /^\/devtools\/page\/([^/?]+)/;
 export const connectChromium: Connector = async (endpoint, host, options) => {
   const { browserUrl, runtime } = endpoint;
   if (browserUrl === undefined) throw new Error("it does not tell its WebSocket");
-  const socket = await BrowserSocket.connect(browserUrl);
+  const connection = await BrowserConnection.connect(browserUrl);
   try {
-    const { commandLine } = await socket.browser.send("SystemInfo.getInfo");
-    const browser = new Browser(socket, host, {
+    const { commandLine } = await connection.browser.send("SystemInfo.getInfo");
+    const browser = new Browser(connection, host, {
       ...options,
       runtime,
       remark: remarkOnFlags(commandLine),
@@ -25,7 +25,7 @@ export const connectChromium: Connector = async (endpoint, host, options) => {
     if (targets.length === 0) throw new Error("it shows no page");
     return targets;
   } catch (error) {
-    await socket[Symbol.asyncDispose]();
+    await connection[Symbol.asyncDispose]();
     throw error;
   }
 };

@@ -1,5 +1,5 @@
+import type { CdpSession } from "../cdp_session.ts";
 import { type Pause, pauseOf } from "./document_hook.ts";
-import type { Session } from "./session.ts";
 
 /** What a pauser tells. */
 export interface PauserEvents {
@@ -27,11 +27,13 @@ const CALLABLE =
  * soon as it comes to a pause.
  */
 export class Pauser {
-  readonly #session: Session;
+  readonly #session: CdpSession;
   readonly #events: PauserEvents;
   #isWanted = false;
   #isArmed = false;
   #paused: Pause | undefined;
+  /** Whether the pause was told, and {@linkcode resume} is to come. */
+  #isPassing = false;
   /** Counts documents: an answer from an earlier one says nothing of this one. */
   #document = 0;
   #awaitsPause: (() => void)[] = [];
@@ -42,7 +44,7 @@ export class Pauser {
   /** The id of a document's {@linkcode CALLABLE}. */
   #callable: string | undefined;
 
-  constructor(session: Session, events: PauserEvents) {
+  constructor(session: CdpSession, events: PauserEvents) {
     this.#session = session;
     this.#events = events;
     session.on("Debugger.paused", (event) => {
@@ -50,7 +52,8 @@ export class Pauser {
       this.#paused = pauseOf(event, (scriptId) => this.#hooks.has(scriptId));
       for (const resolve of this.#awaitsPause.splice(0)) resolve();
       events.onStill();
-      if (!this.#isWanted) events.onPause(this.#paused);
+      this.#isPassing = false;
+      this.#passUnlessWanted();
     });
     session.on("Debugger.resumed", () => {
       this.#paused = undefined;
@@ -137,11 +140,18 @@ export class Pauser {
 
   release(): void {
     this.#isWanted = false;
-    if (this.#paused !== undefined) this.#events.onPause(this.#paused);
+    this.#passUnlessWanted();
+  }
+
+  #passUnlessWanted(): void {
+    if (this.#isWanted || this.#isPassing || this.#paused === undefined) return;
+    this.#isPassing = true;
+    this.#events.onPause(this.#paused);
   }
 
   /** Lets it go on from its pause, unless it is to be held. */
   resume(): void {
+    this.#isPassing = false;
     if (this.#isWanted) {
       this.#paused &&= "other";
       return;
