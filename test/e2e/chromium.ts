@@ -36,6 +36,8 @@ export class Chromium implements AsyncDisposable {
       "--headless",
       "--no-sandbox",
       "--disable-gpu",
+      // Containers often have little of it.
+      "--disable-dev-shm-usage",
       "--no-first-run",
       // Timers of hidden tabs would hardly come between the holds of a client that reads all the time.
       "--disable-background-timer-throttling",
