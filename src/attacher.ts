@@ -36,7 +36,11 @@ export class Attacher {
   attach(params: AttachParams): Promise<Target[]> {
     const attached = this.#turn.then(() => this.#attachNow(params));
     this.#turn = attached.catch(() => {});
-    return attached;
+    // Whoever has asked sees to a target that waits, should the server go before it has started.
+    return attached.then(async (targets) => {
+      await Promise.all(targets.map(({ link }) => link.started));
+      return targets;
+    });
   }
 
   /** An agent has come that was brought into its process. */

@@ -9,8 +9,8 @@ import { loopbackPorts } from "./process_ports.ts";
 const INTERVAL = 10;
 /** ms that an inspector is given to answer. */
 const TIMEOUT = 5000;
-/** How often a Deno that is to run without coverage is told so: it may not listen the first time. */
-const MOST_TRIES = 20;
+/** ms to which that grows for one that may have been told to start already. */
+const MOST_INTERVAL = 160;
 
 /** What a guard needs to know. */
 export interface GuardOptions {
@@ -65,19 +65,34 @@ async function attach(
     await askServer(socket, "attach", { address: webSocketUrl, ...rest });
   } catch (error) {
     warn(`${(error as Error).message}: running without coverage`);
-    await letStart(webSocketUrl).catch(() => {});
+    await letStart(webSocketUrl, starts).catch(() => {});
   }
 }
 
-/** Lets a Deno run that waits for a debugger. */
-async function letStart(url: string): Promise<void> {
+/**
+ * Lets a Deno run that waits for a debugger before the first line of so many modules. At each it pauses,
+ * and so says that it has started; at its end it waits for who is connected.
+ */
+async function letStart(url: string, modules: number): Promise<void> {
   const session = new CdpSession(await connectWebSocket(url, { timeout: TIMEOUT }));
-  for (let i = 0; i < MOST_TRIES; i++) {
+  let left = modules;
+  const end = () => session.close("not needed");
+  session.on("Debugger.paused", () => {
+    session.send("Debugger.resume").catch(() => {}).then(() => --left === 0 && end());
+  });
+  session.on("Runtime.executionContextDestroyed", end);
+  session.on("NodeRuntime.waitingForDisconnect", end);
+  session.closed.then(() => left = 0);
+  await Promise.all([
+    session.send("Debugger.enable"),
+    session.send("Runtime.enable"),
+    session.send("NodeRuntime.enable"),
+    session.send("NodeRuntime.notifyWhenWaitingForDisconnect", { enabled: true }),
+  ]);
+  for (let interval = INTERVAL; left > 0; interval = Math.min(2 * interval, MOST_INTERVAL)) {
     await session.send("Runtime.runIfWaitingForDebugger");
-    await sleep(INTERVAL);
+    await sleep(interval);
   }
-  session.close("not needed");
-  await session.closed;
 }
 
 function sleep(ms: number): Promise<void> {

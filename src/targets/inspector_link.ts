@@ -46,6 +46,7 @@ export async function connectInspector(
 export class InspectorLink implements Link {
   readonly kind = "inspector";
   readonly closed: Promise<string>;
+  readonly started: Promise<unknown>;
   readonly #session: CdpSession;
   readonly #pause: InspectorPause;
   readonly #options: InspectorOptions;
@@ -58,6 +59,7 @@ export class InspectorLink implements Link {
   #isWaiting: boolean;
   #isHeld = false;
   #onRelease: () => void = () => {};
+  #onStarted!: () => void;
   /** Collections follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -66,6 +68,8 @@ export class InspectorLink implements Link {
     this.#isWaiting = (options.starts ?? 0) > 0;
     this.#session = new CdpSession(transport);
     this.closed = this.#session.closed;
+    const started = new Promise<void>((resolve) => this.#onStarted = resolve);
+    this.started = Promise.race([started, this.closed]);
     this.#pause = new InspectorPause(this.#session, () => options.onBroken(this));
     this.#session.on("NodeRuntime.waitingForDisconnect", () => this.#leave());
   }
@@ -138,14 +142,16 @@ export class InspectorLink implements Link {
 
   /** Lets a target start that waits for a debugger, as soon as it is not held. */
   letStart(): void {
-    if (!this.#isWaiting) this.#session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
-    else if (this.#isHeld) this.#onRelease = () => this.#start();
+    if (!this.#isWaiting) {
+      this.#session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
+      this.#onStarted();
+    } else if (this.#isHeld) this.#onRelease = () => this.#start();
     else this.#start();
   }
 
   #start(): void {
     this.#isWaiting = false;
-    this.#pause.start(this.#options.starts ?? 1);
+    this.#pause.start(this.#options.starts ?? 1).then(this.#onStarted);
   }
 
   async stop({ run, hold }: { run: number; hold: boolean }): Promise<Taken> {

@@ -32,6 +32,8 @@ export interface Link extends AsyncDisposable {
   fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** These scripts need not be collected from now on. */
   ignore(scriptIds: readonly string[]): void;
+  /** Settled when a target that waits for us has started, or has gone; without it none waits. */
+  readonly started?: Promise<unknown>;
   /** Whether the target's last coverage is wanted when it exits. */
   setArmed(isArmed: boolean): void;
 }

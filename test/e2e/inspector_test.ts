@@ -1,10 +1,11 @@
 /** Targets that are reached by their inspector: Deno, and Nodes without the agent. */
 import { writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { FRAME, packFrame } from "../../src/agent/protocol.ts";
 import { compile, DENO, execute, finish, NODES, Scene, SERVICES } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -169,6 +170,34 @@ inspector("without a server a Deno runs all the same, and one line says so", asy
   const { status, stdout, stderr } = await finish(child);
   assert.equal([status, stdout], [0, "hello\n"]);
   assert.match(stderr, /^kcovfs: no server answers at .*: running without coverage\n$/);
+});
+
+inspector("a Deno whose server goes while it starts it runs all the same", async () => {
+  await using scene = new Scene();
+  const file = join(scene.folder, "hello.ts");
+  writeFileSync(file, 'console.log("hello");\n');
+  const socket = join(scene.folder, "socket");
+  // It answers what comes before, and hangs up when it is asked to attach.
+  const server = createServer((connection) => {
+    connection.on("data", (request) => {
+      if (request.includes('"attach"')) connection.destroy();
+      else connection.write(packFrame(FRAME.response, Buffer.from('{"result":{}}')));
+    });
+  }).listen(socket);
+  try {
+    const child = scene.start(["deno", "run", file], {
+      env: {
+        PATH: `${join(SERVICES, "../../../shims")}:${WITH_DENO.PATH}`,
+        KCOVFS_SOCKET: socket,
+        KCOVFS_NODE: process.execPath,
+      },
+    });
+    const { status, stdout, stderr } = await finish(child);
+    assert.equal([status, stdout], [0, "hello\n"], stderr);
+    assert.match(stderr, "running without coverage");
+  } finally {
+    server.close();
+  }
 });
 
 /** The service's answer to a request of one byte. */
