@@ -14,10 +14,19 @@ const memory = require("./memory.cjs") as {
   readonly CONTROL: Readonly<Record<string, number>>;
   readonly CONTROL_SIZE: number;
   readonly FAREWELL_TIMEOUT: number;
+  finalName(control: Int32Array): string;
   waitFor(
     isOver: () => boolean,
     options: { control: Int32Array; index: number; timeout: number },
   ): void;
+};
+const { joinNewProcesses } = require("./new_processes.cjs") as {
+  joinNewProcesses: (family: {
+    socketPath: string;
+    parent: string;
+    include: string | undefined;
+    exclude: string | undefined;
+  }) => () => void;
 };
 const { countEverything } = require("./count_everything.cjs") as {
   countEverything: (natives: Int32Array) => () => void;
@@ -26,6 +35,7 @@ const { joinNewWorkers } = require("./new_workers.cjs") as {
   joinNewWorkers: (
     main: Int32Array,
     tell: (thread: object, transfer: readonly TransferListItem[]) => void,
+    options: { isLoaded: boolean },
   ) => () => void;
 };
 const { onExit } = require("./on_exit.cjs") as {
@@ -66,11 +76,13 @@ interface WorkerOptions {
 class MainAgent {
   readonly control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
   readonly worker: import("node:worker_threads").Worker;
+  readonly #options: WorkerOptions;
   /** Each puts back something that was changed. */
   readonly #undo: (() => void)[] = [];
 
   constructor(options: WorkerOptions) {
     const { control } = this;
+    this.#options = options;
     store(control, CONTROL["natives"], nativesWord());
     const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
     // What the worker and the server call through the inspector.
@@ -89,7 +101,12 @@ class MainAgent {
     const { worker, control } = this;
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>
       worker.postMessage({ thread }, transfer);
-    this.#undo.push(joinNewWorkers(control, tell), bidFarewell(worker, control));
+    const { attachment, socketPath, include, exclude } = this.#options;
+    const isLoaded = attachment === undefined;
+    this.#undo.push(joinNewWorkers(control, tell, { isLoaded }), bidFarewell(worker, control));
+    if (isLoaded) return;
+    const parent = memory.finalName(control);
+    this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
   }
 
   /** Leaves everything as it was before. */

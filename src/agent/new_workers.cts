@@ -30,6 +30,8 @@ interface ThreadData {
   readonly sharesEnv: boolean;
   /** The NODE_OPTIONS that the user gave it: to be put back. */
   readonly options?: { readonly given: string | undefined };
+  /** The same of `process.execArgv`. */
+  readonly execArgv?: readonly string[];
 }
 
 /** What the agent is told. */
@@ -46,11 +48,14 @@ interface NewThread {
  *
  * @param main The main thread's memory: while it says that there is a server.
  * @param tell Tells the agent, and hands the port over.
+ * @param options `isLoaded`: whether `preload.cts` was loaded here by an option of Node's, which threads
+ * inherit; else NODE_OPTIONS names it.
  * @returns a function that puts everything back.
  */
 function joinNewWorkers(
   main: Int32Array,
   tell: (thread: NewThread, transfer: readonly TransferListItem[]) => void,
+  { isLoaded = true }: { isLoaded?: boolean } = {},
 ): () => void {
   const { Worker } = workerThreads;
   const ours = new Proxy(Worker, {
@@ -61,12 +66,15 @@ function joinNewWorkers(
       const { port1, port2 } = new MessageChannel();
       const control = new SharedArrayBuffer(memory.CONTROL_SIZE);
       const env = environmentOf(options);
+      const inherits = typeof options?.env !== "object" && options?.execArgv === undefined;
+      const isToLoad = !isLoaded && inherits;
       setEnvironmentData(KEY, {
         port: port2,
         control,
         main: main.buffer,
         sharesEnv: options?.env === SHARE_ENV,
         ...(env && { options: { given: env.given } }),
+        ...(isToLoad && { execArgv: process.execArgv }),
       } as never);
       const amended = {
         ...options,
@@ -74,7 +82,7 @@ function joinNewWorkers(
         transferList: [...options?.transferList ?? [], port2],
       };
       try {
-        const worker = make(amended);
+        const worker = isToLoad ? loadInto(make, amended) : make(amended);
         const thread = { port: port1, control, threadId: worker.threadId };
         tell({ ...thread, name: nameOf(file, options) }, [port1]);
         return worker;
@@ -98,6 +106,24 @@ function joinNewWorkers(
 }
 
 /**
+ * Node reads NODE_OPTIONS for a thread with options of its own: it is given those of the process, as far
+ * as threads may have them.
+ */
+function loadInto(make: (options: unknown) => Worker, options: object): Worker {
+  for (let execArgv = process.execArgv;;) {
+    try {
+      return make({ ...options, execArgv });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== "ERR_WORKER_INVALID_EXEC_ARGV" || execArgv.length === 0) throw error;
+      const refused = new Set(message.replace(/^.*: /, "").split(", "));
+      const rest = execArgv.filter((argument) => !refused.has(argument));
+      execArgv = rest.length < execArgv.length ? rest : [];
+    }
+  }
+}
+
+/**
  * An environment of the user's own has to name the agent, or it would not be loaded.
  *
  * @returns undefined where nothing need be changed.
@@ -109,11 +135,16 @@ function environmentOf(
   if (typeof env !== "object" || env === null) return undefined;
   const given = (env as NodeJS.ProcessEnv)["NODE_OPTIONS"];
   if (given !== undefined && String(given).includes(PRELOAD)) return undefined;
-  const ours = `--require=${quote(PRELOAD)}`;
   return {
-    env: { ...env, NODE_OPTIONS: given === undefined ? ours : `${ours} ${given}` },
+    env: { ...env, NODE_OPTIONS: optionsWith(given) },
     given: given === undefined ? undefined : String(given),
   };
+}
+
+/** NODE_OPTIONS that name the agent, too. */
+function optionsWith(given: unknown): string {
+  const ours = `--require=${quote(PRELOAD)}`;
+  return given === undefined ? ours : `${ours} ${given}`;
 }
 
 /** As Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */
@@ -135,4 +166,4 @@ function takeThreadData(): ThreadData | undefined {
   return data;
 }
 
-module.exports = { joinNewWorkers, takeThreadData };
+module.exports = { joinNewWorkers, optionsWith, takeThreadData };

@@ -46,6 +46,7 @@ interface ThreadData {
   readonly main: SharedArrayBuffer;
   readonly sharesEnv: boolean;
   readonly options?: { readonly given: string | undefined };
+  readonly execArgv?: string[];
 }
 
 /** What the agent's worker asks: see `worker_thread.ts`. */
@@ -67,6 +68,7 @@ function join(): void {
   const data = takeThreadData();
   if (!data) return;
   if (data.options) restoreOptions(data.options.given);
+  if (data.execArgv) process.execArgv = data.execArgv;
   const control = new Int32Array(data.control);
   const main = new Int32Array(data.main);
   const natives = main.subarray(CONTROL["natives"], CONTROL["natives"] + 1);

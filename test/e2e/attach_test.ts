@@ -1,6 +1,8 @@
 /** Processes that run already become targets, are read exactly, and are as they were when let go. */
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { askServer } from "../../src/control_client.ts";
@@ -88,6 +90,58 @@ for (const [name, node] of Object.entries(NODES)) {
       await execute(["umount", "-l", scene.mount]);
     }
   });
+}
+
+/** Starts a thread and a process when it is told to, which tell with which options they run. */
+const STARTER = `
+import { fork } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { isMainThread, Worker } from "node:worker_threads";
+const [, , kind, folder] = process.argv;
+const self = fileURLToPath(import.meta.url);
+if (!isMainThread) {
+  writeFileSync(folder + "/thread", process.execArgv.join(" "));
+  setInterval(() => {}, 1000);
+} else if (kind === "child") {
+  setInterval(() => {}, 1000);
+} else {
+  process.on("SIGUSR2", () => {
+    new Worker(self, { name: "thread", argv: [kind, folder] });
+    const child = fork(self, ["child"]);
+    process.on("SIGTERM", () => (child.kill(), process.exit()));
+  });
+  setInterval(() => {}, 1000);
+  console.log("ready");
+}
+`;
+
+for (const [name, node] of Object.entries(NODES)) {
+  scenario(
+    `threads and processes that ${name} starts when it was attached to join it`,
+    async () => {
+      await using scene = new Scene();
+      await scene.serve();
+      const file = join(scene.folder, "starter.mjs");
+      writeFileSync(file, STARTER);
+      const options = ["--max-old-space-size=200", "--conditions", "special"];
+      const child = scene.start([node, ...options, file, "main", scene.folder]);
+      await once(child.stdout!, "data");
+      const pid = String(child.pid);
+      assertDone(await scene.command("attach", pid, "--exclude", "**/nothing.js"));
+      process.kill(child.pid!, "SIGUSR2");
+      const names = async () => (await rows(scene)).map(({ name }) => name).sort().join(" ");
+      const wanted = "starter starter.starter starter.thread";
+      for (let i = 0; i < 200 && await names() !== wanted; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+      assert.is(await names(), wanted);
+      assert.is(readFileSync(join(scene.folder, "thread"), "utf8"), options.join(" "));
+      const ended = once(child, "exit");
+      child.kill("SIGTERM");
+      await ended;
+    },
+  );
 }
 
 /** The state that a program comes to be in; it may take a moment. */

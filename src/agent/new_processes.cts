@@ -1,0 +1,42 @@
+/** Has the child processes of a process that was attached to join it, as those of `kcovfs run` do. */
+const { optionsWith } = require("./new_workers.cjs") as {
+  optionsWith: (given: unknown) => string;
+};
+
+/** What a child process has to know. */
+interface Family {
+  readonly socketPath: string;
+  /** The name that the server gave this process. */
+  readonly parent: string;
+  /** Globs, each a JSON array of strings; empty where the server's are meant. */
+  readonly include?: string | undefined;
+  readonly exclude?: string | undefined;
+}
+
+/**
+ * From here on, processes that are started join, by the environment.
+ *
+ * @returns a function that puts everything back that user code has not changed.
+ */
+function joinNewProcesses({ socketPath, parent, include, exclude }: Family): () => void {
+  const { env } = process;
+  const ours: [name: string, value: string | undefined][] = [
+    ["NODE_OPTIONS", optionsWith(env["NODE_OPTIONS"])],
+    ["KCOVFS_SOCKET", socketPath],
+    ["KCOVFS_PARENT", parent],
+    ["KCOVFS_INCLUDE", include || undefined],
+    ["KCOVFS_EXCLUDE", exclude || undefined],
+  ];
+  const changes = ours.map(([name, value]) => ({ name, value, before: env[name] }));
+  for (const { name, value } of changes) set(name, value);
+  return () => {
+    for (const { name, value, before } of changes) if (env[name] === value) set(name, before);
+  };
+}
+
+function set(name: string, value: string | undefined): void {
+  if (value === undefined) delete process.env[name];
+  else process.env[name] = value;
+}
+
+module.exports = { joinNewProcesses };
