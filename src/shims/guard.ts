@@ -3,6 +3,7 @@ import { askServer } from "../control_client.ts";
 import { CdpSession } from "../targets/cdp_session.ts";
 import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
 import { connectWebSocket } from "../targets/web_socket.ts";
+import { denoProcesses } from "./deno_processes.ts";
 import { loopbackPorts } from "./process_ports.ts";
 
 /** ms between two looks at a process that has nothing to attach to. */
@@ -31,27 +32,34 @@ export interface GuardOptions {
 export async function guardDeno(pid: number, options: GuardOptions): Promise<void> {
   const seen = new Set<string>();
   for (;;) {
-    const endpoint = await findDeno(pid);
-    if (!endpoint) return;
-    for (const inspectable of endpoint.inspectables) {
+    const deno = await findDeno(pid);
+    if (!deno) return;
+    for (const inspectable of deno.endpoint.inspectables) {
       if (seen.has(inspectable.id)) continue;
       seen.add(inspectable.id);
-      await attach(inspectable, { ...options, pid });
+      await attach(inspectable, { ...options, pid: deno.pid });
       if (!options.isRepeated) return;
     }
     await sleep(INTERVAL);
   }
 }
 
-/** Waits for its inspector; undefined when it has ended without. */
-async function findDeno(pid: number): Promise<Endpoint | undefined> {
+/** A Deno whose inspector answers. */
+interface FoundDeno {
+  readonly pid: number;
+  readonly endpoint: Endpoint;
+}
+
+/** Waits for the inspector of a process or of one that it has started; undefined when it has ended without. */
+async function findDeno(started: number): Promise<FoundDeno | undefined> {
   for (;; await sleep(INTERVAL)) {
-    const ports = await loopbackPorts(pid);
-    if (!ports) return undefined;
-    for (const port of ports) {
-      const endpoint = await findEndpoint(["127.0.0.1"], port, { timeout: TIMEOUT })
-        .catch(() => undefined);
-      if (endpoint?.kind === "deno" && endpoint.inspectables.length > 0) return endpoint;
+    if (!await loopbackPorts(started)) return undefined;
+    for (const pid of await denoProcesses(started)) {
+      for (const port of await loopbackPorts(pid) ?? []) {
+        const endpoint = await findEndpoint(["127.0.0.1"], port, { timeout: TIMEOUT })
+          .catch(() => undefined);
+        if (endpoint?.kind === "deno" && endpoint.inspectables.length > 0) return { pid, endpoint };
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Targets that are reached by their inspector: Deno, and Nodes without the agent. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -154,6 +154,24 @@ inspector("the top level of a Deno program, and of what it imports, has its bloc
     ...["imported.ts:1", "imported.ts:4", "imported.ts:6"],
     ...["main.ts:1", "main.ts:5", "main.ts:7"],
   ], stderr);
+});
+
+inspector("a Deno is a target that a launcher starts, as npm's or another", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const file = join(scene.folder, "hello.ts");
+  writeFileSync(file, 'setTimeout(() => console.log("hello"), 500);\n');
+  const bin = join(scene.folder, "bin");
+  mkdirSync(bin);
+  writeFileSync(join(bin, "deno"), `#!/bin/sh\n${DENO} "$@"\nexit $?\n`, { mode: 0o755 });
+  for (const folder of [bin, join(DENO, "../../.bin")]) {
+    const env = { PATH: `${folder}:${process.env["PATH"]}` };
+    const command = [...scene.run("hello"), "deno", "run", file];
+    const { status, stdout, stderr } = await execute(command, { env, timeout: 20_000 });
+    assert.equal([status, stdout], [0, "hello\n"], stderr);
+    const { runtime, link, note } = await row(scene);
+    assert.equal([link, note], ["inspector", "exited"], String(runtime));
+  }
 });
 
 inspector("without a server a Deno runs all the same, and one line says so", async () => {

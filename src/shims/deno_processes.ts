@@ -1,0 +1,22 @@
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { basename } from "node:path";
+
+/**
+ * A process if it is a Deno, else those that it has started and that are: what is called `deno` may be a
+ * launcher, such as npm's. A Deno's own children are not looked at.
+ */
+export async function denoProcesses(pid: number): Promise<number[]> {
+  const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
+  if (/^deno/.test(basename(program))) return [pid];
+  const children = await childrenOf(pid);
+  return (await Promise.all(children.map(denoProcesses))).flat();
+}
+
+/** As the kernel lists them, by the thread that has started them (`CONFIG_PROC_CHILDREN`). */
+async function childrenOf(pid: number): Promise<number[]> {
+  const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
+  const lists = await Promise.all(
+    threads.map((tid) => readFile(`/proc/${pid}/task/${tid}/children`, "latin1").catch(() => "")),
+  );
+  return lists.flatMap((list) => list.split(" ").filter(Boolean).map(Number));
+}
