@@ -132,7 +132,7 @@ for (const [name, node] of Object.entries(NODES)) {
       process.kill(child.pid!, "SIGUSR2");
       const names = async () => (await rows(scene)).map(({ name }) => name).sort().join(" ");
       const wanted = "starter starter.starter starter.thread";
-      for (let i = 0; i < 200 && await names() !== wanted; i++) {
+      for (let i = 0; i < 2000 && await names() !== wanted; i++) {
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
       assert.is(await names(), wanted);

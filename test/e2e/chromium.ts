@@ -9,7 +9,7 @@ import { connectSession } from "../../src/targets/connect_session.ts";
 /** What makes V8 count exactly. */
 const FLAGS = ["--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-positions"];
 /** ms that it is given to start, and a page to show up. */
-const TIMEOUT = 20_000;
+const TIMEOUT = 60_000;
 
 /** A tab, as `/json/list` tells of it. */
 export interface Tab {

@@ -100,7 +100,7 @@ async function serve(): Promise<Scene> {
 
 /** All of a client's reads were exact. */
 async function assertExact(child: ChildProcess, requests: number): Promise<void> {
-  const { status, signal, stdout, stderr } = await finish(child, 120_000);
+  const { status, signal, stdout, stderr } = await finish(child, 300_000);
   assert.is(stderr, "");
   assert.match(stdout, `requests ${requests} wrong 0 `);
   process.stdout.write(stdout.replace(/^port.*\n/, ""));

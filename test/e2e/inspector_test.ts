@@ -167,7 +167,7 @@ inspector("a Deno is a target that a launcher starts, as npm's or another", asyn
   for (const folder of [bin, join(DENO, "../../.bin")]) {
     const env = { PATH: `${folder}:${process.env["PATH"]}` };
     const command = [...scene.run("hello"), "deno", "run", file];
-    const { status, stdout, stderr } = await execute(command, { env, timeout: 20_000 });
+    const { status, stdout, stderr } = await execute(command, { env, timeout: 60_000 });
     assert.equal([status, stdout], [0, "hello\n"], stderr);
     const { runtime, link, note } = await row(scene);
     assert.equal([link, note], ["inspector", "exited"], String(runtime));
