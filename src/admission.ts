@@ -43,10 +43,7 @@ export class Admission implements TargetHost {
     return new Promise((resolve) =>
       this.#options.registry.whenRunning(info, () => {
         link.setArmed(this.#options.isArmed());
-        const target = this.#options.registry.add(link, info);
-        this.#links.set(link, target);
-        link.closed.then(() => this.#links.delete(link));
-        resolve(target);
+        resolve(this.#enter(link, info));
       })
     );
   }
@@ -58,10 +55,8 @@ export class Admission implements TargetHost {
   admit(link: AgentLink, hello: Hello): void {
     const info = this.#infoOf(hello);
     this.#options.registry.whenRunning(info, () => {
-      const target = this.#options.registry.add(link, info);
+      const target = this.#enter(link, info);
       if (hello.attachment) this.#options.onArrived(hello.attachment, target);
-      this.#links.set(link, target);
-      link.closed.then(() => this.#links.delete(link));
       link.welcome({
         id: target.id,
         name: target.info.name,
@@ -70,6 +65,13 @@ export class Admission implements TargetHost {
         pipe: this.#options.makePipe(),
       });
     });
+  }
+
+  #enter(link: Link, info: TargetInfo): Target {
+    const target = this.#options.registry.add(link, info);
+    this.#links.set(link, target);
+    link.closed.then(() => this.#links.delete(link));
+    return target;
   }
 
   /** What another target has started is named after it. */

@@ -4,12 +4,15 @@ import { basename } from "node:path";
 /**
  * A process if it is a Deno, else those that it has started and that are: what is called `deno` may be a
  * launcher, such as npm's. A Deno's own children are not looked at.
+ *
+ * @returns undefined when there is no such process, or it is not to be looked into.
  */
-export async function denoProcesses(pid: number): Promise<number[]> {
-  const program = await readlink(`/proc/${pid}/exe`).catch(() => "");
+export async function denoProcesses(pid: number): Promise<number[] | undefined> {
+  const program = await readlink(`/proc/${pid}/exe`).catch(() => undefined);
+  if (program === undefined) return undefined;
   if (/^deno/.test(basename(program))) return [pid];
   const children = await childrenOf(pid);
-  return (await Promise.all(children.map(denoProcesses))).flat();
+  return (await Promise.all(children.map(denoProcesses))).flatMap((found) => found ?? []);
 }
 
 /** As the kernel lists them, by the thread that has started them (`CONFIG_PROC_CHILDREN`). */

@@ -2,12 +2,14 @@ import { ENVIRONMENT } from "../agent/protocol.ts";
 import { askServer } from "../control_client.ts";
 import { CdpSession } from "../targets/cdp_session.ts";
 import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
+import { listenersOf } from "../targets/process_facts.ts";
 import { connectWebSocket } from "../targets/web_socket.ts";
 import { denoProcesses } from "./deno_processes.ts";
-import { loopbackPorts } from "./process_ports.ts";
 
 /** ms between two looks at a process that has nothing to attach to. */
 const INTERVAL = 10;
+/** Where `denoArguments` has the inspector listen. */
+const LOOPBACK = "127.0.0.1";
 /** ms that an inspector is given to answer. */
 const TIMEOUT = 5000;
 /** ms to which that grows for one that may have been told to start already. */
@@ -53,10 +55,12 @@ interface FoundDeno {
 /** Waits for the inspector of a process or of one that it has started; undefined when it has ended without. */
 async function findDeno(started: number): Promise<FoundDeno | undefined> {
   for (;; await sleep(INTERVAL)) {
-    if (!await loopbackPorts(started)) return undefined;
-    for (const pid of await denoProcesses(started)) {
-      for (const port of await loopbackPorts(pid) ?? []) {
-        const endpoint = await findEndpoint(["127.0.0.1"], port, { timeout: TIMEOUT })
+    const pids = await denoProcesses(started);
+    if (!pids) return undefined;
+    for (const pid of pids) {
+      for (const { address, port } of listenersOf(pid)) {
+        if (address !== LOOPBACK) continue;
+        const endpoint = await findEndpoint([LOOPBACK], port, { timeout: TIMEOUT })
           .catch(() => undefined);
         if (endpoint?.kind === "deno" && endpoint.inspectables.length > 0) return { pid, endpoint };
       }

@@ -1,3 +1,4 @@
+import { letRun } from "../agent/isolate.ts";
 import type { Commands, Params } from "./cdp_client.ts";
 import type { CdpSession } from "./cdp_session.ts";
 
@@ -111,7 +112,7 @@ export class InspectorPause {
    */
   async pause(run: number): Promise<boolean> {
     if (this.#isPaused && this.#isWanted) return this.#isHolding = true;
-    await this.#letRun(run);
+    await letRun(await this.#released + run / 1000);
     this.#isWanted = true;
     this.#isAwaited = true;
     this.#post("Debugger.setSkipAllPauses", { skip: false });
@@ -195,10 +196,5 @@ export class InspectorPause {
   /** Sends what may be refused without harm. */
   #post<M extends keyof Commands>(method: M, params?: Params<M>): Promise<unknown> {
     return this.#session.send(method, params).catch(() => {});
-  }
-
-  async #letRun(us: number): Promise<void> {
-    const until = await this.#released + us / 1000;
-    while (performance.now() < until) await new Promise((resolve) => setImmediate(resolve));
   }
 }

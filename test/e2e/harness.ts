@@ -23,6 +23,8 @@ export const NODES: Record<string, string> = {
 
 /** The real one: what npm puts into `.bin` is a Node script that starts it. */
 export const DENO = join(ROOT, "test/node_modules/deno/deno");
+/** Deno by its name, as a shell finds it. */
+export const WITH_DENO = { PATH: `${join(DENO, "..")}:${process.env["PATH"]}` };
 
 /** What a program said and how it ended. */
 export interface Finished {

@@ -6,15 +6,13 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FRAME, packFrame } from "../../src/agent/protocol.ts";
-import { compile, DENO, execute, finish, NODES, Scene, SERVICES } from "./harness.ts";
+import { compile, DENO, execute, finish, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 const inspector = suite("inspectors");
 
 /** Takes the path of a number and ends, as the first argument says. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
-/** Deno by its name, as a shell finds it. */
-const WITH_DENO = { PATH: `${join(DENO, "..")}:${process.env["PATH"]}` };
 
 /** The first match of a pattern in what a stream says. */
 function said(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {

@@ -4,17 +4,15 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { compile, DENO, execute, NODES, Scene, SERVICES } from "./harness.ts";
+import { compile, execute, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
 
 const typescript = suite("typescript");
 
 const FILE = join(SERVICES, "../typescript/formulas.ts");
 const SERVE = join(SERVICES, "serve.cjs");
-/** Deno by its name, as a shell finds it. */
-const WITH_DENO = { PATH: `${dirname(DENO)}:${process.env["PATH"]}`, NO_COLOR: "1" };
 const ROUNDS = 10;
 /** ms: a machine that is too busy to run the service for seconds must not make a read lack its PCs. */
 const PATIENCE = ["--collect-timeout", "20000"];
@@ -43,7 +41,9 @@ const startUnderDeno: Start = async (scene) => {
   const socket = join(scene.folder, "deno-socket");
   const deno = ["deno", "run", "-A", "--no-check"];
   const program = [SERVE, "../typescript/formulas", socket];
-  const child = scene.start([...scene.run("formulas"), ...deno, ...program], { env: WITH_DENO });
+  const child = scene.start([...scene.run("formulas"), ...deno, ...program], {
+    env: { ...WITH_DENO, NO_COLOR: "1" },
+  });
   await until(() => existsSync(socket), child);
   return socket;
 };

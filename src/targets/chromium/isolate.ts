@@ -1,3 +1,4 @@
+import { letRun } from "../../agent/isolate.ts";
 import { pickScripts } from "../../agent/script_slices.ts";
 import type { CdpSession } from "../cdp_session.ts";
 import type { Pauser } from "./pauser.ts";
@@ -74,7 +75,7 @@ export class Isolate {
   async letRun(us: number): Promise<void> {
     if (this.#held.size > 0) return;
     const resumed = await Promise.all([...this.#members].map(({ pauser }) => pauser.resumed));
-    await untilRun(Math.max(...resumed) + us / 1000);
+    await letRun(Math.max(...resumed) + us / 1000);
   }
 
   /**
@@ -142,15 +143,5 @@ export class Isolate {
   #releaseUnlessHeld(): void {
     if (this.#held.size > 0) return;
     for (const { pauser } of this.#members) pauser.release();
-  }
-}
-
-/** Waits until a time on `performance.now()`'s clock. */
-async function untilRun(time: number): Promise<void> {
-  while (performance.now() < time) {
-    const left = time - performance.now();
-    await new Promise((resolve) =>
-      left > 2 ? setTimeout(resolve, left - 1) : setImmediate(resolve)
-    );
   }
 }

@@ -48,9 +48,8 @@ export class Pauser {
     this.#session = session;
     this.#events = events;
     session.on("Debugger.paused", (event) => {
-      this.#isArmed = false;
       this.#paused = pauseOf(event, (scriptId) => this.#hooks.has(scriptId));
-      for (const resolve of this.#awaitsPause.splice(0)) resolve();
+      this.yield();
       events.onStill();
       this.#isPassing = false;
       this.#passUnlessWanted();
@@ -108,7 +107,7 @@ export class Pauser {
     if (!this.isPaused) await Promise.race([paused, this.#callSomething()]);
   }
 
-  /** Another page of the isolate has paused, which has this one wait no more. */
+  /** It has paused, or another page of the isolate has: it is armed no more, and waits no more. */
   yield(): void {
     this.#isArmed = false;
     for (const resolve of this.#awaitsPause.splice(0)) resolve();
