@@ -1,89 +1,90 @@
 /**
- * Executions a second of the closed loop for three sizes of target, side by side with the floor: the
- * same loop without kcovfs, whose service collects in-process. Run it with
- * `node dist/bench/closed_loop_bench.js [ROUNDS]`; what it printed last is in `closed_loop_bench.txt`.
+ * Executions a second of the closed loop for three sizes of target, by each way of measuring it, side by
+ * side with the same loop without coverage. The floor of `v8` is a service that collects in-process;
+ * Jazzer.js has its counters in-process, too, and nobody reads them.
+ *
+ * Run it with `node dist/bench/closed_loop_bench.js [ROUNDS]`; what it printed last is in
+ * `closed_loop_bench.txt`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { availableParallelism, release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileFile, execute, Scene, SERVICES } from "../test/e2e/harness.ts";
+import { compileFile, execute, SERVICES } from "../test/e2e/harness.ts";
+import { findWants, Scenes, startSubjects, type Subject } from "./closed_loop_subjects.ts";
 
 const HERE = fileURLToPath(new URL("../../bench/", import.meta.url));
-const TARGETS = { classifier: 1500, js_yaml: 500, prettier: 120 };
+/** Requests of a round. */
+const TARGETS = { classifier: 3000, js_yaml: 600, prettier: 150 };
+/** Rounds that warm up: tables are made, windows learned, and V8 compiles. */
+const WARM_UP = 3;
 
-interface Row {
-  readonly plain: number;
-  readonly floor: number;
-  readonly kcovfs: number;
-}
+/** Medians of the rounds, in us. */
+type Samples = Map<Subject, number[]>;
 
 async function median(
   client: string,
-  run: { kcov: string; socket: string; input: string; requests: number },
+  run: { subject: Subject; input: string; requests: number },
 ): Promise<number> {
-  const { kcov, socket, input, requests } = run;
-  const { stdout, stderr } = await execute([client, kcov, socket, input, String(requests)]);
+  const { kcov, socket, name } = run.subject;
+  const { stdout, stderr } = await execute(
+    [client, kcov, socket, run.input, String(run.requests)],
+  );
   const found = stdout.match(/median ([\d.]+)/);
-  if (!found) throw new Error(`Cannot measure: ${stderr}`);
+  if (!found) throw new Error(`Cannot measure ${name}: ${stderr}`);
   return Number(found[1]);
 }
 
-async function startFloor(scene: Scene, name: string, mode: string): Promise<string> {
-  const socket = join(scene.folder, `floor-${name}-${mode}`);
-  const child = scene.start([
-    process.execPath,
-    join(HERE, "floor_service.cjs"),
-    name,
-    socket,
-    mode,
-  ]);
-  await once(child.stdout!, "data");
-  return socket;
-}
-
-async function measure(scene: Scene, name: string, rounds: number): Promise<Row[]> {
-  const requests = TARGETS[name as keyof typeof TARGETS];
+async function measure(service: keyof typeof TARGETS, rounds: number): Promise<Samples> {
   const client = compileFile(join(HERE, "closed_loop.c"));
-  const input = join(scene.folder, `input-${name}`);
-  const writer = spawn(process.execPath, [join(SERVICES, "inputs.cjs"), "--bench", name, input]);
+  await using scenes = new Scenes();
+  const input = join(scenes.add().folder, "input");
+  const writer = spawn(process.execPath, [join(SERVICES, "inputs.cjs"), "--bench", service, input]);
   await once(writer, "close");
-  const plain = await startFloor(scene, name, "plain");
-  const floor = await startFloor(scene, name, "floor");
-  const { socket } = await scene.service(name);
-  const rows: Row[] = [];
-  // The first round warms up: tables are made, windows learned.
-  for (let round = 0; round <= rounds; round++) {
-    const row = {
-      plain: await median(client, { kcov: "-", socket: plain, input, requests }),
-      floor: await median(client, { kcov: "-", socket: floor, input, requests }),
-      kcovfs: await median(client, { kcov: scene.kcov, socket, input, requests }),
-    };
-    if (round > 0) rows.push(row);
+  const subjects = await startSubjects(scenes, service);
+  const samples: Samples = new Map(subjects.map((subject) => [subject, []]));
+  for (let round = -WARM_UP; round < rounds; round++) {
+    for (const subject of subjects) {
+      const one = await median(client, { subject, input, requests: TARGETS[service] });
+      if (round >= 0) samples.get(subject)!.push(one);
+    }
   }
-  return rows;
+  return samples;
 }
 
-function middle(values: number[]): number {
-  return values.sort((a, b) => a - b)[values.length >> 1];
+function middle(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
-const rounds = Number(process.argv[2] ?? 5);
-process.stdout.write(
-  "target       plain us  floor us  kcovfs us  kcovfs/s  kcovfs : floor (median of the rounds' ratios)\n",
-);
-for (const name of Object.keys(TARGETS)) {
-  await using scene = new Scene();
-  await scene.serve();
-  const rows = await measure(scene, name, rounds);
-  const columns = [
-    ...(["plain", "floor", "kcovfs"] as const).map((key) => middle(rows.map((row) => row[key]))),
-    1e6 / middle(rows.map((row) => row.kcovfs)),
-  ];
-  const ratio = middle(rows.map((row) => row.kcovfs / row.floor));
+/** Ratios are the medians of the rounds' ratios. */
+function format(service: string, samples: Samples): string {
+  const ratio = (own: number[], others: number[]) =>
+    middle(own.map((time, i) => time / others[i])).toFixed(2).padStart(8);
+  const [plain] = [...samples.values()];
+  const rows = [...samples].map(([{ name }, own]) => {
+    const us = middle(own);
+    const columns = [us.toFixed(us < 100 ? 1 : 0), (1e6 / us).toFixed(0)];
+    return `  ${name.padEnd(26)}${columns.map((text) => text.padStart(8)).join("")}` +
+      `${ratio(own, plain)}\n`;
+  });
+  const [floor, counts] = [...samples.values()].slice(-2);
+  return `${service.padEnd(28)}      us   per s : plain\n${rows.join("")}` +
+    `  ${"v8 : its floor".padEnd(42)}${ratio(counts, floor)}\n`;
+}
+
+async function run(rounds: number): Promise<void> {
   process.stdout.write(
-    `${name.padEnd(12)} ${columns.map((value) => value.toFixed(0).padStart(8)).join("  ")}  ${
-      ratio.toFixed(2)
-    }\n`,
+    `${availableParallelism()} CPUs, Linux ${release().split("-")[0]}, Node ${process.version}; ` +
+      `medians of ${rounds} rounds\n\n`,
   );
+  for (const service of Object.keys(TARGETS) as (keyof typeof TARGETS)[]) {
+    process.stdout.write(format(service, await measure(service, rounds)));
+  }
 }
+
+const wants = findWants();
+if (wants) {
+  process.stderr.write(`Cannot measure: this needs ${wants}\n`);
+  process.exitCode = 1;
+} else await run(Number(process.argv[2] ?? 5));

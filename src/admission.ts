@@ -1,16 +1,21 @@
-import type { Hello } from "./agent/protocol.ts";
+import type { Hello, NewSource, ProbedSource } from "./agent/protocol.ts";
 import type { Collector } from "./collector.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
 import type { TargetHost } from "./targets/connector.ts";
 import type { Link } from "./targets/link.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target, TargetInfo } from "./targets/target.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What an admission wires together. */
 export interface AdmissionOptions {
   readonly registry: Registry;
   /** Takes what targets bring when they exit. */
   readonly collector: Collector;
+  /** Gives targets probes, and says what they write into, where that is how the server learns. */
+  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  /** Whether clients read what probes write as they do, so that none is held: when it is known. */
+  readonly isDirect: () => boolean | Promise<boolean>;
   /** Makes a FIFO for an agent to be held at, and tells its path. */
   readonly makePipe: () => string;
   /** An agent has come that was brought into its process. */
@@ -19,6 +24,10 @@ export interface AdmissionOptions {
   readonly isArmed: () => boolean;
   readonly warn: (line: string) => void;
 }
+
+const ONLY_PROBES =
+  "what runs already has no probes, and this server reads nothing else: start it " +
+  "with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
 
 /** Lets in what comes as a target, by the agent or by a connector, and hears it out when it goes. */
 export class Admission implements TargetHost {
@@ -38,9 +47,15 @@ export class Admission implements TargetHost {
     this.#options.warn(line);
   }
 
-  /** Adds a target that has no agent; resolves when it is added, before which it must not run. */
-  add(link: Link, info: TargetInfo): Promise<Target> {
-    return new Promise((resolve) =>
+  /**
+   * Adds a target that has no agent; resolves when it is added, before which it must not run.
+   *
+   * @throws when the server's targets must have probes.
+   */
+  async add(link: Link, info: TargetInfo): Promise<Target> {
+    const isDirect = this.#options.isDirect();
+    if (isDirect instanceof Promise ? await isDirect : isDirect) throw new Error(ONLY_PROBES);
+    return await new Promise((resolve) =>
       this.#options.registry.whenRunning(info, () => {
         link.setArmed(this.#options.isArmed());
         resolve(this.#enter(link, info));
@@ -48,34 +63,72 @@ export class Admission implements TargetHost {
     );
   }
 
+  async checkRunning(): Promise<void> {
+    if (await this.#options.isDirect()) throw new Error(ONLY_PROBES);
+  }
+
   /**
    * Adds a target that has the agent, and welcomes it. A target may start when no other is held, for it
    * would run unheld.
    */
-  admit(link: AgentLink, hello: Hello): void {
-    const info = this.#infoOf(hello);
+  async admit(link: AgentLink, hello: Hello): Promise<void> {
+    const answer = this.#options.isDirect();
+    const isDirect = answer instanceof Promise ? await answer : answer;
+    const reason = this.#reasonAgainst(hello, isDirect);
+    if (reason) {
+      this.#options.warn(`Target ${hello.name} (pid ${hello.pid}): ${reason}`);
+      return link.refuse();
+    }
+    const info = this.#infoOf(hello, isDirect);
     this.#options.registry.whenRunning(info, () => {
       const target = this.#enter(link, info);
       if (hello.attachment) this.#options.onArrived(hello.attachment, target);
-      link.welcome({
-        id: target.id,
-        name: target.info.name,
-        isArmed: this.#options.isArmed(),
-        holdTimeout: this.#holdTimeout,
-        pipe: this.#options.makePipe(),
-      });
+      const joined = this.#options.tracing?.tracer.join(target);
+      // One that may be held must be welcome before it is.
+      if (joined) joined.then(() => this.#welcome(link, target));
+      else this.#welcome(link, target);
     });
+  }
+
+  /** Why a target cannot be one of this server's; undefined when it can. */
+  #reasonAgainst({ collector = "v8" }: Hello, isDirect: boolean): string | undefined {
+    const { tracing } = this.#options;
+    if (collector === "trace" && !tracing) return "it has probes, and the server counts";
+    if (collector === "v8" && isDirect) return ONLY_PROBES;
+    return undefined;
+  }
+
+  #welcome(link: AgentLink, target: Target): void {
+    link.welcome({
+      id: target.id,
+      name: target.info.name,
+      isArmed: this.#options.isArmed(),
+      holdTimeout: this.#holdTimeout,
+      pipe: this.#options.makePipe(),
+      isHeld: !target.info.isDirect,
+      areas: this.#options.tracing?.tracer.welcome(target) ?? [],
+    });
+  }
+
+  /** Gives a target's script probes, where it is measured. */
+  async probe(link: Link, source: NewSource): Promise<ProbedSource> {
+    const target = this.#links.get(link);
+    return target ? await this.#options.tracing?.probe(target, source) ?? {} : {};
   }
 
   #enter(link: Link, info: TargetInfo): Target {
     const target = this.#options.registry.add(link, info);
     this.#links.set(link, target);
-    link.closed.then(() => this.#links.delete(link));
+    link.closed.then(() => {
+      this.#links.delete(link);
+      this.#options.tracing?.tracer.update();
+    });
     return target;
   }
 
   /** What another target has started is named after it. */
-  #infoOf({ name, pid, runtime, parent, tid, include, exclude }: Hello): TargetInfo {
+  #infoOf(hello: Hello, isDirect: boolean): TargetInfo {
+    const { name, pid, runtime, parent, tid, include, exclude, collector } = hello;
     const starter = typeof parent === "number" ? this.#options.registry.find(parent) : undefined;
     const prefix = typeof parent === "string" ? parent : starter?.info.name;
     return {
@@ -86,6 +139,8 @@ export class Admission implements TargetHost {
       ...(starter && { parent: starter }),
       ...(include && { include }),
       ...(exclude && { exclude }),
+      ...(collector && { collector }),
+      ...(collector === "trace" && { isDirect }),
     };
   }
 

@@ -76,6 +76,7 @@ export class Attacher {
   async #attachProcess(pid: number, options: ConnectOptions): Promise<Target[]> {
     if (pid === process.pid) throw new Error("it is the server; start it with --self");
     this.#refuseTwice(pid);
+    await this.#options.host.checkRunning();
     const { endpoint, isOpened } = await openInspector(readProcess(pid));
     return await this.#connect(endpoint, { ...options, pid, isOpened });
   }
@@ -91,6 +92,7 @@ export class Attacher {
   async #connect(endpoint: Endpoint, options: ConnectOptions): Promise<Target[]> {
     const { host, connectors } = this.#options;
     if (endpoint.kind === "node") {
+      await host.checkRunning();
       const target = await this.#bringAgent(endpoint, options);
       if (target) return [target];
     }

@@ -1,13 +1,17 @@
 import type { Engine, TargetCoverage } from "./coverage/engine.ts";
-import type { Source, TargetPcs } from "./kcov/mod.ts";
+import { hasProbes } from "./instrument/standalone.ts";
+import type { EnabledArea, Scope, Source, TargetPcs } from "./kcov/mod.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
+import type { Tracer } from "./tracer.ts";
 import { hasUnit, type Units } from "./units.ts";
 
 /** What a collector wires together. */
 export interface CollectorOptions {
   readonly registry: Registry;
   readonly engine: Engine;
+  /** Says what the probes of targets write into, where there are any. */
+  readonly tracer?: Tracer;
   /** Which scripts of a target are measured, by URL. */
   readonly filterFor: (target: Target) => (url: string) => boolean;
   readonly warn: (line: string) => void;
@@ -23,8 +27,8 @@ interface Round {
 /** How often a collection is made anew because it brought scripts never seen before. */
 const MOST_ROUNDS = 8;
 
-/** The targets and what V8's counts mean, as the device sees them: a source of PCs. */
-export class Collector implements Source {
+/** The targets and what V8's counts mean, as devices see them: a source of PCs. */
+export class Collector {
   readonly #options: CollectorOptions;
   readonly #coverage = new WeakMap<Target, TargetCoverage>();
   /** What is under way to learn of a target's scripts; never rejects. */
@@ -42,10 +46,23 @@ export class Collector implements Source {
     return this.#options.registry.unitOf(target);
   }
 
+  /** The source of PCs for a device. */
+  sourceFor(device: object): Source {
+    const { tracer } = this.#options;
+    return {
+      stop: (options) => this.stop(options),
+      release: (units) => this.release(units),
+      unitOf: (target) => this.unitOf(target),
+      trace: (areas: readonly EnabledArea[]) => tracer?.trace(device, areas) ?? Promise.resolve(),
+      canCompare: (scope: Scope) => tracer?.canCompare(scope) ?? false,
+    };
+  }
+
   coverageOf(target: Target): TargetCoverage {
     let coverage = this.#coverage.get(target);
     if (!coverage) {
-      coverage = this.#options.engine.target(this.#options.filterFor(target));
+      const { engine, filterFor } = this.#options;
+      coverage = engine.target(filterFor(target), (source) => readsProbes(target, source));
       this.#coverage.set(target, coverage);
     }
     return coverage;
@@ -107,9 +124,11 @@ export class Collector implements Source {
       if (!hasUnit(units, this.unitOf(target.id))) continue;
       this.#undrained.delete(target);
       const pcs = this.coverageOf(target).drain();
-      if (pcs.length > 0) drained.push({ target: target.id, pcs });
+      if (pcs.length > 0) drained.push({ target: target.id, kind: "counts", pcs });
+      const hits = target.link.takeHits?.();
+      if (hits?.length) drained.push({ target: target.id, kind: "trace", pcs: hits });
     }
-    return drained;
+    return [...drained, ...this.#options.tracer?.drain(units) ?? []];
   }
 
   release(units: Units): void {
@@ -181,4 +200,11 @@ export class Collector implements Source {
       return undefined;
     }
   }
+}
+
+/** Whether a script's probes are read, so that V8's counts of it are of no interest. */
+function readsProbes({ link }: Target, source: string): boolean {
+  if (!link.readProbes || !hasProbes(source)) return false;
+  link.readProbes();
+  return true;
 }

@@ -1,19 +1,40 @@
 import { connect } from "node:net";
-import { FRAME, FrameReader, packFrame } from "./agent/protocol.ts";
+import { type CollectorName, FRAME, FrameReader, packFrame } from "./agent/protocol.ts";
 
 /** What commands ask a server, and what it answers. */
 export interface ControlRequests {
   /** The targets, as `ps --json` prints them. */
   readonly targets: { readonly params: undefined; readonly result: TargetRow[] };
+  /** The scripts without probes of targets whose scripts have some. */
+  readonly unprobed: { readonly params: undefined; readonly result: UnprobedScript[] };
   /** Where the server keeps its symbols. */
   readonly server: {
     readonly params: undefined;
-    readonly result: { pid: number; state: string; version: string };
+    readonly result: ServerFacts;
   };
   /** Makes targets of what runs already; the result is those it has made. */
   readonly attach: { readonly params: AttachParams; readonly result: TargetRow[] };
   /** Lets a target go; the result is those that went. */
   readonly detach: { readonly params: DetachParams; readonly result: TargetRow[] };
+}
+
+/** A script that is not measured. */
+export interface UnprobedScript {
+  /** The target's name. */
+  readonly target: string;
+  readonly url: string;
+  readonly reason: string;
+}
+
+/** What a server tells of itself. */
+export interface ServerFacts {
+  readonly pid: number;
+  /** The folder of its symbol table. */
+  readonly state: string;
+  readonly version: string;
+  readonly collector: CollectorName;
+  /** Whether clients read what probes write as they do. */
+  readonly isDirect: boolean;
 }
 
 /** What is to be attached to, and how. */

@@ -2,7 +2,15 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { chmodSync, chownSync } from "node:fs";
 import { createServer, type Server as NetServer, type Socket } from "node:net";
 import * as path from "node:path";
-import { FRAME, FrameReader, type Hello, packFrame, PROTOCOL_VERSION } from "./agent/protocol.ts";
+import {
+  FRAME,
+  FrameReader,
+  type Hello,
+  type NewSource,
+  packFrame,
+  type ProbedSource,
+  PROTOCOL_VERSION,
+} from "./agent/protocol.ts";
 import { mkfifo } from "./system_calls.ts";
 import { AgentLink } from "./targets/agent_link.ts";
 
@@ -14,6 +22,8 @@ export interface ControlHandlers {
   readonly onFarewell: (link: AgentLink, coverage: Uint8Array) => Promise<void>;
   /** A target gave up a hold that lasted too long. */
   readonly onExpired: (link: AgentLink) => void;
+  /** A target's script is to have probes. Never rejects. */
+  readonly onSource: (link: AgentLink, source: NewSource) => Promise<ProbedSource>;
   /** A command asks. */
   readonly onRequest: (request: unknown) => Promise<unknown>;
   readonly warn: (line: string) => void;
@@ -95,7 +105,7 @@ export class ControlSocket implements AsyncDisposable {
 
   /** The first frame says who it is. */
   #first(socket: Socket, frame: { type: number; body: Uint8Array }): AgentLink | undefined {
-    const { onAgent, onFarewell, onExpired } = this.#handlers;
+    const { onAgent, onFarewell, onExpired, onSource } = this.#handlers;
     const value: unknown = JSON.parse(new TextDecoder().decode(frame.body));
     if (frame.type === FRAME.request) {
       this.#answer(socket, value);
@@ -108,6 +118,7 @@ export class ControlSocket implements AsyncDisposable {
     const link: AgentLink = new AgentLink(socket, {
       onFarewell: (coverage) => onFarewell(link, coverage),
       onExpired: () => onExpired(link),
+      onSource: (source) => onSource(link, source),
     });
     onAgent(link, hello);
     return link;
@@ -132,11 +143,11 @@ export class ControlSocket implements AsyncDisposable {
 
 function isWhole(hello: Hello): boolean {
   const { name, pid, runtime, parent = 0, tid = 0, attachment = "" } = hello;
-  const { include = [], exclude = [] } = hello;
+  const { include = [], exclude = [], collector = "v8" } = hello;
   return typeof name === "string" && typeof runtime === "string" &&
     [pid, tid].every(Number.isSafeInteger) && typeof attachment === "string" &&
     (typeof parent === "string" || Number.isSafeInteger(parent)) &&
-    [include, exclude].every(isStrings);
+    [include, exclude].every(isStrings) && (collector === "v8" || collector === "trace");
 }
 
 function isStrings(value: unknown): boolean {

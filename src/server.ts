@@ -2,27 +2,30 @@
 import type { Session } from "node:inspector";
 import * as path from "node:path";
 import { Admission } from "./admission.ts";
+import type { CollectorName } from "./agent/protocol.ts";
 import { Attacher } from "./attacher.ts";
 import { Collector } from "./collector.ts";
-import type { AttachParams, DetachParams, TargetRow } from "./control_client.ts";
+import type { ServerFacts } from "./control_client.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { Engine } from "./coverage/engine.ts";
 import type { SymbolTable } from "./coverage/symbol_table.ts";
 import { TableBuilder } from "./coverage/table_builder.ts";
 import { type Connection, serveDescriptor, type ServeOptions } from "./fuse/mod.ts";
-import { Device, KcovFilesystem } from "./kcov/mod.ts";
+import { type AreaFile, Device, KcovFilesystem } from "./kcov/mod.ts";
 import { logger } from "./logger.ts";
 import { formatSymbols } from "./report/symbolize.ts";
-import { targetRow } from "./report/target_row.ts";
 import { formatTargets } from "./report/targets.ts";
+import { RequestAnswers } from "./request_answers.ts";
 import { openSymbols, symbolFile } from "./symbol_file.ts";
-import { setTimerSlack } from "./system_calls.ts";
+import { SharedFolder } from "./shared_folder.ts";
+import { ioctl, setTimerSlack } from "./system_calls.ts";
 import { targetFilter } from "./target_filter.ts";
 import { connectChromium } from "./targets/chromium/mod.ts";
 import { connectInspectors } from "./targets/inspector_connector.ts";
 import { Registry } from "./targets/registry.ts";
 import { SelfLink } from "./targets/self_link.ts";
 import type { Hold, Target } from "./targets/target.ts";
+import { Tracing } from "./tracing.ts";
 import { VERSION } from "./version.ts";
 import { Watchdog } from "./watchdog/mod.ts";
 
@@ -39,6 +42,9 @@ export interface ServerOptions {
   readonly uid: number;
   readonly gid: number;
   readonly hold: Hold;
+  readonly collector: CollectorName;
+  /** Whether clients of `trace` are to read what probes write as they do, where the kernel can. */
+  readonly isPassthrough: boolean;
   /** The session of `startSelfCoverage`, where the server is a target itself. */
   readonly self?: Session;
   /** Takes what the user should know, a line each. */
@@ -60,14 +66,22 @@ export class Server implements AsyncDisposable {
   readonly #symbols: SymbolTable;
   readonly #tables = new TableBuilder();
   readonly #watchdog = Watchdog.start();
+  #tracing: Tracing | undefined;
   readonly #registry: Registry;
   readonly #collector: Collector;
   readonly #admission: Admission;
   readonly #attacher: Attacher;
+  readonly #answers: RequestAnswers;
   #control!: ControlSocket;
   readonly #devices = new Set<Device>();
+  /** Whether clients read what probes write as they do: once the kernel has said whether it can. */
+  #isDirect: boolean | Promise<boolean> = false;
+  #setDirect: (isDirect: boolean) => void = () => {};
 
-  private constructor(symbols: SymbolTable, options: ServerOptions) {
+  private constructor(
+    options: ServerOptions,
+    { symbols, folder }: { symbols: SymbolTable; folder: SharedFolder | undefined },
+  ) {
     this.#options = options;
     this.#symbols = symbols;
     if (this.#symbols.damaged > 0) {
@@ -80,16 +94,21 @@ export class Server implements AsyncDisposable {
       onChange: (target) => this.#report(target, log),
       onRegroup: () => this.#devices.forEach((device) => device.regroup()),
     });
-    const { include, exclude, warn } = options;
+    const { warn } = options;
+    const filterFor = targetFilter(options);
+    this.#tracing = folder && this.#makeTracing(folder, filterFor);
     this.#collector = new Collector({
       registry: this.#registry,
       engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn }),
-      filterFor: targetFilter({ include, exclude }),
+      ...(this.#tracing && { tracer: this.#tracing.tracer }),
+      filterFor,
       warn,
     });
     this.#admission = new Admission({
       registry: this.#registry,
       collector: this.#collector,
+      ...(this.#tracing && { tracing: this.#tracing }),
+      isDirect: () => this.#isDirect,
       makePipe: () => this.#control.makePipe(),
       onArrived: (attachment, target) => this.#attacher.arrived(attachment, target),
       isArmed: () => this.#isArmed,
@@ -101,21 +120,50 @@ export class Server implements AsyncDisposable {
       connectors: { inspector: connectInspectors, chromium: connectChromium },
       socket: () => this.socket,
     });
+    this.#answers = new RequestAnswers({
+      registry: this.#registry,
+      collector: this.#collector,
+      tracing: this.#tracing,
+      attacher: this.#attacher,
+      facts: () => this.#facts(),
+    });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
       this.#registry.add(new SelfLink(options.self), info);
     }
   }
 
-  /** @throws when the symbol table cannot be opened. */
+  #makeTracing(
+    folder: SharedFolder,
+    filterFor: (target: Target) => (url: string) => boolean,
+  ): Tracing {
+    if (this.#options.isPassthrough) {
+      this.#isDirect = new Promise((resolve) => {
+        this.#setDirect = (isDirect) => resolve(this.#isDirect = isDirect);
+      });
+    }
+    return new Tracing(folder, {
+      ...this.#options,
+      registry: this.#registry,
+      symbols: this.#symbols,
+      watchdog: this.#watchdog,
+      filterFor,
+      files: this.#options,
+    });
+  }
+
+  /** @throws when the symbol table cannot be opened, or there is no memory to share. */
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
-    const server = new Server(openSymbols(options.state), options);
+    const symbols = openSymbols(options.state);
+    const folder = options.collector === "trace" ? await SharedFolder.make() : undefined;
+    const server = new Server(options, { symbols, folder });
     server.#control = await ControlSocket.listen({
       onAgent: (link, hello) => server.#admission.admit(link, hello),
       onFarewell: (link, coverage) => server.#admission.farewell(link, coverage),
       onExpired: (link) => server.#admission.expired(link),
-      onRequest: (request) => server.#answer(request),
+      onSource: (link, source) => server.#admission.probe(link, source),
+      onRequest: (request) => server.#answers.answer(request),
       warn: options.warn,
     }, { mode: 0o600 | options.mode & 0o666, uid: options.uid, gid: options.gid });
     return server;
@@ -141,23 +189,10 @@ export class Server implements AsyncDisposable {
     );
   }
 
-  async #answer(request: unknown): Promise<unknown> {
-    const { kind, params } = (request ?? {}) as { kind?: unknown; params?: unknown };
-    switch (kind) {
-      case "targets":
-        return this.#rows();
-      case "server":
-        return { pid: process.pid, state: path.resolve(this.#options.state), version: VERSION };
-      case "attach":
-        return this.#rows(await this.#attacher.attach(params as AttachParams));
-      case "detach":
-        return this.#rows([await this.#attacher.detach((params as DetachParams).target)]);
-    }
-    throw new Error("the server does not know this request; it is of another version");
-  }
-
-  #rows(targets = this.#registry.targets): TargetRow[] {
-    return targets.map((target) => targetRow(target, this.#collector.coverageOf(target).counts));
+  async #facts(): Promise<ServerFacts> {
+    const { state, collector } = this.#options;
+    const isDirect = await this.#isDirect;
+    return { pid: process.pid, state: path.resolve(state), version: VERSION, collector, isDirect };
   }
 
   /**
@@ -174,21 +209,28 @@ export class Server implements AsyncDisposable {
       // Each fault is one READ of one page: page 0 must not come into the cache unasked.
       maxReadahead: 0,
       notifications: NOTIFICATION_THREADS,
+      ...(this.#tracing && { ioctl }),
       log: logger("fuse"),
       warn: this.#options.warn,
     };
     let device: Device | undefined;
     const connection = serveDescriptor(fd, (connection) => {
-      device = this.#makeDevice(connection);
+      let files: (() => AreaFile) | undefined;
+      device = this.#makeDevice(connection, () => files);
       return new KcovFilesystem(device, {
         ...this.#options,
         files: new Map([
-          ["targets", () => formatTargets(this.#rows())],
+          ["targets", () => formatTargets(this.#answers.rows())],
           ["symbols", () => formatSymbols(this.#symbols)],
         ]),
         targets: () => this.#registry.names,
         socket: this.socket,
         read: () => connection.reads,
+        backings: () => connection.backings,
+        onInit: () => {
+          files = this.#tracing?.filesFor(connection);
+          this.#setDirect(files !== undefined);
+        },
       });
     }, options);
     try {
@@ -203,15 +245,20 @@ export class Server implements AsyncDisposable {
   }
 
   /** A device whose pages the kernel keeps for this connection. */
-  #makeDevice(connection: Connection): Device {
+  #makeDevice(connection: Connection, files: () => (() => AreaFile) | undefined): Device {
     const { notifier } = connection;
-    const device = new Device(this.#collector, {
+    const key = {};
+    const device = new Device(this.#collector.sourceFor(key), {
       invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
       store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
       get reads() {
         return connection.reads;
       },
-    }, { log: logger("kcov"), onChange: () => this.#admission.arm() });
+    }, {
+      log: logger("kcov"),
+      onChange: () => this.#admission.arm(),
+      files,
+    });
     this.#devices.add(device);
     return device;
   }
@@ -220,6 +267,7 @@ export class Server implements AsyncDisposable {
     this.#registry.release();
     await this.#control[Symbol.asyncDispose]();
     await this.#tables[Symbol.asyncDispose]();
+    await this.#tracing?.[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();
     this.#symbols[Symbol.dispose]();
   }

@@ -1,19 +1,131 @@
 /** System calls that Node has nothing of, by `koffi`, which is loaded at first use. */
 import { createRequire } from "node:module";
+import { constants } from "node:os";
+import { getSystemErrorName } from "node:util";
 import type * as Koffi from "koffi";
 
-type Call = (...args: (number | string | Int32Array)[]) => number;
+type Argument = number | bigint | string | null | Int32Array | Uint8Array;
+type Call<Result = number> = (...args: Argument[]) => Result;
 
 const calls = new Map<string, Call>();
 
 /** A function of the C library, by its declaration. */
 function libc(declaration: string): Call {
   let call = calls.get(declaration);
-  if (!call) {
-    const koffi = createRequire(import.meta.url)("koffi") as typeof Koffi;
-    calls.set(declaration, call = koffi.load(null).func(declaration) as Call);
-  }
+  if (!call) calls.set(declaration, call = koffi().load(null).func(declaration) as Call);
   return call;
+}
+
+let loaded: typeof Koffi | undefined;
+
+function koffi(): typeof Koffi {
+  return loaded ??= createRequire(import.meta.url)("koffi") as typeof Koffi;
+}
+
+/** Why the last call failed. Nothing may come between the two: what Node does by itself sets it anew. */
+function errno(): number {
+  return loaded!.errno();
+}
+
+/** Why a system call failed, the errno's name as `code`. */
+export class SystemCallError extends Error {
+  override name = "SystemCallError";
+  readonly code: string;
+
+  /** @param what The call, as in "Cannot call ioctl(2) of a file". */
+  constructor(what: string, errno: number) {
+    const code = getSystemErrorName(-errno);
+    super(`${what}: ${code}`);
+    this.code = code;
+  }
+}
+
+/**
+ * `ioctl(2)` with a pointer to bytes, which the kernel may write into.
+ *
+ * @throws {SystemCallError}
+ */
+export function ioctl(fd: number, call: { request: number; argument: Uint8Array }): number {
+  const { request, argument } = call;
+  const result = libc("int ioctl(int, unsigned long, void *)")(fd, request, argument);
+  if (result >= 0) return result;
+  throw new SystemCallError(`Cannot call ioctl 0x${request.toString(16)}`, errno());
+}
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/**
+ * Takes the lock of an open file (`flock(2)`), if nobody has it. The kernel gives it back when the last
+ * descriptor of this opening is closed, however its process ends.
+ *
+ * @throws {SystemCallError}
+ */
+export function tryLock(fd: number): boolean {
+  if (libc("int flock(int, int)")(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const number = errno();
+  if (number === constants.errno.EWOULDBLOCK) return false;
+  throw new SystemCallError("Cannot lock a file", number);
+}
+
+/**
+ * Has the filesystem take memory or disk for the first bytes of a file, so that writing them cannot fail
+ * (`posix_fallocate(3)`). What is there already stays.
+ *
+ * @throws {SystemCallError} ENOSPC when there is not that much.
+ */
+export function reserve(fd: number, bytes: number): void {
+  const number = libc("int posix_fallocate(int, int64_t, int64_t)")(fd, 0, bytes);
+  if (number !== 0) throw new SystemCallError(`Cannot reserve ${bytes} bytes`, number);
+}
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FIXED = 0x10;
+const MAP_PRIVATE_FIXED_ANONYMOUS_NORESERVE = 0x2 | 0x10 | 0x20 | 0x4000;
+const MAP_FAILED = 2n ** 64n - 1n;
+
+function mmap(...args: Argument[]): bigint {
+  const declaration = "void *mmap(void *, size_t, int, int, int, long)";
+  const address = (libc(declaration) as Call<unknown> as Call<bigint>)(...args);
+  if (address === MAP_FAILED) throw new SystemCallError("Cannot map memory", errno());
+  return address;
+}
+
+/**
+ * Maps so many bytes of a file, from its start, shared with whoever else maps it.
+ *
+ * @param options `at`: the address, in place of what is there; anywhere, unless given.
+ * @returns the address.
+ * @throws {SystemCallError} EINVAL for 0 bytes.
+ */
+export function mapFile(fd: number, options: { bytes: number; at?: bigint }): bigint {
+  const { bytes, at } = options;
+  const flags = at === undefined ? MAP_SHARED : MAP_SHARED | MAP_FIXED;
+  return mmap(at ?? null, bytes, PROT_READ_WRITE, flags, fd, 0);
+}
+
+/**
+ * Maps so many bytes of a file, from its start, shared with whoever else maps it.
+ *
+ * @returns the address, and the memory there: what reads and writes it must not outlive the mapping.
+ * @throws {SystemCallError} EINVAL for 0 bytes.
+ */
+export function mapShared(fd: number, bytes: number): { address: bigint; memory: ArrayBuffer } {
+  const address = mapFile(fd, { bytes });
+  return { address, memory: koffi().view(address, bytes) };
+}
+
+/** Puts zeros where a file was mapped, which take up memory only where they are written over. */
+export function mapZeros(address: bigint, bytes: number): void {
+  mmap(address, bytes, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS_NORESERVE, -1, 0);
+}
+
+/** Ends a mapping. */
+export function unmap(address: bigint, bytes: number): void {
+  if (libc("int munmap(void *, size_t)")(address, bytes) !== 0) {
+    throw new SystemCallError("Cannot unmap memory", errno());
+  }
 }
 
 const PR_SET_PDEATHSIG = 1;

@@ -36,6 +36,7 @@ function made() {
     makePipe: () => "/run/kcovfs/pipe-0",
     onArrived: (attachment, target) => arrived.push([attachment, target]),
     isArmed: () => state.isArmed,
+    isDirect: () => false,
     warn,
   });
   const admit = (hello: Partial<Hello> = {}) => {
@@ -57,7 +58,15 @@ admission("what comes while others are held is let in when they run", async () =
   registry.release();
   assert.is((await added).info.name, "api");
   assert.equal(link.welcomes, [
-    { id: 2, name: "api-2", isArmed: false, holdTimeout: 11000, pipe: "/run/kcovfs/pipe-0" },
+    {
+      id: 2,
+      name: "api-2",
+      isArmed: false,
+      holdTimeout: 11000,
+      pipe: "/run/kcovfs/pipe-0",
+      isHeld: true,
+      areas: [],
+    },
   ]);
 });
 

@@ -32,6 +32,7 @@ async function listening(handlers: Partial<ControlHandlers> = {}, options = OPTI
     onAgent: (link, hello) => agents.push({ link, hello }),
     onFarewell: () => Promise.resolve(),
     onExpired() {},
+    onSource: () => Promise.resolve({}),
     onRequest: () => Promise.reject(new Error("unexpected")),
     warn: (line) => warnings.push(line),
     ...handlers,
@@ -106,7 +107,15 @@ control("an agent is known by its hello, and is talked to through a link", async
   assert.equal(frames, [FRAME.goodbye]);
   assert.equal(server.agents.map(({ hello }) => hello), [HELLO]);
   assert.equal(heard, ["expired", "farewell [7]"]);
-  server.agents[0].link.welcome({ id: 1, name: "a", isArmed: false, holdTimeout: 1, pipe: "" });
+  server.agents[0].link.welcome({
+    id: 1,
+    name: "a",
+    isArmed: false,
+    holdTimeout: 1,
+    pipe: "",
+    isHeld: true,
+    areas: [],
+  });
   await until(() => frames.length === 2);
   socket.destroy();
   assert.is(await server.agents[0].link.closed, "exited");

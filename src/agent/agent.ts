@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { Awaited } from "./awaited.ts";
 import { ABSENT, CONTROL, READY, writeName } from "./control.ts";
 import type { CdpMessage, Isolate, IsolateOptions } from "./isolate.ts";
 import {
@@ -7,9 +8,12 @@ import {
   FrameReader,
   type Hello,
   isTaking,
+  type NewSource,
   packFrame,
   packNumber,
+  type ProbedSource,
   TAKE_METHOD,
+  type TracedArea,
   unpackNumber,
   type Welcome,
 } from "./protocol.ts";
@@ -22,6 +26,10 @@ export interface AgentOptions {
   readonly hello: Hello;
   /** Takes hold of the isolate, once the server has welcomed it. */
   readonly start: (welcome: Welcome, options: IsolateOptions) => Promise<Isolate>;
+  /** Has the isolate's probes write into areas, where it has probes. */
+  readonly trace?: (areas: readonly TracedArea[]) => Promise<void>;
+  /** The URLs of all its scripts, where they can be had. */
+  readonly list?: () => Promise<string[]>;
   /** The server lets the target go: `Agent.detach` is to be called. */
   readonly detach?: () => void;
   /** Called once, when the connection has ended and the isolate is left alone; `reason` is the system's. */
@@ -47,6 +55,8 @@ export class Agent {
   #taking: { batch: number; id: number } | undefined;
   /** Batches and releases follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Scripts that wait for their probes, by number. */
+  readonly #sources = new Awaited<ProbedSource>();
   #isLeaving = false;
   #isDetaching = false;
   /** Settled when the isolate was taken hold of, or could not be. */
@@ -68,6 +78,7 @@ export class Agent {
     socket.on("error", (error) => reason = error.message);
     socket.on("close", async () => {
       this.#settle(ABSENT);
+      this.#sources.answerAll({});
       await this.#starting;
       await this.#restore();
       options.ended(reason);
@@ -110,6 +121,14 @@ export class Agent {
       case FRAME.armed:
         Atomics.store(this.#control, CONTROL.armed, body[0]);
         return;
+      case FRAME.areas:
+        this.#trace(unpackNumber(body), JSON.parse(decoder.decode(body.subarray(4))));
+        return;
+      case FRAME.probed:
+        this.#sources.answer(unpackNumber(body), JSON.parse(decoder.decode(body.subarray(4))));
+        return;
+      case FRAME.list:
+        return void this.#list(unpackNumber(body));
       case FRAME.goodbye:
         // Once nothing of the agent's is left in the isolate, it may end.
         this.#turn.then(() => this.#leaveOrRestore());
@@ -126,6 +145,7 @@ export class Agent {
     this.#id = welcome.id;
     writeName(this.#control, welcome.name);
     Atomics.store(this.#control, CONTROL.armed, welcome.isArmed ? 1 : 0);
+    await this.#trace(0, welcome.areas);
     const isolate = await this.#options.start(welcome, {
       ...welcome,
       receive: (id, message) => this.#pass(id, message),
@@ -133,6 +153,29 @@ export class Agent {
     });
     this.#isolate = isolate;
     if (!this.#settle(READY)) this.end();
+  }
+
+  /** Tells the server when it is done, and why it could not be. Never rejects. */
+  async #trace(number: number, areas: readonly TracedArea[]): Promise<void> {
+    let reason = "";
+    try {
+      await this.#options.trace?.(areas);
+    } catch (error) {
+      reason = (error as Error).message;
+    }
+    this.#send(FRAME.traced, packNumber(number), Buffer.from(reason));
+  }
+
+  /** Has probes put into a script; without a server there are none. */
+  probe(source: NewSource): Promise<ProbedSource> {
+    if (this.#options.socket.destroyed) return Promise.resolve({});
+    const text = Buffer.from(JSON.stringify(source));
+    return this.#sources.ask((number) => this.#send(FRAME.source, packNumber(number), text));
+  }
+
+  async #list(number: number): Promise<void> {
+    const urls = await this.#options.list?.().catch(() => []) ?? [];
+    this.#send(FRAME.scripts, packNumber(number), Buffer.from(JSON.stringify(urls)));
   }
 
   /**
@@ -165,9 +208,8 @@ export class Agent {
     if (id === undefined || id !== this.#taking?.id) {
       return this.#send(FRAME.message, Buffer.from(message));
     }
-    const { batch } = this.#taking;
+    this.#sendTaken(this.#taking.batch, message);
     this.#taking = undefined;
-    this.#sendTaken(batch, message);
   }
 
   #sendTaken(batch: number, message: string): void {
@@ -195,7 +237,8 @@ export class Agent {
     if (this.#isLeaving) return this.#left;
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
-    if (!this.#isolate || !this.#isArmed) {
+    const hasCounts = this.#options.hello.collector !== "trace";
+    if (!this.#isolate || !this.#isArmed || !hasCounts) {
       this.#turn.then(() => this.#leaveOrRestore());
       return this.#left;
     }
@@ -232,6 +275,8 @@ export class Agent {
   async #restore(): Promise<void> {
     const isolate = this.#isolate;
     this.#isolate = undefined;
+    // Others may write into the areas as if they were alone when the server knows that this one is gone.
+    await this.#options.trace?.([]);
     await isolate?.restore?.();
     isolate?.disconnect();
     this.leave();

@@ -17,11 +17,32 @@ export const CONTROL = {
   natives: 5,
   /** Bytes of the target's name. */
   nameLength: 6,
+  /** Words of the area in the window, which probes write without further ado; 0 where none is. */
+  limit: 7,
+  /** The limit with which the window is enough: at any other, the tables say where else hits go. */
+  enough: 8,
+  /** Not 0 where comparisons are recorded. */
+  comparisons: 9,
+  /** Which table of areas holds; its lowest bit says which of the two. */
+  generation: 10,
+  /** Changes when an answer has come for the isolate's side. */
+  answers: 11,
+  /** Not 0 while a hit goes by the table of areas. */
+  busy: 12,
   /** Two words a gate begin here: its state, and its serial number. */
   gates: 16,
   /** The target's name begins here. */
   name: 32,
+  /** The two tables of areas begin here: see `areas.ts`. */
+  areas: 96,
 } as const;
+
+/** Words of a table of areas: how many there are, then {@linkcode AREA}'s words for each. */
+export const AREAS_SIZE = 1024;
+/** What is said of an area: its address, its words, and whether it takes comparisons, and has other writers. */
+export const AREA = { low: 0, high: 1, words: 2, flags: 3, size: 4 } as const;
+export const AREA_COMPARISONS = 1;
+export const AREA_SHARED = 2;
 
 /** Coverage is on: user code may start. */
 export const READY = 1;
@@ -32,7 +53,7 @@ export const ABSENT = 2;
 export const GATES = 8;
 
 /** Bytes of the shared memory. */
-export const CONTROL_SIZE = (CONTROL.name + 64) * 4;
+export const CONTROL_SIZE = (CONTROL.areas + 2 * AREAS_SIZE) * 4;
 
 /** What a gate's state says: the main thread has not come to it, */
 export const GATE_CLOSED = 0;
@@ -54,7 +75,7 @@ export function agentCall(call: string): string {
 
 /** Tells the isolate its target's name. */
 export function writeName(control: Int32Array, name: string): void {
-  const bytes = Buffer.from(name).subarray(0, CONTROL_SIZE - CONTROL.name * 4);
+  const bytes = Buffer.from(name).subarray(0, (CONTROL.areas - CONTROL.name) * 4);
   new Uint8Array(control.buffer).set(bytes, CONTROL.name * 4);
   Atomics.store(control, CONTROL.nameLength, bytes.length);
 }

@@ -3,7 +3,7 @@
  * collection, so this is all there is: it turns off what loses counts, starts the worker that collects,
  * and lends the worker its `gate` and the sources of scripts.
  */
-import type { TransferListItem } from "node:worker_threads";
+import type { MessagePort, TransferListItem } from "node:worker_threads";
 
 const { Worker } = require("node:worker_threads") as typeof import("node:worker_threads");
 const fs = require("node:fs") as typeof import("node:fs");
@@ -35,11 +35,15 @@ const { joinNewWorkers } = require("./new_workers.cjs") as {
   joinNewWorkers: (
     main: Int32Array,
     tell: (thread: object, transfer: readonly TransferListItem[]) => void,
-    options: { isLoaded: boolean },
+    options: { isLoaded: boolean; isTraced: boolean },
   ) => () => void;
 };
 const { onExit } = require("./on_exit.cjs") as {
   onExit: (finish: () => void) => () => void;
+};
+const { inlineProbes } = require("./inline_probes.cjs") as { inlineProbes: () => () => void };
+const { startTracing } = require("./tracing.cjs") as {
+  startTracing: (control: Int32Array, main: Int32Array) => Tracing;
 };
 const { nativesWord, scriptSources } = require("./script_source.cjs") as {
   nativesWord: () => number;
@@ -60,6 +64,13 @@ const GATE_OPEN = 2;
 /** Where the worker finds what it calls; see `control.ts`. */
 const AGENT = Symbol.for("kcovfs.agent");
 
+/** See `tracing.cts`. */
+interface Tracing {
+  readonly window: { readonly address: bigint; readonly size: number };
+  readonly port: MessagePort;
+  begin(sendPort: (port: MessagePort) => void): () => void;
+}
+
 /** What the worker is told. */
 interface WorkerOptions {
   readonly socketPath: string;
@@ -68,6 +79,8 @@ interface WorkerOptions {
   /** Globs, each a JSON array of strings. */
   readonly include?: string | undefined;
   readonly exclude?: string | undefined;
+  /** `trace` for probes in the scripts, else V8's counters. */
+  readonly collector?: string | undefined;
   /** By which the server knows that it has asked for this. */
   readonly attachment?: string;
 }
@@ -79,6 +92,7 @@ class MainAgent {
   readonly #options: WorkerOptions;
   /** Each puts back something that was changed. */
   readonly #undo: (() => void)[] = [];
+  readonly #tracing: Tracing | undefined;
 
   constructor(options: WorkerOptions) {
     const { control } = this;
@@ -91,19 +105,26 @@ class MainAgent {
       sources: (ids: readonly number[]) => scriptSources(ids, natives),
       restore: () => this.restore(),
     });
-    this.worker = startWorker(control, options);
+    this.#tracing = options.collector === "trace" ? startTracing(control, control) : undefined;
+    this.worker = startWorker(control, { ...options, tracing: this.#tracing });
     Object.defineProperty(globalThis, AGENT, { value, configurable: true });
-    this.#undo.push(countEverything(natives));
+    if (!this.#tracing) this.#undo.push(countEverything(natives));
   }
 
   /** User code is measured from here on: what it starts is, too, and its end is noticed. */
   join(): void {
     const { worker, control } = this;
+    const sendPort = (port: MessagePort) => worker.postMessage({ asking: port }, [port]);
+    if (this.#tracing) this.#undo.push(this.#tracing.begin(sendPort), inlineProbes());
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>
       worker.postMessage({ thread }, transfer);
     const { attachment, socketPath, include, exclude } = this.#options;
     const isLoaded = attachment === undefined;
-    this.#undo.push(joinNewWorkers(control, tell, { isLoaded }), bidFarewell(worker, control));
+    const isTraced = this.#tracing !== undefined;
+    this.#undo.push(
+      joinNewWorkers(control, tell, { isLoaded, isTraced }),
+      bidFarewell(worker, control),
+    );
     if (isLoaded) return;
     const parent = memory.finalName(control);
     this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
@@ -121,10 +142,15 @@ class MainAgent {
 
 function startWorker(
   control: Int32Array,
-  options: WorkerOptions,
+  { tracing, ...options }: WorkerOptions & { tracing: Tracing | undefined },
 ): import("node:worker_threads").Worker {
   const worker = new Worker(path.join(__dirname, "worker.js"), {
-    workerData: { ...options, control: control.buffer },
+    workerData: {
+      ...options,
+      control: control.buffer,
+      ...(tracing && { tracing: { port: tracing.port, window: tracing.window } }),
+    },
+    transferList: tracing ? [tracing.port] : [],
     env: {},
     execArgv: [],
     argv: [],

@@ -11,12 +11,23 @@ const CONTROL = {
   order: 4,
   natives: 5,
   nameLength: 6,
+  limit: 7,
+  enough: 8,
+  comparisons: 9,
+  generation: 10,
+  answers: 11,
+  busy: 12,
   gates: 16,
   name: 32,
+  areas: 96,
 } as const;
+const AREAS_SIZE = 1024;
+const AREA = { low: 0, high: 1, words: 2, flags: 3, size: 4 } as const;
+const AREA_COMPARISONS = 1;
+const AREA_SHARED = 2;
 const READY = 1;
 const ABSENT = 2;
-const CONTROL_SIZE = (CONTROL.name + 64) * 4;
+const CONTROL_SIZE = (CONTROL.areas + 2 * AREAS_SIZE) * 4;
 /** ms that the server is given to answer before the target starts without it. */
 const START_TIMEOUT = 30_000;
 /** ms that the server is given to take the last coverage. */
@@ -42,6 +53,10 @@ function finalName(control: Int32Array): string {
 
 module.exports = {
   ABSENT,
+  AREA,
+  AREA_COMPARISONS,
+  AREA_SHARED,
+  AREAS_SIZE,
   CONTROL,
   CONTROL_SIZE,
   FAREWELL_TIMEOUT,

@@ -32,6 +32,8 @@ interface ThreadData {
   readonly options?: { readonly given: string | undefined };
   /** The same of `process.execArgv`. */
   readonly execArgv?: readonly string[];
+  /** Whether its scripts are to have probes. */
+  readonly isTraced: boolean;
 }
 
 /** What the agent is told. */
@@ -49,13 +51,13 @@ interface NewThread {
  * @param main The main thread's memory: while it says that there is a server.
  * @param tell Tells the agent, and hands the port over.
  * @param options `isLoaded`: whether `preload.cts` was loaded here by an option of Node's, which threads
- * inherit; else NODE_OPTIONS names it.
+ * inherit; else NODE_OPTIONS names it. `isTraced`: whether their scripts are to have probes.
  * @returns a function that puts everything back.
  */
 function joinNewWorkers(
   main: Int32Array,
   tell: (thread: NewThread, transfer: readonly TransferListItem[]) => void,
-  { isLoaded = true }: { isLoaded?: boolean } = {},
+  { isLoaded = true, isTraced = false }: { isLoaded?: boolean; isTraced?: boolean } = {},
 ): () => void {
   const { Worker } = workerThreads;
   const ours = new Proxy(Worker, {
@@ -73,6 +75,7 @@ function joinNewWorkers(
         control,
         main: main.buffer,
         sharesEnv: options?.env === SHARE_ENV,
+        isTraced,
         ...(env && { options: { given: env.given } }),
         ...(isToLoad && { execArgv: process.execArgv }),
       } as never);

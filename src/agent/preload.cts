@@ -2,7 +2,10 @@
  * What `--require` loads into a target before any user code: it waits until coverage is on. In the
  * target's worker threads it hands over to `thread.cts`.
  */
-const { isMainThread } = require("node:worker_threads") as typeof import("node:worker_threads");
+const { isInternalThread, isMainThread } = require("node:worker_threads") as {
+  readonly isInternalThread?: boolean;
+  readonly isMainThread: boolean;
+};
 const fs = require("node:fs") as typeof import("node:fs");
 const path = require("node:path") as typeof import("node:path");
 const memory = require("./memory.cjs") as {
@@ -24,6 +27,7 @@ const { defaultName, MainAgent } = require("./main_agent.cjs") as {
     parent: string | undefined;
     include: string | undefined;
     exclude: string | undefined;
+    collector: string | undefined;
   }) => {
     readonly control: Int32Array;
     join(): void;
@@ -37,8 +41,15 @@ const STATE = CONTROL["state"];
 const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
 
 const socket = process.env["KCOVFS_SOCKET"];
-if (!isMainThread) (require("./thread.cjs") as { join: () => void }).join();
+if (isInternalThread) keepHooksOut();
+else if (!isMainThread) (require("./thread.cjs") as { join: () => void }).join();
 else if (socket && !isOurs()) start(socket);
+
+/** In a thread of Node's own. */
+function keepHooksOut(): void {
+  if (process.env["KCOVFS_COLLECTOR"] !== "trace") return;
+  (require("./whole_hooks.cjs") as { keepHooksOut: () => void }).keepHooksOut();
+}
 
 /** `kcovfs ps` in the environment of a fuzzer is no target. */
 function isOurs(): boolean {
@@ -59,6 +70,7 @@ function start(socketPath: string): void {
     parent,
     include: process.env["KCOVFS_INCLUDE"],
     exclude: process.env["KCOVFS_EXCLUDE"],
+    collector: process.env["KCOVFS_COLLECTOR"],
   });
   const { control } = agent;
   const isSettled = () => load(control, STATE) !== 0;

@@ -7,7 +7,7 @@
  */
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -32,6 +32,15 @@ export const FRAME = {
   farewell: 6,
   /** A hold lasted too long and was given up. */
   expired: 7,
+  /** A 32-bit number and JSON: {@linkcode NewSource}. A script is about to be compiled, and waits. */
+  source: 8,
+  /**
+   * A 32-bit number and text: the probes write into the areas of the `areas` of that number, or the
+   * welcome's with the number 0, and into no others; or why they cannot.
+   */
+  traced: 9,
+  /** A `list`'s 32-bit number and JSON: the URLs of all scripts of the isolate. */
+  scripts: 10,
 
   // From the server:
   /** JSON: {@linkcode Welcome}. User code starts after it. */
@@ -59,6 +68,12 @@ export const FRAME = {
    * the agent ends the connection.
    */
   detach: 22,
+  /** A `source`'s number and JSON: {@linkcode ProbedSource}. */
+  probed: 23,
+  /** A 32-bit number and JSON: {@linkcode TracedArea}s, into which the target's probes are to write. */
+  areas: 24,
+  /** A 32-bit number: to be answered by `scripts`. */
+  list: 25,
 
   // Between the command line and the server:
   /** JSON: a request of the command line's. The first and only frame. */
@@ -96,8 +111,38 @@ export interface Hello {
   /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  /** @default {"v8"} */
+  readonly collector?: CollectorName;
   /** Of a process that was attached to, what the server gave the agent to be known by. */
   readonly attachment?: string;
+}
+
+/** How blocks that were executed are learned: from V8's counters, or from probes in the scripts. */
+export type CollectorName = "v8" | "trace";
+
+/** What probes write into. */
+export interface TracedArea {
+  /** Another when any of the following but the last is. */
+  readonly id: string;
+  /** Of a file in memory, at least as long as the area. */
+  readonly path: string;
+  /** 64-bit words, the count among them. */
+  readonly words: number;
+  /** Whether it takes comparisons, four words each, instead of PCs. */
+  readonly takesComparisons: boolean;
+  /** Whether other isolates write into it, too. */
+  readonly isShared: boolean;
+}
+
+/** A script that is about to be compiled. */
+export interface NewSource {
+  readonly url: string;
+  readonly source: string;
+}
+
+/** What is to be compiled instead; without code, the script as it is. */
+export interface ProbedSource {
+  readonly code?: string;
 }
 
 /** How the server answers. */
@@ -114,6 +159,10 @@ export interface Welcome {
    * the gate's serial number to it, 32 bits in the machine's order, lets it through.
    */
   readonly pipe: string;
+  /** Whether the target is ever to be held: not where clients read what its probes write as they do. */
+  readonly isHeld: boolean;
+  /** What its probes write into from the start. */
+  readonly areas: readonly TracedArea[];
 }
 
 /** The environment variables by which processes find their server. */
@@ -127,6 +176,8 @@ export const ENVIRONMENT = {
   exclude: "KCOVFS_EXCLUDE",
   /** The name of the target that has started it. */
   parent: "KCOVFS_PARENT",
+  /** {@linkcode CollectorName} */
+  collector: "KCOVFS_COLLECTOR",
   /** Path of a Node for the scripts in `shims/`. */
   node: "KCOVFS_NODE",
 } as const;

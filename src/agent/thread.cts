@@ -32,10 +32,14 @@ const { joinNewWorkers, takeThreadData } = require("./new_workers.cjs") as {
   joinNewWorkers: (
     main: Int32Array,
     tell: (thread: object, transfer: readonly MessagePort[]) => void,
+    options: { isTraced: boolean },
   ) => void;
   takeThreadData: () => ThreadData | undefined;
 };
 const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => void };
+const { startTracing } = require("./tracing.cjs") as {
+  startTracing: (control: Int32Array, main: Int32Array) => Tracing;
+};
 const { scriptSources } = require("./script_source.cjs") as {
   scriptSources: (ids: readonly number[], natives: Int32Array) => Record<number, string>;
 };
@@ -47,6 +51,14 @@ interface ThreadData {
   readonly sharesEnv: boolean;
   readonly options?: { readonly given: string | undefined };
   readonly execArgv?: string[];
+  readonly isTraced: boolean;
+}
+
+/** See `tracing.cts`. */
+interface Tracing {
+  readonly window: { readonly address: bigint; readonly size: number };
+  readonly port: MessagePort;
+  begin(sendPort: (port: MessagePort) => void): () => void;
 }
 
 /** What the agent's worker asks: see `worker_thread.ts`. */
@@ -72,17 +84,17 @@ function join(): void {
   const control = new Int32Array(data.control);
   const main = new Int32Array(data.main);
   const natives = main.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
-  countEverything(natives);
-  const post = data.port.postMessage.bind(data.port);
+  const { isTraced } = data;
+  const tracing = isTraced ? startTracing(control, main) : undefined;
+  const post: Post = data.port.postMessage.bind(data.port);
   const dispatch = connect();
-  dispatch(JSON.stringify({ id: 0, method: "Profiler.enable" }));
-  const params = { callCount: true, detailed: true };
-  dispatch(JSON.stringify({ id: 0, method: "Profiler.startPreciseCoverage", params }));
+  if (!isTraced) startCounting(natives, dispatch);
   const attend = makeAttend(control, { port: data.port, post, dispatch });
   const sources = (ids: readonly number[]) => scriptSources(ids, natives);
   const agent = Object.freeze({ attend, sources });
   Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: agent });
-  post({ tid: ownThread() });
+  const { window, port } = tracing ?? {};
+  post({ tid: ownThread(), ...(port && { tracing: { window, port } }) }, port ? [port] : []);
   const isSettled = () =>
     load(control, CONTROL["state"]) !== 0 || load(main, CONTROL["state"]) !== READY;
   waitFor(isSettled, { control, index: CONTROL["state"], timeout: START_TIMEOUT });
@@ -94,8 +106,19 @@ function join(): void {
   if (process.env["KCOVFS_SOCKET"] && !data.sharesEnv) {
     process.env["KCOVFS_PARENT"] = memory.finalName(control);
   }
-  joinNewWorkers(main, (thread, transfer) => post({ thread }, transfer));
-  bidFarewell(control, { post, dispatch, attend });
+  const ask = (port: MessagePort) => post({ asking: port }, [port]);
+  tracing?.begin(ask);
+  joinNewWorkers(main, (thread, transfer) => post({ thread }, transfer), { isTraced });
+  bidFarewell(control, { post, dispatch: isTraced ? undefined : dispatch, attend });
+}
+
+type Post = (message: unknown, transfer?: readonly MessagePort[]) => void;
+
+function startCounting(natives: Int32Array, dispatch: Dispatch): void {
+  countEverything(natives);
+  dispatch(JSON.stringify({ id: 0, method: "Profiler.enable" }));
+  const params = { callCount: true, detailed: true };
+  dispatch(JSON.stringify({ id: 0, method: "Profiler.startPreciseCoverage", params }));
 }
 
 function restoreOptions(given: string | undefined): void {
@@ -222,12 +245,15 @@ function makeAttend(
   };
 }
 
-/** When the thread ends by itself, it hands over what was executed since the last collection. */
+/**
+ * When the thread ends by itself, it hands over what was executed since the last collection; where probes
+ * write, that is done already.
+ */
 function bidFarewell(
   control: Int32Array,
   { post, dispatch, attend }: {
     post: (message: unknown) => void;
-    dispatch: Dispatch;
+    dispatch: Dispatch | undefined;
     attend: () => void;
   },
 ): void {
@@ -235,7 +261,7 @@ function bidFarewell(
   onExit(() => {
     if (isDone) return;
     isDone = true;
-    const isArmed = load(control, CONTROL["armed"]) !== 0;
+    const isArmed = dispatch !== undefined && load(control, CONTROL["armed"]) !== 0;
     post({ farewell: isArmed ? dispatch(TAKE)[0] : "" });
     if (!isArmed) return;
     const isTaken = () => {

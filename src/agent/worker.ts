@@ -6,10 +6,19 @@
 import { connect } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Agent } from "./agent.ts";
+import { Areas } from "./areas.ts";
+import { connectToMainThread } from "./connection.ts";
 import { ABSENT, CONTROL } from "./control.ts";
 import type { Isolate, IsolateOptions } from "./isolate.ts";
+import { listScripts } from "./list_scripts.ts";
 import { MainThread } from "./main_thread.ts";
-import { type Hello, PROTOCOL_VERSION } from "./protocol.ts";
+import {
+  type Hello,
+  type NewSource,
+  PROTOCOL_VERSION,
+  type TracedArea,
+  type Welcome,
+} from "./protocol.ts";
 import { ThreadSessions } from "./thread_sessions.ts";
 import { type Answer, WorkerThread } from "./worker_thread.ts";
 
@@ -22,6 +31,13 @@ interface WorkerData {
   /** Globs as the environment has them: JSON, if anything. */
   readonly include: string | undefined;
   readonly exclude: string | undefined;
+  readonly tracing?: ThreadTracing;
+}
+
+/** What an isolate has whose scripts have probes: see `tracing.cts`. */
+interface ThreadTracing {
+  readonly port: MessagePort;
+  readonly window: { readonly address: bigint; readonly size: number };
 }
 
 /** What an isolate says when it starts a worker thread: see `new_workers.cts`. */
@@ -34,12 +50,20 @@ interface NewThread {
 
 /** What a worker thread says: see `thread.cts`. */
 type ThreadMessage =
-  | { readonly tid: number }
+  | { readonly tid: number; readonly tracing?: ThreadTracing }
   | { readonly thread: NewThread }
+  | { readonly asking: MessagePort }
   | { readonly farewell: string }
   | Answer;
 
-/** ms that the worker threads' last coverage is waited for when the process exits. */
+/** What the main thread says: see `main_agent.cts`. */
+type MainMessage =
+  | "farewell"
+  | "left"
+  | { readonly thread: NewThread }
+  | { readonly asking: MessagePort };
+
+/** ms that the worker threads are waited for when the process, or the server, goes. */
 const THREADS_TIMEOUT = 1000;
 
 /** The target's process. */
@@ -48,26 +72,41 @@ class Process {
   readonly #globs: Pick<Hello, "include" | "exclude">;
   readonly #control: Int32Array;
   readonly #main: Agent;
-  /** The agents of the worker threads. */
-  readonly #threads = new Set<Agent>();
+  /** The agents of the worker threads, with what resolves when they have ended. */
+  readonly #threads = new Map<Agent, Promise<void>>();
   #sessions: ThreadSessions | undefined;
 
   constructor(data: WorkerData) {
-    const { socketPath, control, name, parent, attachment } = data;
+    const { socketPath, control, name, parent, attachment, tracing } = data;
     this.#globs = { ...globs("include", data.include), ...globs("exclude", data.exclude) };
     this.#socketPath = socketPath;
     this.#control = new Int32Array(control);
+    const collector = tracing && { collector: "trace" };
     this.#main = new Agent(this.#control, {
       socket: connect(socketPath),
-      hello: hello(name, { parent, attachment, ...this.#globs }),
-      start: (_, options) => this.#start(options),
+      hello: hello(name, { parent, attachment, ...collector, ...this.#globs }),
+      start: (welcome, options) => this.#start(welcome, { ...options, isTraced: Boolean(tracing) }),
+      ...(tracing && {
+        trace: tracer(this.#control, { tracing, tid: process.pid }),
+        list: () => listScripts(connectToMainThread),
+      }),
       detach: () => this.#detach(),
       ended: (reason) => this.#end(reason),
     });
+    if (tracing) this.answer(tracing.port);
+  }
+
+  /** Has the main thread's scripts, or those that its loader asks for, given probes. */
+  answer(port: MessagePort): void {
+    answerFor(port, { agent: this.#main, control: this.#control });
   }
 
   /** Turns coverage on. */
-  async #start(options: IsolateOptions): Promise<Isolate> {
+  async #start(
+    { isHeld }: Welcome,
+    { isTraced, ...options }: IsolateOptions & { isTraced: boolean },
+  ): Promise<Isolate> {
+    if (!isHeld) return FREE;
     const main = new MainThread(this.#control, {
       ...options,
       receive(id, message) {
@@ -77,8 +116,10 @@ class Process {
     const sessions: ThreadSessions = new ThreadSessions(main);
     this.#sessions = sessions;
     sessions.enable();
-    main.send("Profiler.enable");
-    await main.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
+    if (!isTraced) {
+      main.send("Profiler.enable");
+      await main.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
+    }
     // `attach.cts` waits for it.
     setImmediate(() => parentPort!.postMessage({ reason: "" }));
     return main;
@@ -89,22 +130,31 @@ class Process {
     const control = new Int32Array(memory);
     let agent: Agent | undefined;
     let thread: WorkerThread | undefined;
+    let ended!: () => void;
+    const gone = new Promise<void>((resolve) => ended = resolve);
+    gone.then(() => this.#threads.delete(agent!));
     port.on("message", (message: ThreadMessage) => {
       if ("serial" in message) thread?.answer(message);
       else if ("thread" in message) this.join(agent!, message.thread);
+      else if ("asking" in message) answerFor(message.asking, { agent: agent!, control });
       else if ("farewell" in message) agent?.takeFarewell(message.farewell);
       else {
+        const { tid, tracing } = message;
+        const collector = tracing && { collector: "trace" };
         agent = new Agent(control, {
           socket: connect(this.#socketPath),
-          hello: hello(name, { parent: starter.id, tid: message.tid, ...this.#globs }),
-          start: (_, options) => {
+          hello: hello(name, { parent: starter.id, tid, ...collector, ...this.#globs }),
+          ...(tracing && { trace: tracer(control, { tracing, tid }) }),
+          start: ({ isHeld }, options) => {
+            if (!isHeld) return Promise.resolve(FREE);
             const evaluate = (expression: string) => this.#sessions!.evaluate(threadId, expression);
             thread = new WorkerThread(control, { ...options, port, evaluate });
             return Promise.resolve(thread);
           },
-          ended: () => this.#threads.delete(agent!),
+          ended,
         });
-        this.#threads.add(agent);
+        this.#threads.set(agent, gone);
+        if (tracing) answerFor(tracing.port, { agent, control });
       }
     });
     port.on("close", () => {
@@ -122,22 +172,19 @@ class Process {
 
   /** The process exits, which ends its worker threads wherever they are. */
   async farewell(): Promise<void> {
-    const threads = [...this.#threads];
-    const timer = new Promise((resolve) => setTimeout(resolve, THREADS_TIMEOUT).unref());
-    await Promise.race([
-      Promise.all(threads.map((agent) => agent.farewell({ isHeld: false }))),
-      timer,
-    ]);
+    await this.#threadsInTime((agent) => agent.farewell({ isHeld: false }));
     await this.#main.farewell({ isHeld: false });
   }
 
   /** The target goes on as it was before. */
   async #detach(): Promise<void> {
-    await Promise.race([
-      Promise.all([...this.#threads].map((agent) => agent.detach())),
-      new Promise((resolve) => setTimeout(resolve, THREADS_TIMEOUT).unref()),
-    ]);
+    await this.#threadsInTime((agent) => agent.detach());
     await this.#main.detach();
+  }
+
+  async #threadsInTime(action: (agent: Agent) => Promise<void>): Promise<void> {
+    const timer = new Promise((resolve) => setTimeout(resolve, THREADS_TIMEOUT).unref());
+    await Promise.race([Promise.all([...this.#threads.keys()].map(action)), timer]);
   }
 
   /**
@@ -148,12 +195,46 @@ class Process {
    * `inspector/main_thread_interface.cc`; measured on Node 20 and 24, one time in five). It notices
    * before it runs any JavaScript, such as that which answers `leave`.
    */
-  #end(reason: string): void {
+  async #end(reason: string): Promise<void> {
     Atomics.store(this.#control, CONTROL.state, ABSENT);
-    for (const agent of this.#threads) agent.end();
+    await this.#threadsInTime((agent) => {
+      const gone = this.#threads.get(agent)!;
+      agent.end();
+      return gone;
+    });
     parentPort!.postMessage({ reason: reason || "the server has closed the connection" });
     parentPort!.postMessage("leave");
   }
+}
+
+/** An isolate that is never held: what its probes write is there for the clients to read. */
+const FREE: Isolate = {
+  batch: () => Promise.resolve({ isWhole: true, gate: 0 }),
+  release() {},
+  disconnect() {},
+};
+
+/** Makes what has an isolate's probes write into areas. */
+function tracer(
+  control: Int32Array,
+  { tracing: { window }, tid }: { tracing: ThreadTracing; tid: number },
+): (areas: readonly TracedArea[]) => Promise<void> {
+  const { address, size } = window;
+  const areas = new Areas({ control, window: address, windowSize: size, tid });
+  return (list) => areas.set(list);
+}
+
+/** Has scripts given probes for whoever asks through a port: see `ask_for_probes.cts`. */
+function answerFor(
+  port: MessagePort,
+  { agent, control }: { agent: Agent; control: Int32Array },
+): void {
+  port.on("message", async ({ id, script }: { id: number; script: NewSource }) => {
+    const { code } = await agent.probe(script);
+    port.postMessage({ id, code });
+    Atomics.add(control, CONTROL.answers, 1);
+    Atomics.notify(control, CONTROL.answers);
+  });
 }
 
 /** What is no JSON is left out: the target must not fail to start for it. */
@@ -170,7 +251,9 @@ function hello(name: string, rest: Partial<Hello> | object): Hello {
     protocol: PROTOCOL_VERSION,
     name,
     pid: process.pid,
-    runtime: `node ${process.version}`,
+    runtime: process.versions["deno"]
+      ? `deno ${process.versions["deno"]}`
+      : `node ${process.version}`,
     ...rest,
   };
 }
@@ -178,9 +261,10 @@ function hello(name: string, rest: Partial<Hello> | object): Hello {
 /** Only the worker that `preload.cts` starts has this data; importing the file elsewhere does nothing. */
 function run(data: WorkerData): void {
   const target = new Process(data);
-  parentPort!.on("message", (message: "farewell" | "left" | { readonly thread: NewThread }) => {
+  parentPort!.on("message", (message: MainMessage) => {
     if (message === "farewell") target.farewell();
     else if (message === "left") process.exit();
+    else if ("asking" in message) target.answer(message.asking);
     else target.joinFromMain(message.thread);
   });
 }

@@ -1,9 +1,11 @@
 import { readlink, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { askServer } from "../control_client.ts";
 import { readMountTable } from "../fuse/mod.ts";
 import { inTime } from "../in_time.ts";
 import { SUBTYPE } from "../server.ts";
 import { Failure } from "./failure.ts";
+import { DEFAULT_STATE } from "./options.ts";
 
 /** ms that a mount is given to say where its control socket is. */
 const TIMEOUT = 5000;
@@ -45,4 +47,13 @@ export async function findSocket(mount: string | undefined): Promise<string> {
       : message;
     throw new Failure(`Cannot reach the server of ${directory}: ${reason}`);
   }
+}
+
+/** The folder of the symbols: `--state`, else the running server's, else, when none runs, the default. */
+export async function stateFor(options: { state?: string; mount?: string }): Promise<string> {
+  const { state, mount } = options;
+  if (state !== undefined) return state;
+  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
+  if (!isNamed && (await findMounts()).length === 0) return DEFAULT_STATE;
+  return (await askServer(await findSocket(mount), "server")).state;
 }

@@ -7,6 +7,7 @@ import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
 import { detach } from "./commands/detach.ts";
 import { fuzz } from "./commands/fuzz.ts";
+import { instrument } from "./commands/instrument.ts";
 import { mount } from "./commands/mount.ts";
 import { ps } from "./commands/ps.ts";
 import { run } from "./commands/run.ts";
@@ -14,7 +15,10 @@ import { symbolize } from "./commands/symbolize.ts";
 import { unmount } from "./commands/unmount.ts";
 import { UsageError } from "./usage_error.ts";
 
-const COMMANDS: readonly Command[] = [fuzz, mount, run, attach, detach, ps, symbolize, unmount];
+const COMMANDS: readonly Command[] = [
+  ...[fuzz, mount, run, attach, detach, ps, symbolize],
+  ...[instrument, unmount],
+];
 
 /** Width of help texts. */
 const COLUMNS = 100;

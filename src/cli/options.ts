@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
+import type { CollectorName } from "../agent/protocol.ts";
 import type { ServerOptions } from "../server.ts";
 import type { Hold } from "../targets/target.ts";
+import { UsageError } from "./usage_error.ts";
 
 /** Where the symbols of PCs are kept unless `--state` says otherwise. */
 export const DEFAULT_STATE = "/var/lib/kcovfs";
@@ -54,9 +56,15 @@ export type GlobArguments = Parsed<ReturnType<typeof withGlobs<unknown>>>;
 export function withServer<T>(argv: Argv<T>) {
   return withGlobs(withState(argv))
     .option("collector", {
-      choices: ["v8"] as const,
-      default: "v8" as const,
-      describe: "how executed blocks are learned",
+      choices: ["v8", "trace"] as const,
+      default: "v8" as CollectorName,
+      describe: "how executed blocks are learned: from V8's counters, or by probes in the scripts",
+    })
+    .option("passthrough", {
+      type: "boolean",
+      default: true,
+      defaultDescription: "where the kernel can",
+      describe: "with --collector trace, have clients read what probes write as they do",
     })
     .option("self", {
       type: "boolean",
@@ -108,11 +116,20 @@ export function serverOptions(
   argv: ServerArguments,
   rest: Pick<ServerOptions, "self" | "warn">,
 ): ServerOptions {
+  const { collector } = argv;
+  if (collector === "trace" && argv.hold === "none") {
+    throw new UsageError("--collector trace cannot be had with --hold none");
+  }
+  if (collector === "trace" && argv.self) {
+    throw new UsageError("--collector trace cannot be had with --self: the server has no probes");
+  }
   return {
     state: resolve(argv.state ?? DEFAULT_STATE),
     include: argv.include,
     exclude: argv.exclude,
     hold: argv.hold,
+    collector: argv.collector,
+    isPassthrough: argv.passthrough,
     collectTimeout: argv["collect-timeout"],
     mode: argv.mode as unknown as number,
     uid: argv.uid,

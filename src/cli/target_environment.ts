@@ -1,9 +1,14 @@
 import { fileURLToPath } from "node:url";
-import { ENVIRONMENT } from "../agent/protocol.ts";
+import { type CollectorName, ENVIRONMENT } from "../agent/protocol.ts";
 
 /** Commands that stand for the real ones. */
 const SHIMS = fileURLToPath(new URL("../../../shims", import.meta.url));
 const PRELOAD = fileURLToPath(new URL("../agent/preload.cjs", import.meta.url));
+
+/** For Deno's V8. Optimised code does not count; see `agent/count_everything.cts`. */
+const COUNTING = "--max-opt=1";
+/** See `agent/inline_probes.cts`: Deno takes no flags later. */
+const INLINING = "--max-inlined-bytecode-size-cumulative=4600";
 
 /**
  * The environment in which Node and Deno processes become targets, and so do those that they start.
@@ -12,6 +17,8 @@ export function targetEnvironment(
   socket: string,
   options: {
     name?: string | undefined;
+    /** The server's. */
+    collector?: CollectorName;
     /** Globs of scripts, for these targets alone. */
     include?: readonly string[];
     exclude?: readonly string[];
@@ -27,11 +34,13 @@ export function targetEnvironment(
     NODE_DISABLE_COMPILE_CACHE: "1",
     PATH: `${SHIMS}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
     [ENVIRONMENT.node]: process.execPath,
-    // Optimised code does not count; see `agent/preload.cts`. Flags that a command line has come after.
-    DENO_V8_FLAGS: ["--max-opt=1", process.env["DENO_V8_FLAGS"]].filter(Boolean).join(","),
   };
   delete environment[ENVIRONMENT.parent];
-  const { name, include = [], exclude = [] } = options;
+  const { name, include = [], exclude = [], collector } = options;
+  const flags = [collector === "trace" ? INLINING : COUNTING, environment["DENO_V8_FLAGS"]];
+  // Flags of a command line come after.
+  environment["DENO_V8_FLAGS"] = flags.filter(Boolean).join(",");
+  set(environment, ENVIRONMENT.collector, collector === "trace" ? collector : undefined);
   set(environment, ENVIRONMENT.name, name);
   set(environment, ENVIRONMENT.include, include.length > 0 ? JSON.stringify(include) : undefined);
   set(environment, ENVIRONMENT.exclude, exclude.length > 0 ? JSON.stringify(exclude) : undefined);

@@ -1,16 +1,13 @@
-import { createHash } from "node:crypto";
 import type { BlockTable } from "./block_table.ts";
 import { CoverageReader } from "./coverage_reader.ts";
 import { executedBlocks } from "./executed_blocks.ts";
 import { FunctionIndex } from "./function_index.ts";
 import { PcBuffer } from "./pc_buffer.ts";
 import { pcOfBlock } from "./pc_space.ts";
+import { scriptHash } from "./script_hash.ts";
 import type { ScriptReport } from "./script_report.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { TableBuilder } from "./table_builder.ts";
-
-/** Part of a script's identity: changes whenever tables are made differently. */
-const TABLE_VERSION = 1;
 
 /** A script that was collected for the first time. */
 interface NewScript {
@@ -50,18 +47,22 @@ export class Engine {
    * Adds a target.
    *
    * @param isMeasured Says by the URL whether a script of the target's is measured.
+   * @param isProbed Asked of each source: whether it has probes, so that its counts are of no interest.
    */
-  target(isMeasured: (url: string) => boolean): TargetCoverage {
+  target(
+    isMeasured: (url: string) => boolean,
+    isProbed: (source: string) => boolean = () => false,
+  ): TargetCoverage {
     return new TargetCoverage({
       isMeasured,
+      isProbed,
       load: (script) => this.#load(script),
     });
   }
 
   /** The script's table, once for all targets; undefined when it cannot be parsed. */
   #load(script: NewScript): Promise<Script | undefined> {
-    const hash = createHash("sha256")
-      .update(`${TABLE_VERSION} `).update(script.source).digest("hex");
+    const hash = scriptHash(script.source);
     const key = `${hash} ${script.url}`;
     let loading = this.#scripts.get(key);
     if (!loading) this.#scripts.set(key, loading = this.#build(script, hash));
@@ -112,6 +113,7 @@ interface Waiting {
 export class TargetCoverage {
   readonly #executed = new PcBuffer();
   readonly #isMeasured: (url: string) => boolean;
+  readonly #isProbed: (source: string) => boolean;
   readonly #load: (script: NewScript) => Promise<Script | undefined>;
   /** `null` for those that are not measured. */
   readonly #scripts = new Map<string, Script | null>();
@@ -127,9 +129,11 @@ export class TargetCoverage {
 
   constructor(options: {
     isMeasured: (url: string) => boolean;
+    isProbed: (source: string) => boolean;
     load: (script: NewScript) => Promise<Script | undefined>;
   }) {
     this.#isMeasured = options.isMeasured;
+    this.#isProbed = options.isProbed;
     this.#load = options.load;
   }
 
@@ -209,10 +213,9 @@ export class TargetCoverage {
       const text = sources.get(scriptId);
       const url = this.#waiting.get(scriptId)?.url;
       if (text === undefined || url === undefined) return this.#drop(scriptId);
-      const script = await this.#load({
-        ...(typeof text === "string" ? { source: text } : text),
-        url,
-      });
+      const source = typeof text === "string" ? { source: text } : text;
+      if (this.#isProbed(source.source)) return this.#drop(scriptId);
+      const script = await this.#load({ ...source, url });
       const reports = this.#waiting.get(scriptId)?.reports ?? [];
       this.#waiting.delete(scriptId);
       this.#asked.delete(scriptId);

@@ -1,6 +1,13 @@
 /** The slots of statements: `parsing/parser-base.h` records them, `ast/source-range-ast-visitor.cc` removes some. */
 
-import type { AnyNode, ForInStatement, ForOfStatement, SwitchCase, TryStatement } from "acorn";
+import type {
+  AnyNode,
+  ForInStatement,
+  ForOfStatement,
+  LabeledStatement,
+  SwitchCase,
+  TryStatement,
+} from "acorn";
 import type { RangeWalk, Visitors } from "./range_walk.ts";
 
 type StatementType =
@@ -63,7 +70,7 @@ export const statementVisitors: Visitors<StatementType> = {
     walk.go(alternate);
   },
   LabeledStatement(walk, node) {
-    walk.go(node.body);
+    if (!leavesItself(node)) walk.go(node.body);
   },
   ReturnStatement(walk, node) {
     jump(walk, node);
@@ -155,13 +162,21 @@ function claimLast(
 }
 
 /** In blocks a sloppy function declaration is a statement, so what precedes it is not the last. */
-function isEmpty({ type }: AnyNode): boolean {
-  return type === "EmptyStatement";
+function isEmpty(node: AnyNode): boolean {
+  return node.type === "EmptyStatement" || node.type === "LabeledStatement" && leavesItself(node);
+}
+
+/** V8 reads `a: b: break a;` as an empty statement (`ParseBreakStatement` in `parsing/parser-base.h`). */
+function leavesItself(node: LabeledStatement): boolean {
+  const labels = [node.label.name];
+  let { body } = node;
+  for (; body.type === "LabeledStatement"; { body } = body) labels.push(body.label.name);
+  return body.type === "BreakStatement" && labels.includes(body.label?.name ?? "");
 }
 
 function isEmptyOrHoisted(node: AnyNode): boolean {
+  if (isEmpty(node)) return true;
   switch (node.type) {
-    case "EmptyStatement":
     case "FunctionDeclaration":
     case "ImportDeclaration":
     case "ExportAllDeclaration":
@@ -197,23 +212,10 @@ function continuation(statement: AnyNode): number | undefined {
     case "ForStatement":
       return isLexical(statement.init) ? undefined : statement.body.end;
     case "LabeledStatement":
-      return labelledContinuation(statement.body);
+      // V8 wraps a `try` with labels in a block that has no range of its own.
+      return statement.body.type === "TryStatement" ? undefined : continuation(statement.body);
     default:
       return undefined;
-  }
-}
-
-/** V8 keeps the labels of these statements; it wraps others in a block that has no range of its own. */
-function labelledContinuation(statement: AnyNode): number | undefined {
-  switch (statement.type) {
-    case "BreakStatement":
-    case "ContinueStatement":
-    case "ReturnStatement":
-    case "ThrowStatement":
-    case "TryStatement":
-      return undefined;
-    default:
-      return continuation(statement);
   }
 }
 

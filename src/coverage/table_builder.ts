@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import { JobThread } from "../job_thread.ts";
 import type { BlockPlaces } from "./block_places.ts";
 import type { BlockTable } from "./block_table.ts";
 import { findMapUrl } from "./map_url.ts";
@@ -20,37 +20,27 @@ export interface BuiltTable extends BlockPlaces {
   readonly broken?: string;
 }
 
-export interface TableRequest extends TableSource {
-  readonly id: number;
-}
-
-export type TableReply =
-  | { readonly id: number; readonly built: BuiltTable }
-  | { readonly id: number; readonly error: string };
+export type TableReply = { readonly built: BuiltTable } | { readonly error: string };
 
 /** Tells the worker's module that it was started as such. */
 export const TABLE_WORKER = "kcovfs:table";
 
 /** MB; parsing recurses as deep as the source is nested. */
-const STACK_SIZE = 64;
+export const STACK_SIZE = 64;
 
-const DISPOSED = "Cannot build a block table: its builder was ended";
-
-interface Pending {
-  readonly script: TableSource;
-  readonly resolve: (built: BuiltTable) => void;
-  readonly reject: (error: Error) => void;
-}
+const TOO_LARGE = "it is too large for the memory there is";
 
 /**
  * Builds block tables on a thread of its own, which a large script occupies for seconds: the server
- * goes on answering. The thread is started at first use and ends with the builder.
+ * goes on answering.
  */
 export class TableBuilder implements AsyncDisposable {
-  #worker: Worker | undefined;
-  readonly #pending = new Map<number, Pending>();
-  #nextId = 1;
-  #isDisposed = false;
+  readonly #thread = new JobThread<TableSource, TableReply>({
+    module: new URL(`./table_worker${extension()}`, import.meta.url),
+    name: TABLE_WORKER,
+    job: "build a block table",
+    stackSize: STACK_SIZE,
+  });
 
   /**
    * Builds a table, and finds where its blocks stand by the script's source map.
@@ -59,65 +49,28 @@ export class TableBuilder implements AsyncDisposable {
    */
   async build(script: TableSource): Promise<BuiltTable> {
     try {
-      return await this.#request(script);
+      return await this.#build(script);
     } catch (error) {
       // The thread died, perhaps of the map; the table must not depend on it.
       const hasMap = script.mapUrl !== undefined || findMapUrl(script.source) !== undefined;
-      if (!hasMap || error instanceof SyntaxError || this.#isDisposed) throw error;
-      const built = await this.#request({ ...script, isPlain: true });
-      return { ...built, broken: "it is too large for the memory there is" };
+      if (!hasMap || error instanceof SyntaxError || this.#thread.isDisposed) throw error;
+      const built = await this.#build({ ...script, isPlain: true });
+      return { ...built, broken: TOO_LARGE };
     }
   }
 
-  #request(script: TableSource): Promise<BuiltTable> {
-    if (this.#isDisposed) return Promise.reject(new Error(DISPOSED));
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { script, resolve, reject });
-      this.#post({ id, ...script });
-    });
+  async #build(script: TableSource): Promise<BuiltTable> {
+    const reply = await this.#thread.run(script);
+    if ("built" in reply) return reply.built;
+    throw new SyntaxError(reply.error);
   }
 
-  #post(request: TableRequest): void {
-    const worker = this.#worker ??= this.#start();
-    worker.ref();
-    worker.postMessage(request);
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#thread[Symbol.asyncDispose]();
   }
+}
 
-  #start(): Worker {
-    const file = import.meta.url.endsWith(".ts") ? "./table_worker.ts" : "./table_worker.js";
-    const worker = new Worker(new URL(file, import.meta.url), {
-      workerData: TABLE_WORKER,
-      execArgv: [],
-      resourceLimits: { stackSizeMb: STACK_SIZE },
-    });
-    worker.on("message", (reply: TableReply) => this.#settle(reply));
-    worker.on("error", (error) => this.#replace(error));
-    return worker;
-  }
-
-  #settle(reply: TableReply): void {
-    const pending = this.#pending.get(reply.id);
-    this.#pending.delete(reply.id);
-    if (this.#pending.size === 0) this.#worker?.unref();
-    if ("built" in reply) pending?.resolve(reply.built);
-    else pending?.reject(new SyntaxError(reply.error));
-  }
-
-  /** The thread died of the oldest script, too large for its memory: a new one gets the others. */
-  #replace(error: Error): void {
-    this.#worker = undefined;
-    const [oldest, ...others] = this.#pending;
-    if (!oldest || this.#isDisposed) return;
-    this.#pending.delete(oldest[0]);
-    oldest[1].reject(error);
-    for (const [id, { script }] of others) this.#post({ id, ...script });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDisposed = true;
-    await this.#worker?.terminate();
-    for (const { reject } of this.#pending.values()) reject(new Error(DISPOSED));
-    this.#pending.clear();
-  }
+/** Sources run as they are, too. */
+function extension(): string {
+  return import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 }

@@ -1,80 +1,10 @@
 /**
- * The FUSE protocol's structures, opcodes and flags, under the kernel's names, from
+ * The FUSE protocol's structures, and its numbers, under the kernel's names, from
  * `include/uapi/linux/fuse.h` (7.31, Linux 5.4, to 7.45, Linux 6.18).
  */
 import { type Decoded, padding, struct } from "./wire.ts";
 
-export const FUSE_KERNEL_VERSION = 7;
-/** The newest minor version whose structures are declared here. */
-export const FUSE_KERNEL_MINOR_VERSION = 45;
-/** The oldest minor version that is served: Linux 5.4. */
-export const FUSE_OLDEST_MINOR_VERSION = 31;
-export const FUSE_ROOT_ID = 1;
-export const FUSE_MIN_READ_BUFFER = 8192;
-
-/** `enum fuse_opcode`. */
-export const FUSE_OPCODE = {
-  LOOKUP: 1,
-  FORGET: 2,
-  GETATTR: 3,
-  SETATTR: 4,
-  READLINK: 5,
-  OPEN: 14,
-  READ: 15,
-  WRITE: 16,
-  STATFS: 17,
-  RELEASE: 18,
-  FSYNC: 20,
-  FLUSH: 25,
-  INIT: 26,
-  OPENDIR: 27,
-  READDIR: 28,
-  RELEASEDIR: 29,
-  FSYNCDIR: 30,
-  ACCESS: 34,
-  INTERRUPT: 36,
-  DESTROY: 38,
-  IOCTL: 39,
-  BATCH_FORGET: 42,
-  READDIRPLUS: 44,
-} as const;
-
-/** `enum fuse_notify_code`. */
-export const FUSE_NOTIFY = { INVAL_INODE: 2, INVAL_ENTRY: 3, STORE: 4 } as const;
-
-// INIT flags
-export const FUSE_ASYNC_READ = 1 << 0;
-export const FUSE_ATOMIC_O_TRUNC = 1 << 3;
-export const FUSE_BIG_WRITES = 1 << 5;
-export const FUSE_DO_READDIRPLUS = 1 << 13;
-export const FUSE_READDIRPLUS_AUTO = 1 << 14;
-export const FUSE_PARALLEL_DIROPS = 1 << 18;
-export const FUSE_ABORT_ERROR = 1 << 21;
-export const FUSE_MAX_PAGES = 1 << 22;
-export const FUSE_CACHE_SYMLINKS = 1 << 23;
-export const FUSE_EXPLICIT_INVAL_DATA = 1 << 25;
-export const FUSE_INIT_EXT = 1 << 30;
-
-export const FUSE_GETATTR_FH = 1 << 0;
-export const FUSE_WRITE_CACHE = 1 << 0;
-export const FUSE_IOCTL_COMPAT = 1 << 0;
-export const FUSE_IOCTL_DIR = 1 << 4;
-
-// fuse_setattr_in.valid
-export const FATTR_MODE = 1 << 0;
-export const FATTR_UID = 1 << 1;
-export const FATTR_GID = 1 << 2;
-export const FATTR_SIZE = 1 << 3;
-export const FATTR_ATIME = 1 << 4;
-export const FATTR_MTIME = 1 << 5;
-export const FATTR_CTIME = 1 << 10;
-
-// fuse_open_out.open_flags
-export const FOPEN_DIRECT_IO = 1 << 0;
-export const FOPEN_KEEP_CACHE = 1 << 1;
-export const FOPEN_NONSEEKABLE = 1 << 2;
-export const FOPEN_CACHE_DIR = 1 << 3;
-export const FOPEN_STREAM = 1 << 4;
+export * from "./abi_numbers.ts";
 
 export const fuse_in_header = struct("fuse_in_header", {
   len: "u32",
@@ -170,9 +100,12 @@ export const fuse_open_in = struct("fuse_open_in", { flags: "u32", open_flags: "
 export const fuse_open_out = struct("fuse_open_out", {
   fh: "u53",
   open_flags: "u32",
-  padding: padding(4),
+  backing_id: "i32",
 });
-export type FuseOpenOut = Decoded<typeof fuse_open_out>;
+/** `backing_id` is what stands behind an FOPEN_PASSTHROUGH file; without the flag it has no meaning. */
+export type FuseOpenOut =
+  & Omit<Decoded<typeof fuse_open_out>, "backing_id">
+  & Partial<Pick<Decoded<typeof fuse_open_out>, "backing_id">>;
 
 export const fuse_release_in = struct("fuse_release_in", {
   fh: "u53",
@@ -231,7 +164,10 @@ export const fuse_fsync_in = struct("fuse_fsync_in", {
 export const fuse_access_in = struct("fuse_access_in", { mask: "u32", padding: padding(4) });
 export const fuse_interrupt_in = struct("fuse_interrupt_in", { unique: "u53" });
 
-/** As the kernel sent it up to 7.35; from 7.36 on `flags2` and 44 unused bytes follow. */
+/**
+ * As the kernel sent it up to 7.35; from 7.36 on, where FUSE_INIT_EXT is set, `flags2` and 44 unused
+ * bytes follow.
+ */
 export const fuse_init_in = struct("fuse_init_in", {
   major: "u32",
   minor: "u32",
@@ -239,7 +175,10 @@ export const fuse_init_in = struct("fuse_init_in", {
   flags: "u32",
 });
 
-/** The layout since 7.28; later minors only gave names to what is padding here. */
+/**
+ * The layout since 7.28; later minors only gave names to what was padding: `flags2` is 7.36's,
+ * `max_stack_depth` 7.40's.
+ */
 export const fuse_init_out = struct("fuse_init_out", {
   major: "u32",
   minor: "u32",
@@ -251,7 +190,9 @@ export const fuse_init_out = struct("fuse_init_out", {
   time_gran: "u32",
   max_pages: "u16",
   map_alignment: "u16",
-  unused: padding(32),
+  flags2: "u32",
+  max_stack_depth: "u32",
+  unused: padding(24),
 });
 export type FuseInitOut = Decoded<typeof fuse_init_out>;
 
@@ -293,4 +234,11 @@ export const fuse_notify_store_out = struct("fuse_notify_store_out", {
   offset: "u53",
   size: "u32",
   padding: padding(4),
+});
+
+/** What FUSE_DEV_IOC_BACKING_OPEN is given; FUSE_DEV_IOC_BACKING_CLOSE is given the u32 it returned. */
+export const fuse_backing_map = struct("fuse_backing_map", {
+  fd: "i32",
+  flags: "u32",
+  padding: padding(8),
 });

@@ -16,6 +16,7 @@
  * ```
  */
 export * as abi from "./abi.ts";
+export { Backings, type DeviceIoctl } from "./backings.ts";
 export { type Dirent, packDirents, packDirentsPlus } from "./dirents.ts";
 export { Errno, type ErrnoName } from "./errno.ts";
 export {

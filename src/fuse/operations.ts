@@ -77,6 +77,21 @@ const forgetBatch: Decoder<Decoded<typeof abi.fuse_forget_one>[]> = {
   },
 };
 
+/** `flags2` is 0 where the kernel is older than it. */
+const initIn: Decoder<Decoded<typeof abi.fuse_init_in> & { flags2: number }> = {
+  decode(reader) {
+    const head = abi.fuse_init_in.decode(reader);
+    const isExtended = (head.flags & abi.FUSE_INIT_EXT) !== 0;
+    return Object.assign(head, { flags2: isExtended ? reader.u32() : 0 });
+  },
+};
+
+const openOut: Encoder<abi.FuseOpenOut> = {
+  encode(writer, value) {
+    abi.fuse_open_out.encode(writer, { ...value, backing_id: value.backing_id ?? 0 });
+  },
+};
+
 interface Row<Method extends string, In, Out> {
   readonly opcode: number;
   readonly name: string;
@@ -99,14 +114,14 @@ export const OPERATIONS = [
   row("GETATTR", "getattr", { input: abi.fuse_getattr_in, output: abi.fuse_attr_out }),
   row("SETATTR", "setattr", { input: abi.fuse_setattr_in, output: abi.fuse_attr_out }),
   row("READLINK", "readlink", { input: nothing, output: text }),
-  row("OPEN", "open", { input: abi.fuse_open_in, output: abi.fuse_open_out }),
+  row("OPEN", "open", { input: abi.fuse_open_in, output: openOut }),
   row("READ", "read", { input: abi.fuse_read_in, output: bytes }),
   row("WRITE", "write", { input: withData(abi.fuse_write_in), output: abi.fuse_write_out }),
   row("STATFS", "statfs", { input: nothing, output: abi.fuse_statfs_out }),
   row("RELEASE", "release", { input: abi.fuse_release_in, output: nothing }),
   row("FSYNC", "fsync", { input: abi.fuse_fsync_in, output: nothing }),
   row("FLUSH", "flush", { input: abi.fuse_flush_in, output: nothing }),
-  row("OPENDIR", "opendir", { input: abi.fuse_open_in, output: abi.fuse_open_out }),
+  row("OPENDIR", "opendir", { input: abi.fuse_open_in, output: openOut }),
   row("READDIR", "readdir", { input: abi.fuse_read_in, output: bytes }),
   row("READDIRPLUS", "readdirplus", { input: abi.fuse_read_in, output: bytes }),
   row("RELEASEDIR", "releasedir", { input: abi.fuse_release_in, output: nothing }),
@@ -115,9 +130,12 @@ export const OPERATIONS = [
   row("IOCTL", "ioctl", { input: ioctlIn, output: ioctlOut }),
 ] as const;
 
+/** What INIT brings. */
+export type InitIn = InputOf<typeof SESSION_OPERATIONS[0]>;
+
 /** The operations that the session itself answers, or that have no answer. */
 export const SESSION_OPERATIONS = [
-  row("INIT", "init", { input: abi.fuse_init_in, output: abi.fuse_init_out }),
+  row("INIT", "init", { input: initIn, output: abi.fuse_init_out }),
   row("DESTROY", "destroy", { input: nothing, output: nothing }),
   row("INTERRUPT", "interrupt", { input: abi.fuse_interrupt_in, output: nothing }),
   row("FORGET", "forget", { input: abi.fuse_forget_in, output: nothing }),
@@ -141,6 +159,8 @@ export type Filesystem =
     ) => OutputOf<R> | Promise<OutputOf<R>>;
   }
   & {
+    /** The first request was answered: what the connection offers is known. */
+    init?(): void;
     /** The kernel lets go of `nlookup` of its references to a node; there is no answer. */
     forget?(nodeid: number, nlookup: number): void;
     /** The filesystem is unmounted; no request follows. */

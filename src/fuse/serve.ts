@@ -1,3 +1,4 @@
+import { Backings, type DeviceIoctl } from "./backings.ts";
 import { Channel } from "./channel.ts";
 import { mountFuse, type MountOptions, unmountFuse } from "./mount.ts";
 import { Notifier } from "./notifier.ts";
@@ -5,13 +6,18 @@ import type { Filesystem } from "./operations.ts";
 import { REQUEST_OVERHEAD, Session, type SessionOptions } from "./session.ts";
 
 /** How to serve a connection. */
-export interface ServeOptions extends Omit<SessionOptions, "reply"> {
+export interface ServeOptions extends Omit<SessionOptions, "reply" | "passthrough"> {
   /**
    * Threads of the pool that notifications may occupy at a time. Keep it two below
    * `UV_THREADPOOL_SIZE`: the threads that notifications sleep in are woken by replies, so reading
    * requests must never wait for one of them. @default {2}
    */
   readonly notifications?: number;
+  /**
+   * Performs `ioctl(2)`, of which Node has nothing, and returns its result, or throws an error whose
+   * `code` is the errno's name. With it, passthrough is asked for.
+   */
+  readonly ioctl?: (fd: number, call: DeviceIoctl) => number;
 }
 
 /** A served connection. */
@@ -19,6 +25,8 @@ export interface Connection {
   readonly notifier: Notifier;
   /** The number of messages whose reading has begun; see {@linkcode Channel.reads}. */
   readonly reads: number;
+  /** Undefined before INIT, and where there is no passthrough: the kernel has none, or no `ioctl`. */
+  readonly backings: Backings | undefined;
   /** Resolves when the kernel has ended the connection; rejects when reading failed. */
   readonly ended: Promise<void>;
 }
@@ -43,6 +51,9 @@ export function serveDescriptor(
     end = (error) => error ? reject(error) : resolve();
   });
   const maxWrite = options.maxWrite ?? 1024 * 1024;
+  const { ioctl } = options;
+  const backings = ioctl &&
+    new Backings((call) => ioctl(fd, call), { hasEnded: () => channel.ended });
   const channel = new Channel(fd, {
     messageSize: maxWrite + REQUEST_OVERHEAD,
     receive: (message) => session.receive(message),
@@ -58,11 +69,19 @@ export function serveDescriptor(
     get reads() {
       return channel.reads;
     },
+    get backings() {
+      return session.hasPassthrough ? backings : undefined;
+    },
     ended,
   };
   const session = new Session(
     typeof filesystem === "function" ? filesystem(connection) : filesystem,
-    { ...options, maxWrite, reply: (bytes) => channel.reply(bytes) },
+    {
+      ...options,
+      maxWrite,
+      passthrough: ioctl !== undefined,
+      reply: (bytes) => channel.reply(bytes),
+    },
   );
   return connection;
 }
@@ -86,6 +105,9 @@ export async function serve(
     notifier: connection.notifier,
     get reads() {
       return connection.reads;
+    },
+    get backings() {
+      return connection.backings;
     },
     ended: connection.ended,
     async [Symbol.asyncDispose]() {

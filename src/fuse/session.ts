@@ -4,6 +4,7 @@ import { Errno } from "./errno.ts";
 import { formatReply, formatRequest } from "./format.ts";
 import {
   type Filesystem,
+  type InitIn,
   type Operation,
   OPERATION_BY_OPCODE,
   type Request,
@@ -28,12 +29,22 @@ export interface SessionOptions {
   readonly maxWrite?: number;
   /** Bytes that the kernel may read ahead of what was asked for. @default {131072} */
   readonly maxReadahead?: number;
+  /** Whether to have files stand behind opened ones, where the kernel can. @default {false} */
+  readonly passthrough?: boolean;
 }
 
 const READDIRPLUS_FLAGS = abi.FUSE_DO_READDIRPLUS | abi.FUSE_READDIRPLUS_AUTO;
 const WANTED_FLAGS = abi.FUSE_ATOMIC_O_TRUNC | abi.FUSE_BIG_WRITES | abi.FUSE_MAX_PAGES |
   READDIRPLUS_FLAGS | abi.FUSE_PARALLEL_DIROPS |
   abi.FUSE_CACHE_SYMLINKS | abi.FUSE_EXPLICIT_INVAL_DATA | abi.FUSE_ABORT_ERROR;
+
+/** As a flag of `flags2`. */
+const PASSTHROUGH_FLAG = abi.FUSE_PASSTHROUGH / 2 ** 32;
+/**
+ * How many filesystems may be stacked upon each other with this one on top: the files behind ours are in
+ * one that is not stacked itself. The kernel takes 1 and 2 (`FILESYSTEM_MAX_STACK_DEPTH`).
+ */
+const MAX_STACK_DEPTH = 1;
 
 /** The larger of the structures that precede data in a request: `fuse_in_header`, `fuse_write_in`. */
 export const REQUEST_OVERHEAD = 4096;
@@ -83,6 +94,7 @@ export class Session {
   readonly #writer = new Writer(64 * 1024);
   readonly #pending = new Map<number, Pending>();
   #minor = 0;
+  #hasPassthrough = false;
 
   constructor(filesystem: Filesystem, options: SessionOptions) {
     this.#filesystem = filesystem;
@@ -92,6 +104,11 @@ export class Session {
   /** The minor version spoken with the kernel; 0 before INIT. */
   get minor(): number {
     return this.#minor;
+  }
+
+  /** Whether the kernel has granted what the option `passthrough` asks for; false before INIT. */
+  get hasPassthrough(): boolean {
+    return this.#hasPassthrough;
   }
 
   /** Takes one message. Never throws: what is wrong with it is answered and logged. */
@@ -142,7 +159,7 @@ export class Session {
   #dispatch(pending: Pending, operation: Operation, input: unknown): void {
     switch (operation.opcode) {
       case abi.FUSE_OPCODE.INIT:
-        return this.#init(pending, input as Decoded<typeof abi.fuse_init_in>);
+        return this.#init(pending, input as InitIn);
       case abi.FUSE_OPCODE.DESTROY:
         this.#filesystem.destroy?.();
         return this.#succeed(pending, operation, undefined);
@@ -168,21 +185,8 @@ export class Session {
       .finally(() => this.#pending.delete(pending.unique));
   }
 
-  #init(pending: Pending, input: Decoded<typeof abi.fuse_init_in>): void {
-    // The kernel does not fall back to READDIR.
-    const unwanted = this.#filesystem.readdirplus ? 0 : READDIRPLUS_FLAGS;
-    const output: abi.FuseInitOut = {
-      major: abi.FUSE_KERNEL_VERSION,
-      minor: Math.min(input.minor, abi.FUSE_KERNEL_MINOR_VERSION),
-      max_readahead: Math.min(input.max_readahead, this.#options.maxReadahead ?? 128 * 1024),
-      flags: input.flags & WANTED_FLAGS & ~unwanted,
-      max_background: 64,
-      congestion_threshold: 48,
-      max_write: this.#options.maxWrite ?? 1024 * 1024,
-      time_gran: 1,
-      max_pages: Math.ceil((this.#options.maxWrite ?? 1024 * 1024) / 4096),
-      map_alignment: 0,
-    };
+  #init(pending: Pending, input: InitIn): void {
+    const output = this.#initOut(input);
     const operation = OPERATION_BY_OPCODE.get(abi.FUSE_OPCODE.INIT)!;
     // A kernel with a newer major version sends INIT again, in ours, after this answer.
     if (input.major > abi.FUSE_KERNEL_VERSION) return this.#succeed(pending, operation, output);
@@ -196,7 +200,31 @@ export class Session {
       throw new Errno("EPROTO");
     }
     this.#minor = output.minor;
+    this.#hasPassthrough = (output.flags2 & PASSTHROUGH_FLAG) !== 0;
     this.#succeed(pending, operation, output);
+    this.#filesystem.init?.();
+  }
+
+  #initOut(input: InitIn): abi.FuseInitOut {
+    // The kernel does not fall back to READDIR.
+    const unwanted = this.#filesystem.readdirplus ? 0 : READDIRPLUS_FLAGS;
+    const maxWrite = this.#options.maxWrite ?? 1024 * 1024;
+    // The kernel confirms nothing: what it offered it grants.
+    const flags2 = this.#options.passthrough ? input.flags2 & PASSTHROUGH_FLAG : 0;
+    const extended = flags2 === 0 ? 0 : abi.FUSE_INIT_EXT;
+    return {
+      major: abi.FUSE_KERNEL_VERSION,
+      minor: Math.min(input.minor, abi.FUSE_KERNEL_MINOR_VERSION),
+      max_readahead: Math.min(input.max_readahead, this.#options.maxReadahead ?? 128 * 1024),
+      flags: (input.flags & WANTED_FLAGS & ~unwanted) | extended,
+      ...{ max_background: 64, congestion_threshold: 48 },
+      max_write: maxWrite,
+      time_gran: 1,
+      max_pages: Math.ceil(maxWrite / 4096),
+      map_alignment: 0,
+      flags2,
+      max_stack_depth: flags2 === 0 ? 0 : MAX_STACK_DEPTH,
+    };
   }
 
   #interrupt(interrupt: Pending, unique: number): void {

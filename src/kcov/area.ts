@@ -1,5 +1,7 @@
 import { PAGE_SIZE, PC_HIGH, WORD_SIZE, WORDS_PER_PAGE } from "./abi.ts";
+import type { InstanceArea } from "./area_keeper.ts";
 import { SeenSet } from "./seen_set.ts";
+import type { TargetPcs } from "./source.ts";
 
 /** Words of the area, from `from` up to but not including `to`. */
 interface WordRange {
@@ -23,6 +25,8 @@ interface Told extends WordRange {
   readonly reads: number;
 }
 
+/** Words of a comparison: `KCOV_WORDS_PER_CMP` in `kernel/kcov.c`. */
+const RECORD = 4;
 const NOTHING: Uint32Array = new Uint32Array(0);
 
 /**
@@ -36,7 +40,7 @@ const NOTHING: Uint32Array = new Uint32Array(0);
  *
  * Memory follows what was written: a page that holds only zeros is not kept.
  */
-export class Area {
+export class Area implements InstanceArea {
   /** Capacity, `area[0]` included. */
   readonly words: number;
   readonly #pages = new Map<number, Uint32Array>();
@@ -46,7 +50,8 @@ export class Area {
   readonly #first: Uint32Array;
   /** Words above page 0 that were appended and are not in the cache yet. */
   #untold: WordRange = { from: 0, to: 0 };
-  #before: number[] = [];
+  /** What was there before, piece by piece. */
+  #before: Uint32Array[] = [];
   #told: Told = { from: 0, to: 0, before: NOTHING, now: NOTHING, reads: 0 };
 
   constructor(words: number) {
@@ -71,29 +76,65 @@ export class Area {
   }
 
   /**
-   * Appends the PCs that were not recorded since the client last set the count; what does not fit is dropped,
-   * as in the kernel (`write_comp_data` and `__sanitizer_cov_trace_pc` in `kernel/kcov.c`).
+   * Appends what was executed; what does not fit is dropped, as in the kernel (`write_comp_data` and
+   * `__sanitizer_cov_trace_pc` in `kernel/kcov.c`). Of `counts`, PCs that were recorded since the client last
+   * set the count are left out.
    *
-   * @param pcs The lower halves.
+   * @param pcs As {@linkcode TargetPcs} has them.
    * @returns how many were appended.
    */
-  append(pcs: Uint32Array): number {
+  append(pcs: Uint32Array, kind: TargetPcs["kind"] = "counts"): number {
+    if (kind === "comparisons") return this.#appendRecords(pcs);
     const start = this.count;
-    const last = this.words - 1;
-    let count = start;
-    for (let i = 0; i < pcs.length && count < last; i++) {
-      if (!this.#seen.add(pcs[i])) continue;
-      count++;
-      const page = this.#pageFor(Math.floor(count / WORDS_PER_PAGE));
-      const at = (count % WORDS_PER_PAGE) * 2;
-      if (count >= WORDS_PER_PAGE) this.#before.push(page[at], page[at + 1]);
-      page[at] = pcs[i];
-      page[at + 1] = PC_HIGH;
+    const room = this.words - 1 - start;
+    const added = kind === "counts" ? this.#unseen(pcs, room) : pcs.subarray(0, room);
+    this.#put(start + 1, kernelAddresses(added));
+    const count = start + added.length;
+    this.#end(count, { from: start + 1, to: count + 1 });
+    return added.length;
+  }
+
+  /** The first PCs, as many as there is room for, that were not recorded since the client last set the count. */
+  #unseen(pcs: Uint32Array, room: number): Uint32Array {
+    const unseen = new Uint32Array(Math.min(pcs.length, room));
+    let length = 0;
+    for (let i = 0; i < pcs.length && length < room; i++) {
+      if (this.#seen.add(pcs[i])) unseen[length++] = pcs[i];
     }
-    if (count === start) return 0;
+    return unseen.subarray(0, length);
+  }
+
+  /** Four words each, behind the count, which counts them. */
+  #appendRecords(halves: Uint32Array): number {
+    const start = this.#first[1] !== 0 ? this.words : this.#first[0];
+    const room = Math.max(0, Math.floor((this.words - 1) / RECORD) - start);
+    const added = Math.min(Math.floor(halves.length / (2 * RECORD)), room);
+    const count = start + added;
+    const range = { from: 1 + start * RECORD, to: 1 + count * RECORD };
+    this.#put(range.from, halves.subarray(0, added * 2 * RECORD));
+    this.#end(count, range);
+    return added;
+  }
+
+  /** Writes words from one on; there are two halves of each. */
+  #put(first: number, halves: Uint32Array): void {
+    let word = first;
+    for (let at = 0; at < halves.length;) {
+      const page = this.#pageFor(Math.floor(word / WORDS_PER_PAGE));
+      const start = (word % WORDS_PER_PAGE) * 2;
+      const part = halves.subarray(at, at + page.length - start);
+      if (word >= WORDS_PER_PAGE) this.#before.push(page.slice(start, start + part.length));
+      page.set(part, start);
+      at += part.length;
+      word += part.length / 2;
+    }
+  }
+
+  /** So many records are there now, in those words. */
+  #end(count: number, { from, to }: WordRange): void {
+    if (from >= to) return;
     this.#first[0] = count;
-    if (count >= WORDS_PER_PAGE) this.#noteUntold(Math.max(start + 1, WORDS_PER_PAGE), count + 1);
-    return count - start;
+    if (to > WORDS_PER_PAGE) this.#noteUntold(Math.max(from, WORDS_PER_PAGE), to);
   }
 
   #noteUntold(from: number, to: number): void {
@@ -118,16 +159,17 @@ export class Area {
   takeStretch(): Stretch | undefined {
     const { from, to } = this.#untold;
     if (from === to) return undefined;
-    const now = new Uint32Array(this.#copy(from * WORD_SIZE, to * WORD_SIZE).buffer);
-    this.#told = { from, to, before: Uint32Array.from(this.#before), now, reads: Infinity };
-    this.#untold = { from: 0, to: 0 };
-    this.#before = [];
     const firstPage = Math.floor(from / WORDS_PER_PAGE);
     const lastPage = Math.floor((to - 1) / WORDS_PER_PAGE);
     const start = this.isCached(firstPage) ? from * WORD_SIZE : firstPage * PAGE_SIZE;
     const end = this.isCached(lastPage) ? to * WORD_SIZE : (lastPage + 1) * PAGE_SIZE;
     for (let page = firstPage; page <= lastPage; page++) this.markCached(page);
-    return { offset: start, data: this.#copy(start, Math.min(end, this.size)) };
+    const data = this.#copy(start, Math.min(end, this.size));
+    const now = new Uint32Array(data.buffer, from * WORD_SIZE - start, (to - from) * 2);
+    this.#told = { from, to, before: concatenate(this.#before), now, reads: Infinity };
+    this.#untold = { from: 0, to: 0 };
+    this.#before = [];
+    return { offset: start, data };
   }
 
   /**
@@ -231,4 +273,24 @@ const ZEROS = new Uint8Array(PAGE_SIZE);
 
 function isZero(bytes: Uint8Array): boolean {
   return Buffer.compare(bytes, ZEROS) === 0;
+}
+
+/** Words by their halves, out of lower halves. */
+function kernelAddresses(pcs: Uint32Array): Uint32Array {
+  const halves = new Uint32Array(pcs.length * 2);
+  for (let i = 0; i < pcs.length; i++) {
+    halves[2 * i] = pcs[i];
+    halves[2 * i + 1] = PC_HIGH;
+  }
+  return halves;
+}
+
+function concatenate(pieces: readonly Uint32Array[]): Uint32Array {
+  const whole = new Uint32Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }

@@ -1,13 +1,15 @@
 import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
-import { Instance, Refusal, type Scope } from "./instance.ts";
-import type { LineScope, Operation } from "./line.ts";
+import type { AreaFile } from "./area_file.ts";
+import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";
+import { CoherentAreas } from "./coherent_areas.ts";
+import { DirectAreas } from "./direct_areas.ts";
+import { type Instance, Refusal, type Scope } from "./instance.ts";
+import type { Operation } from "./line.ts";
 import { findOwner, isAlive, type Owner } from "./owner.ts";
 import type { PageCache } from "./page_cache.ts";
-import { ProtocolDriver, type StepLog } from "./protocol_driver.ts";
-import { ReadAhead } from "./read_ahead.ts";
+import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
-import type { Enabling, Slot } from "./slot.ts";
 import type { Source } from "./source.ts";
 
 /** What a device may say. */
@@ -17,6 +19,11 @@ export interface DeviceOptions {
   readonly sweep?: number;
   /** Called after an instance was enabled, or given back. */
   readonly onChange?: () => void;
+  /**
+   * Asked when the first instance is opened: what makes a file for each area, where targets write into the
+   * areas themselves.
+   */
+  readonly files?: () => (() => AreaFile) | undefined;
 }
 
 interface Call {
@@ -27,158 +34,152 @@ interface Call {
   readonly tid: number;
 }
 
+/** An instance that is open. */
+interface Opened {
+  readonly instance: Instance;
+  /** ioctls on one instance follow each other, as under `kcov->lock`. */
+  turn: Promise<unknown>;
+}
+
 /**
- * The kcov device: instances, their ioctls and their owners, and what they bring to the coherence
- * protocol. It knows the page cache and the targets by the two interfaces it is given.
+ * The kcov device: instances, their ioctls and their owners. What comes into their areas is the
+ * {@linkcode AreaKeeper}'s. It knows the page cache and the targets by the interfaces it is given.
  */
 export class Device implements AsyncDisposable {
   readonly #source: Source;
   readonly #cache: PageCache;
   readonly #options: DeviceOptions;
-  readonly #slots = new Map<number, Slot>();
+  readonly #opened = new Map<number, Opened>();
   /** The instance that a thread has enabled, which outlives the instance's last descriptor. */
-  readonly #enabled = new Map<number, { owner: Owner; slot: Slot }>();
+  readonly #enabled = new Map<number, { owner: Owner; opened: Opened }>();
   readonly #handles = new HandleTable();
-  readonly #driver: ProtocolDriver;
+  #direct: DirectAreas | undefined;
+  #keeper: AreaKeeper | undefined;
   readonly #sweep: NodeJS.Timeout;
 
   constructor(source: Source, cache: PageCache, options: DeviceOptions = {}) {
     this.#source = source;
     this.#cache = cache;
     this.#options = options;
-    this.#driver = new ProtocolDriver(this.#slots, {
-      source,
-      cache,
-      log: options.log,
-      perform: (slot) => this.#perform(slot),
-    });
     this.#sweep = setInterval(() => this.#retireDead(), options.sweep ?? 100).unref();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#sweep);
     this.#source.release(ALL_UNITS);
-    return Promise.resolve();
+    await this.#keeper?.[Symbol.asyncDispose]();
+  }
+
+  get #areas(): AreaKeeper {
+    return this.#keeper ??= this.#makeKeeper();
+  }
+
+  #makeKeeper(): AreaKeeper {
+    const { files, log } = this.#options;
+    const carryOut = (id: number, operation: Operation, enabling?: Enabling) =>
+      this.#carryOut(id, operation, enabling);
+    const common = { source: this.#source, carryOut };
+    const makeFile = files?.();
+    this.#direct = makeFile && new DirectAreas({ ...common, makeFile });
+    return this.#direct ?? new CoherentAreas({ ...common, cache: this.#cache, log });
   }
 
   /** The instances that are open. */
   get instances(): Instance[] {
-    return [...this.#slots.values()].map((slot) => slot.instance);
+    return [...this.#opened.values()].map(({ instance }) => instance);
   }
 
   /**
    * @param id The node id, which must be new: an inode is an area.
    * @param scope What KCOV_ENABLE makes it be told of. @default {"all"}
+   * @returns the area's file, if it has one.
    */
-  open(id: number, scope: Scope = "all"): void {
-    this.#slots.set(id, {
-      instance: new Instance(id, scope),
-      reads: [],
-      operations: [],
-      turn: Promise.resolve(),
-      above: new ReadAhead(id, this.#cache),
-    });
+  open(id: number, scope: Scope = "all"): AreaFile | undefined {
+    const instance = this.#areas.open(id, scope);
+    this.#opened.set(id, { instance, turn: Promise.resolve() });
+    return this.#direct?.fileOf(id);
   }
 
   isOpen(id: number): boolean {
-    return this.#slots.has(id);
+    return this.#opened.has(id);
   }
 
-  /** The last descriptor and the last mapping are gone. */
+  /** The last descriptor and the last mapping are gone; where areas are files, the last descriptor. */
   release(id: number): void {
-    this.#slots.delete(id);
-    this.#driver.dispatch({ kind: "closed", line: id });
+    this.#opened.delete(id);
+    this.#areas.close(id);
     this.#options.onChange?.();
   }
 
   /** The size of an instance's file in bytes; undefined before KCOV_INIT_TRACE. */
   size(id: number): number | undefined {
-    return this.#slots.get(id)?.instance.area?.size;
+    return this.#opened.get(id)?.instance.area?.size;
   }
 
   /** @returns 0, or a negative errno, which may be below -511. */
   ioctl(id: number, call: Call): Promise<number> {
-    const slot = this.#slot(id);
-    const result = slot.turn.then(() => this.#ioctl(slot, call)).catch((error) => {
+    const opened = this.#opened.get(id);
+    if (!opened) throw new Refusal("EIO");
+    const result = opened.turn.then(() => this.#ioctl(opened, call)).then(() => 0, (error) => {
       if (error instanceof Refusal) return -error.errno;
       throw error;
     });
-    slot.turn = result.catch(() => {});
+    opened.turn = result.catch(() => {});
     return result;
   }
 
-  #slot(id: number): Slot {
-    const slot = this.#slots.get(id);
-    if (!slot) throw new Refusal("EIO");
-    return slot;
-  }
-
-  async #ioctl(slot: Slot, call: Call): Promise<number> {
-    const { instance } = slot;
+  async #ioctl(opened: Opened, call: Call): Promise<void> {
+    const { instance } = opened;
     switch (call.cmd) {
       case abi.KCOV_INIT_TRACE:
-        return await this.#initialize(slot, call.arg);
+        instance.checkInitialize(call.arg);
+        return await this.#areas.initialize(instance.id, call.arg);
       case abi.KCOV_ENABLE:
-        return await this.#enable(slot, call);
+        return await this.#enable(opened, call);
       case abi.KCOV_DISABLE:
         instance.checkOwned(call.tid, call.arg);
-        return await this.#operate(slot, "disable");
+        return await this.#areas.operate(instance.id, "disable");
       case abi.KCOV_RESET_TRACE:
         instance.checkOwned(call.tid, call.arg);
-        return await this.#operate(slot, "reset");
+        return await this.#areas.operate(instance.id, "reset");
       case abi.KCOV_REMOTE_ENABLE:
-        return await this.#enableRemote(slot, call);
+        return await this.#enableRemote(opened, call);
       default:
         throw new Refusal("ENOTTY");
     }
   }
 
-  /** Storing the last word extends the file, without which touching a mapping of it is SIGBUS. */
-  async #initialize(slot: Slot, words: bigint): Promise<number> {
-    slot.instance.checkInitialize(words);
-    const last = (Number(words) - 1) * abi.WORD_SIZE;
-    const errno = await this.#cache.store(slot.instance.id, last, new Uint8Array(abi.WORD_SIZE));
-    if (errno !== 0) throw new Refusal("EIO");
-    slot.instance.initialize(words);
-    return 0;
+  async #enable({ instance }: Opened, call: Call): Promise<void> {
+    const wanted = { mode: call.arg, scope: instance.fileScope, tid: call.tid };
+    await this.#areas.operate(instance.id, "enable", await this.#checkEnable(instance, wanted));
   }
 
-  async #enable(slot: Slot, call: Call): Promise<number> {
-    const owner = await this.#checkEnable(slot, { mode: call.arg, tid: call.tid });
-    return await this.#operate(slot, "enable", { owner, scope: slot.instance.fileScope });
-  }
-
-  async #enableRemote(slot: Slot, call: Call): Promise<number> {
+  async #enableRemote({ instance }: Opened, call: Call): Promise<void> {
     const remote = await readRemoteArg(call);
-    const owner = await this.#checkEnable(slot, { mode: remote.mode, tid: call.tid });
-    this.#handles.take(remote, { node: slot.instance.id, owner });
-    return await this.#operate(slot, "enable", { owner, scope: scopeOf(remote) });
+    const wanted = { mode: remote.mode, scope: scopeOf(remote), tid: call.tid };
+    const enabling = await this.#checkEnable(instance, wanted);
+    this.#handles.take(remote, { node: instance.id, owner: enabling.owner });
+    try {
+      await this.#areas.operate(instance.id, "enable", enabling);
+    } catch (error) {
+      this.#handles.free(instance.id);
+      throw error;
+    }
   }
 
-  /** @returns who calls. */
-  async #checkEnable(slot: Slot, call: { mode: bigint; tid: number }): Promise<Owner> {
-    const current = slot.instance.owner;
-    if (current && !isAlive(current)) await this.#retire(slot);
-    const mine = this.#enabled.get(call.tid);
+  async #checkEnable(
+    instance: Instance,
+    { mode, scope, tid }: { mode: bigint; scope: Scope; tid: number },
+  ): Promise<Enabling> {
+    const current = instance.owner;
+    if (current && !isAlive(current)) await this.#retire(instance);
+    const mine = this.#enabled.get(tid);
     const isBusy = mine !== undefined && isAlive(mine.owner);
-    slot.instance.checkEnable(call.mode, isBusy);
-    const owner = findOwner(call.tid);
+    const canCompare = this.#source.canCompare(scope);
+    const checked = instance.checkEnable(mode, { isBusy, canCompare });
+    const owner = findOwner(tid);
     if (!owner) throw new Refusal("EINVAL");
-    return owner;
-  }
-
-  #operate(slot: Slot, operation: Operation, enabling?: Enabling): Promise<number> {
-    return new Promise((resolve) => {
-      slot.operations.push({ operation, resolve, ...(enabling && { enabling }) });
-      const scope = enabling && this.#lineScope(enabling.scope);
-      const line = slot.instance.id;
-      this.#driver.dispatch({ kind: "operate", line, operation, ...(scope && { scope }) });
-    });
-  }
-
-  #lineScope(scope: Scope): LineScope {
-    if (scope === "all") return scope;
-    return [...new Set([...scope].map((target) => this.#source.unitOf(target)))];
+    return { owner, scope, mode: checked };
   }
 
   /**
@@ -186,73 +187,65 @@ export class Device implements AsyncDisposable {
    * these units is held, and before the targets run.
    */
   regroup(): void {
-    for (const [line, { instance, operations }] of this.#slots) {
-      const scope = operations.find(({ enabling }) => enabling)?.enabling?.scope ?? instance.scope;
-      if (scope === "all") continue;
-      this.#driver.dispatch({ kind: "rescope", line, scope: this.#lineScope(scope) });
-    }
+    this.#keeper?.regroup();
   }
 
   /** Whether anybody has a target's own file open. */
   isNamed(target: number): boolean {
-    for (const { instance: { fileScope } } of this.#slots.values()) {
-      if (fileScope !== "all" && fileScope.has(target)) return true;
-    }
-    return false;
+    return this.instances.some(({ fileScope }) => fileScope !== "all" && fileScope.has(target));
   }
 
-  #perform(slot: Slot): void {
-    const { operation, resolve, enabling } = slot.operations.shift()!;
-    const { instance } = slot;
+  #carryOut(id: number, operation: Operation, enabling: Enabling | undefined): void {
+    const opened = this.#opened.get(id) ?? this.#closedButEnabled(id);
+    const instance = opened?.instance;
+    if (!instance) return;
     if (operation === "enable") {
-      instance.enable(enabling!.owner, enabling!.scope);
-      this.#enabled.set(enabling!.owner.tid, { owner: enabling!.owner, slot });
+      instance.enable(enabling!);
+      this.#enabled.set(enabling!.owner.tid, { owner: enabling!.owner, opened: opened! });
     } else if (operation === "reset") {
       instance.area!.reset();
     } else if (instance.owner) {
       const { tid } = instance.owner;
-      if (this.#enabled.get(tid)?.slot === slot) this.#enabled.delete(tid);
-      this.#handles.free(instance.id);
+      if (this.#enabled.get(tid)?.opened === opened) this.#enabled.delete(tid);
+      this.#handles.free(id);
       instance.disable();
     }
     if (operation !== "reset") this.#options.onChange?.();
-    resolve(0);
+  }
+
+  #closedButEnabled(id: number): Opened | undefined {
+    return [...this.#enabled.values()].find(({ opened }) => opened.instance.id === id)?.opened;
   }
 
   /** The owner is dead: what it caused is collected, and the instance can be enabled anew. */
-  #retire(slot: Slot): Promise<number> {
-    return this.#operate(slot, "retire");
+  #retire(instance: Instance): Promise<void> {
+    return this.#areas.operate(instance.id, "retire");
   }
 
   #retireDead(): void {
-    for (const [tid, { owner, slot }] of this.#enabled) {
+    for (const [tid, { owner, opened }] of this.#enabled) {
       if (isAlive(owner)) continue;
-      this.#enabled.delete(tid);
-      if (this.#slots.get(slot.instance.id) !== slot) {
-        this.#handles.free(slot.instance.id);
+      const { instance } = opened;
+      const isOpen = this.#opened.get(instance.id) === opened;
+      if (!isOpen && !this.#direct) {
+        this.#enabled.delete(tid);
+        this.#handles.free(instance.id);
         continue;
       }
-      slot.turn = slot.turn.then(() => slot.instance.owner === owner ? this.#retire(slot) : 0);
+      // It may be closed by then. Until it is given back it is known by its thread.
+      opened.turn = opened.turn.then(() =>
+        instance.owner === owner ? this.#retire(instance) : undefined
+      ).catch(() => {});
     }
   }
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
-  read(id: number, range: { offset: number; size: number }): Uint8Array | Promise<Uint8Array> {
-    const slot = this.#slot(id);
-    const { area } = slot.instance;
-    if (!area) throw new Refusal("EINVAL");
-    if (range.offset >= abi.PAGE_SIZE) return slot.above.read(area, range);
-    return new Promise((resolve) => {
-      slot.reads.push({ ...range, resolve });
-      this.#driver.dispatch({ kind: "read", line: id });
-    });
+  read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
+    return this.#areas.read(id, range);
   }
 
   /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
   write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
-    const area = this.#slots.get(id)?.instance.area;
-    if (area?.write(data.offset, data.bytes, data)) {
-      this.#driver.dispatch({ kind: "reset", line: id });
-    }
+    this.#areas.write(id, data);
   }
 }

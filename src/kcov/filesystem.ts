@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import {
   abi,
+  type Backings,
   type Dirent,
   Errno,
   type ErrnoName,
@@ -26,6 +27,10 @@ export interface TreeOptions {
   readonly targets: () => readonly NamedTarget[];
   /** Where `kcovfs/socket` points. */
   readonly socket: string;
+  /** Puts files behind those of instances, where areas are files. */
+  readonly backings: () => Backings | undefined;
+  /** Called when it is known what the connection offers. */
+  readonly onInit?: () => void;
   /** The number of the device read that brought the message in hand; see `Area.write`. */
   readonly read: () => number;
 }
@@ -50,6 +55,8 @@ export class KcovFilesystem implements Filesystem {
   readonly #targets: TargetFiles;
   /** Contents of open text files. */
   readonly #opened = new Map<number, Uint8Array>();
+  /** By node id: what the kernel calls the file behind an instance. */
+  readonly #backings = new Map<number, number>();
   readonly #mounted = Math.floor(Date.now() / 1000);
   #nextInstance = FIRST_INSTANCE;
   #nextHandle = 1;
@@ -204,13 +211,36 @@ export class KcovFilesystem implements Filesystem {
   /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
   #openInstance(nodeid: number): abi.FuseOpenOut {
     if (this.#device.isOpen(nodeid)) throw new Errno("EBUSY");
-    this.#device.open(nodeid, this.#targets.scopeOf(nodeid));
-    return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
+    const file = this.#device.open(nodeid, this.#targets.scopeOf(nodeid));
+    if (!file) return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
+    let backing: number;
+    try {
+      backing = this.#options.backings()!.open(file.fd);
+    } catch (error) {
+      // No RELEASE follows an open that fails.
+      this.#device.release(nodeid);
+      throw error;
+    }
+    this.#backings.set(nodeid, backing);
+    // read(2) is still ours, to be refused before KCOV_INIT_TRACE.
+    const flags = abi.FOPEN_PASSTHROUGH | abi.FOPEN_DIRECT_IO;
+    return { fh: 0, open_flags: flags, backing_id: backing };
   }
 
   release(request: Request, input: { fh: number }): void {
-    if (this.#entries.has(request.nodeid)) this.#opened.delete(input.fh);
-    else this.#device.release(request.nodeid);
+    const { nodeid } = request;
+    if (this.#entries.has(nodeid)) {
+      this.#opened.delete(input.fh);
+      return;
+    }
+    const backing = this.#backings.get(nodeid);
+    this.#backings.delete(nodeid);
+    if (backing !== undefined) this.#options.backings()?.close(backing);
+    this.#device.release(nodeid);
+  }
+
+  init(): void {
+    this.#options.onInit?.();
   }
 
   flush(): void {}

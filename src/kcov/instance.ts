@@ -1,28 +1,39 @@
 import { constants } from "node:os";
 import { ENOTSUPP, KCOV_TRACE_CMP, KCOV_TRACE_PC, MAX_WORDS } from "./abi.ts";
-import { Area } from "./area.ts";
+import type { Enabling, InstanceArea, Mode } from "./area_keeper.ts";
 import type { Owner } from "./owner.ts";
 
 /** What an instance is, as `kcov->mode` and `kcov->t` say in the kernel. */
-export type State =
+export type State<A extends InstanceArea = InstanceArea> =
   | { readonly kind: "opened" }
-  | { readonly kind: "initialized"; readonly area: Area }
+  | { readonly kind: "initialized"; readonly area: A }
   | {
     readonly kind: "enabled";
-    readonly area: Area;
+    readonly area: A;
     readonly owner: Owner;
     readonly scope: Scope;
+    readonly mode: Mode;
   };
 
 /** The targets that an instance is told of, by their numbers. */
 export type Scope = "all" | ReadonlySet<number>;
+
+type RefusalName =
+  | "EBUSY"
+  | "EEXIST"
+  | "EFAULT"
+  | "EINVAL"
+  | "EIO"
+  | "ENOMEM"
+  | "ENOTSUPP"
+  | "ENOTTY";
 
 /** Why an ioctl is refused: an errno of Linux's, which may be above 511. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly errno: number;
 
-  constructor(name: "EBUSY" | "EEXIST" | "EFAULT" | "EINVAL" | "EIO" | "ENOTSUPP" | "ENOTTY") {
+  constructor(name: RefusalName) {
     super(name);
     this.errno = name === "ENOTSUPP" ? ENOTSUPP : constants.errno[name];
   }
@@ -33,23 +44,23 @@ export class Refusal extends Error {
  * assignment, or throws {@linkcode Refusal} and changes nothing. The errors and their order are those
  * of `kcov_ioctl` and `kcov_ioctl_locked` in `kernel/kcov.c`.
  */
-export class Instance {
+export class Instance<A extends InstanceArea = InstanceArea> {
   /** The node id of its inode. */
   readonly id: number;
   /** The scope of the file that was opened, which KCOV_ENABLE takes. */
   readonly fileScope: Scope;
-  #state: State = { kind: "opened" };
+  #state: State<A> = { kind: "opened" };
 
   constructor(id: number, fileScope: Scope = "all") {
     this.id = id;
     this.fileScope = fileScope;
   }
 
-  get state(): State {
+  get state(): State<A> {
     return this.#state;
   }
 
-  get area(): Area | undefined {
+  get area(): A | undefined {
     return this.#state.kind === "opened" ? undefined : this.#state.area;
   }
 
@@ -68,26 +79,29 @@ export class Instance {
     if (this.#state.kind !== "opened") throw new Refusal("EBUSY");
   }
 
-  initialize(words: bigint): void {
+  initialize(words: bigint, area: A): void {
     this.checkInitialize(words);
-    this.#state = { kind: "initialized", area: new Area(Number(words)) };
+    this.#state = { kind: "initialized", area };
   }
 
   /**
    * KCOV_ENABLE, and KCOV_REMOTE_ENABLE before its handles are looked at.
    *
-   * @param isBusy Whether the calling thread has an instance enabled.
+   * @param options `isBusy`: whether the calling thread has an instance enabled. `canCompare`: whether
+   * comparisons can be had.
    */
-  checkEnable(mode: bigint, isBusy: boolean): void {
+  checkEnable(mode: bigint, options: { isBusy: boolean; canCompare: boolean }): Mode {
     if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
-    if (isBusy) throw new Refusal("EBUSY");
-    if (mode === KCOV_TRACE_CMP) throw new Refusal("ENOTSUPP");
-    if (mode !== KCOV_TRACE_PC) throw new Refusal("EINVAL");
+    if (options.isBusy) throw new Refusal("EBUSY");
+    if (mode !== KCOV_TRACE_CMP && mode !== KCOV_TRACE_PC) throw new Refusal("EINVAL");
+    if (mode === KCOV_TRACE_PC) return "pc";
+    if (!options.canCompare) throw new Refusal("ENOTSUPP");
+    return "cmp";
   }
 
-  enable(owner: Owner, scope: Scope): void {
+  enable({ owner, scope, mode }: Enabling): void {
     if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
-    this.#state = { kind: "enabled", area: this.#state.area, owner, scope };
+    this.#state = { kind: "enabled", area: this.#state.area, owner, scope, mode };
   }
 
   /** KCOV_DISABLE and KCOV_RESET_TRACE: for the owner, with an argument of 0. */

@@ -2,9 +2,12 @@
  * The kcov device: what Linux's `/sys/kernel/debug/kcov` does, for whatever hands out PCs. It knows the
  * targets by {@linkcode Source} and the kernel's page cache by {@linkcode PageCache} only.
  */
-export { type Scope, type State } from "./instance.ts";
+export { WORD_SIZE } from "./abi.ts";
+export { type AreaFile } from "./area_file.ts";
+export { type Mode } from "./area_keeper.ts";
+export { inScope, type Scope, type State } from "./instance.ts";
 export { Device, type DeviceOptions } from "./device.ts";
 export { KcovFilesystem, type TreeOptions } from "./filesystem.ts";
 export { type PageCache } from "./page_cache.ts";
-export { type Source, type TargetPcs } from "./source.ts";
+export { type EnabledArea, type Source, type TargetPcs } from "./source.ts";
 export { type NamedTarget } from "./target_files.ts";

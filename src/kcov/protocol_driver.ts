@@ -108,8 +108,10 @@ export class ProtocolDriver {
       const gained = new Set<number>();
       for (const [id, { instance: { state } }] of this.#slots) {
         if (state.kind !== "enabled") continue;
-        for (const { target, pcs } of executed) {
-          if (inScope(state.scope, target) && state.area.append(pcs) > 0) gained.add(id);
+        for (const { target, kind, pcs } of executed) {
+          const isWanted = (state.mode === "cmp") === (kind === "comparisons");
+          if (!isWanted || !inScope(state.scope, target)) continue;
+          if (state.area.append(pcs, kind) > 0) gained.add(id);
         }
       }
       this.dispatch({ kind: "stopped", serial, gained });

@@ -1,11 +1,34 @@
 import type { Units } from "../units.ts";
+import type { AreaFile } from "./area_file.ts";
+import type { InstanceArea, Mode } from "./area_keeper.ts";
+import { WORD_SIZE } from "./abi.ts";
+import type { Instance, Scope } from "./instance.ts";
 
 /** What a target has executed. */
 export interface TargetPcs {
   /** The target's number. */
   readonly target: number;
-  /** The lower halves of PCs; one may be there more than once. Valid until its next collection. */
+  /**
+   * `counts`: which blocks it has executed. `trace`: all that it has executed, in order. `comparisons`:
+   * what it has compared, in order.
+   */
+  readonly kind: "counts" | "trace" | "comparisons";
+  /**
+   * The lower halves of PCs; of comparisons the two halves of four words each, as kcov has them. Valid until
+   * its next collection.
+   */
   readonly pcs: Uint32Array;
+}
+
+/** An instance that is enabled, or about to be, as those see it who write into its area. */
+export interface EnabledArea {
+  /** Of the instance, its node id. */
+  readonly id: number;
+  readonly words: number;
+  readonly mode: Mode;
+  readonly scope: Scope;
+  /** Of the area, where it is a file. */
+  readonly path?: string;
 }
 
 /** Where PCs come from: all that is measured. */
@@ -22,4 +45,20 @@ export interface Source {
   release(units: Units): void;
   /** The unit that the target of a number is in, or would be; see {@linkcode Device.regroup}. */
   unitOf(target: number): number;
+  /**
+   * Has targets with probes write what these instances need, and nothing else; resolves when they do. Where
+   * an area is a file, they write into that.
+   */
+  trace(areas: readonly EnabledArea[]): Promise<void>;
+  /** Whether all targets in a scope have probes, which alone see comparisons. */
+  canCompare(scope: Scope): boolean;
+}
+
+/** An instance as it is, or would be, enabled. */
+export function enabledArea(
+  { id, area }: Instance<InstanceArea>,
+  { mode, scope }: { readonly mode: Mode; readonly scope: Scope },
+  file?: AreaFile,
+): EnabledArea {
+  return { id, words: area!.size / WORD_SIZE, mode, scope, ...(file && { path: file.path }) };
 }

@@ -1,10 +1,14 @@
 import type { TargetRow } from "../control_client.ts";
+import type { ProbedCounts } from "../tracing.ts";
 import type { ScriptCounts } from "../coverage/engine.ts";
 import type { Target } from "../targets/target.ts";
 
 /** What `ps` tells of a target, whose scripts have been counted. */
-export function targetRow(target: Target, counts: ScriptCounts): TargetRow {
-  const { measured, blocks, coarse, unnamed, unparsed } = counts;
+export function targetRow(
+  target: Target,
+  counts: ProbedCounts & Partial<ScriptCounts>,
+): TargetRow {
+  const { measured, blocks, coarse = 0, unnamed = 0, unparsed } = counts;
   const notes = [
     target.note,
     target.info.remark,
@@ -20,7 +24,7 @@ export function targetRow(target: Target, counts: ScriptCounts): TargetRow {
     ...(target.info.tid && { tid: target.info.tid }),
     ...(target.info.parent && { parent: target.info.parent.id }),
     link: target.link.kind,
-    collector: "v8",
+    collector: target.info.collector ?? "v8",
     hold: target.hold,
     scripts: measured,
     blocks,

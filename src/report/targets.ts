@@ -1,4 +1,4 @@
-import type { TargetRow } from "../control_client.ts";
+import type { TargetRow, UnprobedScript } from "../control_client.ts";
 
 const HEADINGS = [
   "ID",
@@ -15,8 +15,18 @@ const HEADINGS = [
 
 /** The targets as a table with a heading, a line a target. */
 export function formatTargets(rows: readonly TargetRow[]): string {
-  const table = [HEADINGS, ...rows.map(cells)];
-  const widths = HEADINGS.map((_, i) => Math.max(...table.map((line) => line[i].length)));
+  return formatTable([HEADINGS, ...rows.map(cells)]);
+}
+
+/** The scripts without probes as another, a line a script, after an empty one; nothing where there are none. */
+export function formatUnprobed(scripts: readonly UnprobedScript[]): string {
+  if (scripts.length === 0) return "";
+  const lines = scripts.map(({ target, url, reason }) => [target, url, reason]);
+  return `\n${formatTable([["TARGET", "SCRIPT", "NOT MEASURED BECAUSE"], ...lines])}`;
+}
+
+function formatTable(table: readonly (readonly string[])[]): string {
+  const widths = table[0].map((_, i) => Math.max(...table.map((line) => line[i].length)));
   const lines = table.map((line) =>
     line.map((cell, i) => i === line.length - 1 ? cell : cell.padEnd(widths[i])).join("  ")
   );

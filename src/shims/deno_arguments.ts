@@ -26,8 +26,12 @@ const INSPECTOR = ["--inspect-brk=127.0.0.1:0", "--inspect-publish-uid=http"];
  * program is compiled after the first module that has been waited for, so that its top level has block
  * counters.
  */
-const PRELOAD = fileURLToPath(new URL("../../../shims/deno_preload.mjs", import.meta.url));
-const FLAGS = [...INSPECTOR, `--preload=${PRELOAD}`];
+const PRELOAD = preload("deno_preload.mjs");
+/** Optimised code does not count; see `agent/count_everything.cts`. */
+const COUNTING = "--v8-flags=--max-opt=1";
+const FLAGS = [...INSPECTOR, `--preload=${PRELOAD}`, COUNTING];
+/** What gives a Deno's scripts probes. It needs no inspector, and does not wait. */
+const TRACING = [`--preload=${preload("deno_trace.mjs")}`];
 /** Functions out of a code cache have no block counters; these have one. */
 const CACHING: ReadonlySet<string> = new Set(["run", "serve"]);
 
@@ -36,8 +40,12 @@ const CACHING: ReadonlySet<string> = new Set(["run", "serve"]);
  * or has an inspector of the user's.
  *
  * @param args Without the `deno`.
+ * @param options `isTraced`: whether its scripts are to have probes, which write the clients' areas.
  */
-export function denoArguments(args: readonly string[]): string[] | undefined {
+export function denoArguments(
+  args: readonly string[],
+  { isTraced = false }: { isTraced?: boolean } = {},
+): string[] | undefined {
   const command = args.findIndex((argument) =>
     RUNNING.has(argument) || OTHERS.has(argument) || FILE.test(argument)
   );
@@ -47,9 +55,9 @@ export function denoArguments(args: readonly string[]): string[] | undefined {
   // `deno file.ts` takes the same options, before the file.
   const at = isNamed ? command + 1 : 0;
   const options = [...args.slice(0, command), ...optionsOf(args, at)];
-  if (options.some((option) => INFORMING.has(option) || HAS_INSPECTOR.test(option))) {
-    return undefined;
-  }
+  if (options.some((option) => INFORMING.has(option))) return undefined;
+  if (isTraced) return [...args.slice(0, at), ...TRACING, ...args.slice(at)];
+  if (options.some((option) => HAS_INSPECTOR.test(option))) return undefined;
   const flags = !isNamed || CACHING.has(args[command]) ? [...FLAGS, "--no-code-cache"] : FLAGS;
   return [...args.slice(0, at), ...flags, ...args.slice(at)];
 }
@@ -62,6 +70,15 @@ export function denoArguments(args: readonly string[]): string[] | undefined {
  */
 export function startsOf(args: string): number {
   return 1 + [...args.matchAll(/(?<=^| )'--(?:preload|require|import)[='][^']/g)].length;
+}
+
+/** Whether a Deno waits for us that was started with arguments as {@linkcode denoArguments} has made them. */
+export function waitsForUs(args: string): boolean {
+  return args.includes(INSPECTOR[0]);
+}
+
+function preload(file: string): string {
+  return fileURLToPath(new URL(`../../../shims/${file}`, import.meta.url));
 }
 
 /** The options before the program: what follows it is its own. */

@@ -1,5 +1,5 @@
 import { ENVIRONMENT } from "../agent/protocol.ts";
-import { askServer } from "../control_client.ts";
+import { askServer, type AttachParams } from "../control_client.ts";
 import { CdpSession } from "../targets/cdp_session.ts";
 import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
 import { listenersOf } from "../targets/process_facts.ts";
@@ -15,10 +15,18 @@ const TIMEOUT = 5000;
 /** ms to which that grows for one that may have been told to start already. */
 const MOST_INTERVAL = 160;
 
-/** What a guard needs to know. */
-export interface GuardOptions {
-  readonly socket: string;
+/** What `kcovfs run` has put into the environment. */
+export interface TargetEnvironment {
+  readonly socket: string | undefined;
+  /** The target's name. */
   readonly name: string | undefined;
+  /** Its own globs. */
+  readonly globs: Pick<AttachParams, "include" | "exclude">;
+}
+
+/** What a guard needs to know. */
+export interface GuardOptions extends TargetEnvironment {
+  readonly socket: string;
   /** Of how many modules it waits before the first line. */
   readonly starts: number;
   /** Whether one isolate comes after the other, as for `deno test`. */
@@ -70,10 +78,10 @@ async function findDeno(started: number): Promise<FoundDeno | undefined> {
 
 async function attach(
   { webSocketUrl }: Inspectable,
-  { socket, name, pid, starts, warn }: GuardOptions & { pid: number },
+  { socket, name, globs, pid, starts, warn }: GuardOptions & { pid: number },
 ): Promise<void> {
   try {
-    const rest = { ...(name && { name }), pid, starts };
+    const rest = { ...(name && { name }), ...globs, pid, starts };
     await askServer(socket, "attach", { address: webSocketUrl, ...rest });
   } catch (error) {
     warn(`${(error as Error).message}: running without coverage`);
@@ -111,7 +119,18 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The server's socket and the target's name, as `kcovfs run` has put them into the environment. */
-export function fromEnvironment(): { socket: string | undefined; name: string | undefined } {
-  return { socket: process.env[ENVIRONMENT.socket], name: process.env[ENVIRONMENT.name] };
+/** Globs that are no JSON are left out. */
+export function fromEnvironment(): TargetEnvironment {
+  const globs = (["include", "exclude"] as const).flatMap((key) => {
+    try {
+      return [[key, JSON.parse(process.env[ENVIRONMENT[key]] ?? "")]];
+    } catch {
+      return [];
+    }
+  });
+  return {
+    socket: process.env[ENVIRONMENT.socket],
+    name: process.env[ENVIRONMENT.name],
+    globs: Object.fromEntries(globs),
+  };
 }

@@ -1,6 +1,6 @@
 /** What the commands in `shims/` cannot do in the shell. */
 import { askServer } from "../control_client.ts";
-import { denoArguments, startsOf } from "./deno_arguments.ts";
+import { denoArguments, startsOf, waitsForUs } from "./deno_arguments.ts";
 import { fromEnvironment, guardDeno } from "./guard.ts";
 
 /**
@@ -10,24 +10,25 @@ import { fromEnvironment, guardDeno } from "./guard.ts";
  * @returns the exit status.
  */
 export async function main([command, ...rest]: readonly string[]): Promise<number> {
-  const { socket, name } = fromEnvironment();
+  const { socket, name, globs } = fromEnvironment();
   if (!socket) return 1;
   if (command === "guard") {
+    if (!waitsForUs(rest[1] ?? "")) return 0;
     const isRepeated = /^'test'/.test(rest[1] ?? "");
     const starts = startsOf(rest[1] ?? "");
-    await guardDeno(Number(rest[0]), { socket, name, isRepeated, starts, warn });
+    await guardDeno(Number(rest[0]), { socket, name, globs, isRepeated, starts, warn });
     return 0;
   }
-  const args = denoArguments(rest);
-  if (!args) return 0;
+  if (!denoArguments(rest)) return 0;
   try {
-    await askServer(socket, "server");
+    const { isDirect } = await askServer(socket, "server");
+    const args = denoArguments(rest, { isTraced: isDirect }) ?? [];
+    process.stdout.write(args.map(quote).join(" "));
+    return 0;
   } catch {
     warn(`no server answers at ${socket}: running without coverage`);
     return 1;
   }
-  process.stdout.write(args.map(quote).join(" "));
-  return 0;
 }
 
 function warn(line: string): void {

@@ -1,12 +1,16 @@
 import { closeSync, constants, openSync, writeSync } from "node:fs";
 import type { Socket } from "node:net";
+import { Awaited } from "../agent/awaited.ts";
 import { agentCall } from "../agent/control.ts";
 import {
   FAREWELL_BATCH,
   FRAME,
+  type NewSource,
   packFrame,
   packNumber,
+  type ProbedSource,
   TAKE_METHOD,
+  type TracedArea,
   unpackNumber,
   type Welcome,
 } from "../agent/protocol.ts";
@@ -28,6 +32,8 @@ export interface AgentEvents {
   readonly onFarewell: (coverage: Uint8Array) => Promise<void>;
   /** A hold lasted too long and was given up. */
   readonly onExpired: () => void;
+  /** A script is about to be compiled, and waits for its probes. Never rejects. */
+  readonly onSource: (source: NewSource) => Promise<ProbedSource>;
 }
 
 /** A Node process with the agent in it, on the control socket. */
@@ -39,6 +45,9 @@ export class AgentLink implements Link {
   readonly #client = new CdpClient();
   readonly #batches = new Map<number, Batch>();
   readonly #events: AgentEvents;
+  /** What the probes write into, before it is settled that they do. */
+  readonly #tracing = new Awaited<string>();
+  readonly #lists = new Awaited<string[]>();
   #nextBatch = FAREWELL_BATCH + 1;
   #isHeld = false;
   /** The target's pipe, and the number that lets it through the gate at which it is held, or 0. */
@@ -63,6 +72,9 @@ export class AgentLink implements Link {
           else reject(new Error(reason));
         }
         this.#batches.clear();
+        // What is gone writes nothing.
+        this.#tracing.answerAll("");
+        this.#lists.answerAll([]);
         resolve(reason);
       });
     });
@@ -82,6 +94,11 @@ export class AgentLink implements Link {
       // Then the agent alone lets its main thread go.
     }
     this.#send(FRAME.welcome, Buffer.from(JSON.stringify(welcome)));
+  }
+
+  /** The target is none: it runs without coverage. */
+  refuse(): void {
+    this.#socket.destroySoon();
   }
 
   /** Takes a frame of the agent's. Never throws: one that makes no sense ends the connection. */
@@ -107,7 +124,48 @@ export class AgentLink implements Link {
         return;
       case FRAME.expired:
         return this.#events.onExpired();
+      case FRAME.source:
+        return this.#read(body, isSource, (number, source) => this.#probe(number, source));
+      case FRAME.traced:
+        return this.#tracing.answer(unpackNumber(body), decoder.decode(body.subarray(4)));
+      case FRAME.scripts:
+        return this.#read(body, isStrings, (number, urls) => this.#lists.answer(number, urls));
     }
+  }
+
+  /** Takes a number and JSON. */
+  #read<T>(
+    body: Uint8Array,
+    isValid: (value: unknown) => value is T,
+    take: (number: number, value: T) => void,
+  ): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(decoder.decode(body.subarray(4)));
+    } catch {
+      // It makes no sense.
+    }
+    if (isValid(value)) take(unpackNumber(body), value);
+    else this.#socket.destroy();
+  }
+
+  async #probe(number: number, source: NewSource): Promise<void> {
+    const probed = await this.#events.onSource(source);
+    this.#send(FRAME.probed, packNumber(number), Buffer.from(JSON.stringify(probed)));
+  }
+
+  async trace(areas: readonly TracedArea[]): Promise<void> {
+    if (this.#socket.destroyed) return;
+    const text = Buffer.from(JSON.stringify(areas));
+    const reason = await this.#tracing.ask((number) =>
+      this.#send(FRAME.areas, packNumber(number), text)
+    );
+    if (reason !== "") throw new Error(reason);
+  }
+
+  async listScripts(): Promise<string[]> {
+    if (this.#socket.destroyed) return [];
+    return await this.#lists.ask((number) => this.#send(FRAME.list, packNumber(number)));
   }
 
   #taken(number: number, coverage: Uint8Array): void {
@@ -213,9 +271,22 @@ export class AgentLink implements Link {
 }
 
 /** Frames that begin with a batch's number. */
-const NUMBERED: ReadonlySet<number> = new Set([FRAME.taken, FRAME.held, FRAME.unheld]);
+const NUMBERED: ReadonlySet<number> = new Set([
+  ...[FRAME.taken, FRAME.held, FRAME.unheld],
+  ...[FRAME.source, FRAME.traced, FRAME.scripts],
+]);
+const decoder = new TextDecoder();
 const NO_COVERAGE = new TextEncoder().encode("[]");
 
 function firstLine(text: string): string {
   return text.split("\n", 1)[0];
+}
+
+function isSource(value: unknown): value is NewSource {
+  const { url, source } = (value ?? {}) as Partial<NewSource>;
+  return typeof url === "string" && typeof source === "string";
+}
+
+function isStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

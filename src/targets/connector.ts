@@ -33,6 +33,8 @@ export interface TargetHost {
    * before the target may run.
    */
   readonly add: (link: Link, info: TargetInfo) => Promise<Target>;
+  /** @throws when what runs already, and so has no probes, cannot be a target. */
+  readonly checkRunning: () => Promise<void>;
   /** Takes a target's last coverage; resolves when the target may exit. */
   readonly farewell: (link: Link, coverage: Uint8Array) => Promise<void>;
   /** ms that a target is given to answer. */

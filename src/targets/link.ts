@@ -1,3 +1,5 @@
+import type { TracedArea } from "../agent/protocol.ts";
+
 /** What a collection brought. */
 export interface Taken {
   /**
@@ -34,6 +36,20 @@ export interface Link extends AsyncDisposable {
   ignore(scriptIds: readonly string[]): void;
   /** Settled when a target that waits for us has started, or has gone; without it none waits. */
   readonly started?: Promise<unknown>;
+  /**
+   * Has a target with probes write into these areas and no others; resolves when it does, rejects with the
+   * reason when it cannot.
+   */
+  trace?(areas: readonly TracedArea[]): Promise<void>;
+  /**
+   * A script has probes of its own, by `kcovfs instrument`: collections are to bring their hits from now on,
+   * those of the past among them.
+   */
+  readProbes?(): void;
+  /** The lower halves of the PCs that collections have brought of such probes since the last call, in order. */
+  takeHits?(): Uint32Array;
+  /** The URLs of all scripts of a target with probes, as far as they can be had. */
+  listScripts?(): Promise<readonly string[]>;
   /** Whether the target's last coverage is wanted when it exits. */
   setArmed(isArmed: boolean): void;
 }

@@ -1,4 +1,6 @@
+import type { CollectorName } from "../agent/protocol.ts";
 import { inTime, LateError } from "../in_time.ts";
+import { loopRound } from "../loop_round.ts";
 import type { Link, Taken } from "./link.ts";
 import { threadActivity } from "./thread_activity.ts";
 
@@ -16,6 +18,10 @@ export interface TargetInfo {
   /** Globs of the scripts that are measured, besides the server's. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
+  /** How the blocks that it executes are learned. @default {"v8"} */
+  readonly collector?: CollectorName;
+  /** It is never held: clients read what its probes write as they do. */
+  readonly isDirect?: boolean;
 }
 
 /** What a {@linkcode Target} needs to know. */
@@ -84,6 +90,7 @@ export class Target {
 
   /** How it is held, for `ps`. */
   get hold(): string {
+    if (this.info.isDirect) return "direct";
     return this.#hold === "none" ? "unheld" : this.link.hold;
   }
 
@@ -167,7 +174,7 @@ export class Target {
     } catch (error) {
       // What is to be said of one that is going is said when it has gone.
       const going = this.link.closed.then(() => "");
-      const note = await Promise.race([going, turn().then(() => (error as Error).message)]);
+      const note = await Promise.race([going, loopRound().then(() => (error as Error).message)]);
       if (note !== "") this.#say(note);
     }
     return pieces;
@@ -184,8 +191,4 @@ export class Target {
     this.#state = "running";
     this.link.release();
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

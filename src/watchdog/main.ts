@@ -1,11 +1,16 @@
 /** The watchdog's process; see `mod.ts`. It is started with the server's process id. */
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { signalOnParentDeath } from "../system_calls.ts";
 import type { WatchdogMessage } from "./mod.ts";
 
 const connections = new Map<number, string | undefined>();
+const folders = new Set<string>();
+
+/** How long to wait for the last lines of a server that is dead, in ms. */
+const PATIENCE = 50;
 
 /**
  * Aborts a connection. Its control file is in a filesystem of its own, which is mounted for the purpose
@@ -20,21 +25,32 @@ function abort(connection: number, directory: string | undefined): void {
 
 function cleanUp(): never {
   for (const [connection, directory] of connections) abort(connection, directory);
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   process.exit();
 }
 
 function receive(message: WatchdogMessage): void {
   if (message.kind === "watch") connections.set(message.connection, message.directory);
   else if (message.kind === "forget") connections.delete(message.connection);
+  else if (message.kind === "remove") folders.add(message.folder);
+  else if (message.kind === "keep") folders.delete(message.folder);
   else process.exit();
+}
+
+/**
+ * The last that the server said may not have been read. Its end of the pipe is closed after it, but not
+ * before threads of the server's that sleep in the kernel are gone, which takes a clean-up.
+ */
+function cleanUpSoon(): void {
+  setTimeout(cleanUp, PATIENCE);
 }
 
 /** Only the process that `mod.ts` starts is given a parent to watch. */
 function run(parent: number): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
-  process.on("SIGUSR2", cleanUp);
+  process.on("SIGUSR2", cleanUpSoon);
   signalOnParentDeath(constants.signals.SIGUSR2);
-  if (process.ppid !== parent) cleanUp();
+  if (process.ppid !== parent) cleanUpSoon();
   createInterface({ input: process.stdin })
     .on("line", (line) => receive(JSON.parse(line)))
     .on("close", cleanUp);

@@ -10,10 +10,16 @@ export interface WatchedConnection {
   readonly directory: string | undefined;
 }
 
+/** A folder that is to be removed when the server dies. */
+export interface WatchedFolder {
+  readonly folder: string;
+}
+
 /** What a server tells its watchdog, a JSON line each. */
 export type WatchdogMessage =
   | ({ readonly kind: "watch" } & WatchedConnection)
   | { readonly kind: "forget"; readonly connection: number }
+  | ({ readonly kind: "remove" | "keep" } & WatchedFolder)
   | { readonly kind: "bye" };
 
 /**
@@ -72,6 +78,16 @@ export class Watchdog implements AsyncDisposable {
   /** The connection has ended. */
   forget(connection: number): void {
     this.#tell({ kind: "forget", connection });
+  }
+
+  /** Has a folder removed, with all that is in it, when this process dies. */
+  remove(folder: string): void {
+    this.#tell({ kind: "remove", folder });
+  }
+
+  /** The folder is gone, or no longer this process's. */
+  keep(folder: string): void {
+    this.#tell({ kind: "keep", folder });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,7 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Hello } from "../../src/agent/protocol.ts";
+import {
+  type CollectorName,
+  type Hello,
+  type NewSource,
+  type ProbedSource,
+  type TracedArea,
+} from "../../src/agent/protocol.ts";
 import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import { ControlSocket } from "../../src/control_socket.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
@@ -40,6 +46,10 @@ export class AgentWorld implements AsyncDisposable {
   readonly links: AgentLink[] = [];
   /** How often a hold was given up. */
   expired = 0;
+  /** How those that are started are to be measured. */
+  collector: CollectorName = "v8";
+  /** Gives scripts probes. */
+  onSource: (source: NewSource) => ProbedSource = () => ({});
   #control!: ControlSocket;
   #isSilent = false;
   #onStarted: ((arrival: Arrival) => void) | undefined;
@@ -56,6 +66,7 @@ export class AgentWorld implements AsyncDisposable {
         return world.#isSilent ? new Promise(() => {}) : Promise.resolve();
       },
       onExpired: () => void world.expired++,
+      onSource: (_, source) => Promise.resolve(world.onSource(source)),
       onRequest: () => Promise.reject(new Error("nobody asks")),
       warn: (line) => process.stderr.write(`${line}\n`),
     }, { mode: 0o600, uid: process.getuid!(), gid: process.getgid!() });
@@ -95,17 +106,34 @@ export class AgentWorld implements AsyncDisposable {
   }
 
   /** Lets a target start. */
-  welcome(link: AgentLink, options: { holdTimeout?: number; armed?: boolean } = {}): void {
-    const { holdTimeout = 600_000, armed = false } = options;
+  welcome(
+    link: AgentLink,
+    options: {
+      holdTimeout?: number;
+      armed?: boolean;
+      isHeld?: boolean;
+      areas?: readonly TracedArea[];
+    } = {},
+  ): void {
+    const { holdTimeout = 600_000, armed = false, isHeld = true, areas = [] } = options;
     const id = this.links.push(link);
     const pipe = this.#control.makePipe();
-    link.welcome({ id, name: `target-${id}`, isArmed: armed, holdTimeout, pipe });
+    link.welcome({
+      id,
+      name: `target-${id}`,
+      isArmed: armed,
+      holdTimeout,
+      pipe,
+      isHeld,
+      areas,
+    });
   }
 
   /** Starts a Node; with the agent, unless `socket` is `null`. */
   start(node: string, args: readonly string[], socket: string | null = this.socket): Running {
     const { KCOVFS_SOCKET: _, ...own } = process.env;
-    const env = socket === null ? own : targetEnvironment(socket);
+    const { collector } = this;
+    const env = socket === null ? own : targetEnvironment(socket, { collector });
     const child = spawn(node, args, { env, stdio: ["ignore", "pipe", "pipe"] });
     let [stdout, stderr] = ["", ""];
     child.stdout.setEncoding("utf8").on("data", (text) => stdout += text);

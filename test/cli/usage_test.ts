@@ -23,7 +23,7 @@ function refused(found: Finished, status: number, text: RegExp): void {
   assert.is(found.status, status, found.stderr);
 }
 
-const COMMANDS = ["fuzz", "mount", "run", "ps", "symbolize", "unmount"];
+const COMMANDS = ["fuzz", "mount", "run", "ps", "symbolize", "instrument", "unmount"];
 
 usage("the help lists all commands, and each has its own, with an example", async () => {
   const { status, stdout } = await execute([KCOVFS, "--help"]);
@@ -47,6 +47,9 @@ const SENSELESS: readonly [string[], RegExp][] = [
   [["mount", "/mnt", "--mode", "999"], /--mode takes three octal digits/],
   [["mount", "/mnt", "--hold", "maybe"], /hold.*"maybe".*"auto", "none"/],
   [["mount", "/mnt", "--collector", "magic"], /collector.*"magic"/],
+  [["mount", "/mnt", "--collector", "trace", "--hold", "none"], /cannot be had with --hold none/],
+  [["mount", "/mnt", "--collector", "trace", "--self"], /--self: the server has no probes/],
+  [["fuzz", "--collector", "trace", "--self", "--", "true"], /--self: .*'kcovfs fuzz --help'/],
   [["mount", "/mnt", "--collect-timeout", "soon"], /--collect-timeout/],
   [["mount", "/mnt", "--state"], /state/],
   [["run"], /a command is missing: put it after '--'; see 'kcovfs run --help'/],

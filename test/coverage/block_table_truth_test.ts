@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { fixtureSources } from "./fixture_sources.ts";
 import { randomProgram } from "./random_program.ts";
 import {
   checkBoundaries,
@@ -12,47 +12,24 @@ import {
   missingSlots,
   tableOf,
 } from "./truth.ts";
-import { type Goal, type GoalSource, NODES, printSlots, reportSources } from "./v8_answers.ts";
+import { type GoalSource, NODES, printSlots, reportSources } from "./v8_answers.ts";
 
 const test = suite("coverage/block_table against V8");
 
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/", import.meta.url));
 const LIBRARIES = join(FIXTURES, "programs/drive_libraries.mjs");
-const SOURCES = join(FIXTURES, "sources");
 
 const RANDOM_PROGRAMS = 300;
-
-/** Sources in a syntax that V8 11.3 does not know. */
-const NEW_SYNTAX = ["using.cjs", "using.mjs"];
-
-const GOALS: [suffix: string, goal: Goal][] = [
-  [".cjs", "commonjs"],
-  [".mjs", "module"],
-  [".script.js", "script"],
-  [".function.js", "function"],
-];
-
-interface Fixture extends GoalSource {
-  readonly name: string;
-}
-
-function readFixtures(): Fixture[] {
-  return readdirSync(SOURCES).flatMap((name) => {
-    const goal = GOALS.find(([suffix]) => name.endsWith(suffix))?.[1];
-    return goal ? [{ name, goal, source: readFileSync(join(SOURCES, name), "utf8") }] : [];
-  });
-}
 
 /** V8 reports no function whose range is empty. */
 function isReported({ source }: GoalSource): boolean {
   return source !== "";
 }
 
-const fixtures = readFixtures();
 const programs = Array.from({ length: RANDOM_PROGRAMS }, (_, seed) => randomProgram(seed + 1));
 
 for (const { v8, path } of NODES) {
-  const known = fixtures.filter(({ name }) => v8 !== "11.3" || !NEW_SYNTAX.includes(name));
+  const known = fixtureSources(v8);
 
   test(`the tables of nine libraries hold every slot and boundary of V8 ${v8}`, () => {
     const { scripts, boundaries, slots } = checkDriven(path, LIBRARIES);

@@ -135,7 +135,9 @@ class ProgramWriter extends RandomText {
   #switch(outer: Context): string {
     const context = { ...outer, depth: outer.depth + 1, canBreak: true };
     const cases = Array.from({ length: this.below(4) }, (_, number) => {
-      const head = number === 2 ? "default" : `case ${this.pick(["true", "false", "coin()"])}`;
+      const head = number === 2
+        ? "default"
+        : `case ${this.pick(["true", "false", "coin()", "0", "x"])}`;
       const own = this.chance(20) ? `let ${this.name()} = 1;` : "";
       const body = this.chance(20) ? this.#block(context) : this.#statements(context, 3);
       return `${head}${this.gap()}:${this.gap()}${own}${body}`;
@@ -281,6 +283,10 @@ class ProgramWriter extends RandomText {
     }
   }
 
+  #comparison(): string {
+    return this.pick(["===", "!==", "==", "!=", "<", ">="]);
+  }
+
   /** An expression that never throws. */
   #value(outer: Context): string {
     const context = { ...outer, depth: outer.depth + 1 };
@@ -297,6 +303,12 @@ class ProgramWriter extends RandomText {
       () => `(${inner()}${gap()}||${gap()}${inner()}${gap()}||${inner()})`,
       () => `(${inner()}${gap()}??${gap()}(${inner()}))`,
       () => `(${inner()} + ${inner()})`,
+      () => `(${inner()}${gap()}${this.#comparison()} ${inner()})`,
+      () => `(${inner()}${gap()}${this.#comparison()}${gap()}1)`,
+      () =>
+        `${this.pick(["'ab'", "String(x)", "`a`"])}.${
+          this.pick(["includes", "startsWith"])
+        }(${inner()})`,
       () => `(coin()${gap()}&&${gap()}(${inner()}${gap()})||${inner()})`,
       () => `box${gap()}?.${gap()}value${this.pick(["", "?.[0]", "?.()", ".a", "?.a?.b"])}`,
       () => `(coin() ? null : box)${gap()}?.[${inner()}]`,

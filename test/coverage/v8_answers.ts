@@ -23,6 +23,8 @@ export type Goal = "script" | "commonjs" | "module" | "function";
 export interface GoalSource {
   readonly goal: Goal;
   readonly source: string;
+  /** Of what is random when it is run; its number in the list where there is none. */
+  readonly seed?: number;
 }
 
 /** The slots of one function as `--trace-block-coverage` prints them; an end of -1 is a continuation. */
@@ -93,6 +95,8 @@ export interface Observation {
   readonly functions: readonly RawFunction[];
   /** The probes that were reached since the observation before. */
   readonly probes: readonly number[];
+  /** The PCs of the probes that `prepare` has put in, likewise. */
+  readonly pcs: readonly number[];
 }
 
 /** A function as `Profiler.takePreciseCoverage` reports it. */
@@ -121,6 +125,29 @@ export function reportSources(node: string, sources: readonly GoalSource[]): Sou
     writeFileSync(list, JSON.stringify(sources));
     const report = drive(node, join(PROGRAMS, "drive_sources.cjs"), [list], directory);
     return { ...(report.result as Omit<SourcesReport, "scripts">), scripts: report.scripts };
+  });
+}
+
+/** What V8 reports of libraries' files after each input; see `observe_libraries.mjs`. */
+export interface LibrariesReport {
+  readonly scripts: readonly ReportedScript[];
+  readonly observations: readonly (readonly Pick<Observation, "url" | "functions">[])[];
+}
+
+/** What the V8 of `node` reports of the libraries that `drive_libraries.mjs` drives. */
+export function reportLibraries(node: string): LibrariesReport {
+  return withDirectory((directory) => {
+    const { scripts, result } = drive(node, join(PROGRAMS, "observe_libraries.mjs"), [], directory);
+    return { scripts, observations: result as LibrariesReport["observations"] };
+  });
+}
+
+/** The PCs that a copy of the libraries with probes reaches with each input; see `run_probed.mjs`. */
+export function runProbed(node: string, driver: string): number[][] {
+  return withDirectory((directory) => {
+    const out = join(directory, "pcs.json");
+    run(node, [join(PROGRAMS, "run_probed.mjs"), out, driver], directory);
+    return JSON.parse(readFileSync(out, "utf8"));
   });
 }
 

@@ -1,18 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compile, execute, Scene } from "./harness.ts";
-
-const abi = suite<{ scene: Scene }>("ABI");
-
-abi.before(async (context) => {
-  compile("abi");
-  context.scene = new Scene();
-  await context.scene.serve();
-});
-
-abi.after(async (context) => {
-  await context.scene[Symbol.asyncDispose]();
-});
+import { COUNTS, DIRECT, FAULTS } from "./measures.ts";
 
 const SCENARIOS = {
   init_sizes: "KCOV_INIT_TRACE takes 2 to INT_MAX / 8 words, once",
@@ -34,12 +23,29 @@ const SCENARIOS = {
   reopened: "an open instance can be neither opened again, resized nor given away",
 };
 
-for (const [scenario, sentence] of Object.entries(SCENARIOS)) {
-  abi(sentence, async ({ scene }) => {
-    const { status, signal, stderr } = await execute([compile("abi"), scene.kcov, scenario]);
-    assert.is(stderr, "");
-    assert.is(status, 0, `${status} ${signal}`);
-  });
-}
+const MEASURES = { ABI: COUNTS, "ABI where probes write": DIRECT, "ABI of probes": FAULTS };
 
-abi.run();
+for (const [name, { options, env }] of Object.entries(MEASURES)) {
+  const abi = suite<{ scene: Scene }>(name);
+
+  abi.before(async (context) => {
+    compile("abi");
+    context.scene = new Scene();
+    await context.scene.serve(...options);
+  });
+
+  abi.after(async (context) => {
+    await context.scene[Symbol.asyncDispose]();
+  });
+
+  for (const [scenario, sentence] of Object.entries(SCENARIOS)) {
+    abi(sentence, async ({ scene }) => {
+      const command = [compile("abi"), scene.kcov, scenario];
+      const { status, signal, stderr } = await execute(command, { env });
+      assert.is(stderr, "");
+      assert.is(status, 0, `${status} ${signal}`);
+    });
+  }
+
+  abi.run();
+}

@@ -68,12 +68,12 @@ class World implements AsyncDisposable {
   /** Starts the client that serves a page, and opens it. */
   async client(
     page: string,
-    options: { requests: number; isBeside?: boolean; env?: NodeJS.ProcessEnv },
+    options: { requests: number; isBeside?: boolean; folder?: string; env?: NodeJS.ProcessEnv },
   ): Promise<{ child: ChildProcess; url: string }> {
     const command = [
       compile("exactness"),
       this.scene.kcov,
-      `http:${FIXTURES}`,
+      `http:${options.folder ?? FIXTURES}`,
       String(options.requests),
       ...options.isBeside ? ["beside"] : [],
     ];
@@ -133,6 +133,26 @@ chromium("a page has the same PCs after reloads and after it was at another site
   await assertExact(child, 200);
   const page = (await world.targets()).filter(({ name }) => name.endsWith("paths.html"));
   assert.is(page.length, 1, url);
+});
+
+chromium("a page whose scripts were given probes is read by them, through reloads", async () => {
+  await using world = await World.start();
+  const folder = join(world.scene.folder, "probed");
+  const { status, stderr } = await world.scene.command("instrument", FIXTURES, "-o", folder);
+  assert.is(status, 0, stderr);
+  const learned = join(world.scene.folder, "learned");
+  const { child } = await world.client("paths.html", {
+    requests: 400,
+    folder,
+    env: { REPEATED: "1", NAVIGATE: "100", LEARNED: learned },
+  });
+  await assertExact(child, 400);
+  const paths = readFileSync(learned, "utf8").trim().split("\n");
+  const lines = await world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
+  for (const [path, pcs] of paths.entries()) {
+    const blocks = lines.splice(0, pcs.split(" ").length);
+    assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
+  }
 });
 
 chromium("a dedicated worker is a target that comes and goes", async () => {

@@ -2,61 +2,16 @@
  * The closed loop that a fuzzer is: reset, ask, read. Every single read is checked by the client, which
  * knows what each of 64 paths executes and what no other does.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
-import * as assert from "uvu/assert";
-import { compile, execute, NODES, Scene } from "./harness.ts";
-import { executedTexts, textsInPaths } from "./path_blocks.ts";
+import { assertExact, assertLearned, loopOn } from "./exact_loop.ts";
+import { compile, NODES, Scene } from "./harness.ts";
 
 const exactness = suite("exactness");
-
-const PATHS = 64;
 
 exactness.before(() => {
   compile("exactness");
 });
-
-interface Loop {
-  readonly requests: number;
-  /** Other clients use the service, so that other paths may be there too. */
-  readonly isShared?: boolean;
-  /** A file for the PCs that the client learned. */
-  readonly learned?: string;
-}
-
-/** All of a client's reads were exact. */
-async function assertExact(
-  where: { scene: Scene; socket: string },
-  { requests, isShared, learned }: Loop,
-): Promise<void> {
-  const command = [
-    compile("exactness"),
-    where.scene.kcov,
-    where.socket,
-    String(requests),
-  ];
-  if (isShared) command.push("shared");
-  const { status, signal, stdout, stderr } = await execute(command, {
-    timeout: 300_000,
-    ...(learned && { env: { LEARNED: learned } }),
-  });
-  process.stdout.write(stdout);
-  assert.is(stderr, "");
-  assert.match(stdout, `requests ${requests} wrong 0 `);
-  assert.is(status, 0, `${status} ${signal}`);
-}
-
-async function loopOn(
-  node: string,
-  { requests, isBusy, place }: { requests: number; isBusy: boolean; place?: string },
-) {
-  await using scene = new Scene();
-  await scene.serve();
-  const { socket } = await scene.service("paths", { node, ...(place && { place }) });
-  if (isBusy) scene.keepBusy();
-  await assertExact({ scene, socket }, { requests });
-}
 
 exactness("20,000 requests to Node 20 are read without a mistake", async () => {
   await loopOn(NODES["Node 20"], { requests: 20_000, isBusy: false });
@@ -99,24 +54,12 @@ for (const [place, sentence] of PLACES) {
   });
 }
 
-/** What a client found to be each path's own are the blocks that it executes, and no others. */
-async function assertLearned(scene: Scene, file: string): Promise<void> {
-  const paths = readFileSync(file, "utf8").trim().split("\n");
-  assert.is(paths.length, PATHS);
-  const lines = await scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
-  for (const [path, pcs] of paths.entries()) {
-    const blocks = lines.splice(0, pcs.split(" ").length);
-    assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
-    assert.is(blocks.length, executedTexts(path).length, `path ${path}`);
-  }
-}
-
 exactness("what belongs to one path alone are the blocks it executes, and no others", async () => {
   await using scene = new Scene();
   await scene.serve();
   const { socket } = await scene.service("paths");
   const learned = join(scene.folder, "learned");
-  await assertExact({ scene, socket }, { requests: 100, learned });
+  await assertExact({ kcov: scene.kcov, socket, requests: 100, learned });
   await assertLearned(scene, learned);
 });
 
@@ -127,7 +70,7 @@ exactness("four clients of one service at once each find all of their own path",
   const files = [1, 2, 3, 4].map((client) => join(scene.folder, `learned-${client}`));
   await Promise.all(
     files.map((learned) =>
-      assertExact({ scene, socket }, { requests: 1000, isShared: true, learned })
+      assertExact({ kcov: scene.kcov, socket, requests: 1000, isShared: true, learned })
     ),
   );
   for (const file of files) await assertLearned(scene, file);
@@ -140,7 +83,7 @@ exactness("four clients of a cluster at once each find all of their own path", a
   const files = [1, 2, 3, 4].map((client) => join(scene.folder, `learned-${client}`));
   await Promise.all(
     files.map((learned) =>
-      assertExact({ scene, socket }, { requests: 300, isShared: true, learned })
+      assertExact({ kcov: scene.kcov, socket, requests: 300, isShared: true, learned })
     ),
   );
   for (const file of files) await assertLearned(scene, file);

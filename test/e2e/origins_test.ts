@@ -117,7 +117,7 @@ async function drive(
   assert.is(stderr, "");
   assert.is(status, 0);
   assert.match(stdout, /^stable 100 of 100 /);
-  return readFileSync(sets, "utf8").trimEnd().split("\n").map((line) => line.split(" ").slice(1));
+  return readFileSync(sets, "utf8").trimEnd().split("\n").map((line) => line.split(" ").slice(2));
 }
 
 async function check(

@@ -1,15 +1,16 @@
 /** Several targets at once: `kcov` of all, `kcov.d/NAME` of one, KCOV_REMOTE_ENABLE of some. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/control_client.ts";
-import { compile, execute, Scene } from "./harness.ts";
-import { executedTexts, textsInPaths } from "./path_blocks.ts";
+import { assertExact, assertLearned, type Loop } from "./exact_loop.ts";
+import { compile, Scene } from "./harness.ts";
+import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
 
 const several = suite("several targets");
 
@@ -19,13 +20,25 @@ several.before(() => {
   for (const client of ["exactness", "ask"]) compile(client);
 });
 
-/** A sentence about one scene, which is cleaned up however it ends. */
-function scenario(sentence: string, run: (scene: Scene) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  several(sentence, async () => {
-    await using scene = new Scene();
-    await run(scene);
-  });
+const MEASURES: readonly (readonly [string, Measure])[] = [
+  ["", COUNTS],
+  [", where probes write", DIRECT],
+  [", where what probes write comes by faults", FAULTS],
+];
+
+/** A sentence about one scene, for each way to measure; the scene is cleaned up however it ends. */
+function scenario(
+  sentence: string,
+  run: (scene: Scene, measure: Measure) => Promise<void>,
+  measures = MEASURES,
+): void {
+  for (const [where, measure] of measures) {
+    if (!`${sentence}${where}`.includes(process.argv[2] ?? "")) continue;
+    several(`${sentence}${where}`, async () => {
+      await using scene = new Scene();
+      await run(scene, measure);
+    });
+  }
 }
 
 function fileOf(scene: Scene, name: string): string {
@@ -49,9 +62,13 @@ class Asker {
   }
 
   /** @param numbers What KCOV_REMOTE_ENABLE picks; without any it is KCOV_ENABLE. */
-  static async start(scene: Scene, kcov: string, ...numbers: number[]): Promise<Asker> {
+  static async start(
+    { scene, measure }: { scene: Scene; measure: Measure },
+    kcov: string,
+    ...numbers: number[]
+  ): Promise<Asker> {
     const command = [compile("ask"), kcov, ...numbers.map(String)];
-    const asker = new Asker(scene.start(command, { stdin: "pipe" }));
+    const asker = new Asker(scene.start(command, { stdin: "pipe", env: measure.env }));
     assert.is(await asker.#next(), "enabled");
     return asker;
   }
@@ -69,35 +86,11 @@ class Asker {
   }
 }
 
-interface Loop {
-  readonly kcov: string;
-  readonly socket: string;
-  readonly requests: number;
-  readonly isShared?: boolean;
-}
-
-async function assertExact(scene: Scene, { kcov, socket, requests, isShared }: Loop) {
-  const learned = join(scene.folder, `learned-${kcov.replaceAll("/", "_")}`);
-  const command = [compile("exactness"), kcov, socket, String(requests)];
-  if (isShared) command.push("shared");
-  const { status, signal, stdout, stderr } = await execute(command, {
-    timeout: 300_000,
-    env: { LEARNED: learned },
-  });
-  process.stdout.write(stdout);
-  assert.is(stderr, "");
-  assert.match(stdout, `requests ${requests} wrong 0 `);
-  assert.is(status, 0, `${status} ${signal}`);
-  return learned;
-}
-
-async function assertLearned(scene: Scene, file: string): Promise<void> {
-  const paths = readFileSync(file, "utf8").trim().split("\n");
-  const lines = await scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
-  for (const [path, pcs] of paths.entries()) {
-    const blocks = lines.splice(0, pcs.split(" ").length);
-    assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
-  }
+/** The same, and what the client has learned. */
+async function learnExactly(scene: Scene, loop: Loop): Promise<void> {
+  const learned = join(scene.folder, `learned-${loop.kcov.replaceAll("/", "_")}`);
+  await assertExact({ ...loop, learned });
+  await assertLearned(scene, learned);
 }
 
 for (const isBusy of [false, true]) {
@@ -105,38 +98,34 @@ for (const isBusy of [false, true]) {
   const when = isBusy ? ", while both cores are busy" : "";
   scenario(
     `four clients on four targets, and a fifth on all, are each exact${when}`,
-    async (scene) => {
-      await scene.serve();
+    async (scene, measure) => {
+      await scene.serve(...measure.options);
       const sockets: string[] = [];
       for (const target of [...NAMES, "five"]) {
         sockets.push((await scene.service("paths", { target })).socket);
       }
       if (isBusy) scene.keepBusy();
       const ofOne = NAMES.map((name, i) =>
-        assertExact(scene, { kcov: fileOf(scene, name), socket: sockets[i], requests })
+        learnExactly(scene, { kcov: fileOf(scene, name), socket: sockets[i], requests, measure })
       );
-      const ofAll = assertExact(scene, {
-        kcov: scene.kcov,
-        socket: sockets[4],
-        requests,
+      const ofAll = learnExactly(scene, {
+        ...{ kcov: scene.kcov, socket: sockets[4], requests, measure },
         isShared: true,
       });
-      for (const learned of await Promise.all([...ofOne, ofAll])) {
-        await assertLearned(scene, learned);
-      }
+      await Promise.all([...ofOne, ofAll]);
     },
   );
 }
 
-scenario("clients of other targets do not wait for one that is stuck", async (scene) => {
-  await scene.serve("--collect-timeout", "60000");
+scenario("clients of other targets do not wait for one that is stuck", async (scene, measure) => {
+  await scene.serve("--collect-timeout", "60000", ...measure.options);
   const services = [];
   for (const target of NAMES) services.push(await scene.service("paths", { target }));
   const [stuck, ...others] = services;
-  const asker = await Asker.start(scene, fileOf(scene, NAMES[0]));
+  const asker = await Asker.start({ scene, measure }, fileOf(scene, NAMES[0]));
   await asker.ask(5, stuck.socket);
   const { pid } = (await rows(scene)).find(({ name }) => name === NAMES[0])!;
-  const waiter = await Asker.start(scene, scene.kcov);
+  const waiter = await Asker.start({ scene, measure }, scene.kcov);
   process.kill(pid, "SIGSTOP");
   try {
     // Nobody is asked for anything: the read alone waits for the target.
@@ -144,7 +133,7 @@ scenario("clients of other targets do not wait for one that is stuck", async (sc
     const reads = [asker, waiter].map((client, i) => client.ask(0).then(() => done += `${i} `));
     await Promise.all(
       others.map(({ socket }, i) =>
-        assertExact(scene, { kcov: fileOf(scene, NAMES[i + 1]), socket, requests: 300 })
+        assertExact({ kcov: fileOf(scene, NAMES[i + 1]), socket, requests: 300, measure })
       ),
     );
     assert.is(done, "", "they wait for a target that is stopped");
@@ -154,10 +143,10 @@ scenario("clients of other targets do not wait for one that is stuck", async (sc
     process.kill(pid, "SIGCONT");
   }
   assert.ok((await asker.ask(5, stuck.socket)).length > 0);
-});
+}, MEASURES.filter(([, measure]) => measure !== DIRECT));
 
-scenario("kcov.d has the targets' files, by their names", async (scene) => {
-  await scene.serve();
+scenario("kcov.d has the targets' files, by their names", async (scene, measure) => {
+  await scene.serve(...measure.options);
   const folder = join(scene.mount, "kcov.d");
   assert.equal(readdirSync(folder), []);
   const { child } = await scene.service("paths", { target: "one" });
@@ -187,8 +176,8 @@ async function filesOf(scene: Scene, pcs: readonly string[]): Promise<string[]> 
   return [...new Set(files)].sort();
 }
 
-scenario("KCOV_REMOTE_ENABLE picks targets by number, through any file", async (scene) => {
-  await scene.serve();
+scenario("KCOV_REMOTE_ENABLE picks targets by number, through any file", async (scene, measure) => {
+  await scene.serve(...measure.options);
   const sockets: string[] = [];
   for (const name of ["paths", "classifier", "stuck"]) {
     sockets.push((await scene.service(name)).socket);
@@ -204,43 +193,46 @@ scenario("KCOV_REMOTE_ENABLE picks targets by number, through any file", async (
     [scene.kcov, [77], []],
   ];
   for (const [kcov, picked, files] of cases) {
-    const asker = await Asker.start(scene, kcov, ...picked);
+    const asker = await Asker.start({ scene, measure }, kcov, ...picked);
     assert.equal(await filesOf(scene, await asker.ask(0, ...sockets)), files, `${kcov} ${picked}`);
     asker.child.stdin!.end();
     await once(asker.child, "exit");
   }
 });
 
-scenario("globs of a target's own hold for it alone, besides the server's", async (scene) => {
-  await scene.serve("--exclude", "**/stuck.cjs");
-  const sockets: string[] = [];
-  const globs = {
-    free: [],
-    narrow: ["--include", "**/paths.cjs"],
-    wide: ["--exclude", "**/paths.cjs", "--include", "**/*.cjs"],
-  };
-  for (const [target, own] of Object.entries(globs)) {
-    sockets.push((await scene.service("paths", { target, globs: own })).socket);
-  }
-  sockets.push((await scene.service("stuck", { target: "none", globs: globs.wide })).socket);
-  const files = {
-    free: ["paths.cjs", "serve.cjs"],
-    narrow: ["paths.cjs"],
-    wide: ["serve.cjs"],
-    none: ["serve.cjs"],
-  };
-  for (const [target, expected] of Object.entries(files)) {
-    const asker = await Asker.start(scene, fileOf(scene, target));
-    assert.equal(await filesOf(scene, await asker.ask(0, ...sockets)), expected, target);
-  }
-});
+scenario(
+  "globs of a target's own hold for it alone, besides the server's",
+  async (scene, measure) => {
+    await scene.serve("--exclude", "**/stuck.cjs", ...measure.options);
+    const sockets: string[] = [];
+    const globs = {
+      free: [],
+      narrow: ["--include", "**/paths.cjs"],
+      wide: ["--exclude", "**/paths.cjs", "--include", "**/*.cjs"],
+    };
+    for (const [target, own] of Object.entries(globs)) {
+      sockets.push((await scene.service("paths", { target, globs: own })).socket);
+    }
+    sockets.push((await scene.service("stuck", { target: "none", globs: globs.wide })).socket);
+    const files = {
+      free: ["paths.cjs", "serve.cjs"],
+      narrow: ["paths.cjs"],
+      wide: ["serve.cjs"],
+      none: ["serve.cjs"],
+    };
+    for (const [target, expected] of Object.entries(files)) {
+      const asker = await Asker.start({ scene, measure }, fileOf(scene, target));
+      assert.equal(await filesOf(scene, await asker.ask(0, ...sockets)), expected, target);
+    }
+  },
+);
 
-scenario("a target that comes back under its name goes on as it was", async (scene) => {
-  await scene.serve();
+scenario("a target that comes back under its name goes on as it was", async (scene, measure) => {
+  await scene.serve(...measure.options);
   const first = await scene.service("paths", { target: "api" });
   const other = await scene.service("paths", { target: "other" });
-  const asker = await Asker.start(scene, fileOf(scene, "api"));
-  const all = await Asker.start(scene, scene.kcov, 1);
+  const asker = await Asker.start({ scene, measure }, fileOf(scene, "api"));
+  const all = await Asker.start({ scene, measure }, scene.kcov, 1);
   const paths = async (client: Asker, socket: string) => {
     // What runs for the first time is compiled, and may run a little more.
     await client.ask(3, socket, other.socket);

@@ -15,9 +15,8 @@ import {
   Scene,
   SERVICES,
 } from "./harness.ts";
+import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
-
-const short = suite<{ scene: Scene }>("short-lived targets");
 
 /** The program, which is not compiled. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
@@ -25,15 +24,10 @@ const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url
 /** ms that no read may take: nobody waits for a process that is gone. */
 const LONGEST_READ = 1500;
 
-short.before(async (context) => {
-  for (const client of ["short_lived", "killer", "exactness"]) compile(client);
-  context.scene = new Scene();
-  await context.scene.serve();
-});
-
-short.after(async (context) => {
-  await context.scene[Symbol.asyncDispose]();
-});
+interface Context {
+  scene: Scene;
+  measure: Measure;
+}
 
 /** What the client has read in one round. */
 interface Round {
@@ -52,14 +46,14 @@ interface Plan {
 }
 
 async function run(
-  scene: Scene,
+  { scene, measure }: Context,
   { rounds, parallel = 1, command, isEach }: Plan,
 ): Promise<{ rounds: Round[]; stderr: string }> {
   const wrapped = [KCOVFS, "run", "--mount", scene.mount, "--"];
   const client = [compile("short_lived"), scene.kcov, String(rounds), String(parallel)];
   const { status, stdout, stderr }: Finished = await execute(
     isEach ? [...client, ...wrapped, ...command] : [...wrapped, ...client, ...command],
-    { timeout: 240_000 },
+    { timeout: 240_000, env: measure.env },
   );
   assert.is(status, 0, stderr);
   const lines = stdout.trim().split("\n").map((line) => line.split(" "));
@@ -100,75 +94,6 @@ const WAYS: [way: string, sentence: string, status: number | "path"][] = [
   ["on_sigterm", "a program that ends by a handler of SIGTERM", "path"],
 ];
 
-for (const [way, sentence, status] of WAYS) {
-  short(`${sentence} is read when it has exited, with its exit status`, async ({ scene }) => {
-    const command = [process.execPath, ONCE, way];
-    const read = await run(scene, { rounds: 12, command });
-    const { rounds, stderr } = read;
-    assertRead(read);
-    for (const { paths, statuses } of rounds) {
-      assert.equal(statuses, status === "path" ? paths : [status]);
-    }
-    if (status === 1) assert.match(stderr, "Error: on purpose");
-    else assert.is(stderr, "");
-    assert.not.match(stderr, /kcovfs|debugger/i);
-  });
-}
-
-for (const [name, node] of Object.entries(NODES)) {
-  short(`sixty-four processes of ${name} are each read exactly`, async ({ scene }) => {
-    const read = await run(scene, { rounds: 64, command: [node, ONCE, "exits"] });
-    const { rounds, stderr } = read;
-    assertRead(read);
-    for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
-    assert.is(stderr, "");
-  });
-}
-
-short(
-  "a process that kcovfs run has started for one request is read exactly",
-  async ({ scene }) => {
-    const command = [process.execPath, ONCE, "exits"];
-    const read = await run(scene, { rounds: 8, command, isEach: true });
-    const { rounds, stderr } = read;
-    assertRead(read);
-    for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
-    assert.is(stderr, "");
-  },
-);
-
-short("eight processes at a time are read when the last has exited", async ({ scene }) => {
-  const command = [process.execPath, ONCE, "exits"];
-  const read = await run(scene, { rounds: 8, parallel: 8, command });
-  assertRead(read);
-  for (const { paths, statuses } of read.rounds) assert.equal(statuses, paths);
-});
-
-short("a program that aborts keeps its status, and nobody waits for it", async ({ scene }) => {
-  const { rounds } = await run(scene, { rounds: 4, command: [process.execPath, ONCE, "aborts"] });
-  for (const { statuses, ms } of rounds) {
-    assert.equal(statuses, [134]);
-    assert.ok(ms < LONGEST_READ, `the read took ${ms} ms`);
-  }
-});
-
-short("a process that is killed loses what was not collected and no more", async ({ scene }) => {
-  for (let round = 0; round < 5; round++) {
-    const { status, stdout, stderr } = await execute([
-      ...[KCOVFS, "run", "--mount", scene.mount, "--", compile("killer"), scene.kcov],
-      ...[process.execPath, ONCE, "answers"],
-    ]);
-    assert.is(status, 0, stderr);
-    const [before, after] = stdout.trim().split("\n").map((line) => line.split(" "));
-    const read = textsInPaths(await scene.symbolize(before.slice(1)));
-    assert.equal(read, executedTexts(1));
-    const left = after.length > 1 ? textsInPaths(await scene.symbolize(after.slice(1))) : [];
-    assert.equal(left, []);
-    assert.ok(Number(after[0]) < LONGEST_READ, `the read took ${after[0]} ms`);
-  }
-  assertRead(await run(scene, { rounds: 4, command: [process.execPath, ONCE, "exits"] }));
-});
-
 /** The service `paths` as other files, so that its blocks are not those that the programs execute. */
 async function startCopy(scene: Scene): Promise<string> {
   const folder = join(scene.folder, "copy");
@@ -183,19 +108,122 @@ async function startCopy(scene: Scene): Promise<string> {
   return socket;
 }
 
-// A collection for the other client may come just when a process exits.
-short(
-  "processes that come and go are read exactly while another client reads",
-  async ({ scene }) => {
-    const socket = await startCopy(scene);
-    const loop = scene.start([compile("exactness"), scene.kcov, socket, "1000000", "shared"]);
-    const read = await run(scene, { rounds: 64, command: [process.execPath, ONCE, "exits"] });
-    assert.is(loop.exitCode, null);
-    loop.kill("SIGTERM");
-    await finish(loop);
+const MEASURES = {
+  "short-lived targets": COUNTS,
+  "short-lived targets that write": DIRECT,
+  "short-lived targets with probes": FAULTS,
+};
+
+for (const [name, measure] of Object.entries(MEASURES)) {
+  if (!name.includes(process.argv[2] ?? "")) continue;
+  const short = suite<Context>(name);
+  /** Of so many times, those that are enough where that is not the first way. */
+  const some = (times: number) => measure === COUNTS ? times : Math.ceil(times / 4);
+
+  short.before(async (context) => {
+    for (const client of ["short_lived", "killer", "exactness"]) compile(client);
+    context.measure = measure;
+    context.scene = new Scene();
+    await context.scene.serve(...measure.options);
+  });
+
+  short.after(async (context) => {
+    await context.scene[Symbol.asyncDispose]();
+  });
+
+  for (const [way, sentence, status] of WAYS) {
+    short(`${sentence} is read when it has exited, with its exit status`, async (context) => {
+      const command = [process.execPath, ONCE, way];
+      const read = await run(context, { rounds: some(12), command });
+      const { rounds, stderr } = read;
+      assertRead(read);
+      for (const { paths, statuses } of rounds) {
+        assert.equal(statuses, status === "path" ? paths : [status]);
+      }
+      if (status === 1) assert.match(stderr, "Error: on purpose");
+      else assert.is(stderr, "");
+      assert.not.match(stderr, /kcovfs|debugger/i);
+    });
+  }
+
+  for (const [name, node] of Object.entries(NODES)) {
+    short(`processes of ${name} are each read exactly`, async (context) => {
+      const read = await run(context, { rounds: some(64), command: [node, ONCE, "exits"] });
+      const { rounds, stderr } = read;
+      assertRead(read);
+      for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+      assert.is(stderr, "");
+    });
+  }
+
+  short(
+    "a process that kcovfs run has started for one request is read exactly",
+    async (context) => {
+      const command = [process.execPath, ONCE, "exits"];
+      const read = await run(context, { rounds: some(8), command, isEach: true });
+      const { rounds, stderr } = read;
+      assertRead(read);
+      for (const { paths, statuses } of rounds) assert.equal(statuses, paths);
+      assert.is(stderr, "");
+    },
+  );
+
+  short("eight processes at a time are read when the last has exited", async (context) => {
+    const command = [process.execPath, ONCE, "exits"];
+    const read = await run(context, { rounds: some(8), parallel: 8, command });
     assertRead(read);
     for (const { paths, statuses } of read.rounds) assert.equal(statuses, paths);
-  },
-);
+  });
 
-short.run();
+  short("a program that aborts keeps its status, and nobody waits for it", async (context) => {
+    const { rounds } = await run(context, {
+      rounds: 4,
+      command: [process.execPath, ONCE, "aborts"],
+    });
+    for (const { statuses, ms } of rounds) {
+      assert.equal(statuses, [134]);
+      assert.ok(ms < LONGEST_READ, `the read took ${ms} ms`);
+    }
+  });
+
+  // What probes have written is there, whatever becomes of the process.
+  const loses = measure === COUNTS ? "loses what was not collected" : "loses nothing";
+  short(`a process that is killed ${loses}`, async (context) => {
+    const { scene } = context;
+    for (let round = 0; round < 5; round++) {
+      const { status, stdout, stderr } = await execute([
+        ...[KCOVFS, "run", "--mount", scene.mount, "--", compile("killer"), scene.kcov],
+        ...[process.execPath, ONCE, "answers"],
+      ], { env: measure.env });
+      assert.is(status, 0, stderr);
+      const [before, after] = stdout.trim().split("\n").map((line) => line.split(" "));
+      const read = textsInPaths(await scene.symbolize(before.slice(1)));
+      assert.equal(read, executedTexts(1));
+      const left = after.length > 1 ? textsInPaths(await scene.symbolize(after.slice(1))) : [];
+      assert.equal(left, measure === COUNTS ? [] : executedTexts(2));
+      assert.ok(Number(after[0]) < LONGEST_READ, `the read took ${after[0]} ms`);
+    }
+    assertRead(await run(context, { rounds: 4, command: [process.execPath, ONCE, "exits"] }));
+  });
+
+  // A collection for the other client may come just when a process exits.
+  short(
+    "processes that come and go are read exactly while another client reads",
+    async (context) => {
+      const { scene } = context;
+      const socket = await startCopy(scene);
+      const loop = scene.start([compile("exactness"), scene.kcov, socket, "1000000000", "shared"]);
+      const read = await run(context, {
+        rounds: some(64),
+        command: [process.execPath, ONCE, "exits"],
+      });
+      assert.is(loop.exitCode, null);
+      loop.kill("SIGTERM");
+      await finish(loop);
+      assertRead(read);
+      for (const { paths, statuses } of read.rounds) assert.equal(statuses, paths);
+    },
+  );
+
+  short.run();
+}

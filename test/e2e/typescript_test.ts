@@ -73,7 +73,7 @@ async function placesUnder(start: Start): Promise<string[][]> {
   assert.match(stdout, /^stable 100 of 100 /);
   assert.is(server.warnings(), "");
   const pcs = readFileSync(sets, "utf8").trimEnd().split("\n").map((line) =>
-    line.split(" ").slice(1)
+    line.split(" ").slice(2)
   );
   const lines = await scene.symbolize(pcs.flat());
   return pcs.map((set) => {

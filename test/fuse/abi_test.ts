@@ -19,7 +19,7 @@ const SIZES: Record<string, number> = {
   // As it was until 7.35.
   ...{ fuse_interrupt_in: 8, fuse_init_in: 16, fuse_init_out: 64, fuse_ioctl_in: 32 },
   ...{ fuse_ioctl_out: 16, fuse_dirent: 24, fuse_notify_inval_inode_out: 24 },
-  ...{ fuse_notify_inval_entry_out: 16, fuse_notify_store_out: 24 },
+  ...{ fuse_notify_inval_entry_out: 16, fuse_notify_store_out: 24, fuse_backing_map: 16 },
 };
 
 function isStruct(value: unknown): value is Struct<object> {
@@ -71,28 +71,41 @@ function inC(struct: Struct<object>, field: string): string {
   return `struct ${struct.name}, ${nested}${field}`;
 }
 
-/** Fields that a header may be too old for, by the minor version that brought them. */
-const NEWER: Record<string, number> = { "fuse_in_header.total_extlen": 38 };
+/** What a header may be too old for, by the minor version that brought it. */
+const NEWER: Record<string, number> = {
+  "fuse_in_header.total_extlen": 38,
+  "fuse_init_out.flags2": 36,
+  "fuse_init_out.max_stack_depth": 40,
+  "fuse_open_out.backing_id": 40,
+  ...{ fuse_backing_map: 40, "fuse_backing_map.fd": 40, "fuse_backing_map.flags": 40 },
+  ...{ FUSE_INIT_EXT: 36, FUSE_PASSTHROUGH: 40, FOPEN_PASSTHROUGH: 40 },
+  ...{ FUSE_DEV_IOC_BACKING_OPEN: 40, FUSE_DEV_IOC_BACKING_CLOSE: 40 },
+};
+
+/** Lines of C that a header of the right version compiles. */
+function guarded(name: string, line: string): string[] {
+  const minor = NEWER[name];
+  return minor ? [`#if FUSE_KERNEL_MINOR_VERSION >= ${minor}`, line, "#endif"] : [line];
+}
 
 function cProgram(): string {
   const lines: string[] = [];
   for (const struct of STRUCTS) {
     // 7.36 made it longer; what we read of it is the beginning.
     if (struct !== abi.fuse_init_in) {
-      lines.push(`printf("${struct.name} %zu\\n", sizeof(struct ${struct.name}));`);
+      const line = `printf("${struct.name} %zu\\n", sizeof(struct ${struct.name}));`;
+      lines.push(...guarded(struct.name, line));
     }
     for (const field of fieldsOf(struct)) {
       const name = `${struct.name}.${field}`;
       const line = `printf("${name} %zu\\n", offsetof(${inC(struct, field)}));`;
-      const minor = NEWER[name];
-      if (minor) {
-        lines.push(`#if FUSE_KERNEL_MINOR_VERSION >= ${minor}`, line, "#endif");
-      } else lines.push(line);
+      lines.push(...guarded(name, line));
     }
   }
   for (const [prefix, values] of constants()) {
     for (const name of Object.keys(values)) {
-      lines.push(`printf("${prefix}${name} %lld\\n", (long long)(${prefix}${name}));`);
+      const line = `printf("${prefix}${name} %lld\\n", (long long)(${prefix}${name}));`;
+      lines.push(...guarded(prefix + name, line));
     }
   }
   const includes = ["stddef.h", "stdio.h", "linux/fuse.h"].map((file) => `#include <${file}>`);
@@ -135,22 +148,39 @@ function compiled(): Map<string, number> {
   }
 }
 
+layout("what passthrough brought is as the header has it since 7.40", () => {
+  assert.is(abi.FUSE_PASSTHROUGH, 0x20_0000_0000);
+  assert.is(abi.FOPEN_PASSTHROUGH, 0x80);
+  // _IOW(229, 1, 16 bytes) and _IOW(229, 2, 4 bytes)
+  assert.is(abi.FUSE_DEV_IOC_BACKING_OPEN, 1 << 30 | 16 << 16 | 229 << 8 | 1);
+  assert.is(abi.FUSE_DEV_IOC_BACKING_CLOSE, 1 << 30 | 4 << 16 | 229 << 8 | 2);
+  assert.equal(
+    [[abi.fuse_init_out, "flags2"], [abi.fuse_init_out, "max_stack_depth"]].map(([struct, field]) =>
+      offsetOf(struct as Struct<object>, field as string)
+    ),
+    [32, 36],
+  );
+  assert.is(offsetOf(abi.fuse_open_out, "backing_id"), 12);
+});
+
 layout("this machine's <linux/fuse.h> agrees on each size, offset and number", () => {
   const header = compiled();
+  const isMissing = (name: string) => !header.has(name) && NEWER[name] !== undefined;
   let offsets = 0;
   for (const struct of STRUCTS) {
-    if (struct !== abi.fuse_init_in) {
+    if (struct !== abi.fuse_init_in && !isMissing(struct.name)) {
       assert.is(header.get(struct.name), struct.size, struct.name);
     }
     for (const field of fieldsOf(struct)) {
       const name = `${struct.name}.${field}`;
-      if (!header.has(name) && NEWER[name]) continue;
+      if (isMissing(name)) continue;
       assert.is(header.get(name), offsetOf(struct, field), name);
       offsets++;
     }
   }
   for (const [prefix, values] of constants()) {
     for (const [name, value] of Object.entries(values)) {
+      if (isMissing(prefix + name)) continue;
       assert.is(header.get(prefix + name), value, prefix + name);
     }
   }

@@ -11,6 +11,7 @@ interface Offer {
   minor?: number;
   readahead?: number;
   flags?: number;
+  flags2?: number;
   /** Bytes of `fuse_init_in`: 16 up to 7.35, 64 from 7.36 on. */
   size?: number;
 }
@@ -18,12 +19,14 @@ interface Offer {
 /** An INIT by the numbers. */
 function offer(options: Offer): Uint8Array {
   const { major = 7, minor = 45, readahead = 0x20000, flags = 0, size = 64 } = options;
+  const { flags2 = 0 } = options;
   const message = new Uint8Array(40 + size);
   const view = new DataView(message.buffer);
   view.setUint32(0, message.length, true);
   view.setUint32(4, 26, true);
   view.setUint32(8, 1, true);
   [major, minor, readahead, flags].forEach((n, i) => view.setUint32(40 + 4 * i, n, true));
+  if (size > 16) view.setUint32(56, flags2, true);
   return message;
 }
 
@@ -42,6 +45,8 @@ function answer(kernel: FakeKernel) {
       flags: view.getUint32(28, true),
       maxWrite: view.getUint32(36, true),
       maxPages: view.getUint16(44, true),
+      flags2: view.getUint32(48, true),
+      stackDepth: view.getUint32(52, true),
     }),
   };
 }
@@ -112,6 +117,57 @@ init("no flag is taken that the kernel did not offer, and none that is not wante
     kernel.send(offer({ flags: (1 << bit) >>> 0 }));
     assert.is(answer(kernel).flags, wanted.includes(bit) ? 1 << bit : 0, `bit ${bit}`);
   }
+});
+
+/** FUSE_INIT_EXT, without which `flags2` means nothing. */
+const EXT = 1 << 30;
+
+/** What becomes of an offer where passthrough is wanted. */
+function negotiate(offered: Offer, passthrough = true) {
+  const kernel = new FakeKernel({}, { passthrough });
+  kernel.send(offer(offered));
+  const { flags, flags2, stackDepth } = answer(kernel);
+  return { flags, flags2, stackDepth, granted: kernel.session.hasPassthrough };
+}
+
+const NOT_GRANTED = { flags: 0, flags2: 0, stackDepth: 0, granted: false };
+
+init("passthrough is granted where it is wanted and the kernel offers it", () => {
+  for (const flags2 of [0x20, 0xffffffff]) {
+    const granted = { flags: EXT, flags2: 0x20, stackDepth: 1, granted: true };
+    assert.equal(negotiate({ flags: EXT, flags2 }), granted);
+    assert.equal(negotiate({ flags: EXT, flags2 }, false), NOT_GRANTED);
+  }
+  assert.equal(negotiate({ flags: EXT, flags2: 0xffffffdf }), NOT_GRANTED);
+});
+
+init("a kernel whose INIT has no second flags, or does not use them, is not asked for more", () => {
+  assert.equal(negotiate({ minor: 35, size: 16 }), NOT_GRANTED);
+  assert.equal(negotiate({ minor: 36, size: 64, flags: EXT }), NOT_GRANTED);
+  // Without FUSE_INIT_EXT these bytes are not flags.
+  assert.equal(negotiate({ flags2: 0x20 }), NOT_GRANTED);
+});
+
+init("an INIT that ends where it says that flags follow is EIO", () => {
+  const kernel = new FakeKernel({}, { passthrough: true });
+  kernel.send(offer({ flags: EXT, size: 16 }));
+  assert.equal(answer(kernel), { len: 16, error: -5 });
+  assert.is(kernel.session.minor, 0);
+  assert.is(kernel.warnings.length, 1);
+});
+
+init("passthrough is asked for in these bytes, and granted by none before them", () => {
+  const kernel = new FakeKernel({}, { passthrough: true });
+  assert.not.ok(kernel.session.hasPassthrough);
+  kernel.send(
+    "68000000 1a000000 0100000000000000 0000000000000000 00000000 00000000 00000000 0000 0000" +
+      `07000000 2d000000 00001000 00000040 20000000 ${"00".repeat(44)}`,
+  );
+  assert.equal(kernel.take(), [join(
+    "50000000 00000000 0100000000000000 07000000 2d000000 00000200 00000040 4000 3000" +
+      `00001000 01000000 0001 0000 20000000 01000000 ${"00".repeat(24)}`,
+  )]);
+  assert.ok(kernel.session.hasPassthrough);
 });
 
 init(

@@ -35,6 +35,16 @@ function recording(exchange: Exchange) {
   return { kernel, calls };
 }
 
+session("what stands behind an opened file is in the answer's last four bytes", () => {
+  const kernel = FakeKernel.started({
+    open: () => ({ fh: 1, open_flags: 0x81, backing_id: 0x12345678 }),
+  });
+  kernel.send(numbered("OPEN", 2));
+  assert.equal(kernel.take(), [
+    join("20000000 00000000 0200000000000000 0100000000000000 81000000 78563412"),
+  ]);
+});
+
 session("the session answers INIT, DESTROY and INTERRUPT by itself", () => {
   for (const name of ["INIT", "DESTROY", "INTERRUPT"]) {
     const { request, reply } = EXCHANGES.find((exchange) => exchange.name === name)!;

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import {
   Device,
   type DeviceOptions,
+  type EnabledArea,
   type PageCache,
   type Scope,
   type Source,
@@ -119,10 +120,18 @@ export class FakeSource implements Source {
   readonly gates = new Map<number, Promise<unknown>>();
   /** Targets that are in the unit of another. */
   readonly units = new Map<number, number>();
+  /** What is executed from now on is told as. */
+  kind: TargetPcs["kind"] = "counts";
+  /** What was said of areas, in order. */
+  readonly traced: (readonly EnabledArea[])[] = [];
+  /** What `trace` waits for. */
+  traceGate: Promise<unknown> = Promise.resolve();
+  /** Called when `trace` is. */
+  onTrace = (): void => {};
   readonly #log: (line: string) => void;
   readonly #held = new UnitSet();
-  /** By the targets' numbers. */
-  readonly #executed = new Map<number, number[]>();
+  /** By target and kind. */
+  readonly #executed = new Map<string, Omit<TargetPcs, "pcs"> & { readonly pcs: number[] }>();
 
   constructor(log: (line: string) => void) {
     this.#log = log;
@@ -147,7 +156,11 @@ export class FakeSource implements Source {
 
   executeIn(target: number, ...pcs: number[]): void {
     if (this.isTargetHeld(target)) throw new Error("held targets cannot execute");
-    this.#executed.set(target, [...this.#executed.get(target) ?? [], ...pcs]);
+    const { kind } = this;
+    const key = `${target} ${kind}`;
+    const executed = this.#executed.get(key) ?? { target, kind, pcs: [] };
+    executed.pcs.push(...pcs);
+    this.#executed.set(key, executed);
   }
 
   async stop({ units }: { units: Units }): Promise<TargetPcs[]> {
@@ -155,9 +168,21 @@ export class FakeSource implements Source {
     await this.gate;
     for (const [unit, gate] of this.gates) if (hasUnit(units, unit)) await gate;
     this.#held.add(units);
-    const found = [...this.#executed].filter(([target]) => hasUnit(units, this.unitOf(target)));
-    for (const [target] of found) this.#executed.delete(target);
-    return found.map(([target, pcs]) => ({ target, pcs: Uint32Array.from(pcs) }));
+    const found = [...this.#executed].filter(([, { target }]) =>
+      hasUnit(units, this.unitOf(target))
+    );
+    for (const [key] of found) this.#executed.delete(key);
+    return found.map(([, executed]) => ({ ...executed, pcs: Uint32Array.from(executed.pcs) }));
+  }
+
+  async trace(areas: readonly EnabledArea[]): Promise<void> {
+    this.traced.push(areas);
+    this.onTrace();
+    await this.traceGate;
+  }
+
+  canCompare(): boolean {
+    return this.kind !== "counts";
   }
 
   release(units: Units): void {

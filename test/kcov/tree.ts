@@ -7,18 +7,20 @@ import { DeviceWorld } from "./device_world.ts";
 const ROOT = abi.FUSE_ROOT_ID;
 
 export class Tree implements AsyncDisposable {
-  readonly world = new DeviceWorld();
+  readonly world: DeviceWorld;
   readonly subject: KcovFilesystem;
   /** What `kcov.d/` is made of. */
   targets: NamedTarget[] = [];
   #unique = 2;
 
-  constructor(options: Partial<TreeOptions> = {}) {
+  constructor(options: Partial<TreeOptions> = {}, world = new DeviceWorld()) {
+    this.world = world;
     const files = new Map([["targets", () => "none\n"], ["symbols", () => "0x8\n"]]);
     const own = { mode: 0o640, uid: 1000, gid: 1001, socket: "/run/kcovfs/socket" };
     const read = () => this.world.cache.reads;
     const targets = () => this.targets;
-    const tree = { ...own, files, read, targets, ...options };
+    const backings = () => undefined;
+    const tree = { ...own, files, read, targets, backings, ...options };
     this.subject = new KcovFilesystem(this.world.device, tree);
   }
 

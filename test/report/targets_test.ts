@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/control_client.ts";
-import { formatTargets } from "../../src/report/targets.ts";
+import { formatTargets, formatUnprobed } from "../../src/report/targets.ts";
 
 const report = suite("report/targets");
 
@@ -31,6 +31,24 @@ report("a note stands after the state", () => {
   const [, line] = formatTargets([{ ...ROW, state: "late", note: "no answer within 100 ms" }])
     .split("\n");
   assert.match(line, / {2}late \(no answer within 100 ms\)$/);
+});
+
+report("scripts without probes follow the targets, a line each, with the reason", () => {
+  const scripts = [
+    { target: "api", url: "file:///app/a.js", reason: "the globs leave it out" },
+    { target: "api.worker", url: "evalmachine.js", reason: "Unexpected token (1:2)" },
+  ];
+  assert.equal(formatUnprobed(scripts).split("\n"), [
+    "",
+    "TARGET      SCRIPT            NOT MEASURED BECAUSE",
+    "api         file:///app/a.js  the globs leave it out",
+    "api.worker  evalmachine.js    Unexpected token (1:2)",
+    "",
+  ]);
+});
+
+report("where all scripts have probes nothing follows", () => {
+  assert.is(formatUnprobed([]), "");
 });
 
 report.run();

@@ -1,12 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { denoArguments, startsOf } from "../../src/shims/deno_arguments.ts";
+import { denoArguments, startsOf, waitsForUs } from "../../src/shims/deno_arguments.ts";
 
 const deno = suite("shims/deno_arguments");
 
 const PRELOAD = fileURLToPath(new URL("../../../shims/deno_preload.mjs", import.meta.url));
-const INSPECTOR = `--inspect-brk=127.0.0.1:0 --inspect-publish-uid=http --preload=${PRELOAD}`;
+const INSPECTOR = `--inspect-brk=127.0.0.1:0 --inspect-publish-uid=http --preload=${PRELOAD} ` +
+  "--v8-flags=--max-opt=1";
 
 const started = (line: string) => denoArguments(line.split(" ").filter(Boolean))?.join(" ");
 
@@ -16,6 +17,14 @@ deno("a program is started with an inspector, which it waits for", () => {
   assert.is(started("serve --port 80 server.ts"), `serve ${all} --port 80 server.ts`);
   assert.is(started("test -A"), `test ${INSPECTOR} -A`);
   assert.is(started("eval 1"), `eval ${INSPECTOR} 1`);
+});
+
+deno("where its scripts are to have probes, it is given those and does not wait", () => {
+  const tracing = fileURLToPath(new URL("../../../shims/deno_trace.mjs", import.meta.url));
+  const args = denoArguments(["run", "-A", "server.ts"], { isTraced: true })!;
+  assert.equal(args, ["run", `--preload=${tracing}`, "-A", "server.ts"]);
+  assert.not.ok(waitsForUs(args.join(" ")));
+  assert.ok(waitsForUs(started("run -A server.ts")!));
 });
 
 deno("a program without a subcommand is one too", () => {

@@ -20,6 +20,8 @@ agentLink("a welcome says how and for how long the target is held", () => {
     isArmed: false,
     holdTimeout: 1500,
     pipe: "/run/kcovfs/1-a/pipe-1",
+    isHeld: true,
+    areas: [],
   };
   agent.link.welcome(welcome);
   const [{ type, body }] = agent.take();
@@ -204,6 +206,59 @@ agentLink("disposing ends the hold before the connection", async () => {
   agent.disconnect();
   await disposing;
   assert.not(agent.isConnected);
+});
+
+agentLink("areas are told with a number, and each answer is to one of them", async () => {
+  const agent = new FakeAgent();
+  const area = { path: "/a", words: 512, takesComparisons: false, isShared: false };
+  const lists = [[{ id: "a", ...area }], []];
+  const traced = lists.map((areas) => agent.link.trace(areas));
+  const frames = agent.take();
+  assert.equal(frames.map(({ type }) => type), [FRAME.areas, FRAME.areas]);
+  assert.equal(frames.map(({ body }) => JSON.parse(text(body.subarray(4)))), lists);
+  const [first, second] = frames.map(({ body }) => body.subarray(0, 4));
+  agent.send(FRAME.traced, second, "Cannot open /b: ENOENT");
+  assert.is((await rejection(traced[1])).message, "Cannot open /b: ENOENT");
+  agent.send(FRAME.traced, packNumber(0), "that was the welcome's");
+  agent.send(FRAME.traced, first);
+  await traced[0];
+});
+
+agentLink("who is gone writes nothing, and has no scripts", async () => {
+  const agent = new FakeAgent();
+  const [traced, listed] = [agent.link.trace([]), agent.link.listScripts()];
+  agent.disconnect();
+  await agent.link.closed;
+  assert.equal([await traced, await listed], [undefined, []]);
+  assert.equal([await agent.link.trace([]), await agent.link.listScripts()], [undefined, []]);
+});
+
+agentLink("scripts are listed by their URLs", async () => {
+  const agent = new FakeAgent();
+  const listed = agent.link.listScripts();
+  const [{ type, body }] = agent.take();
+  assert.is(type, FRAME.list);
+  agent.send(FRAME.scripts, body, '["file:///a.js",""]');
+  assert.equal(await listed, ["file:///a.js", ""]);
+});
+
+agentLink("a script that is about to be compiled is answered by its number", async () => {
+  const { promise, resolve } = deferred<{ code?: string }>();
+  const asked: unknown[] = [];
+  const agent = new FakeAgent({
+    onSource: (source) => {
+      asked.push(source);
+      return promise;
+    },
+  });
+  const source = { url: "file:///a.js", source: "é" };
+  agent.send(FRAME.source, packNumber(7), JSON.stringify(source));
+  assert.equal([asked, agent.take()], [[source], []]);
+  resolve({ code: "__kcov(8);é" });
+  await turn();
+  const [{ type, body }] = agent.take();
+  assert.equal([type, [...body.subarray(0, 4)]], [FRAME.probed, [7, 0, 0, 0]]);
+  assert.equal(JSON.parse(text(body.subarray(4))), { code: "__kcov(8);é" });
 });
 
 agentLink.run();

@@ -43,6 +43,7 @@ export class FakeAgent {
     this.link = new AgentLink(this.#socket as unknown as Socket, {
       onFarewell: () => Promise.resolve(),
       onExpired() {},
+      onSource: () => Promise.resolve({}),
       ...events,
     });
   }

@@ -78,7 +78,16 @@ lying("sources that are none fail the fetch, and nothing else", async () => {
 
 lying("frames of unknown types, and the server's own, change nothing", async () => {
   const { agent, outcomes } = waiting();
-  const types = [0, 8, 255, FRAME.welcome, FRAME.batch, FRAME.release, FRAME.request, FRAME.hello];
+  const types = [
+    0,
+    200,
+    255,
+    FRAME.welcome,
+    FRAME.batch,
+    FRAME.release,
+    FRAME.request,
+    FRAME.hello,
+  ];
   for (const type of types) {
     for (const body of ["", "{}", packNumber(1)]) agent.send(type, body);
   }
@@ -87,7 +96,8 @@ lying("frames of unknown types, and the server's own, change nothing", async () 
 });
 
 lying("a frame too short for its number ends the connection", async () => {
-  for (const type of [FRAME.taken, FRAME.held, FRAME.unheld]) {
+  const numbered = [FRAME.taken, FRAME.held, FRAME.unheld];
+  for (const type of [...numbered, FRAME.source, FRAME.traced, FRAME.scripts]) {
     for (let length = 0; length < 4; length++) {
       const { agent, outcomes } = waiting();
       agent.send(type, new Uint8Array(length));
@@ -103,6 +113,16 @@ const WORDS =
   '{ } [ ] , : "id" "method" "Debugger.scriptParsed" "result" "params" "error" null 1 2 3 ' +
   '"scriptId" "1" "message" "url"';
 
+lying("what is no JSON, or other than what it should be, ends the connection", () => {
+  for (const type of [FRAME.source, FRAME.scripts]) {
+    for (const text of ["", "{", "null", "7", '{"url":1,"source":""}', "[1]"]) {
+      const agent = new FakeAgent();
+      agent.send(type, packNumber(1), text);
+      assert.not.ok(agent.isConnected, `${type} ${text}`);
+    }
+  }
+});
+
 lying("10,000 random frames never make it throw or leave a rejection unhandled", async () => {
   const unhandled: unknown[] = [];
   const listen = (error: unknown) => unhandled.push(error);
@@ -115,7 +135,7 @@ lying("10,000 random frames never make it throw or leave a rejection unhandled",
     for (let i = 0; i < 50; i++) {
       const text = Array.from({ length: random(12) }, () => words[random(words.length)]).join("");
       const number = packNumber(random(5));
-      agent.send(random(8), ...[number, number.subarray(random(4))].slice(random(3)), text);
+      agent.send(random(11), ...[number, number.subarray(random(4))].slice(random(3)), text);
       const outcome = ['"result":{}', '"error":[]'][random(2)];
       agent.send(FRAME.message, `{"id":${random(4)},${outcome}}`);
     }

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Argv } from "yargs";
+import type { CollectorName } from "../../agent/protocol.ts";
 import { checkRoot, mountArguments, openFuseDevice } from "../../fuse/mod.ts";
 import { Server, SUBTYPE } from "../../server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
@@ -45,7 +46,7 @@ export const fuzz: Command = {
       serverOptions(options, { warn: io.warn, ...(self && { self }) }),
     );
     try {
-      return await runInNamespace(server, { fd, command });
+      return await runInNamespace(server, { fd, command, collector: options.collector });
     } finally {
       await server[Symbol.asyncDispose]();
     }
@@ -55,9 +56,10 @@ export const fuzz: Command = {
 /** Nobody but the command and its children sees the mount, and it goes with the last of them. */
 async function runInNamespace(
   server: Server,
-  options: { fd: number; command: readonly string[] },
+  options: { fd: number; command: readonly string[]; collector: CollectorName },
 ): Promise<number> {
-  const environment = targetEnvironment(server.socket);
+  const { collector } = options;
+  const environment = targetEnvironment(server.socket, { collector });
   const env = {
     ...environment,
     KCOVFS_MOUNT: MOUNT_POINT,

@@ -1,6 +1,6 @@
 import type { Argv } from "yargs";
 import { askServer } from "../../control_client.ts";
-import { formatTargets } from "../../report/targets.ts";
+import { formatTargets, formatUnprobed } from "../../report/targets.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
 import { withMount } from "../options.ts";
@@ -12,11 +12,20 @@ export const ps: Command = {
   builder: (argv: Argv) =>
     withMount(argv)
       .option("json", { type: "boolean", default: false, describe: "as a JSON array" })
+      .option("verbose", {
+        alias: "v",
+        type: "boolean",
+        default: false,
+        describe: "also which scripts have no probes, and why (--collector trace)",
+      })
       .example("kcovfs ps --json", ""),
   async run(argv, io) {
-    const { mount, json } = argv as { mount?: string; json?: boolean };
-    const rows = await askServer(await findSocket(mount), "targets");
-    io.print(json ? `${JSON.stringify(rows, null, 2)}\n` : formatTargets(rows));
+    const { mount, json, verbose } = argv as { mount?: string; json?: boolean; verbose?: boolean };
+    const socket = await findSocket(mount);
+    const rows = await askServer(socket, "targets");
+    const scripts = verbose ? await askServer(socket, "unprobed") : [];
+    if (json) io.print(`${JSON.stringify(verbose ? { targets: rows, scripts } : rows, null, 2)}\n`);
+    else io.print(formatTargets(rows) + (verbose ? formatUnprobed(scripts) : ""));
     return 0;
   },
 };

@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { askServer } from "../../control_client.ts";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
 import { findSocket } from "../find_server.ts";
@@ -28,7 +29,9 @@ export const run: Command = {
       name?: string;
     };
     const command = commandAfterDashes(argv);
-    const env = targetEnvironment(await findSocket(mount), { name, include, exclude });
+    const socket = await findSocket(mount);
+    const { collector } = await askServer(socket, "server");
+    const env = targetEnvironment(socket, { name, include, exclude, collector });
     return await waitFor(await start(command, { env, stdio: "inherit" }));
   },
 };

@@ -1,13 +1,12 @@
 import { createInterface } from "node:readline";
 import type { Argv } from "yargs";
-import { askServer } from "../../control_client.ts";
 import { SymbolTable } from "../../coverage/symbol_table.ts";
 import { symbolize as symbolizePc, symbolLines } from "../../report/symbolize.ts";
 import { symbolFile } from "../../symbol_file.ts";
 import type { Command, Io } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { findMounts, findSocket } from "../find_server.ts";
-import { DEFAULT_STATE, withMount, withState } from "../options.ts";
+import { stateFor } from "../find_server.ts";
+import { withMount, withState } from "../options.ts";
 
 /** `kcovfs symbolize` */
 export const symbolize: Command = {
@@ -40,9 +39,8 @@ function one(symbols: SymbolTable, text: string, io: Io): void {
   io.print(symbolizePc(symbols, BigInt(`0x${text.replace(/^0x/i, "")}`)));
 }
 
-/** `--state`, else the running server's, else, when none is running, the default. */
 async function openSymbols(options: { state?: string; mount?: string }): Promise<SymbolTable> {
-  const state = options.state ?? await stateOfServer(options.mount);
+  const state = await stateFor(options);
   try {
     return SymbolTable.open(symbolFile(state), { isReadOnly: true });
   } catch (error) {
@@ -50,10 +48,4 @@ async function openSymbols(options: { state?: string; mount?: string }): Promise
     const reason = code === "ENOENT" ? "no server has run with it; see --state" : message;
     throw new Failure(`Cannot open the symbols in ${state}: ${reason}`);
   }
-}
-
-async function stateOfServer(mount: string | undefined): Promise<string> {
-  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
-  if (!isNamed && (await findMounts()).length === 0) return DEFAULT_STATE;
-  return (await askServer(await findSocket(mount), "server")).state;
 }

@@ -1,6 +1,7 @@
 import { inTime } from "../../in_time.ts";
 import type { CdpSession } from "../cdp_session.ts";
 import type { Link, Taken } from "../link.ts";
+import { evaluateHits } from "./evaluate_hits.ts";
 import { HOOK_URL, type Pause } from "./document_hook.ts";
 import type { Isolate, Member } from "./isolate.ts";
 import type { Isolates } from "./isolates.ts";
@@ -39,6 +40,8 @@ export class ChromiumLink implements Link, Member {
   readonly #served = new Set<string>();
   /** What was collected for it and not asked for yet: JSON arrays. */
   #kept: Buffer[] = [];
+  #readsProbes = false;
+  #hits: number[][] = [];
   #url = "";
   #isNavigating = false;
   #isCrashed = false;
@@ -115,6 +118,20 @@ export class ChromiumLink implements Link, Member {
 
   keep(coverage: Buffer): void {
     if (coverage.length > EMPTY.length) this.#kept.push(coverage);
+  }
+
+  readProbes(): void {
+    this.#readsProbes = true;
+  }
+
+  async readHits(): Promise<void> {
+    if (!this.#readsProbes || !this.isReachable) return;
+    const hits = await evaluateHits(this.session).catch(() => []);
+    if (hits.length > 0) this.#hits.push(hits);
+  }
+
+  takeHits(): Uint32Array {
+    return Uint32Array.from(this.#hits.splice(0).flat());
   }
 
   move(isolateId: string): Isolate {

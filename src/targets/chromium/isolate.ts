@@ -15,6 +15,8 @@ export interface Member {
   readonly wants: (qualified: string) => boolean;
   /** Takes its part of a collection, a JSON array whose script ids are {@linkcode Isolate.qualify}'s. */
   readonly keep: (coverage: Buffer) => void;
+  /** Takes what probes of its own have hit, where it has any. Never rejects. */
+  readonly readHits: () => Promise<void>;
   /** It turns out to be in another isolate, which is returned. */
   readonly move: (isolateId: string) => Isolate;
 }
@@ -113,6 +115,7 @@ export class Isolate {
     const [{ id }, answer] = await Promise.all([
       lead.session.send("Runtime.getIsolateId"),
       lead.session.take((answer) => answer),
+      ...[...this.#members].map((member) => member.readHits()),
     ]);
     const isolate = id === this.id ? this : lead.move(id);
     isolate.#deal(answer, lead);

@@ -1,7 +1,7 @@
 /* ask KCOV [NUMBER...]
  *
  * For each line of its input, `BYTE SOCKET...`: resets, sends each of the services the byte, and prints
- * the PCs, ascending, on one line. With numbers it enables by KCOV_REMOTE_ENABLE: the first is the
+ * the PCs, ascending, each once, on one line. With numbers it enables by KCOV_REMOTE_ENABLE: the first is the
  * common handle's, the others are in the list. Says `enabled` first. */
 #include "kcov.h"
 
@@ -43,7 +43,10 @@ int main(int argc, char **argv) {
       service_request(services[i], &byte, 1);
     uint64_t n = kcov_count(&kcov);
     memcpy(pcs, kcov.area + 1, n * sizeof *pcs);
-    qsort(pcs, n, sizeof *pcs, compare_words);
+    uint64_t distinct = sort_distinct(pcs, n);
+    if (distinct < n && !is_repeated())
+      die("%lu PCs are there twice", n - distinct);
+    n = distinct;
     for (uint64_t i = 0; i < n; i++)
       printf("%s0x%lx", i ? " " : "", pcs[i]);
     printf("\n");

@@ -2,7 +2,7 @@
  *
  * What becomes of an instance that is closed, duplicated, mapped twice, inherited or passed on. A
  * scenario asks the service for paths and prints, for each, the path's number and the PCs that were
- * read for it: `7 0xffffffff80001000 ...`. The caller knows which code each path stands for. */
+ * read for it: `7 0xffffffff80001000 ...`. With REPEATED a block is told each time that it runs. The caller knows which code each path stands for. */
 #include "kcov.h"
 #include <pthread.h>
 #include <signal.h>
@@ -312,14 +312,15 @@ static void odd_counts(void) {
   uint64_t n = kcov_count(&kcov), again = kcov_count(&kcov);
   CHECK(n > 3 && n == again);
   poke(service, 1);
-  CHECK(kcov_count(&kcov) == n);
+  CHECK(kcov_count(&kcov) == (is_repeated() ? 2 * n : n));
   kcov.area[0] = 100;
   kcov.area[100] = 0;
   poke(service, 1);
   CHECK(kcov_count(&kcov) == 100 + n);
+  /* As the kernel adds 1 to it first, it may write its first PC there. */
   kcov.area[0] = ~0ull;
   poke(service, 2);
-  CHECK(kcov_count(&kcov) == ~0ull);
+  CHECK(kcov_count(&kcov) >> 32 == 0xffffffff);
   turn(&kcov, service, 3);
 }
 

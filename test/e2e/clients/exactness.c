@@ -3,7 +3,7 @@
  * The closed loop: reset a word, ask the service for one of 64 paths, read which blocks it ran. First
  * each path is asked for alone, to learn the PCs that are its own; then every single read is checked:
  * all PCs of the path that was asked for must be there and (unless other clients share the service)
- * none that belongs to another. Each PC may be there once only. Prints the learned PCs, a line a path,
+ * none that belongs to another. Each PC may be there once only, unless REPEATED is set. Prints the learned PCs, a line a path,
  * if LEARNED names a file.
  *
  * shared: other clients ask the same service. beside: other services run, whose PCs come and go.
@@ -57,7 +57,7 @@ static unsigned take(struct kcov *kcov, int service, int path, uint64_t *into) {
   if (n >= kcov->words)
     die("the count is %lu", n);
   memcpy(into, (const void *)(kcov->area + 1), n * sizeof *into);
-  return n;
+  return is_repeated() ? sort_distinct(into, n) : n;
 }
 
 /* All paths in a random order, so that clients that learn at the same time are never in step. */

@@ -115,4 +115,17 @@ MAYBE_UNUSED static int compare_words(const void *a, const void *b) {
   uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
   return x < y ? -1 : x > y;
 }
+
+/* Where a block is told each time that it runs, as the kernel does, REPEATED says so. */
+MAYBE_UNUSED static int is_repeated(void) { return getenv("REPEATED") != NULL; }
+
+/* Sorts PCs and keeps each once; returns how many those are. */
+MAYBE_UNUSED static uint64_t sort_distinct(uint64_t *pcs, uint64_t n) {
+  uint64_t kept = 0;
+  qsort(pcs, n, sizeof *pcs, compare_words);
+  for (uint64_t i = 0; i < n; i++)
+    if (i == 0 || pcs[i] != pcs[i - 1])
+      pcs[kept++] = pcs[i];
+  return kept;
+}
 #endif

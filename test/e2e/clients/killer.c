@@ -2,11 +2,11 @@
  *
  * Starts COMMAND, which answers each line on its standard input with one on its standard output. Has it
  * answer 1, reads the count; has it answer 2, kills it, and reads the count again. Prints for each read
- * how long it took in ms, and the PCs: `3 0xffffffff80001000 ...`. */
+ * how long it took in ms, and the PCs: `3 0xffffffff80001000 ...`. With REPEATED each is printed once. */
 #include "kcov.h"
 #include <signal.h>
 
-#define WORDS (64 << 10)
+#define WORDS (1 << 20)
 
 static void ask(int to, int from, char number) {
   char line[2] = {number, '\n'}, answer;
@@ -19,11 +19,15 @@ static void ask(int to, int from, char number) {
 }
 
 static void print(struct kcov *kcov) {
+  static uint64_t pcs[WORDS];
   double began = now_us();
   uint64_t n = kcov_count(kcov);
   printf("%.0f", (now_us() - began) / 1000);
-  for (uint64_t i = 1; i <= n; i++)
-    printf(" 0x%lx", kcov->area[i]);
+  memcpy(pcs, kcov->area + 1, n * sizeof *pcs);
+  if (is_repeated())
+    n = sort_distinct(pcs, n);
+  for (uint64_t i = 0; i < n; i++)
+    printf(" 0x%lx", pcs[i]);
   printf("\n");
 }
 

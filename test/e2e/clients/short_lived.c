@@ -2,10 +2,12 @@
  *
  * Starts COMMAND with a number behind it, PARALLEL of them at a time, waits until they have exited, and
  * reads what they executed. Prints, for each round, the numbers, the exit statuses as a shell tells
- * them, the longest time in ms that a read took, and the PCs: `7,8 0,0 3 0xffffffff80001000 ...`. */
+ * them, the longest time in ms that a read took, and the PCs: `7,8 0,0 3 0xffffffff80001000 ...`. With
+ * REPEATED each is printed once. */
 #include "kcov.h"
 
-#define WORDS (64 << 10)
+/* Enough for what another client's service repeats meanwhile. */
+#define WORDS (32 << 20)
 #define NUMBERS 64
 #define MOST 16
 
@@ -34,6 +36,7 @@ int main(int argc, char **argv) {
     die("usage: short_lived KCOV ROUNDS PARALLEL COMMAND...");
   int rounds = atoi(argv[2]), parallel = atoi(argv[3]), number = 0;
   pid_t children[MOST];
+  uint64_t *pcs = malloc(WORDS * sizeof *pcs);
   struct kcov kcov = kcov_open(argv[1], WORDS);
   kcov_enable(&kcov);
   for (int round = 0; round < rounds; round++) {
@@ -49,8 +52,13 @@ int main(int argc, char **argv) {
     double began = now_us();
     uint64_t n = kcov_count(&kcov);
     printf(" %.0f", (now_us() - began) / 1000);
-    for (uint64_t i = 1; i <= n; i++)
-      printf(" 0x%lx", kcov.area[i]);
+    if (n >= WORDS - 1)
+      die("the area is full");
+    memcpy(pcs, kcov.area + 1, n * sizeof *pcs);
+    if (is_repeated())
+      n = sort_distinct(pcs, n);
+    for (uint64_t i = 0; i < n; i++)
+      printf(" 0x%lx", pcs[i]);
     printf("\n");
   }
   kcov_disable(&kcov);

@@ -35,6 +35,10 @@ class FakeMember implements Member {
     isolate.join(this);
   }
 
+  readHits(): Promise<void> {
+    return Promise.resolve();
+  }
+
   owns(scriptId: string): boolean {
     return this.scripts.includes(scriptId);
   }

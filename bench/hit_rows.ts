@@ -1,0 +1,51 @@
+/** What `hit_bench.ts` measures. */
+import { type AreaOptions } from "./probes_alone.ts";
+
+/** A probe in a loop. */
+export interface HitRow {
+  readonly name: string;
+  readonly probe: string;
+  /** What instances are enabled. */
+  readonly areas: readonly AreaOptions[];
+  /** What is written in all, if that is not once a pass. */
+  readonly records?: number;
+  readonly isBeyondWindow?: boolean;
+  /** Flags of Node's. */
+  readonly flags?: readonly string[];
+}
+
+/** A lower half, as probes have it. */
+const PC = -2126008808;
+const HIT = `__kcov(${PC})`;
+const COMPARISON = `__kcov_const(${PC}, i, 7)`;
+/** Words that are full at once, and what comes into them. */
+const FEW = 64;
+const NOT_OPTIMISED = ["--no-opt", "--no-maglev"];
+
+export const HIT_ROWS: readonly HitRow[] = [
+  { name: "one instance", probe: HIT, areas: [{}] },
+  { name: "its area full", probe: HIT, areas: [{ words: FEW }], records: FEW - 1 },
+  { name: "no instance", probe: HIT, areas: [], records: 0 },
+  { name: "others write, too", probe: HIT, areas: [{ isShared: true }] },
+  { name: "two instances", probe: HIT, areas: [{}, {}] },
+  {
+    name: "beyond the window",
+    probe: HIT,
+    areas: [{ words: 2 * (1 << 20) }],
+    isBeyondWindow: true,
+  },
+  { name: "one instance, code not optimised", probe: HIT, areas: [{}], flags: NOT_OPTIMISED },
+  {
+    name: "no instance, code not optimised",
+    probe: HIT,
+    areas: [],
+    records: 0,
+    flags: NOT_OPTIMISED,
+  },
+  { name: "a comparison, nobody asks", probe: COMPARISON, areas: [], records: 0 },
+  {
+    name: "a comparison, recorded",
+    probe: COMPARISON,
+    areas: [{ takesComparisons: true }],
+  },
+];

@@ -1,0 +1,47 @@
+/** One row of `hit_bench.ts`: `hit_subject ROW`, on the Node that is measured. Prints ns a hit. */
+import { ProbesAlone, WINDOW_WORDS } from "./probes_alone.ts";
+import { HIT_ROWS, type HitRow } from "./hit_rows.ts";
+import { threadClock } from "./thread_time.ts";
+
+/** Passes of the loop: fewer than an area has words. */
+const PASSES = 200_000;
+const ROUNDS = 60;
+
+type Loop = (passes: number) => number;
+
+/** Has a loop of its own compiled, as if a loader had: what stands in it is no string. */
+function compile(probe: string): Loop {
+  const body = `let sum = 0;
+    for (let i = 0; i < passes; i++) { ${probe}; sum = (sum + i) | 0; }
+    return sum;`;
+  return new Function("passes", body) as Loop;
+}
+
+function timeOf(loop: Loop, { before }: { before: () => void }): number {
+  const clock = threadClock();
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    before();
+    const start = clock();
+    loop(PASSES);
+    if (round >= ROUNDS / 3) times.push((clock() - start) / PASSES);
+  }
+  return times.sort((a, b) => a - b)[times.length >> 1];
+}
+
+async function measure(row: HitRow): Promise<number> {
+  await using probes = await ProbesAlone.start();
+  await probes.write(row.areas);
+  const empty = timeOf(compile(""), { before: () => {} });
+  const start = row.isBeyondWindow ? WINDOW_WORDS : 0;
+  const time = timeOf(compile(row.probe), { before: () => probes.reset(start) });
+  const expected = row.records ?? PASSES;
+  if (probes.count - start !== expected) {
+    throw new Error(`Cannot measure ${row.name}: ${probes.count - start} of ${expected} hits`);
+  }
+  return time - empty;
+}
+
+const row = HIT_ROWS.find(({ name }) => name === process.argv[2]);
+if (!row) throw new Error(`Cannot measure ${process.argv[2]}: there is no such row`);
+process.stdout.write(`${(await measure(row)).toFixed(3)}\n`);

@@ -1,0 +1,91 @@
+/** The agent's probes in this very process, without a server: for what is measured in a loop. */
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { Areas } from "../src/agent/areas.ts";
+import { CONTROL_SIZE } from "../src/agent/control.ts";
+import type { TracedArea } from "../src/agent/protocol.ts";
+import { SharedFile } from "../src/shared_file.ts";
+import { SharedFolder } from "../src/shared_folder.ts";
+
+const require = createRequire(import.meta.url);
+const { makeProbes, WINDOW_SIZE } = require("../src/agent/probes.cjs") as {
+  makeProbes: (control: Int32Array) => { readonly address: bigint };
+  WINDOW_SIZE: number;
+};
+const { defineProbeFunctions } = require("../src/agent/probe_functions.cjs") as {
+  defineProbeFunctions: (control: Int32Array, probes: object) => void;
+};
+const { inlineProbes } = require("../src/agent/inline_probes.cjs") as {
+  inlineProbes: () => () => void;
+};
+
+/** What an area is like. */
+export interface AreaOptions {
+  /** @default {1048576} */
+  readonly words?: number;
+  readonly isShared?: boolean;
+  readonly takesComparisons?: boolean;
+}
+
+/** Words of an area that the window just shows. */
+export const WINDOW_WORDS = WINDOW_SIZE / 8;
+
+const OWNER = { mode: 0o600, uid: process.geteuid!(), gid: process.getegid!() };
+
+/** A target's isolate, as `agent/tracing.cts` makes it, and its clients. */
+export class ProbesAlone implements AsyncDisposable {
+  readonly #folder: SharedFolder;
+  readonly #areas: Areas;
+  readonly #files: SharedFile[] = [];
+
+  private constructor(folder: SharedFolder, areas: Areas) {
+    this.#folder = folder;
+    this.#areas = areas;
+  }
+
+  static async start(): Promise<ProbesAlone> {
+    const control = new Int32Array(new SharedArrayBuffer(CONTROL_SIZE));
+    const probes = makeProbes(control);
+    defineProbeFunctions(control, probes);
+    inlineProbes();
+    const areas = new Areas({
+      control,
+      window: probes.address,
+      windowSize: WINDOW_SIZE,
+      tid: process.pid,
+    });
+    return new ProbesAlone(await SharedFolder.make(), areas);
+  }
+
+  /** Has probes write into new areas, and no others. */
+  async write(options: readonly AreaOptions[]): Promise<void> {
+    const areas = options.map((one, i): TracedArea => {
+      const { words = WINDOW_WORDS, isShared = false, takesComparisons = false } = one;
+      const path = join(this.#folder.path, `${this.#files.length + i}`);
+      return { id: path, path, words, isShared, takesComparisons };
+    });
+    for (const { path, words } of areas) {
+      const file = new SharedFile(path, OWNER);
+      this.#files.push(file);
+      file.grow(words * 8);
+      file.map();
+    }
+    await this.#areas.set(areas);
+  }
+
+  /** What a client stores into `area[0]`, of all areas. */
+  reset(count = 0): void {
+    for (const file of this.#files) new Int32Array(file.map())[0] = count;
+  }
+
+  /** Of the last area. */
+  get count(): number {
+    const file = this.#files.at(-1);
+    return file ? new Int32Array(file.map())[0] : 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of this.#files) file[Symbol.dispose]();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}

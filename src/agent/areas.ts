@@ -1,0 +1,203 @@
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { mapFile, mapZeros, unmap } from "../system_calls.ts";
+import { AREA, AREA_COMPARISONS, AREA_SHARED, AREAS_SIZE, CONTROL } from "./control.ts";
+import type { TracedArea } from "./protocol.ts";
+
+/** The isolate whose probes write. */
+export interface Writer {
+  /** The memory shared with it. */
+  readonly control: Int32Array;
+  /** The address of its window, and the window's bytes. */
+  readonly window: bigint;
+  readonly windowSize: number;
+  /** Its thread's number in this pid namespace. */
+  readonly tid: number;
+}
+
+interface Mapping {
+  readonly area: TracedArea;
+  readonly address: bigint;
+  readonly fd: number;
+}
+
+/**
+ * ns of its own time in which a running thread has certainly ended the hit that it was in: some ten
+ * instructions and a few page faults.
+ */
+const LONGEST_HIT = 2_000_000;
+
+/** ns; less than one, so that two of them are more than {@linkcode LONGEST_HIT} for certain. */
+const TICK = LONGEST_HIT / 2;
+
+/** No limit of the window's: it is not enough. */
+const NEVER = -1;
+
+/** Maps areas for one isolate, and has its probes write into them. */
+export class Areas {
+  readonly #writer: Writer;
+  #mappings: readonly Mapping[] = [];
+  #windowed: string | undefined;
+  /** Changes follow each other. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(writer: Writer) {
+    this.#writer = writer;
+  }
+
+  /**
+   * Has the isolate write into these areas and no others. When it resolves, it does.
+   *
+   * No hit of the meantime is lost to an area that stays: the isolate goes by the new table first, and
+   * what it may still be writing by the old one is waited for before anything is unmapped.
+   *
+   * @throws when an area cannot be mapped; then nothing is changed.
+   */
+  set(areas: readonly TracedArea[]): Promise<void> {
+    const change = this.#turn.then(() => this.#set(areas));
+    this.#turn = change.catch(() => {});
+    return change;
+  }
+
+  async #set(areas: readonly TracedArea[]): Promise<void> {
+    const { control, tid } = this.#writer;
+    const before = this.#mappings;
+    const mappings = this.#map(areas);
+    this.#mappings = mappings;
+    this.#tell(mappings);
+    const hasHits = mappings.some(({ area }) => !area.takesComparisons);
+    const hasComparisons = mappings.some(({ area }) => area.takesComparisons);
+    Atomics.store(control, CONTROL.comparisons, hasComparisons ? 1 : 0);
+    Atomics.store(control, CONTROL.enough, hasHits ? NEVER : 0);
+    Atomics.store(control, CONTROL.limit, 0);
+    if (before.length > 0) {
+      await untilBetweenHits(tid);
+      await untilIdle(control, tid);
+    }
+    this.#showInWindow(mappings);
+    for (const { area, address, fd } of before) {
+      if (mappings.some((mapping) => mapping.area.id === area.id)) continue;
+      unmap(address, area.words * 8);
+      closeSync(fd);
+    }
+  }
+
+  #map(areas: readonly TracedArea[]): Mapping[] {
+    if (1 + areas.length * AREA.size > AREAS_SIZE) throw new Error("too many areas at a time");
+    const added: Mapping[] = [];
+    try {
+      return areas.map((area) => {
+        const known = this.#mappings.find((mapping) => mapping.area.id === area.id);
+        if (known) return { ...known, area };
+        const fd = openSync(area.path, "r+");
+        const address = mapFile(fd, { bytes: area.words * 8 });
+        added.push({ area, address, fd });
+        return added.at(-1)!;
+      });
+    } catch (error) {
+      for (const { area, address, fd } of added) {
+        unmap(address, area.words * 8);
+        closeSync(fd);
+      }
+      throw error;
+    }
+  }
+
+  /** Writes the table that the isolate does not go by, and then has it go by that one. */
+  #tell(mappings: readonly Mapping[]): void {
+    const { control } = this.#writer;
+    const generation = control[CONTROL.generation] + 1;
+    const start = CONTROL.areas + (generation & 1) * AREAS_SIZE;
+    control[start] = mappings.length;
+    for (const [i, { area, address }] of mappings.entries()) {
+      const row = start + 1 + i * AREA.size;
+      control[row + AREA.low] = Number(BigInt.asIntN(32, address));
+      control[row + AREA.high] = Number(BigInt.asIntN(32, address >> 32n));
+      control[row + AREA.words] = area.words;
+      control[row + AREA.flags] = (area.takesComparisons ? AREA_COMPARISONS : 0) |
+        (area.isShared ? AREA_SHARED : 0);
+    }
+    Atomics.store(control, CONTROL.generation, generation);
+  }
+
+  /** The only area for hits that no other isolate writes into is what the window shows. */
+  #showInWindow(mappings: readonly Mapping[]): void {
+    const { control, window, windowSize } = this.#writer;
+    const forHits = mappings.filter(({ area }) => !area.takesComparisons);
+    const only = forHits.length === 1 && !forHits[0].area.isShared ? forHits[0] : undefined;
+    if (this.#windowed !== only?.area.id) {
+      mapZeros(window, windowSize);
+      if (only) {
+        const bytes = Math.min(windowSize, only.area.words * 8);
+        mapFile(only.fd, { bytes, at: window });
+      }
+      this.#windowed = only?.area.id;
+    }
+    if (!only) return;
+    const limit = Math.min(only.area.words, windowSize / 8);
+    Atomics.store(control, CONTROL.limit, limit);
+    if (limit === only.area.words) Atomics.store(control, CONTROL.enough, limit);
+  }
+}
+
+/**
+ * Resolves when a thread is in no hit of the window that it was in when this was called: it sleeps, which it
+ * does in none of them, or is gone, or has run for long enough since. What it reads of control memory
+ * afterwards is what is there now.
+ *
+ * The kernel says at ticks only how long a running thread has run, and the tick may have interrupted it in
+ * a hit: what it has run by the first of them says nothing.
+ */
+async function untilBetweenHits(tid: number): Promise<void> {
+  const before = ranFor(tid);
+  let start: number | undefined;
+  await until(() => {
+    const ran = ranFor(tid);
+    if (ran !== before) start ??= ran;
+    return isAsleep(tid) || (start !== undefined && ran - start >= LONGEST_HIT);
+  });
+}
+
+/**
+ * Resolves when a thread goes by no table of areas that it went by a while ago: {@linkcode untilBetweenHits}
+ * is to be awaited first, for what it writes to reach memory.
+ */
+async function untilIdle(control: Int32Array, tid: number): Promise<void> {
+  await until(() => Atomics.load(control, CONTROL.busy) === 0 || isGone(tid));
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn++) {
+    await new Promise((resolve) => turn < 20 ? setImmediate(resolve) : setTimeout(resolve, 1));
+  }
+}
+
+/** Whether it sleeps in a system call, or has ended. */
+function isAsleep(tid: number): boolean {
+  return stateOf(tid) === "S" || isGone(tid);
+}
+
+function isGone(tid: number): boolean {
+  return ["", "Z", "X"].includes(stateOf(tid));
+}
+
+/** The field after the command in `/proc/TID/stat`; empty when there is none. */
+function stateOf(tid: number): string {
+  const stat = readTask(tid, "stat");
+  return stat.charAt(stat.lastIndexOf(")") + 2);
+}
+
+/** ns for which it has run: the first field of `schedstat`, or in ticks where a kernel has none. */
+function ranFor(tid: number): number {
+  const ns = parseInt(readTask(tid, "schedstat"), 10);
+  if (ns > 0) return ns;
+  const fields = readTask(tid, "stat").replace(/^.*\) /s, "").split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK;
+}
+
+function readTask(tid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/self/task/${tid}/${file}`, "latin1");
+  } catch {
+    return "";
+  }
+}

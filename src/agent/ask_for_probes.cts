@@ -1,0 +1,59 @@
+/** Asks the agent's worker for scripts with probes, and waits: a script is compiled when it is loaded. */
+import type { MessagePort } from "node:worker_threads";
+
+const { receiveMessageOnPort } = require(
+  "node:worker_threads",
+) as typeof import("node:worker_threads");
+const memory = require("./memory.cjs") as {
+  readonly CONTROL: Readonly<Record<string, number>>;
+  readonly READY: number;
+  waitFor(
+    isOver: () => boolean,
+    options: { control: Int32Array; index: number; timeout: number },
+  ): void;
+};
+
+/** A script that is about to be compiled. */
+interface Script {
+  readonly url: string;
+  readonly source: string;
+}
+
+const { load } = Atomics;
+/** ms; the table of a script of some MB takes seconds. */
+const TIMEOUT = 120_000;
+
+/**
+ * Makes the function that asks. Scripts that cannot have probes, for want of a server too, go without.
+ *
+ * @param main The main thread's memory, which says whether there is a server.
+ */
+function askForProbes(
+  control: Int32Array,
+  { port, main }: { port: MessagePort; main: Int32Array },
+): (script: Script) => string | undefined {
+  const { CONTROL, READY, waitFor } = memory;
+  const post = port.postMessage.bind(port);
+  const isServed = () => load(main, CONTROL["state"]) === READY;
+  let id = 0;
+  return (script) => {
+    if (!isServed()) return undefined;
+    id++;
+    post({ id, script });
+    let code: string | undefined;
+    const isOver = () => {
+      const answer = receiveMessageOnPort(port)?.message as
+        | { id: number; code?: string }
+        | undefined;
+      if (answer?.id === id) {
+        code = answer.code;
+        return true;
+      }
+      return !isServed();
+    };
+    waitFor(isOver, { control, index: CONTROL["answers"], timeout: TIMEOUT });
+    return code;
+  };
+}
+
+module.exports = { askForProbes };

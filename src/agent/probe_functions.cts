@@ -1,0 +1,92 @@
+/**
+ * The functions that probes call, by the names in `instrument/probe_names.ts`. Those at comparisons are as
+ * short as they are so that V8 puts them where they are called: nearly always, nobody asks for comparisons.
+ */
+const memory = require("./memory.cjs") as { readonly CONTROL: Readonly<Record<string, number>> };
+const { compareCases, compareSought, compareValues } = require("./comparisons.cjs") as {
+  compareValues: (
+    left: unknown,
+    right: unknown,
+    options: { readonly isConst: boolean; readonly write: Write },
+  ) => void;
+  compareCases: (value: unknown, constants: readonly unknown[], write: Write) => void;
+  compareSought: (kind: number, text: unknown, sought: unknown, write: Write) => void;
+};
+
+/** Takes a record: its type, and the halves of both arguments. */
+type Write = (type: number, low1: number, high1: number, low2: number, high2: number) => void;
+
+/** Where what probes have to say goes. */
+interface Sink {
+  readonly hit: (pc: number) => void;
+  readonly compare: (
+    pc: number,
+    ...record: readonly [type: number, low1: number, high1: number, low2: number, high2: number]
+  ) => void;
+}
+
+const { defineProperty, entries } = Object;
+
+/** Defines them, on the global object. As they cannot be changed, V8 takes them for constants. */
+function defineProbeFunctions(control: Int32Array, sink: Sink): void {
+  const functions = { ...hits(sink), ...comparisons(control, sink), __kcov_t: { v: undefined } };
+  for (const [name, value] of entries(functions)) defineProperty(globalThis, name, { value });
+}
+
+function hits({ hit }: Sink) {
+  return {
+    __kcov: hit,
+    __kcov_pass(pc: number, value: unknown): unknown {
+      hit(pc);
+      return value;
+    },
+    __kcov_some(pc: number, value: unknown): unknown {
+      if (value !== null && value !== undefined) hit(pc);
+      return value;
+    },
+    __kcov_none(pc: number): readonly never[] {
+      hit(pc);
+      return [];
+    },
+  };
+}
+
+function comparisons(control: Int32Array, { compare }: Sink) {
+  const WANTED = memory.CONTROL["comparisons"];
+  // No comparison is made while another is being recorded.
+  let at = 0;
+  const write: Write = (type, low1, high1, low2, high2) =>
+    compare(at, type, low1, high1, low2, high2);
+  const values = { isConst: false, write };
+  const withConstant = { isConst: true, write };
+  const record = (pc: number, left: unknown, right: unknown, options: typeof values): void => {
+    at = pc;
+    compareValues(left, right, options);
+  };
+  return {
+    __kcov_const(pc: number, value: unknown, constant: unknown): unknown {
+      if (control[WANTED] !== 0) record(pc, constant, value, withConstant);
+      return value;
+    },
+    __kcov_cmp(pc: number, left: unknown, right: unknown): unknown {
+      if (control[WANTED] !== 0) record(pc, left, right, values);
+      return right;
+    },
+    __kcov_switch(pc: number, value: unknown, constants: readonly unknown[]): unknown {
+      if (control[WANTED] !== 0) {
+        at = pc;
+        compareCases(value, constants, write);
+      }
+      return value;
+    },
+    __kcov_text(pc: number, kind: number, text: unknown, sought: unknown): unknown {
+      if (control[WANTED] !== 0) {
+        at = pc;
+        compareSought(kind, text, sought, write);
+      }
+      return sought;
+    },
+  };
+}
+
+module.exports = { defineProbeFunctions };

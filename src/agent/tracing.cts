@@ -1,0 +1,77 @@
+/** What an isolate of the target needs for its scripts to have probes. */
+import type { MessagePort } from "node:worker_threads";
+
+const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
+const { makeProbes, WINDOW_SIZE } = require("./probes.cjs") as {
+  makeProbes: (control: Int32Array) => Probes;
+  WINDOW_SIZE: number;
+};
+const { askForProbes } = require("./ask_for_probes.cjs") as {
+  askForProbes: (
+    control: Int32Array,
+    options: { port: MessagePort; main: Int32Array },
+  ) => Probe;
+};
+const { probeLoadedScripts } = require("./loaded_scripts.cjs") as {
+  probeLoadedScripts: (
+    probe: Probe,
+    options: { sendPort: (port: MessagePort) => void },
+  ) => () => void;
+};
+
+const { defineProbeFunctions } = require("./probe_functions.cjs") as {
+  defineProbeFunctions: (control: Int32Array, probes: Probes) => void;
+};
+
+interface Probes {
+  readonly address: bigint;
+  readonly hit: (pc: number) => void;
+  readonly compare: (pc: number, ...record: readonly number[]) => void;
+}
+
+type Probe = (script: {
+  readonly url: string;
+  readonly source: string;
+}) => string | undefined;
+
+/** For the agent's worker, and to begin with. */
+interface Tracing {
+  readonly window: { readonly address: bigint; readonly size: number };
+  /** By which scripts with probes are asked for. */
+  readonly port: MessagePort;
+  /**
+   * Scripts that are loaded from here on have probes.
+   *
+   * @returns a function that puts back what can be put back: what has probes keeps them.
+   */
+  readonly begin: (sendPort: (port: MessagePort) => void) => () => void;
+}
+
+/**
+ * Makes an isolate ready.
+ *
+ * @param main The memory of the process's main thread.
+ * @throws when the native library cannot be loaded.
+ */
+function startTracing(control: Int32Array, main: Int32Array): Tracing {
+  const probes = makeProbes(control);
+  defineProbeFunctions(control, probes);
+  const { port1, port2 } = new MessageChannel();
+  const probe = askForProbes(control, { port: port1, main });
+  return {
+    window: { address: probes.address, size: WINDOW_SIZE },
+    port: port2,
+    begin(sendPort) {
+      const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
+      // Stack traces are to show positions in the scripts as they were. Deno's do so anyhow.
+      setSourceMapsEnabled?.(true);
+      const restore = probeLoadedScripts(probe, { sendPort });
+      return () => {
+        restore();
+        if (!sourceMapsEnabled) setSourceMapsEnabled?.(false);
+      };
+    },
+  };
+}
+
+module.exports = { startTracing };

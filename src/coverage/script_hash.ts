@@ -1,0 +1,13 @@
+import { createHash } from "node:crypto";
+
+/** Part of a script's identity: changes whenever tables are made differently. */
+const TABLE_VERSION = 2;
+
+/**
+ * SHA-256 of a script, in hex, by which its PCs are known. Line ends of one unit count as `\n`, whichever
+ * of the four they are: V8 does not tell (see `agent/script_source.cts`).
+ */
+export function scriptHash(source: string): string {
+  const text = source.replace(/\r(?!\n)|[\u2028\u2029]/g, "\n");
+  return createHash("sha256").update(`${TABLE_VERSION} `).update(text).digest("hex");
+}

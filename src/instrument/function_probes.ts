@@ -1,0 +1,129 @@
+import type {
+  AnyNode,
+  Expression,
+  Function as FunctionNode,
+  ModuleDeclaration,
+  Program,
+  PropertyDefinition,
+  Statement,
+} from "acorn";
+import type { Edits } from "./edits.ts";
+import { PROBE_NAMES } from "./probe_names.ts";
+import { hitBefore, hitStatement } from "./probe_text.ts";
+import type { ClassNode } from "./probe_walk.ts";
+import type { Unprobed } from "./unprobed.ts";
+
+/** What V8 makes a function of: the fields of a class's instances, or all of it that is static. */
+export interface Initialiser {
+  readonly first: ClassNode["body"]["body"][number];
+  readonly isStatic: boolean;
+}
+
+/** The initialisers that a class has. */
+export function initialisersOf({ body }: ClassNode): Initialiser[] {
+  return [false, true].flatMap((isStatic) => {
+    const first = body.body.find((element) =>
+      element.type === "StaticBlock"
+        ? isStatic
+        : element.type === "PropertyDefinition" && element.static === isStatic
+    );
+    return first ? [{ first, isStatic }] : [];
+  });
+}
+
+/** Puts the probes of the blocks that functions begin with, after what is evaluated for parameters. */
+export class FunctionProbes {
+  readonly #edits: Edits;
+  readonly #tokenAfter: (offset: number) => number;
+
+  /** @param tokenAfter The offset of the first token at or after one. */
+  constructor(edits: Edits, tokenAfter: (offset: number) => number) {
+    this.#edits = edits;
+    this.#tokenAfter = tokenAfter;
+  }
+
+  /** @returns undefined when the top level has its probe now; without statements that is a line more. */
+  addProgram(block: number, { body, end }: Program): Unprobed | undefined {
+    if (end === 0) return "never counted";
+    if (body.length > 0) this.#addBody(block, body, body[0].start);
+    else this.#edits.follow({ start: end, end }, (pc) => `\n${PROBE_NAMES.hit}(${pc(block)});`);
+    return;
+  }
+
+  addFunction(block: number, { body }: FunctionNode): void {
+    if (body.type === "BlockStatement") this.#addBody(block, body.body, body.start + 1);
+    else this.#edits.wrap(body, hitBefore(block));
+  }
+
+  /** @returns undefined when the block has its probe now. */
+  addInitialiser(block: number, { first, isStatic }: Initialiser): Unprobed | undefined {
+    if (isStatic) {
+      this.#edits.open(first.start, (pc) => `static{${PROBE_NAMES.hit}(${pc(block)})}`);
+      return;
+    }
+    return this.#addField(block, first as PropertyDefinition);
+  }
+
+  /** The first block of a list of statements, which begins at an offset: after its directives. */
+  #addBody(
+    block: number,
+    statements: readonly (Statement | ModuleDeclaration)[],
+    start: number,
+  ): void {
+    const last = statements.findLast((statement) =>
+      statement.type === "ExpressionStatement" && statement.directive !== undefined
+    );
+    if (last) this.#edits.follow(last, hitStatement(block));
+    else this.#edits.open(start, hitStatement(block));
+  }
+
+  /** A field of its own would be seen: one cannot have a private field twice, as one can another. */
+  #addField(
+    block: number,
+    { start, key, value, computed }: PropertyDefinition,
+  ): Unprobed | undefined {
+    if (!value) {
+      const end = computed ? this.#tokenAfter(key.end) + 1 : key.end;
+      this.#edits.follow({ start, end }, (pc) => `=void ${PROBE_NAMES.hit}(${pc(block)});`);
+      return;
+    }
+    if (!takesName(value)) {
+      this.#edits.wrap(value, hitBefore(block));
+      return;
+    }
+    if (computed) return "computed name";
+    const name = JSON.stringify(nameOf(key));
+    this.#edits.wrap(value, [
+      (pc) => `(${PROBE_NAMES.hit}(${pc(block)}),{[${name}]:`,
+      `}[${name}])`,
+    ]);
+    return;
+  }
+}
+
+/** Whether a value gets the name of what it is assigned to. */
+function takesName(value: Expression): boolean {
+  switch (value.type) {
+    case "ParenthesizedExpression":
+      return takesName(value.expression);
+    case "ArrowFunctionExpression":
+      return true;
+    case "ClassExpression":
+    case "FunctionExpression":
+      return !value.id;
+    default:
+      return false;
+  }
+}
+
+/** The name that a function gets as the value of a property. */
+function nameOf(key: AnyNode): string {
+  switch (key.type) {
+    case "Identifier":
+      return key.name;
+    case "PrivateIdentifier":
+      return `#${key.name}`;
+    default:
+      return String((key as { value?: unknown }).value);
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * What probes call: properties of the target's global object. A PC is the lower half of the block's, as a
+ * signed 32-bit number, which V8 keeps as a small integer. None of them throws, or runs code of the user's.
+ */
+export const PROBE_NAMES = {
+  /** `(pc)`: the block is executed. Returns nothing of use. */
+  hit: "__kcov",
+  /** `(pc, value)`: the same; returns the value. */
+  pass: "__kcov_pass",
+  /** `(pc, value)`: the same unless the value is null or undefined; returns the value. */
+  some: "__kcov_some",
+  /** `(pc)`: the same; returns an array of nothing, to be spread. */
+  none: "__kcov_none",
+  /** `(pc, value, constant)`: they are compared, in either order; returns the value. */
+  constant: "__kcov_const",
+  /** `(pc, left, right)`: they are compared; returns the right one. */
+  compare: "__kcov_cmp",
+  /** `(pc, value, constants)`: a `switch` compares the value with each; returns the value. */
+  cases: "__kcov_switch",
+  /**
+   * `(pc, kind, text, sought)`: a method is about to look for one in the other, if both are strings; see
+   * {@linkcode TEXT_METHODS} and {@linkcode CONSTANT_SOUGHT}. Returns what is sought.
+   */
+  text: "__kcov_text",
+  /** Not a function but an object, whose property `v` any probe may overwrite. */
+  held: "__kcov_t",
+} as const;
+
+/** The methods of strings that compare, with their numbers as `kind` */
+export const TEXT_METHODS: Readonly<Record<string, number>> = {
+  __proto__: null as never,
+  startsWith: 0,
+  endsWith: 1,
+  includes: 2,
+  indexOf: 2,
+};
+
+/** What is added to a method's number where what is sought is a constant. */
+export const CONSTANT_SOUGHT = 4;

@@ -1,0 +1,26 @@
+/** The texts of probes. */
+import type { Text } from "./edits.ts";
+import { PROBE_NAMES } from "./probe_names.ts";
+
+/** An expression that says that a block is executed. */
+export function hit(block: number): Text {
+  return (pc) => `${PROBE_NAMES.hit}(${pc(block)})`;
+}
+
+/** The same as a statement, whatever stands before it. */
+export function hitStatement(block: number): Text {
+  return (pc) => `;${PROBE_NAMES.hit}(${pc(block)});`;
+}
+
+/** The same in front of an expression that is worth less than a comma. */
+export function hitBefore(block: number): [before: Text, after: Text] {
+  return [(pc) => `(${PROBE_NAMES.hit}(${pc(block)}),`, ")"];
+}
+
+/** Around an expression that has a value when the block is executed. */
+export function around(
+  name: "pass" | "some",
+  block: number,
+): [before: Text, after: Text] {
+  return [(pc) => `${PROBE_NAMES[name]}(${pc(block)},`, ")"];
+}

@@ -1,0 +1,33 @@
+/** The thread that {@linkcode Prober} runs. */
+import { parentPort, workerData } from "node:worker_threads";
+import { placeTable } from "../coverage/place_table.ts";
+import type { Done, Job } from "../job_thread.ts";
+import { mapComment } from "./map_comment.ts";
+import { prepare, type Prepared } from "./prepare.ts";
+import { PROBE_WORKER, type ProbeReply, type ProbeRequest } from "./prober.ts";
+
+/** The source that was asked about last: mostly its code is asked for next. */
+let last: { readonly source: string; readonly prepared: Prepared } | undefined;
+
+function answer(request: ProbeRequest): ProbeReply {
+  const { url, source, firstPc } = request;
+  try {
+    const prepared = last?.source === source ? last.prepared : prepare(source, {});
+    last = { source, prepared };
+    const { table } = prepared;
+    if (firstPc === undefined) return { built: placeTable(request, table) };
+    last = undefined;
+    const { code, map } = prepared.emit({ firstPc, url });
+    return { code: code + mapComment(map), blocks: table.blockStart.length };
+  } catch (error) {
+    return { error: (error as Error).message };
+  }
+}
+
+if (parentPort && workerData === PROBE_WORKER) {
+  const port = parentPort;
+  port.on("message", ({ id, request }: Job<ProbeRequest>) => {
+    const done: Done<ProbeReply> = { id, reply: answer(request) };
+    port.postMessage(done);
+  });
+}

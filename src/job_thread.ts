@@ -1,0 +1,107 @@
+import { Worker } from "node:worker_threads";
+
+/** What a {@linkcode JobThread} runs. */
+export interface JobThreadOptions {
+  /** Of the module that the thread runs: it answers each {@linkcode Job} with a {@linkcode Done}. */
+  readonly module: URL;
+  /** Tells the module that it was started as such: its `workerData`. */
+  readonly name: string;
+  /** What it does, as in `build a block table`, for errors. */
+  readonly job: string;
+  /** MB of stack. */
+  readonly stackSize: number;
+}
+
+/** A request as the thread gets it. */
+export interface Job<Request> {
+  readonly id: number;
+  readonly request: Request;
+}
+
+/** A reply as the thread sends it. */
+export interface Done<Reply> {
+  readonly id: number;
+  readonly reply: Reply;
+}
+
+interface Pending<Request, Reply> {
+  readonly request: Request;
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * A thread that does one job after the other, and that may die of one. It is started at first use and ends
+ * with this object; without jobs it keeps nothing alive.
+ */
+export class JobThread<Request, Reply> implements AsyncDisposable {
+  readonly #options: JobThreadOptions;
+  readonly #pending = new Map<number, Pending<Request, Reply>>();
+  #worker: Worker | undefined;
+  #nextId = 1;
+  #isDisposed = false;
+
+  constructor(options: JobThreadOptions) {
+    this.#options = options;
+  }
+
+  get isDisposed(): boolean {
+    return this.#isDisposed;
+  }
+
+  /** Rejects when the thread dies of the job, or is ended. */
+  run(request: Request): Promise<Reply> {
+    if (this.#isDisposed) return Promise.reject(this.#ended("was ended"));
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { request, resolve, reject });
+      this.#post({ id, request });
+    });
+  }
+
+  #post(job: Job<Request>): void {
+    const worker = this.#worker ??= this.#start();
+    worker.ref();
+    worker.postMessage(job);
+  }
+
+  #start(): Worker {
+    const { module, name, stackSize } = this.#options;
+    const worker = new Worker(module, {
+      workerData: name,
+      execArgv: [],
+      resourceLimits: { stackSizeMb: stackSize },
+    });
+    worker.on("message", ({ id, reply }: Done<Reply>) => {
+      const pending = this.#pending.get(id);
+      this.#pending.delete(id);
+      if (this.#pending.size === 0) worker.unref();
+      pending?.resolve(reply);
+    });
+    worker.on("error", (error) => this.#replace(worker, error));
+    worker.on("exit", () => this.#replace(worker, this.#ended("ended")));
+    return worker;
+  }
+
+  /** The thread died of the oldest job: a new one gets the others. */
+  #replace(worker: Worker, error: Error): void {
+    if (worker !== this.#worker) return;
+    this.#worker = undefined;
+    const [oldest, ...others] = this.#pending;
+    if (!oldest || this.#isDisposed) return;
+    this.#pending.delete(oldest[0]);
+    oldest[1].reject(error);
+    for (const [id, { request }] of others) this.#post({ id, request });
+  }
+
+  #ended(how: "ended" | "was ended"): Error {
+    return new Error(`Cannot ${this.#options.job}: its thread ${how}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isDisposed = true;
+    await this.#worker?.terminate();
+    for (const { reject } of this.#pending.values()) reject(this.#ended("was ended"));
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,129 @@
+import * as abi from "./abi.ts";
+import { Area } from "./area.ts";
+import type { AreaKeeper, CarryOut, Enabling, ReadRange } from "./area_keeper.ts";
+import { Instance, Refusal, type Scope } from "./instance.ts";
+import type { LineScope, Operation } from "./line.ts";
+import type { PageCache } from "./page_cache.ts";
+import { ProtocolDriver, type StepLog } from "./protocol_driver.ts";
+import { ReadAhead } from "./read_ahead.ts";
+import type { Slot } from "./slot.ts";
+import { type EnabledArea, enabledArea, type Source } from "./source.ts";
+
+/** What {@linkcode CoherentAreas} act on. */
+export interface CoherentOptions {
+  readonly source: Source;
+  readonly cache: PageCache;
+  readonly log: StepLog | undefined;
+  readonly carryOut: CarryOut;
+}
+
+/** Areas in the kernel's page cache, which the coherence protocol keeps equal to the server's. */
+export class CoherentAreas implements AreaKeeper {
+  readonly #options: CoherentOptions;
+  readonly #slots = new Map<number, Slot>();
+  /** What probes write for: from before an instance is enabled until after it was disabled. */
+  readonly #traced = new Map<number, EnabledArea>();
+  readonly #driver: ProtocolDriver;
+
+  constructor(options: CoherentOptions) {
+    this.#options = options;
+    this.#driver = new ProtocolDriver(this.#slots, {
+      ...options,
+      perform: (slot) => this.#perform(slot),
+    });
+  }
+
+  open(id: number, scope: Scope): Instance<Area> {
+    const instance = new Instance<Area>(id, scope);
+    const above = new ReadAhead(id, this.#options.cache);
+    this.#slots.set(id, { instance, reads: [], operations: [], above });
+    return instance;
+  }
+
+  close(id: number): void {
+    this.#slots.delete(id);
+    this.#traced.delete(id);
+    this.#driver.dispatch({ kind: "closed", line: id });
+    this.#trace();
+  }
+
+  /** Storing the last word extends the file, without which touching a mapping of it is SIGBUS. */
+  async initialize(id: number, words: bigint): Promise<void> {
+    const { instance } = this.#slot(id);
+    const last = (Number(words) - 1) * abi.WORD_SIZE;
+    const errno = await this.#options.cache.store(id, last, new Uint8Array(abi.WORD_SIZE));
+    if (errno !== 0) throw new Refusal("EIO");
+    instance.initialize(words, new Area(Number(words)));
+  }
+
+  async operate(id: number, operation: Operation, enabling?: Enabling): Promise<void> {
+    const slot = this.#slot(id);
+    if (enabling) {
+      this.#traced.set(id, enabledArea(slot.instance, enabling));
+      await this.#trace();
+    }
+    if (this.#slots.get(id) !== slot) throw new Refusal("EIO");
+    await new Promise<void>((resolve) => {
+      slot.operations.push({ operation, resolve, ...(enabling && { enabling }) });
+      const scope = enabling && this.#lineScope(enabling.scope);
+      this.#driver.dispatch({ kind: "operate", line: id, operation, ...(scope && { scope }) });
+    });
+    if (operation === "disable" || operation === "retire") {
+      this.#traced.delete(id);
+      await this.#trace();
+    }
+  }
+
+  #trace(): Promise<void> {
+    return this.#options.source.trace([...this.#traced.values()]);
+  }
+
+  #slot(id: number): Slot {
+    const slot = this.#slots.get(id);
+    if (!slot) throw new Refusal("EIO");
+    return slot;
+  }
+
+  #lineScope(scope: Scope): LineScope {
+    if (scope === "all") return scope;
+    return [...new Set([...scope].map((target) => this.#options.source.unitOf(target)))];
+  }
+
+  regroup(): void {
+    for (const [line, { instance, operations }] of this.#slots) {
+      const scope = operations.find(({ enabling }) => enabling)?.enabling?.scope ?? instance.scope;
+      if (scope === "all") continue;
+      this.#driver.dispatch({ kind: "rescope", line, scope: this.#lineScope(scope) });
+    }
+  }
+
+  #perform(slot: Slot): void {
+    const { operation, resolve, enabling } = slot.operations.shift()!;
+    this.#options.carryOut(slot.instance.id, operation, enabling);
+    resolve();
+  }
+
+  /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
+  read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
+    const slot = this.#slot(id);
+    const { area } = slot.instance;
+    if (!area) throw new Refusal("EINVAL");
+    if (range.offset >= abi.PAGE_SIZE) return slot.above.read(area, range);
+    return new Promise((resolve) => {
+      slot.reads.push({ ...range, resolve });
+      this.#driver.dispatch({ kind: "read", line: id });
+    });
+  }
+
+  write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
+    const area = this.#slots.get(id)?.instance.area;
+    if (area?.write(data.offset, data.bytes, data)) {
+      this.#driver.dispatch({ kind: "reset", line: id });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#traced.clear();
+    await this.#trace();
+  }
+}

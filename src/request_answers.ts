@@ -1,0 +1,70 @@
+import type { Attacher } from "./attacher.ts";
+import type { Collector } from "./collector.ts";
+import type {
+  AttachParams,
+  DetachParams,
+  ServerFacts,
+  TargetRow,
+  UnprobedScript,
+} from "./control_client.ts";
+import { targetRow } from "./report/target_row.ts";
+import type { Registry } from "./targets/registry.ts";
+import type { Target } from "./targets/target.ts";
+import type { Tracing } from "./tracing.ts";
+
+/** What is told, and acted on. */
+export interface RequestAnswersOptions {
+  readonly registry: Registry;
+  readonly collector: Collector;
+  readonly tracing: Tracing | undefined;
+  readonly attacher: Attacher;
+  readonly facts: () => Promise<ServerFacts>;
+}
+
+/** Answers what commands ask a server: see `ControlRequests`. */
+export class RequestAnswers {
+  readonly #options: RequestAnswersOptions;
+
+  constructor(options: RequestAnswersOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what the command is to be told. */
+  async answer(request: unknown): Promise<unknown> {
+    const { attacher, facts } = this.#options;
+    const { kind, params } = (request ?? {}) as { kind?: unknown; params?: unknown };
+    switch (kind) {
+      case "targets":
+        return this.rows();
+      case "unprobed":
+        return await this.#unprobed();
+      case "server":
+        return await facts();
+      case "attach":
+        return this.rows(await attacher.attach(params as AttachParams));
+      case "detach":
+        return this.rows([await attacher.detach((params as DetachParams).target)]);
+    }
+    throw new Error("the server does not know this request; it is of another version");
+  }
+
+  /** Targets as `ps` shows them; all, unless some are named. */
+  rows(targets: readonly Target[] = this.#options.registry.targets): TargetRow[] {
+    const { collector, tracing } = this.#options;
+    return targets.map((target) => {
+      const isProbed = target.info.collector === "trace";
+      const counts = isProbed ? tracing?.countsOf(target) : undefined;
+      return targetRow(target, counts ?? collector.coverageOf(target).counts);
+    });
+  }
+
+  async #unprobed(): Promise<UnprobedScript[]> {
+    const { registry, tracing } = this.#options;
+    const alive = registry.targets.filter(({ state }) => state !== "ended");
+    const lists = alive.map(async (target) => {
+      const scripts = await tracing?.unprobed(target) ?? [];
+      return scripts.map((script) => ({ target: target.info.name, ...script }));
+    });
+    return (await Promise.all(lists)).flat();
+  }
+}

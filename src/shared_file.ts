@@ -1,0 +1,90 @@
+import * as fs from "node:fs";
+import { reserve } from "./system_calls.ts";
+import { SharedMemory } from "./shared_memory.ts";
+
+/** Bytes of a file, from its start, that there is memory for from the beginning. */
+const RESERVED = 16 * 1024 * 1024;
+
+/** Who may map a file besides its owner's process: permission bits and owner. */
+export interface SharedFileOptions {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * A file in memory that several processes map: this one by {@linkcode map}, others by its path, and the
+ * clients of a mount whose files it stands behind.
+ *
+ * Beyond the first 16 MiB it is sparse: memory follows the pages that are written, not the size. When the
+ * tmpfs is full, who writes to a page that is not there yet is ended by SIGBUS.
+ */
+export class SharedFile implements Disposable {
+  readonly path: string;
+  /** Open for reading and writing until the file is disposed of. */
+  readonly fd: number;
+  #size = 0;
+  #memory: SharedMemory | undefined;
+  #isOpen = true;
+
+  /**
+   * Makes an empty file.
+   *
+   * @param path In a {@linkcode SharedFolder}.
+   * @throws EEXIST when there is one already.
+   */
+  constructor(path: string, options: SharedFileOptions) {
+    this.path = path;
+    this.fd = fs.openSync(path, "wx+", 0o600);
+    // The umask is to have no say.
+    fs.fchmodSync(this.fd, options.mode);
+    fs.fchownSync(this.fd, options.uid, options.gid);
+  }
+
+  /** In bytes. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /**
+   * Makes the file longer, by zeros. It is never made shorter: mappings of what is cut off would end
+   * their processes by SIGBUS.
+   *
+   * @param bytes The new size.
+   * @throws ENOSPC, as `code`, when there is no memory for its beginning.
+   */
+  grow(bytes: number): void {
+    if (bytes < this.#size) {
+      throw new RangeError(`Cannot grow ${this.path} to ${bytes} bytes: it has ${this.#size}`);
+    }
+    fs.ftruncateSync(this.fd, bytes);
+    if (this.#size < RESERVED && bytes > 0) reserve(this.fd, Math.min(bytes, RESERVED));
+    this.#size = bytes;
+  }
+
+  /**
+   * The whole file as memory of this process. While it is mapped, each call gives the same buffer, which
+   * does not grow with the file.
+   *
+   * @throws {SystemCallError} EINVAL when the file is empty.
+   */
+  map(): ArrayBuffer {
+    this.#memory ??= new SharedMemory(this.fd, this.#size);
+    return this.#memory.buffer;
+  }
+
+  /** Gives the memory up; buffers of it hold zeros from now on and belong to this process alone. */
+  unmap(): void {
+    this.#memory?.[Symbol.dispose]();
+    this.#memory = undefined;
+  }
+
+  /** Ends the mapping and removes the file; mappings of other processes live on. */
+  [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.unmap();
+    fs.rmSync(this.path, { force: true });
+    fs.closeSync(this.fd);
+  }
+}

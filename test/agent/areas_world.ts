@@ -1,0 +1,200 @@
+/** A thread whose probes write, and what the agent's worker does for it. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { Areas } from "../../src/agent/areas.ts";
+import { AREA, AREAS_SIZE, CONTROL, CONTROL_SIZE } from "../../src/agent/control.ts";
+import type { TracedArea } from "../../src/agent/protocol.ts";
+import { SharedFile } from "../../src/shared_file.ts";
+import { SharedFolder } from "../../src/shared_folder.ts";
+import { until } from "./agent_world.ts";
+
+const PROBES = fileURLToPath(new URL("../../src/agent/probes.cjs", import.meta.url));
+const OWNER = { mode: 0o600, uid: 0, gid: 0 };
+
+/**
+ * The isolate: it says where its window is, and then does as it is told. `hit` and `compare` call the
+ * probes; `loop` hits with numbers from 0 on, and counts them in a word, until that word's neighbour is set.
+ */
+const ISOLATE = `
+const { parentPort, workerData } = require("node:worker_threads");
+const { makeProbes, WINDOW_SIZE } = require(workerData.probes);
+const { readlinkSync } = require("node:fs");
+const probes = makeProbes(new Int32Array(workerData.control));
+const counter = new Int32Array(workerData.counter);
+parentPort.on("message", ({ hits = [], records = [], loop }) => {
+  for (const pc of hits) probes.hit(pc);
+  for (const [pc, ...record] of records) probes.compare(pc, ...record);
+  for (let i = 0; loop && Atomics.load(counter, 1) === 0; i++) {
+    probes.hit(i);
+    Atomics.store(counter, 0, i + 1);
+    for (let pause = 0; pause < 50; pause++) Atomics.load(counter, 1);
+  }
+  parentPort.postMessage("done");
+});
+const tid = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+parentPort.postMessage({ address: probes.address, size: WINDOW_SIZE, tid });
+`;
+
+/** A record of a comparison: its PC, its type, and the halves of two arguments. */
+export type Comparison = readonly [number, number, number, number, number, number];
+
+export class Isolate implements AsyncDisposable {
+  readonly areas: Areas;
+  readonly control: Int32Array;
+  readonly windowSize: number;
+  readonly #worker: Worker;
+  readonly #counter: Int32Array;
+
+  private constructor(parts: {
+    worker: Worker;
+    control: Int32Array;
+    counter: Int32Array;
+    said: { address: bigint; size: number; tid: number };
+  }) {
+    const { worker, control, counter, said: { address, size, tid } } = parts;
+    this.#worker = worker;
+    this.#counter = counter;
+    this.control = control;
+    this.windowSize = size;
+    this.areas = new Areas({ control, window: address, windowSize: size, tid });
+  }
+
+  static async start(): Promise<Isolate> {
+    const [control, counter] = [CONTROL_SIZE, 8].map((size) =>
+      new Int32Array(new SharedArrayBuffer(size))
+    );
+    const workerData = { probes: PROBES, control: control.buffer, counter: counter.buffer };
+    const worker = new Worker(ISOLATE, { eval: true, workerData });
+    const [said] = await once(worker, "message");
+    return new Isolate({ worker, control, counter, said });
+  }
+
+  /** What control memory says; `more`: whether the tables say where hits go besides the window. */
+  get words(): { limit: number; more: number; comparisons: number } {
+    const { control } = this;
+    const limit = control[CONTROL.limit];
+    const more = limit === control[CONTROL.enough] ? 0 : 1;
+    return { limit, more, comparisons: control[CONTROL.comparisons] };
+  }
+
+  /** Where the first area of the table is mapped. */
+  get firstAddress(): bigint {
+    const { control } = this;
+    const table = CONTROL.areas + (control[CONTROL.generation] & 1) * AREAS_SIZE;
+    const [low, high] = [AREA.low, AREA.high].map((half) =>
+      BigInt(control[table + 1 + half] >>> 0)
+    );
+    return high << 32n | low;
+  }
+
+  async #do(task: object): Promise<void> {
+    const done = once(this.#worker, "message");
+    this.#worker.postMessage(task);
+    await done;
+  }
+
+  hit(...hits: number[]): Promise<void> {
+    return this.#do({ hits });
+  }
+
+  compare(...records: Comparison[]): Promise<void> {
+    return this.#do({ records });
+  }
+
+  /** Hits until it is told to stop; resolves when it has begun. */
+  async loop(): Promise<() => Promise<void>> {
+    const done = this.#do({ loop: true });
+    await this.goOn(1);
+    return async () => {
+      Atomics.store(this.#counter, 1, 1);
+      await done;
+    };
+  }
+
+  /** Waits for so many more hits. */
+  async goOn(hits = 1000): Promise<void> {
+    const before = Atomics.load(this.#counter, 0);
+    await until(() => Atomics.load(this.#counter, 0) - before >= hits);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    Atomics.store(this.#counter, 1, 1);
+    await this.#worker.terminate();
+  }
+}
+
+export class AreasWorld implements AsyncDisposable {
+  readonly #folder: SharedFolder;
+  #made = 0;
+
+  private constructor(folder: SharedFolder) {
+    this.#folder = folder;
+  }
+
+  static async make(): Promise<AreasWorld> {
+    return new AreasWorld(await SharedFolder.make());
+  }
+
+  get folder(): string {
+    return this.#folder.path;
+  }
+
+  /** An area of so many words, in a file of its own. */
+  area(words: number, options: Partial<TracedArea> = {}): TracedArea {
+    const file = new SharedFile(path.join(this.folder, String(this.#made++)), OWNER);
+    file.grow(words * 8);
+    fs.closeSync(file.fd);
+    const own = { takesComparisons: false, isShared: false };
+    return { id: file.path, path: file.path, words, ...own, ...options };
+  }
+
+  /** Words of an area, from one on. */
+  words(area: TracedArea, count: number, from = 0): bigint[] {
+    return [...new BigUint64Array(read(area, count, from))];
+  }
+
+  /** What was hit, by the lower halves. */
+  hits(area: TracedArea): number[] {
+    const count = Number(this.words(area, 1)[0]);
+    const halves = new Uint32Array(read(area, count, 1));
+    return Array.from(
+      { length: count },
+      (_, i) => halves[2 * i + 1] === 0xffffffff ? halves[2 * i] : NaN,
+    );
+  }
+
+  write({ path }: TracedArea, word: number, value: bigint): void {
+    const fd = fs.openSync(path, "r+");
+    fs.writeSync(fd, new Uint8Array(BigUint64Array.of(value).buffer), 0, 8, word * 8);
+    fs.closeSync(fd);
+  }
+
+  /** How often files of the folder are mapped and open in this process. */
+  get held(): { mapped: number; open: number } {
+    const maps = fs.readFileSync("/proc/self/maps", "utf8").split("\n");
+    const links = fs.readdirSync("/proc/self/fd").map((fd) => {
+      try {
+        return fs.readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return "";
+      }
+    });
+    const isOurs = (text: string) => text.includes(`${this.folder}/`);
+    return { mapped: maps.filter(isOurs).length, open: links.filter(isOurs).length };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+function read({ path }: TracedArea, count: number, from: number): ArrayBuffer {
+  const fd = fs.openSync(path, "r");
+  const bytes = new Uint8Array(count * 8);
+  fs.readSync(fd, bytes, 0, bytes.length, from * 8);
+  fs.closeSync(fd);
+  return bytes.buffer;
+}

@@ -1,0 +1,66 @@
+/** Programs whose scripts are given probes as they are loaded: those say their names when they run. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { fileURLToPath } from "node:url";
+import type { NewSource } from "../../src/agent/protocol.ts";
+import { AgentWorld, type Ended } from "./agent_world.ts";
+
+/** What came of a program. */
+export interface Loaded extends Ended {
+  /** The files for which probes were asked, in order; what is no file by its URL. */
+  readonly asked: string[];
+  /** Their sources, as they were asked for last. */
+  readonly sources: ReadonlyMap<string, string>;
+}
+
+/** A main script that says at its end what has run with probes. */
+export const SAY = "process.on('exit', () => console.log((globalThis.ran ?? []).join()));";
+
+/** How a program is run. */
+export interface LoadOptions {
+  /** Before the main file; `./` is the program's folder. */
+  readonly args?: readonly string[];
+  /** The main file. @default {"main.mjs"} */
+  readonly main?: string;
+  /** Scripts that get none. */
+  readonly without?: string;
+}
+
+/**
+ * Runs a program on a Node.
+ *
+ * @param files By their names, in one folder.
+ */
+export async function load(
+  node: string,
+  files: Readonly<Record<string, string | Uint8Array>>,
+  options: LoadOptions = {},
+): Promise<Loaded> {
+  const { args = [], main = "main.mjs", without } = options;
+  await using world = await AgentWorld.listening();
+  world.collector = "trace";
+  const asked: string[] = [];
+  const sources = new Map<string, string>();
+  world.onSource = ({ url, source }: NewSource) => {
+    const name = nameOf(url, world.folder);
+    asked.push(name);
+    sources.set(name, source);
+    if (name === without) return {};
+    return { code: `__kcov(8);(globalThis.ran ??= []).push(${JSON.stringify(name)});${source}` };
+  };
+  world.onStarted(({ link }) => world.welcome(link, { isHeld: false }));
+  for (const [name, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(world.folder, name)), { recursive: true });
+    fs.writeFileSync(path.join(world.folder, name), text);
+  }
+  const inFolder = (name: string) => path.join(world.folder, name);
+  const own = args.map((arg) => arg.replace("./", `${world.folder}/`));
+  const { ended } = world.start(node, [...own, inFolder(main)]);
+  const { link } = await world.next();
+  world.welcome(link, { isHeld: false });
+  return { ...await ended, asked, sources };
+}
+
+function nameOf(url: string, folder: string): string {
+  return url.startsWith("file:") ? path.relative(fs.realpathSync(folder), fileURLToPath(url)) : url;
+}

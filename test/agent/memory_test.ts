@@ -1,0 +1,26 @@
+import { createRequire } from "node:module";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import * as control from "../../src/agent/control.ts";
+
+const memory = suite("agent/memory");
+
+const ofTargets = createRequire(import.meta.url)("../../src/agent/memory.cjs");
+
+memory("targets know the memory that they share as the agent's worker does", () => {
+  const names = ["CONTROL", "CONTROL_SIZE", "AREA", "AREAS_SIZE", "READY", "ABSENT"] as const;
+  for (const name of names) assert.equal(ofTargets[name], control[name], name);
+  for (const name of ["AREA_COMPARISONS", "AREA_SHARED"] as const) {
+    assert.is(ofTargets[name], control[name]);
+  }
+});
+
+memory("no two things are at one place", () => {
+  const { gates, name, areas, ...words } = control.CONTROL;
+  const places = Object.values(words);
+  assert.is(new Set(places).size, places.length);
+  assert.ok(Math.max(...places) < gates);
+  assert.ok(gates + 2 * control.GATES <= name && name < areas);
+});
+
+memory.run();

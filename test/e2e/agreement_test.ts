@@ -1,0 +1,63 @@
+/** What probes tell of an input are the blocks that V8 counts, of nine libraries' hundred inputs each. */
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compile, finish, NODES, Scene } from "./harness.ts";
+import { assertExplained, type Exception, runInputs, writeInputs } from "./input_sets.ts";
+import { COUNTS, DIRECT } from "./measures.ts";
+
+const agreement = suite("agreement");
+
+/** ms: a machine that is too busy to run the service for seconds must not make a read lack its PCs. */
+const PATIENCE = ["--collect-timeout", "20000"];
+const LIBRARIES = [
+  ...["js_yaml", "marked", "acorn", "ajv", "lodash"],
+  ...["express", "zod", "prettier", "babel_parser"],
+];
+
+const EXCEPTIONS: Record<string, Exception[]> = {
+  lodash: [
+    {
+      file: "/node_modules/lodash/lodash.js",
+      start: "function shortOut(",
+      cause: "it counts the calls that are less than 16 ms apart, by the clock",
+    },
+    { file: "template", cause: "what `Function` makes has no probes" },
+  ],
+  zod: [{
+    file: "/node_modules/zod/v4/core/schemas.cjs",
+    start: "exports.$ZodArray = ",
+    cause: "V8 counts what follows a `for (let ...;;)` with closures by its rounds",
+  }],
+};
+
+async function checkLibrary(node: string, name: string): Promise<void> {
+  await using scene = new Scene();
+  await writeInputs(scene, name);
+  for (const measure of [COUNTS, DIRECT]) {
+    const server = await scene.serve(...PATIENCE, ...measure.options);
+    const [differing, summary] = await runInputs(scene, name, { rounds: 2, node, measure });
+    process.stdout.write(`${name} ${measure.options}: ${summary}\n`);
+    assertExplained(differing, EXCEPTIONS[name]);
+    server.kill("SIGTERM");
+    assert.is((await finish(server)).status, 0);
+  }
+}
+
+agreement.before(() => {
+  compile("stability");
+});
+
+/** All of them have been run on each. */
+const RUNS = { "Node 20": ["acorn", "express"], "Node 24": LIBRARIES, "Node 26": ["acorn", "zod"] };
+
+for (const [runtime, libraries] of Object.entries(RUNS)) {
+  const node = NODES[runtime];
+  for (const name of libraries) {
+    if (!`${name} ${runtime}`.includes(process.argv[2] ?? "")) continue;
+    agreement(`the inputs of ${name} execute the blocks that V8 counts on ${runtime}`, async () => {
+      await checkLibrary(node, name);
+    });
+  }
+}
+
+agreement.run();

@@ -1,0 +1,126 @@
+/** A Deno whose scripts have probes, as one whose blocks are counted. */
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { SymbolTable } from "../../src/coverage/symbol_table.ts";
+import { blockOfPc } from "../../src/coverage/pc_space.ts";
+import { symbolFile } from "../../src/symbol_file.ts";
+import { until } from "../agent/agent_world.ts";
+import { compileFile, execute, Scene, WITH_DENO } from "./harness.ts";
+
+const deno = suite("Deno, with probes");
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+const FOLDER = join(ROOT, "test/fixtures/deno");
+const CLIENT = join(ROOT, "examples/clients/trace.c");
+/** The last but one has a file imported that Deno makes a module of its own around. */
+const REQUESTS = ["abc", "ab", "abcdefg", "abcdefg", "SHOUT!", "common", "common text"];
+
+/** What a client has found, by request. */
+interface Found {
+  readonly pcs: readonly (readonly string[])[];
+  /** The target as `ps` shows it. */
+  readonly row: Readonly<Record<string, unknown>>;
+  /** By URL: the scripts that have symbols, by their first blocks and how many they are. */
+  readonly segments: readonly { url: string; base: number; count: number }[];
+}
+
+function deduplicated(lines: string): string[] {
+  return [...new Set(lines.split("\n").filter(Boolean))].sort();
+}
+
+/** Serves the program under Deno with a server of such options, and has a client ask it. */
+async function trace(...options: readonly string[]): Promise<Found> {
+  await using scene = new Scene();
+  const server = await scene.serve(...options);
+  const [socket, message] = ["socket", "message"].map((name) => join(scene.folder, name));
+  const program = ["deno", "run", "-A", "--no-check", join(FOLDER, "service.ts"), socket];
+  // How a request is cut into pieces is chance.
+  const command = scene.run("service", ["--exclude", "**/frames.ts"]);
+  const child = scene.start([...command, ...program], { env: WITH_DENO });
+  let errors = "";
+  child.stderr!.setEncoding("utf8").on("data", (text) => errors += text);
+  await until(() => existsSync(socket) || child.exitCode !== null);
+  const pcs: string[][] = [];
+  for (const request of REQUESTS) {
+    writeFileSync(message, request);
+    const env = { KCOV: scene.kcov };
+    const found = await execute([compileFile(CLIENT), socket, message], { env });
+    assert.equal([found.status, found.stderr], [0, ""], errors);
+    pcs.push(deduplicated(found.stdout));
+  }
+  const verbose = JSON.parse((await scene.command("ps", "--json", "-v")).stdout);
+  const [row] = JSON.parse((await scene.command("ps", "--json")).stdout);
+  assert.equal([verbose.targets[0].state, row.state], ["running", "running"]);
+  assert.equal(verbose.scripts.map(({ url }: { url: string }) => url.split("/").at(-1)), [
+    ...(row.link === "agent" ? ["frames.ts"] : []),
+  ]);
+  assert.is(server.warnings(), "");
+  assert.is(errors, row.link === "agent" ? "" : "Debugger session started.\n");
+  using symbols = SymbolTable.open(symbolFile(scene.state), { isReadOnly: true });
+  return { pcs, row, segments: symbols.segments };
+}
+
+let counted: Found;
+deno.before(async () => {
+  counted = await trace("--collector", "v8");
+});
+
+deno("its PCs are those that are counted, but for what Deno puts around CommonJS", async () => {
+  const traced = await trace("--collector", "trace");
+  const { link, collector, hold } = traced.row;
+  assert.equal([link, collector, hold], ["agent", "trace", "direct"]);
+  const others = counted.segments.filter(({ base }) =>
+    !traced.segments.some((segment) => segment.base === base)
+  );
+  assert.equal(others.map(({ url }) => url.split("/").at(-1)).sort(), ["common.cjs", "half.cjs"]);
+  assert.is(traced.segments.length + others.length, counted.segments.length);
+  const isOthers = (pc: string) => {
+    const block = blockOfPc(BigInt(pc));
+    return others.some(({ base, count }) => block >= base && block < base + count);
+  };
+  for (const [i, pcs] of counted.pcs.entries()) {
+    assert.equal(traced.pcs[i], pcs.filter((pc) => !isOthers(pc)), REQUESTS[i]);
+    assert.ok(pcs.length > 3, `${pcs.length} PCs`);
+  }
+  assert.equal(counted.pcs.map((pcs) => pcs.some(isOthers)), [
+    ...[false, false, false, false, false, true, false],
+  ]);
+});
+
+deno(
+  "without passthrough it is measured by its inspector, as where blocks are counted",
+  async () => {
+    const found = await trace("--collector", "trace", "--no-passthrough");
+    assert.equal([found.row.link, found.row.collector], ["inspector", "v8"]);
+    assert.equal(found.pcs, counted.pcs);
+  },
+);
+
+deno("one that lacks permissions says which, and runs without probes", async () => {
+  await using scene = new Scene();
+  await scene.serve("--collector", "trace");
+  const file = join(scene.folder, "main.ts");
+  writeFileSync(file, 'enum A { B } console.log("ran", A.B, typeof globalThis.__kcov);');
+  const run = (...flags: string[]) =>
+    execute([...scene.run("main"), "deno", "run", "--no-check", ...flags, file], {
+      env: { ...WITH_DENO, NO_COLOR: "1" },
+    });
+  const needed = ["env", "ffi", "net", "read", "sys", "write"].map((name) => `--allow-${name}`);
+  assert.equal(await run("--allow-env", "--allow-net", "--allow-read", "--allow-write"), {
+    ...{ status: 0, signal: null, stdout: "ran 0 undefined\n" },
+    stderr: "kcovfs: probes in a Deno need --allow-ffi --allow-sys: running without coverage\n",
+  });
+  assert.is(
+    (await run()).stderr,
+    `kcovfs: probes in a Deno need ${needed.join(" ")}: running without coverage\n`,
+  );
+  assert.equal(JSON.parse((await scene.command("ps", "--json")).stdout), []);
+  assert.equal(await run(...needed), {
+    ...{ status: 0, signal: null, stdout: "ran 0 function\n", stderr: "" },
+  });
+});
+
+deno.run();

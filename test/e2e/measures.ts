@@ -1,0 +1,30 @@
+/** How targets are measured in tests that hold for each way. */
+
+/** A way to measure. */
+export interface Measure {
+  /** The server's options. */
+  readonly options: readonly string[];
+  /** What clients are to know: that a block is told each time that it runs, and comparisons can be had. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** By V8's counters. */
+export const COUNTS: Measure = { options: [], env: {} };
+
+/** By probes, whose areas clients map. */
+export const DIRECT: Measure = {
+  options: ["--collector", "trace"],
+  env: { REPEATED: "1", COMPARISONS: "1" },
+};
+
+/** By probes, whose areas come to the clients by page faults. */
+export const FAULTS: Measure = {
+  options: [...DIRECT.options, "--no-passthrough"],
+  env: DIRECT.env,
+};
+
+/** Probes, either way, by what a sentence says of them. */
+export const TRACES: Readonly<Record<string, Measure>> = {
+  "that probes write": DIRECT,
+  "that come by faults": FAULTS,
+};

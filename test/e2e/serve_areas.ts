@@ -1,0 +1,12 @@
+/** A server that tests kill: `serve_areas.js DIRECTORY`; it says in which folder the files are. */
+import { writeSync } from "node:fs";
+import { abi, type Connection, serve } from "../../src/fuse/mod.ts";
+import { SharedFolder } from "../../src/shared_folder.ts";
+import { ioctl } from "../../src/system_calls.ts";
+import { Areas } from "./areas.ts";
+
+const folder = await SharedFolder.make();
+const areas = (connection: Connection) =>
+  new Areas(connection, { folder: folder.path, flags: abi.FOPEN_DIRECT_IO });
+await serve(process.argv[2], areas, { subtype: "areas", ioctl });
+writeSync(1, `${folder.path}\n`);

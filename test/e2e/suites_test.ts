@@ -1,0 +1,37 @@
+/** Libraries do with probes what they do without, by the suites that are published for them. */
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compile, execute, NODES, Scene } from "./harness.ts";
+import { DIRECT } from "./measures.ts";
+
+const suites = suite("suites with probes");
+
+/** The program, which is not compiled. */
+const RUN = fileURLToPath(
+  new URL("../../../test/fixtures/programs/run_cases.mjs", import.meta.url),
+);
+
+/** What is run through what, in how many cases. */
+const SUITES: [name: string, sentence: string, cases: number][] = [
+  ["commonmark", "marked makes of CommonMark's examples", 652],
+  ["json_schema", "ajv finds of the JSON Schema test suite", 288],
+  ["test262", "acorn makes of test262's programs", 3380],
+];
+
+for (const [runtime, node] of Object.entries(NODES)) {
+  for (const [name, sentence, cases] of SUITES) {
+    suites(`what ${sentence} is the same with probes on ${runtime}`, async () => {
+      await using scene = new Scene();
+      await scene.serve(...DIRECT.options);
+      scene.start([compile("poller"), scene.kcov, "100"]);
+      const plain = await execute([node, RUN, name]);
+      const probed = await execute([...scene.run(name), node, RUN, name]);
+      assert.is(plain.stdout.split("\n").length - 1, cases);
+      assert.equal(probed, plain);
+      assert.match((await scene.command("ps")).stdout, /trace +direct/);
+    });
+  }
+}
+
+suites.run();
