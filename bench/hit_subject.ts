@@ -5,7 +5,8 @@ import { threadClock } from "./thread_time.ts";
 
 /** Passes of the loop: fewer than an area has words. */
 const PASSES = 200_000;
-const ROUNDS = 60;
+/** Of the thread's own time, in ns; the second half of it counts. */
+const DURATION = 5e8;
 
 type Loop = (passes: number) => number;
 
@@ -20,13 +21,14 @@ function compile(probe: string): Loop {
 function timeOf(loop: Loop, { before }: { before: () => void }): number {
   const clock = threadClock();
   const times: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
+  for (const start = clock(); clock() - start < DURATION;) {
     before();
-    const start = clock();
+    const began = clock();
     loop(PASSES);
-    if (round >= ROUNDS / 3) times.push((clock() - start) / PASSES);
+    times.push((clock() - began) / PASSES);
   }
-  return times.sort((a, b) => a - b)[times.length >> 1];
+  const late = times.slice(times.length >> 1).sort((a, b) => a - b);
+  return late[late.length >> 1];
 }
 
 async function measure(row: HitRow): Promise<number> {
