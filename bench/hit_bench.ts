@@ -9,11 +9,12 @@ import { availableParallelism, release } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execute, NODES } from "../test/e2e/harness.ts";
 import { HIT_ROWS, type HitRow } from "./hit_rows.ts";
+import { COMPILE_AT_ONCE } from "./thread_time.ts";
 
 const SUBJECT = fileURLToPath(new URL("./hit_subject.js", import.meta.url));
 
 async function sample(node: string, row: HitRow): Promise<number> {
-  const command = [node, ...row.flags ?? [], SUBJECT, row.name];
+  const command = [node, COMPILE_AT_ONCE, ...row.flags ?? [], SUBJECT, row.name];
   const { stdout, stderr } = await execute(command);
   if (!/^-?[\d.]+\n$/.test(stdout)) throw new Error(`Cannot measure ${row.name}: ${stderr}`);
   return Number(stdout);

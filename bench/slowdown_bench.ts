@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { execute, NODES } from "../test/e2e/harness.ts";
 import { findWants } from "./closed_loop_subjects.ts";
 import { SLOWDOWN_LIBRARIES } from "./slowdown_libraries.ts";
+import { COMPILE_AT_ONCE } from "./thread_time.ts";
 
 const SUBJECT = fileURLToPath(new URL("./slowdown_subject.js", import.meta.url));
 const VARIANTS = [
@@ -30,7 +31,7 @@ async function sample(
   node: string,
   { library, variant }: { library: string; variant: string },
 ): Promise<Sample> {
-  const { stdout, stderr } = await execute([node, SUBJECT, library, variant]);
+  const { stdout, stderr } = await execute([node, COMPILE_AT_ONCE, SUBJECT, library, variant]);
   if (!stdout.startsWith("{")) throw new Error(`Cannot measure ${library}, ${variant}: ${stderr}`);
   return JSON.parse(stdout);
 }

@@ -1,6 +1,9 @@
 import { createRequire } from "node:module";
 import type * as Koffi from "koffi";
 
+/** A flag of V8's: how soon it optimises does not depend on what else the machine does. */
+export const COMPILE_AT_ONCE = "--no-concurrent-recompilation";
+
 /** Of `linux/time.h`. */
 const CLOCK_THREAD_CPUTIME_ID = 3;
 

@@ -4,7 +4,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/control_client.ts";
-import { readMountTable } from "../../src/fuse/mod.ts";
 import { compile, execute, finish, KCOVFS, Scene, SERVICES } from "./harness.ts";
 
 const crash = suite("crashes");
@@ -30,10 +29,6 @@ async function assertExact(scene: Scene, socket: string): Promise<void> {
   assert.is(stderr, "");
   assert.match(stdout, /requests 300 wrong 0/);
   assert.is(status, 0);
-}
-
-async function isMounted(scene: Scene): Promise<boolean> {
-  return (await readMountTable()).some(({ mountPoint }) => mountPoint === scene.mount);
 }
 
 /** Numbers between 0 and 1 that are the same in each run. */
@@ -173,8 +168,7 @@ scenario("a server that is killed leaves no client hanging and no target held", 
     const { status, signal } = await finish(client, 10_000);
     assert.ok(signal === "SIGBUS" || status === 1, `the client: ${status} ${signal}`);
     await finish(server, 10_000);
-    for (let i = 0; i < 50 && await isMounted(scene); i++) await sleep(100);
-    assert.not.ok(await isMounted(scene), "the mount is still there");
+    await scene.unmounted();
     const { stdout } = await execute([compile("pinger"), socket, "100"], { timeout: 10_000 });
     assert.match(stdout, /100 answers/);
     process.kill(-child.pid!, "SIGTERM");
@@ -195,7 +189,7 @@ scenario("a server that is told to end does so while a client reads", async (sce
   server.kill("SIGTERM");
   assert.is((await finish(server, 10_000)).status, 0);
   await finish(client, 10_000);
-  assert.not.ok(await isMounted(scene));
+  assert.not.ok(await scene.isMounted());
   const { stdout } = await execute([compile("pinger"), socket, "100"], { timeout: 10_000 });
   assert.match(stdout, /100 answers/);
 });
@@ -219,7 +213,7 @@ scenario("a dead mount is cleared by the next mount in its place", async (scene)
   process.kill(Number(stdout), "SIGKILL");
   server.kill("SIGKILL");
   await finish(server, 5000);
-  assert.ok(await isMounted(scene));
+  assert.ok(await scene.isMounted());
   await scene.serve();
   const { socket } = await scene.service("paths");
   await assertExact(scene, socket);

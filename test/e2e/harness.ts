@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
 import { readMountTable } from "../../src/fuse/mod.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -227,6 +228,18 @@ export class Scene implements AsyncDisposable {
     const lines = stdout.trimEnd().split("\n").filter((_, i) => i % 2 === 1);
     if (lines.length !== pcs.length) throw new Error(`${lines.length} lines: ${stderr}`);
     return lines;
+  }
+
+  async isMounted(): Promise<boolean> {
+    return (await readMountTable()).some(({ mountPoint }) => mountPoint === this.mount);
+  }
+
+  /** Resolves once the watchdog of a killed server has unmounted; throws after 5 s. */
+  async unmounted(): Promise<void> {
+    for (let i = 0; await this.isMounted(); i++) {
+      if (i === 50) throw new Error(`${this.mount} is still mounted`);
+      await sleep(100);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

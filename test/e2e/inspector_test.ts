@@ -236,6 +236,7 @@ inspector(
     server.kill("SIGKILL");
     await finish(client);
     for (const byte of [5, 6, 7]) assert.is(await ask(socket, byte), byte);
+    await scene.unmounted();
   },
 );
 
