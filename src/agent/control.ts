@@ -29,6 +29,8 @@ export const CONTROL = {
   answers: 11,
   /** Not 0 while a hit goes by the table of areas. */
   busy: 12,
+  /** Of a worker thread's memory: 1 once it was told to end. */
+  terminated: 13,
   /** Two words a gate begin here: its state, and its serial number. */
   gates: 16,
   /** The target's name begins here. */

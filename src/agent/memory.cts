@@ -17,6 +17,7 @@ const CONTROL = {
   generation: 10,
   answers: 11,
   busy: 12,
+  terminated: 13,
   gates: 16,
   name: 32,
   areas: 96,

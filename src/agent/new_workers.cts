@@ -8,13 +8,13 @@ const workerThreads = require("node:worker_threads") as typeof import("node:work
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const path = require("node:path") as typeof import("node:path");
 const memory = require("./memory.cjs") as {
-  readonly CONTROL: { readonly state: number };
+  readonly CONTROL: { readonly state: number; readonly terminated: number };
   readonly CONTROL_SIZE: number;
   readonly READY: number;
 };
 
 const { MessageChannel, SHARE_ENV, getEnvironmentData, setEnvironmentData } = workerThreads;
-const { load } = Atomics;
+const { load, store } = Atomics;
 
 /** The environment data of a worker thread that joins. */
 const KEY = "kcovfs.agent";
@@ -60,6 +60,7 @@ function joinNewWorkers(
   { isLoaded = true, isTraced = false }: { isLoaded?: boolean; isTraced?: boolean } = {},
 ): () => void {
   const { Worker } = workerThreads;
+  const ends = noteEnds(Worker);
   const ours = new Proxy(Worker, {
     construct(target, [file, options, ...rest], newTarget) {
       const make = (options: unknown) =>
@@ -86,6 +87,7 @@ function joinNewWorkers(
       };
       try {
         const worker = isToLoad ? loadInto(make, amended) : make(amended);
+        ends.note(worker, control);
         const thread = { port: port1, control, threadId: worker.threadId };
         tell({ ...thread, name: nameOf(file, options) }, [port1]);
         return worker;
@@ -101,10 +103,38 @@ function joinNewWorkers(
   workerThreads.Worker = ours;
   syncBuiltinESMExports();
   return () => {
+    ends.restore();
     if (workerThreads.Worker !== ours) return;
     Worker.prototype.constructor = Worker;
     workerThreads.Worker = Worker;
     syncBuiltinESMExports();
+  };
+}
+
+/**
+ * Has the agent know of threads that are told to end, for V8 may end what the agent has them do instead:
+ * see `worker_thread.ts`.
+ */
+function noteEnds({ prototype }: typeof Worker) {
+  const controls = new WeakMap<object, Int32Array>();
+  // User code may replace them.
+  const get = controls.get.bind(controls);
+  const { apply } = Reflect;
+  const terminate = Object.getOwnPropertyDescriptor(prototype, "terminate")!;
+  const value = new Proxy(prototype.terminate, {
+    apply(target, worker, rest) {
+      const control = get(worker);
+      if (control) store(control, memory.CONTROL.terminated, 1);
+      return apply(target, worker, rest);
+    },
+  });
+  Object.defineProperty(prototype, "terminate", { ...terminate, value });
+  return {
+    note: (worker: Worker, control: SharedArrayBuffer) =>
+      controls.set(worker, new Int32Array(control)),
+    restore() {
+      if (prototype.terminate === value) Object.defineProperty(prototype, "terminate", terminate);
+    },
   };
 }
 

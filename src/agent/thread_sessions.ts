@@ -86,6 +86,13 @@ export class ThreadSessions {
     }
   }
 
+  /** Ends what JavaScript a thread runs, again; see `WorkerThread`. */
+  async terminate(threadId: number): Promise<void> {
+    const sessionId = await this.#sessionOf(threadId);
+    const message = JSON.stringify({ id: 0, method: "Runtime.terminateExecution" });
+    if (sessionId) this.#main.send("NodeWorker.sendMessageToWorker", { sessionId, message });
+  }
+
   /** A thread that has begun may not be attached to yet: the main thread says so when it can. */
   async #sessionOf(threadId: number): Promise<string | undefined> {
     if (!this.#sessions.has(threadId)) {

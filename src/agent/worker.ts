@@ -148,7 +148,8 @@ class Process {
           start: ({ isHeld }, options) => {
             if (!isHeld) return Promise.resolve(FREE);
             const evaluate = (expression: string) => this.#sessions!.evaluate(threadId, expression);
-            thread = new WorkerThread(control, { ...options, port, evaluate });
+            const terminate = () => void this.#sessions!.terminate(threadId);
+            thread = new WorkerThread(control, { ...options, port, evaluate, terminate });
             return Promise.resolve(thread);
           },
           ended,

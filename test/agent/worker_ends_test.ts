@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -74,29 +75,23 @@ for (const { v8, path: node } of NODES) {
 
 const [{ path: NODE }] = NODES;
 
-scenario(
-  "a worker thread that is held when it is terminated ends after the hold",
-  async (world) => {
-    const way = "a worker in a loop is terminated";
-    let held: Promise<unknown> | undefined;
-    world.onStarted(({ link }) => {
-      world.welcome(link);
-      held = link.stop({ run: 0, hold: true }).catch(() => {}).then(async () => {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        link.release();
-      });
-    });
-    const { ended } = world.start(NODE, [PROGRAM, way]);
-    world.welcome((await world.next()).link);
-    assert.equal(await ended, {
-      status: 0,
-      signal: null,
-      stdout: "worker 1\n1\nmain left\n",
-      stderr: "",
-    });
-    await held;
-  },
-);
+for (const { v8, path: node } of NODES) {
+  for (const way of ["in a loop", "in a loop that calls nothing"]) {
+    scenario(
+      `V8 ${v8}: a worker thread ${way}, terminated while it is held, ends then`,
+      async (world) => {
+        const target = await world.hold(node, way, { isThread: true });
+        await target.link.stop({ run: 0, hold: true });
+        const terminating = once(target.child.stdout!, "data");
+        target.child.kill("SIGUSR2");
+        await terminating;
+        target.link.release();
+        const { status, stdout } = await target.ended;
+        assert.equal({ status, stdout }, { status: 0, stdout: "terminating\nworker 1\n" });
+      },
+    );
+  }
+}
 
 scenario("a process that exits while a worker thread is held waits for nobody", async (world) => {
   const way = "the process exits while its workers are in loops";

@@ -12,6 +12,7 @@ const workerThread = suite("agent/worker_thread");
 
 const DONE = '{"id":1,"result":{"result":{"type":"undefined"}}}';
 const FAILED = '{"id":1,"result":{"exceptionDetails":{"text":"RangeError"}}}';
+const TERMINATED = '{"id":1,"error":{"code":-32000,"message":"Execution was terminated"}}';
 const TAKE = [{ id: 7, text: "take" }];
 
 /** A thread that answers when the test says so. */
@@ -23,6 +24,7 @@ class FakeThread implements Disposable {
   readonly calls: ((reply: string | undefined) => void)[] = [];
   readonly received: string[] = [];
   expired = 0;
+  terminated = 0;
   readonly thread: WorkerThread;
   readonly #pipe: number;
 
@@ -41,6 +43,7 @@ class FakeThread implements Disposable {
         this.calls.push(resolve);
         return promise;
       },
+      terminate: () => void this.terminated++,
     });
     assert.throws(() => unlinkSync(pipe), /ENOENT/);
   }
@@ -72,6 +75,22 @@ workerThread("a batch is one order, and the thread is called to see to it", asyn
   assert.equal(await batch, { isWhole: true, gate: 1 });
   assert.equal(fake.received, ["7 reply"]);
 });
+
+for (const isTold of [true, false]) {
+  workerThread(
+    `a thread whose hold V8 has ended is ${isTold ? "ended" : "let be if it was not told to end"}`,
+    async () => {
+      using fake = new FakeThread();
+      const batch = fake.thread.batch(TAKE, { hold: true, run: 0 });
+      fake.answer(1);
+      await batch;
+      fake.control[CONTROL.terminated] = isTold ? 1 : 0;
+      fake.calls[0](TERMINATED);
+      await turn();
+      assert.is(fake.terminated, isTold ? 1 : 0);
+    },
+  );
+}
 
 workerThread("a thread that is held is told by its pipe that there is an order", async () => {
   using fake = new FakeThread();
