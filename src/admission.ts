@@ -20,8 +20,6 @@ export interface AdmissionOptions {
   readonly makePipe: () => string;
   /** An agent has come that was brought into its process. */
   readonly onArrived: (attachment: string, target: Target) => void;
-  /** Whether anybody traces. */
-  readonly isArmed: () => boolean;
   readonly warn: (line: string) => void;
 }
 
@@ -57,7 +55,7 @@ export class Admission implements TargetHost {
     if (isDirect instanceof Promise ? await isDirect : isDirect) throw new Error(ONLY_PROBES);
     return await new Promise((resolve) =>
       this.#options.registry.whenRunning(info, () => {
-        link.setArmed(this.#options.isArmed());
+        link.setArmed(true);
         resolve(this.#enter(link, info));
       })
     );
@@ -102,7 +100,8 @@ export class Admission implements TargetHost {
     link.welcome({
       id: target.id,
       name: target.info.name,
-      isArmed: this.#options.isArmed(),
+      // Reports tell what ran while nobody traced, too.
+      isArmed: true,
       holdTimeout: this.#holdTimeout,
       pipe: this.#options.makePipe(),
       isHeld: !target.info.isDirect,
@@ -161,14 +160,5 @@ export class Admission implements TargetHost {
   async farewell(link: Link, coverage: Uint8Array): Promise<void> {
     const target = this.#links.get(link);
     if (target) await this.#options.collector.farewell(target, coverage);
-  }
-
-  /**
-   * Tells all whether anybody traces: targets whose exit nobody waits for need not hand over their last
-   * coverage.
-   */
-  arm(): void {
-    const isArmed = this.#options.isArmed();
-    for (const link of this.#links.keys()) link.setArmed(isArmed);
   }
 }

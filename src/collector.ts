@@ -1,4 +1,6 @@
+import type { CoveredBlocks } from "./coverage/covered_blocks.ts";
 import type { Engine, TargetCoverage } from "./coverage/engine.ts";
+import type { Segment } from "./coverage/pc_space.ts";
 import { hasProbes } from "./instrument/standalone.ts";
 import type { EnabledArea, Scope, Source, TargetPcs } from "./kcov/mod.ts";
 import type { Registry } from "./targets/registry.ts";
@@ -10,6 +12,10 @@ import { hasUnit, type Units } from "./units.ts";
 export interface CollectorOptions {
   readonly registry: Registry;
   readonly engine: Engine;
+  /** Takes which blocks of which target have executed. */
+  readonly covered: CoveredBlocks;
+  /** All scripts that have PCs, by ascending base. */
+  readonly segments: () => readonly Segment[];
   /** Says what the probes of targets write into, where there are any. */
   readonly tracer?: Tracer;
   /** Which scripts of a target are measured, by URL. */
@@ -61,8 +67,11 @@ export class Collector {
   coverageOf(target: Target): TargetCoverage {
     let coverage = this.#coverage.get(target);
     if (!coverage) {
-      const { engine, filterFor } = this.#options;
-      coverage = engine.target(filterFor(target), (source) => readsProbes(target, source));
+      const { engine, covered, filterFor } = this.#options;
+      coverage = engine.target(filterFor(target), {
+        isProbed: (source) => readsProbes(target, source),
+        marksOf: (segment) => covered.marksOf(target.info.name, segment),
+      });
       this.#coverage.set(target, coverage);
     }
     return coverage;
@@ -119,6 +128,7 @@ export class Collector {
   }
 
   #drain(units: Units): TargetPcs[] {
+    const { covered, segments } = this.#options;
     const drained: TargetPcs[] = [];
     for (const target of this.#undrained) {
       if (!hasUnit(units, this.unitOf(target.id))) continue;
@@ -126,7 +136,10 @@ export class Collector {
       const pcs = this.coverageOf(target).drain();
       if (pcs.length > 0) drained.push({ target: target.id, kind: "counts", pcs });
       const hits = target.link.takeHits?.();
-      if (hits?.length) drained.push({ target: target.id, kind: "trace", pcs: hits });
+      if (hits?.length) {
+        covered.addPcs(target.info.name, { pcs: hits, segments: segments() });
+        drained.push({ target: target.id, kind: "trace", pcs: hits });
+      }
     }
     return [...drained, ...this.#options.tracer?.drain(units) ?? []];
   }

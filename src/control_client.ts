@@ -7,6 +7,8 @@ export interface ControlRequests {
   readonly targets: { readonly params: undefined; readonly result: TargetRow[] };
   /** The scripts without probes of targets whose scripts have some. */
   readonly unprobed: { readonly params: undefined; readonly result: UnprobedScript[] };
+  /** What has executed, by target. */
+  readonly covered: { readonly params: CoveredParams; readonly result: CoveredTarget[] };
   /** Where the server keeps its symbols. */
   readonly server: {
     readonly params: undefined;
@@ -24,6 +26,19 @@ export interface UnprobedScript {
   readonly target: string;
   readonly url: string;
   readonly reason: string;
+}
+
+/** Since when what has executed is asked for, and whether the next "reset" is now. */
+export interface CoveredParams {
+  readonly since: "start" | "reset";
+  readonly isReset: boolean;
+}
+
+/** What a target has executed, or several of one name one after the other. */
+export interface CoveredTarget {
+  readonly name: string;
+  /** Each with its first block's number, and its blocks as `packBits` writes them. */
+  readonly scripts: readonly { readonly base: number; readonly blocks: string }[];
 }
 
 /** What a server tells of itself. */

@@ -2,11 +2,15 @@ import type { Attacher } from "./attacher.ts";
 import type { Collector } from "./collector.ts";
 import type {
   AttachParams,
+  CoveredParams,
+  CoveredTarget,
   DetachParams,
   ServerFacts,
   TargetRow,
   UnprobedScript,
 } from "./control_client.ts";
+import { packBits } from "./coverage/block_bits.ts";
+import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./coverage/covered_blocks.ts";
 import { targetRow } from "./report/target_row.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
@@ -16,6 +20,9 @@ import type { Tracing } from "./tracing.ts";
 export interface RequestAnswersOptions {
   readonly registry: Registry;
   readonly collector: Collector;
+  readonly covered: CoveredBlocks;
+  /** Has what was executed by now marked as covered. */
+  readonly refresh: () => Promise<void>;
   readonly tracing: Tracing | undefined;
   readonly attacher: Attacher;
   readonly facts: () => Promise<ServerFacts>;
@@ -38,6 +45,8 @@ export class RequestAnswers {
         return this.rows();
       case "unprobed":
         return await this.#unprobed();
+      case "covered":
+        return await this.#covered(params as CoveredParams);
       case "server":
         return await facts();
       case "attach":
@@ -56,6 +65,18 @@ export class RequestAnswers {
       const counts = isProbed ? tracing?.countsOf(target) : undefined;
       return targetRow(target, counts ?? collector.coverageOf(target).counts);
     });
+  }
+
+  async #covered({ since, isReset }: CoveredParams): Promise<CoveredTarget[]> {
+    const { covered, refresh } = this.#options;
+    await refresh();
+    const least = since === "reset" ? SINCE_RESET : BEFORE_RESET;
+    const targets = [...covered.list()].map(([name, scripts]) => ({
+      name,
+      scripts: scripts.map(({ base, marks }) => ({ base, blocks: packBits(marks, least) })),
+    }));
+    if (isReset) covered.reset();
+    return targets;
   }
 
   async #unprobed(): Promise<UnprobedScript[]> {

@@ -7,7 +7,9 @@ import { Attacher } from "./attacher.ts";
 import { Collector } from "./collector.ts";
 import type { ServerFacts } from "./control_client.ts";
 import { ControlSocket } from "./control_socket.ts";
+import { CoveredBlocks } from "./coverage/covered_blocks.ts";
 import { Engine } from "./coverage/engine.ts";
+import { SourceStore } from "./coverage/source_store.ts";
 import type { SymbolTable } from "./coverage/symbol_table.ts";
 import { TableBuilder } from "./coverage/table_builder.ts";
 import { type Connection, serveDescriptor, type ServeOptions } from "./fuse/mod.ts";
@@ -16,7 +18,7 @@ import { logger } from "./logger.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import { RequestAnswers } from "./request_answers.ts";
-import { openSymbols, symbolFile } from "./symbol_file.ts";
+import { openSymbols, sourcesFolder, symbolFile } from "./symbol_file.ts";
 import { SharedFolder } from "./shared_folder.ts";
 import { ioctl, setTimerSlack } from "./system_calls.ts";
 import { targetFilter } from "./target_filter.ts";
@@ -65,6 +67,8 @@ export class Server implements AsyncDisposable {
   readonly #options: ServerOptions;
   readonly #symbols: SymbolTable;
   readonly #tables = new TableBuilder();
+  readonly #sources: SourceStore;
+  readonly #covered = new CoveredBlocks();
   readonly #watchdog = Watchdog.start();
   #tracing: Tracing | undefined;
   readonly #registry: Registry;
@@ -84,6 +88,7 @@ export class Server implements AsyncDisposable {
   ) {
     this.#options = options;
     this.#symbols = symbols;
+    this.#sources = new SourceStore(sourcesFolder(options.state));
     if (this.#symbols.damaged > 0) {
       options.warn(`Cannot read ${this.#symbols.damaged} lines of ${symbolFile(options.state)}`);
     }
@@ -99,7 +104,14 @@ export class Server implements AsyncDisposable {
     this.#tracing = folder && this.#makeTracing(folder, filterFor);
     this.#collector = new Collector({
       registry: this.#registry,
-      engine: new Engine({ symbols: this.#symbols, tables: this.#tables, warn }),
+      engine: new Engine({
+        symbols: this.#symbols,
+        tables: this.#tables,
+        sources: this.#sources,
+        warn,
+      }),
+      covered: this.#covered,
+      segments: () => this.#symbols.segments,
       ...(this.#tracing && { tracer: this.#tracing.tracer }),
       filterFor,
       warn,
@@ -111,7 +123,6 @@ export class Server implements AsyncDisposable {
       isDirect: () => this.#isDirect,
       makePipe: () => this.#control.makePipe(),
       onArrived: (attachment, target) => this.#attacher.arrived(attachment, target),
-      isArmed: () => this.#isArmed,
       warn,
     });
     this.#attacher = new Attacher({
@@ -123,6 +134,8 @@ export class Server implements AsyncDisposable {
     this.#answers = new RequestAnswers({
       registry: this.#registry,
       collector: this.#collector,
+      covered: this.#covered,
+      refresh: () => this.#refresh(),
       tracing: this.#tracing,
       attacher: this.#attacher,
       facts: () => this.#facts(),
@@ -146,6 +159,7 @@ export class Server implements AsyncDisposable {
       ...this.#options,
       registry: this.#registry,
       symbols: this.#symbols,
+      sources: this.#sources,
       watchdog: this.#watchdog,
       filterFor,
       files: this.#options,
@@ -182,11 +196,10 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** Whether anybody traces. */
-  get #isArmed(): boolean {
-    return [...this.#devices].some((device) =>
-      device.instances.some((instance) => instance.state.kind === "enabled")
-    );
+  async #refresh(): Promise<void> {
+    // Before the kernel has said what it can, nothing is measured.
+    await this.#isDirect;
+    for (const device of this.#devices) await device.refresh();
   }
 
   async #facts(): Promise<ServerFacts> {
@@ -240,7 +253,6 @@ export class Server implements AsyncDisposable {
     } finally {
       this.#devices.delete(device!);
       await device![Symbol.asyncDispose]();
-      this.#admission.arm();
     }
   }
 
@@ -256,7 +268,6 @@ export class Server implements AsyncDisposable {
       },
     }, {
       log: logger("kcov"),
-      onChange: () => this.#admission.arm(),
       files,
     });
     this.#devices.add(device);
@@ -269,6 +280,7 @@ export class Server implements AsyncDisposable {
     await this.#tables[Symbol.asyncDispose]();
     await this.#tracing?.[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();
+    await this.#sources[Symbol.asyncDispose]();
     this.#symbols[Symbol.dispose]();
   }
 }

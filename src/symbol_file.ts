@@ -6,6 +6,11 @@ export function symbolFile(state: string): string {
   return path.join(state, "symbols");
 }
 
+/** The folder of scripts' sources in a state folder. */
+export function sourcesFolder(state: string): string {
+  return path.join(state, "sources");
+}
+
 /**
  * Opens the symbol table in a state folder for a server.
  *

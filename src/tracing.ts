@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { NewSource, ProbedSource } from "./agent/protocol.ts";
 import { findSourceUrl } from "./coverage/source_url.ts";
+import type { SourceStore } from "./coverage/source_store.ts";
 import type { SymbolTable } from "./coverage/symbol_table.ts";
 import type { Connection } from "./fuse/mod.ts";
 import { inTime } from "./in_time.ts";
@@ -18,6 +19,8 @@ import type { Watchdog } from "./watchdog/mod.ts";
 export interface TracingOptions {
   readonly registry: Registry;
   readonly symbols: SymbolTable;
+  /** Keeps the sources of scripts. */
+  readonly sources?: SourceStore;
   readonly watchdog: Watchdog;
   /** Which scripts of a target have probes, by URL. */
   readonly filterFor: (target: Target) => (url: string) => boolean;
@@ -60,11 +63,11 @@ export class Tracing implements AsyncDisposable {
 
   /** @param folder Where the files are that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
-    const { registry, symbols, warn, watchdog } = options;
+    const { registry, symbols, sources, warn, watchdog } = options;
     this.#folder = folder;
     this.#options = options;
     watchdog.remove(folder.path);
-    this.#prober = new Prober({ symbols, warn });
+    this.#prober = new Prober({ symbols, warn, ...(sources && { sources }) });
     this.tracer = new Tracer({ registry, makeFile: () => this.#makeFile(), warn });
   }
 

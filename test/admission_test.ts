@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { Admission } from "../src/admission.ts";
 import type { Hello, Welcome } from "../src/agent/protocol.ts";
 import { Collector } from "../src/collector.ts";
+import { CoveredBlocks } from "../src/coverage/covered_blocks.ts";
 import type { AgentLink } from "../src/targets/agent_link.ts";
 import { Registry } from "../src/targets/registry.ts";
 import type { Target } from "../src/targets/target.ts";
@@ -24,7 +25,6 @@ class FakeAgentLink extends FakeLink {
 }
 
 function made() {
-  const state = { isArmed: false };
   const warnings: string[] = [];
   const arrived: [attachment: string, target: Target][] = [];
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
@@ -32,10 +32,16 @@ function made() {
   const { engine } = new EngineWorld();
   const subject = new Admission({
     registry,
-    collector: new Collector({ registry, engine, filterFor: () => () => true, warn }),
+    collector: new Collector({
+      covered: new CoveredBlocks(),
+      segments: () => [],
+      registry,
+      engine,
+      filterFor: () => () => true,
+      warn,
+    }),
     makePipe: () => "/run/kcovfs/pipe-0",
     onArrived: (attachment, target) => arrived.push([attachment, target]),
-    isArmed: () => state.isArmed,
     isDirect: () => false,
     warn,
   });
@@ -45,7 +51,7 @@ function made() {
     subject.admit(agent, { ...INFO, protocol: 1, ...hello } as Hello);
     return { link, agent };
   };
-  return { state, warnings, arrived, registry, subject, admit };
+  return { warnings, arrived, registry, subject, admit };
 }
 
 admission("what comes while others are held is let in when they run", async () => {
@@ -61,7 +67,7 @@ admission("what comes while others are held is let in when they run", async () =
     {
       id: 2,
       name: "api-2",
-      isArmed: false,
+      isArmed: true,
       holdTimeout: 11000,
       pipe: "/run/kcovfs/pipe-0",
       isHeld: true,
@@ -87,20 +93,12 @@ admission("who has brought an agent into a process is told when it has come", ()
   assert.equal(arrived, [["7", registry.targets[1]]]);
 });
 
-admission("targets are told whether anybody traces, until they end", async () => {
-  const { state, subject, admit } = made();
+admission("what targets did last matters, whether anybody traces or not", async () => {
+  const { subject, admit } = made();
   const link = new FakeLink();
   await subject.add(link, INFO);
-  const { link: agent } = admit();
-  state.isArmed = true;
-  subject.arm();
-  assert.equal([link.calls, agent.calls], [["disarm", "arm"], ["arm"]]);
-  agent.close("exited");
-  await turn();
-  state.isArmed = false;
-  subject.arm();
-  assert.equal([link.calls, agent.calls], [["disarm", "arm", "disarm"], ["arm"]]);
-  assert.is(admit().link.welcomes[0].isArmed, false);
+  assert.equal(link.calls, ["arm"]);
+  assert.is(admit().link.welcomes[0].isArmed, true);
 });
 
 admission("a hold that was given up is warned of", () => {

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Collector } from "../src/collector.ts";
+import { CoveredBlocks } from "../src/coverage/covered_blocks.ts";
 import type { Taken } from "../src/targets/link.ts";
 import { Registry } from "../src/targets/registry.ts";
 import { ALL_UNITS, type Units } from "../src/units.ts";
@@ -34,6 +35,8 @@ function made(options: { collectTimeout?: number } = {}) {
   const registry = new Registry({ collectTimeout: options.collectTimeout ?? 5000, hold: "auto" });
   const warnings: string[] = [];
   const subject = new Collector({
+    covered: new CoveredBlocks(),
+    segments: () => [],
     registry,
     engine: world.engine,
     filterFor: ({ info }) => (url) => url !== "" && info.name !== "unmeasured",

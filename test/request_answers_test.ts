@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Attacher } from "../src/attacher.ts";
 import { Collector } from "../src/collector.ts";
+import { CoveredBlocks } from "../src/coverage/covered_blocks.ts";
 import type { ServerFacts, TargetRow } from "../src/control_client.ts";
 import { RequestAnswers } from "../src/request_answers.ts";
 import { Registry } from "../src/targets/registry.ts";
@@ -33,9 +34,20 @@ function made({ tracing }: { tracing?: typeof TRACING } = {}) {
     attach: (params) => Promise.resolve([one(params)]),
     detach: (name) => Promise.resolve(one(name)),
   };
+  const covered = new CoveredBlocks();
+  let refreshed = 0;
   const subject = new RequestAnswers({
     registry,
-    collector: new Collector({ registry, engine, filterFor: () => () => true, warn }),
+    covered,
+    refresh: () => Promise.resolve(void refreshed++),
+    collector: new Collector({
+      covered,
+      segments: () => [],
+      registry,
+      engine,
+      filterFor: () => () => true,
+      warn,
+    }),
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,
     facts: () => Promise.resolve(FACTS),
@@ -45,7 +57,7 @@ function made({ tracing }: { tracing?: typeof TRACING } = {}) {
     const info = { name: "api", pid: 7, runtime: "node", ...(collector && { collector }) };
     return { link, target: registry.add(link, info) };
   };
-  return { subject, registry, add, asked };
+  return { subject, registry, add, asked, covered, refreshed: () => refreshed };
 }
 
 answers("'targets' are rows, with what is known of their scripts", async () => {

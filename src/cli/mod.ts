@@ -10,6 +10,7 @@ import { fuzz } from "./commands/fuzz.ts";
 import { instrument } from "./commands/instrument.ts";
 import { mount } from "./commands/mount.ts";
 import { ps } from "./commands/ps.ts";
+import { report } from "./commands/report.ts";
 import { run } from "./commands/run.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { unmount } from "./commands/unmount.ts";
@@ -17,7 +18,7 @@ import { UsageError } from "./usage_error.ts";
 
 const COMMANDS: readonly Command[] = [
   ...[fuzz, mount, run, attach, detach, ps, symbolize],
-  ...[instrument, unmount],
+  ...[report, instrument, unmount],
 ];
 
 /** Width of help texts. */

@@ -1,11 +1,13 @@
 import type { BlockTable } from "./block_table.ts";
+import { SINCE_RESET } from "./covered_blocks.ts";
 import { CoverageReader } from "./coverage_reader.ts";
 import { executedBlocks } from "./executed_blocks.ts";
 import { FunctionIndex } from "./function_index.ts";
 import { PcBuffer } from "./pc_buffer.ts";
-import { pcOfBlock } from "./pc_space.ts";
+import { pcOfBlock, type Segment } from "./pc_space.ts";
 import { scriptHash } from "./script_hash.ts";
 import type { ScriptReport } from "./script_report.ts";
+import type { SourceStore } from "./source_store.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { TableBuilder } from "./table_builder.ts";
 
@@ -23,15 +25,32 @@ export type ScriptText = string | { readonly source: string; readonly mapUrl?: s
 interface Script {
   readonly table: BlockTable;
   readonly index: FunctionIndex;
+  readonly segment: Segment;
   /** The lower half of its first block's PC. */
   readonly firstPc: number;
+}
+
+/** A script of a target's, and the marks of its blocks. */
+interface Measured {
+  readonly script: Script;
+  readonly marks: Uint8Array;
 }
 
 /** What an engine stands on. */
 export interface EngineOptions {
   readonly symbols: SymbolTable;
   readonly tables: TableBuilder;
+  /** Keeps the sources of scripts. */
+  readonly sources?: SourceStore;
   readonly warn: (line: string) => void;
+}
+
+/** How a target's scripts are treated. */
+export interface TargetOptions {
+  /** Asked of each source: whether it has probes, so that its counts are of no interest. */
+  readonly isProbed?: (source: string) => boolean;
+  /** The marks that executed blocks of a script are to be given: see `CoveredBlocks.marksOf`. */
+  readonly marksOf?: (segment: Segment) => Uint8Array;
 }
 
 /** Turns V8's counts into PCs. */
@@ -47,15 +66,13 @@ export class Engine {
    * Adds a target.
    *
    * @param isMeasured Says by the URL whether a script of the target's is measured.
-   * @param isProbed Asked of each source: whether it has probes, so that its counts are of no interest.
    */
-  target(
-    isMeasured: (url: string) => boolean,
-    isProbed: (source: string) => boolean = () => false,
-  ): TargetCoverage {
+  target(isMeasured: (url: string) => boolean, options: TargetOptions = {}): TargetCoverage {
     return new TargetCoverage({
+      isProbed: () => false,
+      marksOf: ({ count }) => new Uint8Array(count),
+      ...options,
       isMeasured,
-      isProbed,
       load: (script) => this.#load(script),
     });
   }
@@ -70,17 +87,21 @@ export class Engine {
   }
 
   async #build(script: NewScript, hash: string): Promise<Script | undefined> {
-    const { tables, symbols, warn } = this.#options;
+    const { tables, symbols, sources, warn } = this.#options;
     try {
       const built = await tables.build(script);
-      const { table, broken } = built;
+      const { table, broken, originals } = built;
       if (broken) {
         warn(
           `Cannot follow the source map of ${script.url}: ${broken}; its blocks are placed in itself`,
         );
       }
       const segment = symbols.add({ ...built, url: script.url, hash });
-      return { table, index: new FunctionIndex(table), firstPc: pcOfBlock(segment.base) };
+      if (sources?.has(segment) === false) {
+        sources.keep(segment, { source: script.source, originals });
+      }
+      const firstPc = pcOfBlock(segment.base);
+      return { table, index: new FunctionIndex(table), segment, firstPc };
     } catch (error) {
       warn(`Cannot measure ${script.url}: ${(error as Error).message}`);
       return undefined;
@@ -114,9 +135,10 @@ export class TargetCoverage {
   readonly #executed = new PcBuffer();
   readonly #isMeasured: (url: string) => boolean;
   readonly #isProbed: (source: string) => boolean;
+  readonly #marksOf: (segment: Segment) => Uint8Array;
   readonly #load: (script: NewScript) => Promise<Script | undefined>;
   /** `null` for those that are not measured. */
-  readonly #scripts = new Map<string, Script | null>();
+  readonly #scripts = new Map<string, Measured | null>();
   /** Reports of scripts whose table is not there yet. */
   readonly #waiting = new Map<string, Waiting>();
   /** Those of them whose sources were asked for. */
@@ -127,13 +149,15 @@ export class TargetCoverage {
   #counts = { measured: 0, blocks: 0, unnamed: 0, unparsed: 0, strange: 0 };
   #ignored: string[] = [];
 
-  constructor(options: {
-    isMeasured: (url: string) => boolean;
-    isProbed: (source: string) => boolean;
-    load: (script: NewScript) => Promise<Script | undefined>;
-  }) {
+  constructor(
+    options: Required<TargetOptions> & {
+      isMeasured: (url: string) => boolean;
+      load: (script: NewScript) => Promise<Script | undefined>;
+    },
+  ) {
     this.#isMeasured = options.isMeasured;
     this.#isProbed = options.isProbed;
+    this.#marksOf = options.marksOf;
     this.#load = options.load;
   }
 
@@ -166,9 +190,9 @@ export class TargetCoverage {
    */
   absorb(coverage: Uint8Array): string[] {
     this.#reader.read(coverage, (report, text) => {
-      const script = this.#scripts.get(report.scriptId);
-      if (script) this.#count(script, report);
-      else if (script === undefined) this.#keep(report, text);
+      const measured = this.#scripts.get(report.scriptId);
+      if (measured) this.#count(measured, report);
+      else if (measured === undefined) this.#keep(report, text);
     });
     if (this.#waiting.size === this.#asked.size) return [];
     const unknown = [...this.#waiting.keys()].filter((id) => !this.#asked.has(id));
@@ -223,11 +247,12 @@ export class TargetCoverage {
         this.#counts.unparsed++;
         return this.#drop(scriptId);
       }
-      this.#scripts.set(scriptId, script);
+      const measured = { script, marks: this.#marksOf(script.segment) };
+      this.#scripts.set(scriptId, measured);
       this.#counts.measured++;
       this.#counts.blocks += script.table.blockStart.length;
       for (const text of reports) {
-        this.#reader.read(text, (report) => this.#count(script, report));
+        this.#reader.read(text, (report) => this.#count(measured, report));
       }
     }));
   }
@@ -238,8 +263,12 @@ export class TargetCoverage {
     rows.add(row);
   }
 
-  #count({ table, index: rows, firstPc }: Script, report: ScriptReport): void {
-    const into = (block: number) => this.#executed.push(firstPc + block * 8);
+  #count({ script, marks }: Measured, report: ScriptReport): void {
+    const { table, index: rows, firstPc } = script;
+    const into = (block: number) => {
+      this.#executed.push(firstPc + block * 8);
+      marks[block] = SINCE_RESET;
+    };
     const { firstRange, start, end, count, isBlockCoverage, scriptId } = report;
     const coarse = this.#coarse.get(scriptId);
     for (let index = 0; index < report.length; index++) {

@@ -11,6 +11,8 @@ export interface OriginalSource {
   /** Offsets at which lines start. */
   readonly lines: readonly number[];
   readonly text: string;
+  /** The same as JavaScript, and what is added to it; offsets are the same. */
+  readonly source: string;
 }
 
 /** Maps have members begin at words that are gone when types are, and the members' blocks after them. */
@@ -49,7 +51,7 @@ export function parseOriginal(url: string, content: string): OriginalSource | un
     const source = (isTypeScript(url) ? stripTypes(content) : content) + added;
     const table = buildBlockTable(source);
     const { positions } = plainPlaces({ url, source }, table);
-    return { table, positions, lines: lineStarts(content), text: content };
+    return { table, positions, lines: lineStarts(content), text: content, source };
   } catch {
     return undefined;
   }
@@ -63,8 +65,13 @@ type Transform = (source: string, options: { mode: "strip-only" }) => { code: st
 
 let transform: Transform | undefined;
 
-/** Amaro is what Node strips types with. It is loaded where it is needed, for it takes 80 ms. */
-function stripTypes(source: string): string {
+/**
+ * TypeScript without its types, all else in place. Amaro is what Node strips types with. It is loaded where
+ * it is needed, for it takes 80 ms.
+ *
+ * @throws when types cannot just be left out.
+ */
+export function stripTypes(source: string): string {
   if (!transform) {
     const amaro: unknown = createRequire(import.meta.url)("amaro");
     transform = (amaro as { transformSync: Transform }).transformSync;

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 
 /** The lower half of the first PC. */
-const FIRST_PC = 0x80000000;
+export const FIRST_PC = 0x80000000;
 /** Blocks that there is room for: up to 0xfeffffff. */
 export const BLOCKS = (0xff000000 - FIRST_PC) / 8;
 

@@ -6,6 +6,6 @@ import type { BuiltTable, TableSource } from "./table_builder.ts";
 /** Where a table's blocks stand, by the script's source map if it has one. */
 export function placeTable(script: TableSource, table: BlockTable): BuiltTable {
   const plain = plainPlaces(script, table);
-  if (script.isPlain) return { table, ...plain };
+  if (script.isPlain) return { table, ...plain, originals: [] };
   return { table, ...placeByMap({ ...script, table, plain }) };
 }

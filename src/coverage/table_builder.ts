@@ -13,9 +13,18 @@ export interface TableSource {
   readonly isPlain?: boolean;
 }
 
+/** A text that blocks stand in. */
+export interface SourceText {
+  /** Its URL, or what a source map calls it. */
+  readonly url: string;
+  readonly text: string;
+}
+
 /** A block table and where its blocks stand. */
 export interface BuiltTable extends BlockPlaces {
   readonly table: BlockTable;
+  /** The originals that blocks stand in, as far as they are there. */
+  readonly originals: readonly SourceText[];
   /** Why its source map was not followed. */
   readonly broken?: string;
 }

@@ -1,5 +1,6 @@
 import { pcOfBlock } from "../coverage/pc_space.ts";
 import { scriptHash } from "../coverage/script_hash.ts";
+import type { SourceStore } from "../coverage/source_store.ts";
 import type { SymbolTable } from "../coverage/symbol_table.ts";
 import { type BuiltTable, STACK_SIZE } from "../coverage/table_builder.ts";
 import { JobThread } from "../job_thread.ts";
@@ -35,6 +36,8 @@ export type ProbeReply =
 /** What a prober stands on. */
 export interface ProberOptions {
   readonly symbols: SymbolTable;
+  /** Keeps the sources of scripts. */
+  readonly sources?: SourceStore;
   readonly warn: (line: string) => void;
 }
 
@@ -74,8 +77,10 @@ export class Prober implements AsyncDisposable {
   }
 
   async #probe(script: PlainScript, hash: string): Promise<ProbedScript> {
-    const { symbols } = this.#options;
-    const segment = symbols.find({ url: script.url, hash }) ?? await this.#addSymbols(script, hash);
+    const { symbols, sources } = this.#options;
+    const known = symbols.find({ url: script.url, hash });
+    const isKept = !sources || (known && sources.has(known));
+    const segment = known && isKept ? known : await this.#addSymbols(script, hash);
     const firstPc = pcOfBlock(segment.base);
     const reply = await this.#ask({ ...script, firstPc });
     if (!("code" in reply)) throw new Error(`Cannot put probes into ${script.url}`);
@@ -87,7 +92,7 @@ export class Prober implements AsyncDisposable {
   }
 
   async #addSymbols(script: PlainScript, hash: string) {
-    const { symbols, warn } = this.#options;
+    const { symbols, sources, warn } = this.#options;
     const reply = await this.#ask(script).catch((error) => {
       // The thread died, perhaps of the map.
       if (error instanceof SyntaxError || this.#thread.isDisposed) throw error;
@@ -98,7 +103,9 @@ export class Prober implements AsyncDisposable {
     if (built.broken) {
       warn(`Cannot follow the source map of ${script.url}: ${built.broken}`);
     }
-    return symbols.add({ ...built, url: script.url, hash });
+    const segment = symbols.add({ ...built, url: script.url, hash });
+    sources?.keep(segment, { source: script.source, originals: built.originals });
+    return segment;
   }
 
   async #ask(request: ProbeRequest): Promise<ProbeReply> {

@@ -46,6 +46,8 @@ export interface AreaKeeper extends AsyncDisposable {
   read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array>;
   /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
   write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void;
+  /** See {@linkcode Device.refresh}. */
+  refresh(): Promise<void>;
   /** See {@linkcode Device.regroup}. */
   regroup(): void;
 }

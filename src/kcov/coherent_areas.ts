@@ -17,6 +17,9 @@ export interface CoherentOptions {
   readonly carryOut: CarryOut;
 }
 
+/** No inode has this node id. */
+const NOBODYS = 0;
+
 /** Areas in the kernel's page cache, which the coherence protocol keeps equal to the server's. */
 export class CoherentAreas implements AreaKeeper {
   readonly #options: CoherentOptions;
@@ -24,6 +27,8 @@ export class CoherentAreas implements AreaKeeper {
   /** What probes write for: from before an instance is enabled until after it was disabled. */
   readonly #traced = new Map<number, EnabledArea>();
   readonly #driver: ProtocolDriver;
+  /** Settled when no refresh is under way. */
+  #refreshed: Promise<void> = Promise.resolve();
 
   constructor(options: CoherentOptions) {
     this.#options = options;
@@ -87,6 +92,20 @@ export class CoherentAreas implements AreaKeeper {
   #lineScope(scope: Scope): LineScope {
     if (scope === "all") return scope;
     return [...new Set([...scope].map((target) => this.#options.source.unitOf(target)))];
+  }
+
+  /** An instance that nobody has opened is enabled, for which all targets are collected from. */
+  async refresh(): Promise<void> {
+    this.#refreshed = this.#refreshed.then(async () => {
+      this.open(NOBODYS, "all");
+      await new Promise<void>((resolve) => {
+        this.#slot(NOBODYS).operations.push({ operation: "enable", resolve });
+        this.#driver.dispatch({ kind: "operate", line: NOBODYS, operation: "enable" });
+      });
+      this.#slots.delete(NOBODYS);
+      this.#driver.dispatch({ kind: "closed", line: NOBODYS });
+    });
+    await this.#refreshed;
   }
 
   regroup(): void {

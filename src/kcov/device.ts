@@ -183,6 +183,14 @@ export class Device implements AsyncDisposable {
   }
 
   /**
+   * Has all targets collected from now, for whoever reads along at the source: what they have executed is in
+   * the areas of those who trace then, as always.
+   */
+  async refresh(): Promise<void> {
+    await this.#areas.refresh();
+  }
+
+  /**
    * Targets have come to other units than their numbers were in before: to be called when none of
    * these units is held, and before the targets run.
    */

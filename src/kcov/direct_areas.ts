@@ -124,6 +124,11 @@ export class DirectAreas implements AreaKeeper {
   /** The kernel keeps no pages of such files, so it writes none back. */
   write(): void {}
 
+  /** Nothing is to be collected. */
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
   regroup(): void {}
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -32,7 +32,8 @@ export class EngineWorld {
         await new Promise((resolve) => setImmediate(resolve));
         const table = buildBlockTable(script.source);
         const { broken } = this;
-        return { table, ...plainPlaces(script, table), ...(broken && { broken }) };
+        const places = plainPlaces(script, table);
+        return { table, ...places, originals: [], ...(broken && { broken }) };
       },
     };
     const symbols: Pick<SymbolTable, "add"> = {

@@ -4,6 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Collector } from "../../src/collector.ts";
+import { CoveredBlocks } from "../../src/coverage/covered_blocks.ts";
 import { ALL_UNITS } from "../../src/units.ts";
 import { connectInspector, type InspectorLink } from "../../src/targets/inspector_link.ts";
 import { Registry } from "../../src/targets/registry.ts";
@@ -70,6 +71,8 @@ async function world(collectTimeout = PATIENCE) {
     onChange: ({ info, note }) => note && warnings.push(`${info.name}: ${note}`),
   });
   const collector = new Collector({
+    covered: new CoveredBlocks(),
+    segments: () => [],
     registry,
     engine: engines.engine,
     filterFor: () => (url) => url !== "",

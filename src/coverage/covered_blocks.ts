@@ -1,0 +1,92 @@
+import { FIRST_PC, firstEndingAfter, type Segment } from "./pc_space.ts";
+
+/** Marks of blocks that have executed: before the last reset, or since. Others have 0. */
+export const BEFORE_RESET = 1;
+export const SINCE_RESET = 2;
+
+/** A script's blocks. */
+export interface CoveredScript {
+  /** Its first block's number. */
+  readonly base: number;
+  /** By block, see {@linkcode CoveredBlocks.marksOf}. */
+  readonly marks: Uint8Array;
+}
+
+/**
+ * Which blocks have executed since the server started. Targets are known by their names: what one executes
+ * that comes back under its name is added to what it has executed before.
+ */
+export class CoveredBlocks {
+  readonly #targets = new Map<string, Map<number, Uint8Array>>();
+
+  /**
+   * The marks of a script's blocks in a target, a byte a block, for whoever learns of them to set to
+   * {@linkcode SINCE_RESET}. They are the same array each time.
+   */
+  marksOf(target: string, { base, count }: Segment): Uint8Array {
+    let scripts = this.#targets.get(target);
+    if (!scripts) this.#targets.set(target, scripts = new Map());
+    let marks = scripts.get(base);
+    if (!marks) scripts.set(base, marks = new Uint8Array(count));
+    return marks;
+  }
+
+  /**
+   * Marks blocks that are known by their PCs alone.
+   *
+   * @param options `pcs`: their lower halves. `segments`: all that there are, by ascending base.
+   */
+  addPcs(
+    target: string,
+    { pcs, segments }: { pcs: Iterable<number>; segments: readonly Segment[] },
+  ): void {
+    for (const pc of pcs) {
+      const block = (pc - FIRST_PC) / 8;
+      const segment = segments[firstEndingAfter(segments, block)];
+      if (!segment || segment.base > block) continue;
+      this.marksOf(target, segment)[block - segment.base] = SINCE_RESET;
+    }
+  }
+
+  /** What has executed by now is before the last reset from now on. */
+  reset(): void {
+    for (const { marks } of this.#all()) {
+      for (let i = 0; i < marks.length; i++) if (marks[i] !== 0) marks[i] = BEFORE_RESET;
+    }
+  }
+
+  /** The targets by name, each with its scripts in the order in which they came. */
+  *list(): Generator<[string, CoveredScript[]]> {
+    for (const [name, scripts] of this.#targets) {
+      yield [name, [...scripts].map(([base, marks]) => ({ base, marks }))];
+    }
+  }
+
+  /** Blocks that have executed since the start in any target. */
+  get size(): number {
+    return count(mergeScripts(this.#all()));
+  }
+
+  *#all(): Generator<CoveredScript> {
+    for (const scripts of this.#targets.values()) {
+      for (const [base, marks] of scripts) yield { base, marks };
+    }
+  }
+}
+
+/** What several targets have executed of the same scripts, by ascending block. */
+export function mergeScripts(scripts: Iterable<CoveredScript>): CoveredScript[] {
+  const merged = new Map<number, Uint8Array>();
+  for (const { base, marks } of scripts) {
+    const sum = merged.get(base);
+    if (!sum) merged.set(base, marks.slice());
+    else for (let i = 0; i < marks.length; i++) sum[i] = Math.max(sum[i], marks[i]);
+  }
+  return [...merged].map(([base, marks]) => ({ base, marks })).sort((a, b) => a.base - b.base);
+}
+
+function count(scripts: readonly CoveredScript[]): number {
+  let size = 0;
+  for (const { marks } of scripts) for (const mark of marks) if (mark !== 0) size++;
+  return size;
+}

@@ -1,0 +1,81 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import * as path from "node:path";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import type { SourceText } from "./table_builder.ts";
+
+/** What a script is known by, as in the symbol table. */
+export interface ScriptKey {
+  readonly url: string;
+  /** See `scriptHash`. */
+  readonly hash: string;
+}
+
+/** The texts that the blocks of a script stand in. */
+export interface KeptSource {
+  readonly source: string;
+  /** What it was made from, as its source map calls it. */
+  readonly originals: readonly SourceText[];
+}
+
+const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
+
+/**
+ * The sources of scripts as they were when they got their PCs, for reports: what is in the files may be
+ * another text by then, or gone. One compressed file a script, which only its owner can read.
+ */
+export class SourceStore implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #pending = new Set<Promise<void>>();
+  #temporary = 0;
+
+  /** @param folder Made when the first source is kept. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  has(script: ScriptKey): boolean {
+    return existsSync(this.#fileOf(script));
+  }
+
+  /** Keeps a script's texts. It is done some time later; where it cannot be, reports lack them. */
+  keep(script: ScriptKey, texts: KeptSource): void {
+    const keeping = this.#keep(this.#fileOf(script), texts).catch(() => {});
+    this.#pending.add(keeping);
+    keeping.then(() => this.#pending.delete(keeping));
+  }
+
+  async #keep(file: string, { source, originals }: KeptSource): Promise<void> {
+    const bytes = await pack(JSON.stringify({ source, originals }), { level: 1 });
+    const temporary = `${file}.${process.pid}.${this.#temporary++}`;
+    try {
+      await mkdir(this.#folder, { recursive: true });
+      await writeFile(temporary, bytes, { mode: 0o600 });
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  /** @returns undefined where they were not kept, or cannot be read. */
+  async read(script: ScriptKey): Promise<KeptSource | undefined> {
+    try {
+      const text = await unpack(await readFile(this.#fileOf(script)));
+      return JSON.parse(text.toString("utf8")) as KeptSource;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #fileOf({ url, hash }: ScriptKey): string {
+    const place = createHash("sha256").update(url).digest("hex").slice(0, 16);
+    return path.join(this.#folder, `${hash.slice(0, 48)}-${place}.json.gz`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+}

@@ -1,0 +1,70 @@
+import { mkdir } from "node:fs/promises";
+import { createRequire } from "node:module";
+import * as path from "node:path";
+import type { CoverageMap, FileCoverageData } from "istanbul-lib-coverage";
+import type * as IstanbulCoverage from "istanbul-lib-coverage";
+import type * as IstanbulReport from "istanbul-lib-report";
+import type * as IstanbulReports from "istanbul-reports";
+
+/** The formats there are: Istanbul's names of them, and the files that they begin at. */
+export const REPORT_FORMATS = {
+  text: { name: "text" },
+  summary: { name: "text-summary" },
+  lcov: { name: "lcovonly", file: "lcov.info" },
+  html: { name: "html", file: "index.html" },
+  json: { name: "json", file: "coverage-final.json" },
+} as const;
+
+export type FormatName = keyof typeof REPORT_FORMATS;
+
+/** Whether a format goes into files, not to the terminal. */
+export function isFile(format: FormatName): boolean {
+  return "file" in REPORT_FORMATS[format];
+}
+
+/** A file of a report. */
+export interface ReportedFile {
+  readonly data: FileCoverageData;
+  /** What is shown of it; undefined where its text is not there any more. */
+  readonly shown: string | undefined;
+}
+
+/** Where a report goes. */
+export interface ReportOptions {
+  readonly format: FormatName;
+  /** The folder for formats that are files; made when it is not there. */
+  readonly folder: string;
+  /** Characters in a line of text. */
+  readonly columns?: number;
+}
+
+const LOST = "The source of this script is not there any more.\n";
+
+/**
+ * Renders files by Istanbul's reports; text goes to standard output, as they write it.
+ *
+ * @returns the file to begin at, where there is one.
+ * @throws when the folder cannot be written.
+ */
+export async function renderReport(
+  files: readonly ReportedFile[],
+  { format, folder, columns }: ReportOptions,
+): Promise<string | undefined> {
+  const require = createRequire(import.meta.url);
+  const { createCoverageMap } = require("istanbul-lib-coverage") as typeof IstanbulCoverage;
+  const { createContext } = require("istanbul-lib-report") as typeof IstanbulReport;
+  const { create } = require("istanbul-reports") as typeof IstanbulReports;
+  if (isFile(format)) await mkdir(folder, { recursive: true });
+  const coverageMap: CoverageMap = createCoverageMap({});
+  for (const { data } of files) coverageMap.addFileCoverage(data);
+  const shown = new Map(files.map(({ data, shown }) => [data.path, shown]));
+  const context = createContext({
+    coverageMap,
+    dir: folder,
+    sourceFinder: (path) => shown.get(path) ?? LOST,
+  });
+  const options = columns === undefined ? {} : { maxCols: columns };
+  const row: { name: keyof IstanbulReports.ReportOptions; file?: string } = REPORT_FORMATS[format];
+  create(row.name, options).execute(context);
+  return row.file && path.join(folder, row.file);
+}

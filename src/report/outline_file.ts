@@ -1,0 +1,53 @@
+import type { Location } from "istanbul-lib-coverage";
+import { plainPlaces } from "../coverage/block_places.ts";
+import { buildBlockTable } from "../coverage/block_table.ts";
+import { lineStarts } from "../coverage/line_positions.ts";
+import { parseOriginal } from "../coverage/original_source.ts";
+import { parseSource } from "../coverage/parse_source.ts";
+import type { FileOutline } from "./file_coverage.ts";
+import { outlineSource } from "./source_outline.ts";
+
+/** A file that blocks stand in. */
+export interface ReportedText {
+  readonly url: string;
+  /** What V8 ran, or the original. */
+  readonly text: string;
+  /** Whether the text is what V8 ran. */
+  readonly isScript: boolean;
+}
+
+/** Parses a file of a report; undefined where its blocks stand for themselves: it is no JavaScript. */
+export function outlineFile({ url, text, isScript }: ReportedText): FileOutline | undefined {
+  try {
+    const { table, positions, source } = isScript ? scriptOf(url, text) : originalOf(url, text);
+    return { table, positions, locate: locator(text), ...outlineSource(parseSource(source, {})) };
+  } catch {
+    return undefined;
+  }
+}
+
+function scriptOf(url: string, source: string) {
+  const table = buildBlockTable(source);
+  const { positions } = plainPlaces({ url, source }, table);
+  return { table, positions, source };
+}
+
+function originalOf(url: string, text: string) {
+  const original = parseOriginal(url, text);
+  if (!original) throw new SyntaxError(`Cannot parse ${url}`);
+  return original;
+}
+
+function locator(text: string): (offset: number) => Location {
+  const lines = lineStarts(text);
+  return (offset) => {
+    let line = 0;
+    let high = lines.length;
+    while (high - line > 1) {
+      const middle = (line + high) >> 1;
+      if (lines[middle] <= offset) line = middle;
+      else high = middle;
+    }
+    return { line: line + 1, column: offset - lines[line] };
+  };
+}

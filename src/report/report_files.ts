@@ -1,0 +1,34 @@
+import type { CoveredTarget } from "../control_client.ts";
+import { unpackBits } from "../coverage/block_bits.ts";
+import { loopRound } from "../loop_round.ts";
+import { coveredFiles, type FileSources, type ScriptBlocks } from "./covered_files.ts";
+import type { ReportedFile } from "./coverage_report.ts";
+import { fileCoverage } from "./file_coverage.ts";
+import { outlineFile } from "./outline_file.ts";
+import { reportPath } from "./report_path.ts";
+
+/** What is needed for files. */
+export interface ReportSources extends FileSources {
+  /** Told how many of the files are done. */
+  readonly progress: (done: number, total: number) => void;
+}
+
+/** The files that targets have executed something of, in Istanbul's terms, by path. */
+export async function reportFiles(
+  targets: readonly CoveredTarget[],
+  { progress, ...sources }: ReportSources,
+): Promise<ReportedFile[]> {
+  const scripts = targets.flatMap(({ scripts }) =>
+    scripts.map(({ base, blocks }): ScriptBlocks => ({ base, isCovered: unpackBits(blocks) }))
+  );
+  const files = [...(await coveredFiles(scripts, sources)).values()];
+  const reported: ReportedFile[] = [];
+  for (const [done, { url, states, text, shown }] of files.entries()) {
+    progress(done, files.length);
+    const outline = text && outlineFile(text);
+    const data = fileCoverage(reportPath(url), { states, outline });
+    reported.push({ data, shown: shown ?? text?.text });
+    await loopRound();
+  }
+  return reported.sort((a, b) => a.data.path < b.data.path ? -1 : 1);
+}
