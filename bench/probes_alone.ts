@@ -8,9 +8,10 @@ import { SharedFile } from "../src/shared_file.ts";
 import { SharedFolder } from "../src/shared_folder.ts";
 
 const require = createRequire(import.meta.url);
-const { makeProbes, WINDOW_SIZE } = require("../src/agent/probes.cjs") as {
-  makeProbes: (control: Int32Array) => { readonly address: bigint };
+const { makeProbes, WINDOW_SIZE, BLOCKS } = require("../src/agent/probes.cjs") as {
+  makeProbes: (control: Int32Array) => { readonly address: bigint; readonly blocks: bigint };
   WINDOW_SIZE: number;
+  BLOCKS: number;
 };
 const { defineProbeFunctions } = require("../src/agent/probe_functions.cjs") as {
   defineProbeFunctions: (control: Int32Array, probes: object) => void;
@@ -52,6 +53,7 @@ export class ProbesAlone implements AsyncDisposable {
       control,
       window: probes.address,
       windowSize: WINDOW_SIZE,
+      ...{ blocks: probes.blocks, blocksSize: BLOCKS },
       tid: process.pid,
     });
     return new ProbesAlone(await SharedFolder.make(), areas);

@@ -21,8 +21,8 @@ export interface RequestAnswersOptions {
   readonly registry: Registry;
   readonly collector: Collector;
   readonly covered: CoveredBlocks;
-  /** Has what was executed by now marked as covered. */
-  readonly refresh: () => Promise<void>;
+  /** Has what was executed by now marked as covered. `isReset`: what comes after it is to be told apart. */
+  readonly refresh: (options: { isReset: boolean }) => Promise<void>;
   readonly tracing: Tracing | undefined;
   readonly attacher: Attacher;
   readonly facts: () => Promise<ServerFacts>;
@@ -69,7 +69,7 @@ export class RequestAnswers {
 
   async #covered({ since, isReset }: CoveredParams): Promise<CoveredTarget[]> {
     const { covered, refresh } = this.#options;
-    await refresh();
+    await refresh({ isReset });
     const least = since === "reset" ? SINCE_RESET : BEFORE_RESET;
     const targets = [...covered.list()].map(([name, scripts]) => ({
       name,

@@ -135,7 +135,7 @@ export class Server implements AsyncDisposable {
       registry: this.#registry,
       collector: this.#collector,
       covered: this.#covered,
-      refresh: () => this.#refresh(),
+      refresh: (options) => this.#refresh(options),
       tracing: this.#tracing,
       attacher: this.#attacher,
       facts: () => this.#facts(),
@@ -160,6 +160,7 @@ export class Server implements AsyncDisposable {
       registry: this.#registry,
       symbols: this.#symbols,
       sources: this.#sources,
+      covered: this.#covered,
       watchdog: this.#watchdog,
       filterFor,
       files: this.#options,
@@ -196,9 +197,10 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(options: { isReset: boolean }): Promise<void> {
     // Before the kernel has said what it can, nothing is measured.
     await this.#isDirect;
+    await this.#tracing?.refresh(options);
     for (const device of this.#devices) await device.refresh();
   }
 

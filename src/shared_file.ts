@@ -63,6 +63,16 @@ export class SharedFile implements Disposable {
   }
 
   /**
+   * Makes the file longer, by zeros, all of it sparse.
+   *
+   * @param bytes The new size.
+   */
+  extend(bytes: number): void {
+    fs.ftruncateSync(this.fd, bytes);
+    this.#size = bytes;
+  }
+
+  /**
    * The whole file as memory of this process. While it is mapped, each call gives the same buffer, which
    * does not grow with the file.
    *

@@ -12,6 +12,7 @@ import {
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
 import { TraceBuffer } from "./trace_buffer.ts";
+import type { TracedBlocks } from "./traced_blocks.ts";
 import { hasUnit, type Units } from "./units.ts";
 
 /** What a tracer wires together. */
@@ -19,6 +20,8 @@ export interface TracerOptions {
   readonly registry: Registry;
   /** Makes a file in memory that targets can open. */
   readonly makeFile: () => AreaFile;
+  /** The files in which probes mark blocks. */
+  readonly blocks?: TracedBlocks;
   readonly warn: (line: string) => void;
 }
 
@@ -62,6 +65,11 @@ export class Tracer {
     if (areas.length > 0) this.#areas.set(owner, areas);
     else this.#areas.delete(owner);
     await this.update();
+  }
+
+  /** Has targets mark blocks in other files. */
+  async renewMarks(): Promise<void> {
+    await this.#options.blocks?.renew(() => this.update());
   }
 
   /** Tells targets what has changed for them: others came or went. */
@@ -136,6 +144,19 @@ export class Tracer {
     this.#options.warn(`Target ${name} (pid ${pid}): cannot write what it executes: ${message}`);
   }
 
+  /** Where it marks blocks: nowhere, when there is no memory for it. */
+  #marksOf(target: Target): TracedArea[] {
+    try {
+      const path = this.#options.blocks?.pathOf(target);
+      if (path === undefined) return [];
+      const rest = { words: 0, takesComparisons: false, isShared: false };
+      return [{ id: path, path, takesMarks: true, ...rest }];
+    } catch (error) {
+      this.#warnOf(target, error);
+      return [];
+    }
+  }
+
   #areasOf(target: Target): TracedArea[] {
     const wanted = this.#enabled().filter(({ scope }) => inScope(scope, target.id));
     const direct = wanted.flatMap(({ path, words, mode, scope }) =>
@@ -156,7 +177,7 @@ export class Tracer {
       const takesComparisons = mode === "cmp";
       return [{ id: `${mode} ${words}`, path, words, takesComparisons, isShared: false }];
     });
-    return [...direct, ...buffered];
+    return [...this.#marksOf(target), ...direct, ...buffered];
   }
 
   /** A target's own, of at least so many words; undefined where there is no memory for it. */
@@ -193,6 +214,7 @@ export class Tracer {
       buffer[Symbol.dispose]();
     }
     this.#traced.delete(target);
+    this.#options.blocks?.forget(target);
   }
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { NewSource, ProbedSource } from "./agent/protocol.ts";
 import { findSourceUrl } from "./coverage/source_url.ts";
+import type { CoveredBlocks } from "./coverage/covered_blocks.ts";
 import type { SourceStore } from "./coverage/source_store.ts";
 import type { SymbolTable } from "./coverage/symbol_table.ts";
 import type { Connection } from "./fuse/mod.ts";
@@ -12,6 +13,7 @@ import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import type { SharedFolder } from "./shared_folder.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
+import { TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "./watchdog/mod.ts";
 
@@ -21,6 +23,7 @@ export interface TracingOptions {
   readonly symbols: SymbolTable;
   /** Keeps the sources of scripts. */
   readonly sources?: SourceStore;
+  readonly covered: CoveredBlocks;
   readonly watchdog: Watchdog;
   /** Which scripts of a target have probes, by URL. */
   readonly filterFor: (target: Target) => (url: string) => boolean;
@@ -58,6 +61,7 @@ export class Tracing implements AsyncDisposable {
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
   readonly #prober: Prober;
+  readonly #blocks: TracedBlocks;
   readonly #scripts = new WeakMap<Target, ProbedScripts>();
   #files = 0;
 
@@ -68,10 +72,23 @@ export class Tracing implements AsyncDisposable {
     this.#options = options;
     watchdog.remove(folder.path);
     this.#prober = new Prober({ symbols, warn, ...(sources && { sources }) });
-    this.tracer = new Tracer({ registry, makeFile: () => this.#makeFile(), warn });
+    const makeFile = () => this.#makeFile();
+    const { covered } = options;
+    this.#blocks = new TracedBlocks({ covered, segments: () => symbols.segments, makeFile });
+    this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, warn });
   }
 
-  #makeFile(): AreaFile {
+  /**
+   * Takes in what probes have marked by now.
+   *
+   * @param options `isReset`: whether they are to begin anew.
+   */
+  async refresh({ isReset }: { isReset: boolean }): Promise<void> {
+    if (isReset) await this.tracer.renewMarks();
+    else this.#blocks.read();
+  }
+
+  #makeFile(): SharedFile {
     return new SharedFile(join(this.#folder.path, `area-${this.#files++}`), this.#options.files);
   }
 
@@ -118,7 +135,9 @@ export class Tracing implements AsyncDisposable {
     reasons.set(url, undefined);
     if (hasProbes(source)) return {};
     try {
-      const { code, blocks } = await this.#prober.probe({ url, source });
+      const { code, blocks, base } = await this.#prober.probe({ url, source });
+      // A script of which nothing is executed is in reports, too.
+      this.#options.covered.marksOf(target.info.name, { base, count: blocks });
       counts.measured++;
       counts.blocks += blocks;
       return { code };
@@ -151,6 +170,7 @@ export class Tracing implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#prober[Symbol.asyncDispose]();
+    this.#blocks[Symbol.dispose]();
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);
   }

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { CoveredBlocks } from "../src/coverage/covered_blocks.ts";
 import type { Connection } from "../src/fuse/mod.ts";
 import { SharedFolder } from "../src/shared_folder.ts";
 import { Registry } from "../src/targets/registry.ts";
@@ -40,6 +41,7 @@ async function withTracing(
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
   const { symbols, warnings } = world;
   await using subject = new Tracing(folder, {
+    covered: new CoveredBlocks(),
     ...{ registry, symbols, watchdog: watchdog as Watchdog, isPassthrough: true },
     filterFor: () => (url) => !url.includes("excluded"),
     files: { mode: 0o640, uid: 1000, gid: 1001 },

@@ -10,6 +10,9 @@ export interface Writer {
   /** The address of its window, and the window's bytes. */
   readonly window: bigint;
   readonly windowSize: number;
+  /** The address of its map of blocks, and the map's bytes. */
+  readonly blocks: bigint;
+  readonly blocksSize: number;
   /** Its thread's number in this pid namespace. */
   readonly tid: number;
 }
@@ -37,6 +40,8 @@ export class Areas {
   readonly #writer: Writer;
   #mappings: readonly Mapping[] = [];
   #windowed: string | undefined;
+  /** The file that hits mark blocks in. */
+  #marked: string | undefined;
   /** Changes follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -45,7 +50,8 @@ export class Areas {
   }
 
   /**
-   * Has the isolate write into these areas and no others. When it resolves, it does.
+   * Has the isolate write into these areas and no others, and mark blocks in the file among them that is
+   * for that. When it resolves, it does.
    *
    * No hit of the meantime is lost to an area that stays: the isolate goes by the new table first, and
    * what it may still be writing by the old one is waited for before anything is unmapped.
@@ -58,10 +64,12 @@ export class Areas {
     return change;
   }
 
-  async #set(areas: readonly TracedArea[]): Promise<void> {
+  async #set(list: readonly TracedArea[]): Promise<void> {
     const { control, tid } = this.#writer;
     const before = this.#mappings;
+    const areas = list.filter(({ takesMarks }) => !takesMarks);
     const mappings = this.#map(areas);
+    this.#markIn(list.find(({ takesMarks }) => takesMarks)?.path);
     this.#mappings = mappings;
     this.#tell(mappings);
     const hasHits = mappings.some(({ area }) => !area.takesComparisons);
@@ -79,6 +87,22 @@ export class Areas {
       unmap(address, area.words * 8);
       closeSync(fd);
     }
+  }
+
+  /** A store goes either to the file of before or to this one. */
+  #markIn(path: string | undefined): void {
+    if (path === this.#marked) return;
+    const { blocks, blocksSize } = this.#writer;
+    if (path === undefined) mapZeros(blocks, blocksSize);
+    else {
+      const fd = openSync(path, "r+");
+      try {
+        mapFile(fd, { bytes: blocksSize, at: blocks });
+      } finally {
+        closeSync(fd);
+      }
+    }
+    this.#marked = path;
   }
 
   #map(areas: readonly TracedArea[]): Mapping[] {

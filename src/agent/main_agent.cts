@@ -67,6 +67,7 @@ const AGENT = Symbol.for("kcovfs.agent");
 /** See `tracing.cts`. */
 interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
+  readonly blocks: { readonly address: bigint; readonly size: number };
   readonly port: MessagePort;
   begin(sendPort: (port: MessagePort) => void): () => void;
 }
@@ -148,7 +149,9 @@ function startWorker(
     workerData: {
       ...options,
       control: control.buffer,
-      ...(tracing && { tracing: { port: tracing.port, window: tracing.window } }),
+      ...(tracing && {
+        tracing: { port: tracing.port, window: tracing.window, blocks: tracing.blocks },
+      }),
     },
     transferList: tracing ? [tracing.port] : [],
     env: {},

@@ -26,6 +26,8 @@ const BUSY = memory.CONTROL["busy"];
  * `process.memoryUsage().external` grows by.
  */
 const WINDOW_SIZE = 8 * 1024 * 1024;
+/** Blocks that can have a PC, of which each has a byte in the map of blocks. */
+const BLOCKS = 0x10000000;
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 
@@ -42,6 +44,8 @@ interface Area {
 interface Probes {
   /** Of the window, for the agent's worker. */
   readonly address: bigint;
+  /** Of the map of blocks, which hits mark. */
+  readonly blocks: bigint;
   readonly hit: (pc: number) => void;
   /** Records a comparison at a PC: its type, and two 64-bit arguments by their halves. */
   readonly compare: (pc: number, ...record: readonly number[]) => void;
@@ -56,7 +60,11 @@ interface Probes {
 function makeProbes(control: Int32Array): Probes {
   const koffi = require("koffi") as typeof Koffi;
   const mmap = koffi.load(null).func("void *mmap(void *, size_t, int, int, int, int64_t)");
-  const address = mmap(null, WINDOW_SIZE, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+  const reserve = (size: number): bigint =>
+    mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+  const address = reserve(WINDOW_SIZE);
+  const blocks = reserve(BLOCKS);
+  const marks = new Uint8Array(koffi.view(blocks, BLOCKS));
   const area = new Int32Array(koffi.view(address, WINDOW_SIZE));
   const areas = new Areas(control, (from, size) => new Halves(koffi.view(from, size)));
   // Numbers that V8 takes for constants, as it does both arrays: the whole function is some ten
@@ -64,6 +72,7 @@ function makeProbes(control: Int32Array): Probes {
   const LIMIT = memory.CONTROL["limit"];
   const ENOUGH = memory.CONTROL["enough"];
   const hit = (pc: number): void => {
+    marks[pc >>> 3 & 0xfffffff] = 1;
     // First, and used twice, so that V8 reads it first: what was read of the window before its limit may
     // be of another time.
     const limit = control[LIMIT];
@@ -75,7 +84,7 @@ function makeProbes(control: Int32Array): Probes {
       area[at + 1] = -1;
     } else if (limit !== control[ENOUGH]) areas.hit(pc);
   };
-  return { address, hit, compare: (pc, ...record) => areas.compare(pc, record) };
+  return { address, blocks, hit, compare: (pc, ...record) => areas.compare(pc, record) };
 }
 
 /**
@@ -190,4 +199,4 @@ function claim({ halves, words, isShared }: Area, size: number): number {
   }
 }
 
-module.exports = { makeProbes, WINDOW_SIZE };
+module.exports = { makeProbes, WINDOW_SIZE, BLOCKS };

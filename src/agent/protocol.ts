@@ -7,7 +7,7 @@
  */
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -132,6 +132,8 @@ export interface TracedArea {
   readonly takesComparisons: boolean;
   /** Whether other isolates write into it, too. */
   readonly isShared: boolean;
+  /** Whether it is no area, but a file with a byte for each block, which is 1 where the block has executed. */
+  readonly takesMarks?: boolean;
 }
 
 /** A script that is about to be compiled. */

@@ -57,6 +57,7 @@ interface ThreadData {
 /** See `tracing.cts`. */
 interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
+  readonly blocks: { readonly address: bigint; readonly size: number };
   readonly port: MessagePort;
   begin(sendPort: (port: MessagePort) => void): () => void;
 }
@@ -93,8 +94,9 @@ function join(): void {
   const sources = (ids: readonly number[]) => scriptSources(ids, natives);
   const agent = Object.freeze({ attend, sources });
   Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: agent });
-  const { window, port } = tracing ?? {};
-  post({ tid: ownThread(), ...(port && { tracing: { window, port } }) }, port ? [port] : []);
+  const { window, blocks, port } = tracing ?? {};
+  const forAgent = port && { tracing: { window, blocks, port } };
+  post({ tid: ownThread(), ...forAgent }, port ? [port] : []);
   const isSettled = () =>
     load(control, CONTROL["state"]) !== 0 || load(main, CONTROL["state"]) !== READY;
   waitFor(isSettled, { control, index: CONTROL["state"], timeout: START_TIMEOUT });

@@ -2,9 +2,10 @@
 import type { MessagePort } from "node:worker_threads";
 
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
-const { makeProbes, WINDOW_SIZE } = require("./probes.cjs") as {
+const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as {
   makeProbes: (control: Int32Array) => Probes;
   WINDOW_SIZE: number;
+  BLOCKS: number;
 };
 const { askForProbes } = require("./ask_for_probes.cjs") as {
   askForProbes: (
@@ -25,6 +26,7 @@ const { defineProbeFunctions } = require("./probe_functions.cjs") as {
 
 interface Probes {
   readonly address: bigint;
+  readonly blocks: bigint;
   readonly hit: (pc: number) => void;
   readonly compare: (pc: number, ...record: readonly number[]) => void;
 }
@@ -37,6 +39,7 @@ type Probe = (script: {
 /** For the agent's worker, and to begin with. */
 interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
+  readonly blocks: { readonly address: bigint; readonly size: number };
   /** By which scripts with probes are asked for. */
   readonly port: MessagePort;
   /**
@@ -60,6 +63,7 @@ function startTracing(control: Int32Array, main: Int32Array): Tracing {
   const probe = askForProbes(control, { port: port1, main });
   return {
     window: { address: probes.address, size: WINDOW_SIZE },
+    blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
     begin(sendPort) {
       const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;

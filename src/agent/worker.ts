@@ -38,6 +38,7 @@ interface WorkerData {
 interface ThreadTracing {
   readonly port: MessagePort;
   readonly window: { readonly address: bigint; readonly size: number };
+  readonly blocks: { readonly address: bigint; readonly size: number };
 }
 
 /** What an isolate says when it starts a worker thread: see `new_workers.cts`. */
@@ -218,10 +219,14 @@ const FREE: Isolate = {
 /** Makes what has an isolate's probes write into areas. */
 function tracer(
   control: Int32Array,
-  { tracing: { window }, tid }: { tracing: ThreadTracing; tid: number },
+  { tracing: { window, blocks }, tid }: { tracing: ThreadTracing; tid: number },
 ): (areas: readonly TracedArea[]) => Promise<void> {
-  const { address, size } = window;
-  const areas = new Areas({ control, window: address, windowSize: size, tid });
+  const areas = new Areas({
+    control,
+    ...{ window: window.address, windowSize: window.size },
+    ...{ blocks: blocks.address, blocksSize: blocks.size },
+    tid,
+  });
   return (list) => areas.set(list);
 }
 

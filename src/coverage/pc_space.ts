@@ -13,6 +13,9 @@ export const FIRST_PC = 0x80000000;
 /** Blocks that there is room for: up to 0xfeffffff. */
 export const BLOCKS = (0xff000000 - FIRST_PC) / 8;
 
+/** Bytes of a map with one for each number that a block can have, in whole pages. */
+export const BLOCK_BYTES = 0x10000000;
+
 /** The lower half of a block's PC. */
 export function pcOfBlock(block: number): number {
   return FIRST_PC + block * 8;

@@ -22,6 +22,12 @@ export interface KeptSource {
 
 const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
 
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
 /**
  * The sources of scripts as they were when they got their PCs, for reports: what is in the files may be
  * another text by then, or gone. One compressed file a script, which only its owner can read.
@@ -31,7 +37,7 @@ export class SourceStore implements AsyncDisposable {
   readonly #pending = new Set<Promise<void>>();
   #temporary = 0;
 
-  /** @param folder Made when the first source is kept. */
+  /** @param folder Made when the first source is kept, in one that is there. */
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -51,7 +57,7 @@ export class SourceStore implements AsyncDisposable {
     const bytes = await pack(JSON.stringify({ source, originals }), { level: 1 });
     const temporary = `${file}.${process.pid}.${this.#temporary++}`;
     try {
-      await mkdir(this.#folder, { recursive: true });
+      await makeFolder(this.#folder);
       await writeFile(temporary, bytes, { mode: 0o600 });
       await rename(temporary, file);
     } catch (error) {

@@ -19,6 +19,8 @@ export interface ProbedScript {
   readonly blocks: number;
   /** Lower half of the PC of its first block. */
   readonly firstPc: number;
+  /** Its first block's number. */
+  readonly base: number;
 }
 
 /** What the thread is asked: for the blocks of a script, or for its code, by the PC of its first block. */
@@ -88,7 +90,7 @@ export class Prober implements AsyncDisposable {
     if (reply.blocks !== segment.count) {
       throw new Error(`Cannot put probes into ${script.url}: the symbol table has other blocks`);
     }
-    return { ...reply, firstPc };
+    return { ...reply, firstPc, base: segment.base };
   }
 
   async #addSymbols(script: PlainScript, hash: string) {

@@ -85,7 +85,7 @@ async function readUnchanged({ url, hash }: SymbolSegment): Promise<string | und
 
 async function readText(url: string): Promise<string | undefined> {
   const path = scriptPath(url);
-  return path === url ? undefined : await readFile(path, "utf8").catch(() => undefined);
+  return path.startsWith("/") ? await readFile(path, "utf8").catch(() => undefined) : undefined;
 }
 
 /** Where Node has stripped types, the file is shown as it was written. */

@@ -70,7 +70,7 @@ function addOutline(file: Coverage, states: BlockStates, outline: FileOutline): 
       if (isCovered !== undefined) file.addBranch(location, isCovered);
     }
   }
-  const around = innermostBlocks(table, statements.map(({ start }) => start));
+  const around = innermostBlocks(table, statements.map(({ at }) => at));
   for (const [i, { start, end }] of statements.entries()) {
     const isCovered = covered[around[i]];
     const location = { start: locate(start), end: locate(end) };

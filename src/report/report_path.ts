@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { normalize } from "node:path";
 import { scriptPath } from "../coverage/script_filter.ts";
 
 /** Bytes that filesystems take for a name, less some that reports add. */
@@ -10,7 +11,7 @@ const LONGEST_NAME = 200;
  */
 export function reportPath(url: string): string {
   const path = scriptPath(url);
-  if (path.startsWith("/") && path !== url) return path;
+  if (path.startsWith("/")) return normalize(path);
   const names = path.replace(/^(\w[\w+.-]*):\/*/, "$1/").split(/[/\\]+/);
   return names.filter((name) => name !== "" && name !== ".").map(safeName).join("/") || "unnamed";
 }

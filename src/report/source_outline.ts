@@ -5,6 +5,8 @@ import type { AnyNode, Program } from "acorn";
 export interface Statement {
   readonly start: number;
   readonly end: number;
+  /** In the block that it executes in: a function may begin where it does. */
+  readonly at: number;
 }
 
 /** A function's name, and where it stands. */
@@ -17,7 +19,7 @@ export interface FunctionName {
 
 /** What {@linkcode outlineSource} finds. */
 export interface SourceOutline {
-  /** By ascending start. */
+  /** By ascending `at`. */
   readonly statements: readonly Statement[];
   readonly functions: readonly FunctionName[];
 }
@@ -44,9 +46,12 @@ export function outlineSource(program: Program): SourceOutline {
   for (let visit = visits.pop(); visit; visit = visits.pop()) {
     const { node, name } = visit;
     const { start, end } = node;
-    if (STATEMENTS.has(node.type)) statements.push({ start, end });
+    if (STATEMENTS.has(node.type)) statements.push({ start, end, at: start });
     const value = initializerOf(node);
-    if (value) statements.push({ start: value.start, end: value.end });
+    if (value) {
+      const at = node.type === "ArrowFunctionExpression" ? value.start - 1 : start;
+      statements.push({ start: value.start, end: value.end, at });
+    }
     const named = nameOf(node, name);
     if (named) functions.push({ name: named, start, end });
     for (const child of childrenOf(node)) {
@@ -54,7 +59,7 @@ export function outlineSource(program: Program): SourceOutline {
       visits.push(given ? { node: child, name: given } : { node: child });
     }
   }
-  return { statements: statements.sort((a, b) => a.start - b.start), functions };
+  return { statements: statements.sort((a, b) => a.at - b.at), functions };
 }
 
 /** What a declaration computes; what an arrow function returns without saying so. */

@@ -20,7 +20,7 @@ const OWNER = { mode: 0o600, uid: 0, gid: 0 };
  */
 const ISOLATE = `
 const { parentPort, workerData } = require("node:worker_threads");
-const { makeProbes, WINDOW_SIZE } = require(workerData.probes);
+const { makeProbes, WINDOW_SIZE, BLOCKS } = require(workerData.probes);
 const { readlinkSync } = require("node:fs");
 const probes = makeProbes(new Int32Array(workerData.control));
 const counter = new Int32Array(workerData.counter);
@@ -35,7 +35,8 @@ parentPort.on("message", ({ hits = [], records = [], loop }) => {
   parentPort.postMessage("done");
 });
 const tid = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-parentPort.postMessage({ address: probes.address, size: WINDOW_SIZE, tid });
+const { address, blocks } = probes;
+parentPort.postMessage({ address, size: WINDOW_SIZE, blocks, blocksSize: BLOCKS, tid });
 `;
 
 /** A record of a comparison: its PC, its type, and the halves of two arguments. */
@@ -52,14 +53,14 @@ export class Isolate implements AsyncDisposable {
     worker: Worker;
     control: Int32Array;
     counter: Int32Array;
-    said: { address: bigint; size: number; tid: number };
+    said: { address: bigint; size: number; blocks: bigint; blocksSize: number; tid: number };
   }) {
-    const { worker, control, counter, said: { address, size, tid } } = parts;
+    const { worker, control, counter, said: { address, size, ...rest } } = parts;
     this.#worker = worker;
     this.#counter = counter;
     this.control = control;
     this.windowSize = size;
-    this.areas = new Areas({ control, window: address, windowSize: size, tid });
+    this.areas = new Areas({ control, window: address, windowSize: size, ...rest });
   }
 
   static async start(): Promise<Isolate> {

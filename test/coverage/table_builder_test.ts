@@ -22,7 +22,7 @@ builder("the thread makes the table that is made here, and the positions", async
   const built = await subject.build(script(SOURCE));
   assert.equal(built, {
     ...{ table, positions: linePositions(SOURCE, table) },
-    ...{ files: [], fileOf: new Uint32Array(table.blockStart.length) },
+    ...{ files: [], fileOf: new Uint32Array(table.blockStart.length), originals: [] },
   });
   assert.equal([...built.positions.subarray(0, 4)], [1, 1, 3, 1]);
 });

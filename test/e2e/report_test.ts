@@ -1,0 +1,199 @@
+/** `kcovfs report`, of targets that nobody traces and of those that a client does. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { Chromium } from "./chromium.ts";
+import { assertExact } from "./exact_loop.ts";
+import { NODES, Scene } from "./harness.ts";
+import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
+
+const report = suite("report");
+
+const PROGRAM = `function sign(n) {
+  if (n < 0) {
+    return "negative";
+  }
+  return n > 0 ? "positive" : "zero";
+}
+for (const argument of process.argv.slice(2)) sign(Number(argument));
+`;
+
+interface Row {
+  readonly path: string;
+  readonly statementMap: Record<string, { readonly start: { readonly line: number } }>;
+  readonly s: Record<string, number>;
+}
+
+/** Makes a program, and the function that runs it as a target. */
+function makeProgram(scene: Scene, { node = process.execPath, file = "program.cjs", name = "p" }) {
+  const path = join(scene.folder, file);
+  writeFileSync(path, PROGRAM);
+  const run = async (...args: string[]) => {
+    const { status, stderr } = await scene.command(
+      "run",
+      "--name",
+      name,
+      "--",
+      node,
+      path,
+      ...args,
+    );
+    assert.equal([status, stderr], [0, ""]);
+  };
+  return { path, run };
+}
+
+/** The lines of a file that were not covered; undefined where the report has not got it. */
+async function uncoveredLines(
+  scene: Scene,
+  path: string,
+  ...options: string[]
+): Promise<number[] | undefined> {
+  const out = join(scene.folder, "json");
+  const { status, stderr } = await scene.command(
+    ...["report", "--format", "json", "--out", out, ...options],
+  );
+  assert.equal([status, stderr], [0, ""]);
+  const rows: Record<string, Row> = JSON.parse(
+    readFileSync(join(out, "coverage-final.json"), "utf8"),
+  );
+  const row = Object.values(rows).find((row) => row.path === path);
+  return row && Object.keys(row.s).filter((key) => row.s[key] === 0)
+    .map((key) => row.statementMap[key].start.line);
+}
+
+const MEASURES: readonly (readonly [how: string, measure: Measure])[] = [
+  ["that V8 counts in", COUNTS],
+  ["with probes, read by faults,", FAULTS],
+  ["with probes that write to clients", DIRECT],
+];
+
+for (const [name, node] of Object.entries(NODES)) {
+  for (const [how, measure] of name === "Node 24" ? MEASURES : MEASURES.slice(0, 1)) {
+    report(
+      `a program of ${name} ${how} is reported when it has ended, without any client`,
+      async () => {
+        await using scene = new Scene();
+        await scene.serve(...measure.options);
+        const { path, run } = makeProgram(scene, { node });
+        await run();
+        assert.equal(await uncoveredLines(scene, path), [2, 3, 5, 7]);
+        await run("5");
+        assert.equal(await uncoveredLines(scene, path, "--reset"), [3]);
+        assert.equal(await uncoveredLines(scene, path, "--since", "reset"), [2, 3, 5, 7, 7]);
+        await run("-5");
+        assert.equal(await uncoveredLines(scene, path, "--since", "reset"), [5]);
+        assert.equal(await uncoveredLines(scene, path), []);
+      },
+    );
+  }
+}
+
+for (const [how, measure] of MEASURES) {
+  report(`reports of a service ${how} take nothing from a client that reads it`, async () => {
+    await using scene = new Scene();
+    await scene.serve(...measure.options);
+    const { socket } = await scene.service("paths");
+    let isDone = false;
+    const client = assertExact({ kcov: scene.kcov, socket, requests: 1000, measure })
+      .finally(() => isDone = true);
+    let reports = 0;
+    for (; !isDone || reports === 0; reports++) {
+      const { status, stderr } = await scene.command("report", "--format", "summary", "--reset");
+      assert.ok(status === 0 || /nothing has executed yet/.test(stderr), stderr);
+    }
+    await client;
+  });
+}
+
+report("a target of its own name is reported on alone, or each for itself", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const { path, run } = makeProgram(scene, { name: "plus" });
+  await run("5");
+  await makeProgram(scene, { name: "minus" }).run("-5");
+  assert.equal(await uncoveredLines(scene, path), []);
+  assert.equal(await uncoveredLines(scene, path, "--target", "plus"), [3]);
+  assert.equal(await uncoveredLines(scene, path, "--target", "minus"), [5]);
+  const { stdout } = await scene.command("report", "--by-target");
+  assert.match(stdout, /^plus\n[^]*program\.cjs[^]*\| 3 [^]*\nminus\n[^]*program\.cjs[^]*\| 5 /);
+  const { status, stderr } = await scene.command("report", "--target", "api");
+  assert.equal(
+    [status, stderr],
+    [1, "kcovfs: Cannot report on api: there has been no such target, but plus, minus\n"],
+  );
+});
+
+report("lcov has the lines, functions and branches", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  await makeProgram(scene, {}).run("5");
+  const out = join(scene.folder, "lcov");
+  const { stdout } = await scene.command("report", "--format", "lcov", "--out", out);
+  assert.is(stdout, `${join(out, "lcov.info")}\n`);
+  const lines = readFileSync(join(out, "lcov.info"), "utf8").split("\n");
+  for (const line of ["FN:1,sign", "FNDA:1,sign", "DA:2,1", "DA:3,0", "BRF:4"]) {
+    assert.ok(lines.includes(line), line);
+  }
+});
+
+report("without anything executed, a report says what to do", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const { status, stderr } = await scene.command("report");
+  assert.equal(
+    [status, stderr],
+    [
+      1,
+      "kcovfs: Cannot report: nothing has executed yet; start a target with 'kcovfs run'\n",
+    ],
+  );
+});
+
+report("TypeScript is shown as it was written, also when the file has changed since", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const path = join(scene.folder, "typed.ts");
+  const text =
+    "function f(n: number): string {\n  if (n > 1) return 'many';\n  return 'one';\n}\nf(1);\n";
+  writeFileSync(path, text);
+  const node = NODES["Node 24"];
+  await scene.command("run", "--name", "typed", "--", node, path);
+  assert.equal(await uncoveredLines(scene, path), [2]);
+  const html = async () => {
+    const out = join(scene.folder, "html");
+    const { stdout } = await scene.command("report", "--format", "html", "--out", out);
+    assert.is(stdout, `${join(out, "index.html")}\n`);
+    return readFileSync(join(out, "typed.ts.html"), "utf8");
+  };
+  assert.match(await html(), "n: number");
+  writeFileSync(path, "something else");
+  assert.match(await html(), "return <");
+});
+
+report("a browser shows covered lines in another colour than others", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  await makeProgram(scene, {}).run("5");
+  const out = join(scene.folder, "html");
+  await scene.command("report", "--format", "html", "--out", out);
+  await using browser = await Chromium.start([]);
+  const tab = await browser.open(pathToFileURL(join(out, "program.cjs.html")).href);
+  const colours = await browser.evaluate(
+    tab,
+    `new Promise((resolve) => {
+      const look = () => {
+        const cells = [...document.querySelectorAll(".line-coverage span")];
+        const at = (line) => getComputedStyle(cells[line - 1]).backgroundColor;
+        if (document.readyState === "complete") resolve([at(2), at(3), at(5)]);
+        else setTimeout(look, 10);
+      };
+      look();
+    })`,
+  );
+  assert.equal(colours, ["rgb(230, 245, 208)", "rgb(252, 225, 229)", "rgb(230, 245, 208)"]);
+});
+
+report.run();
