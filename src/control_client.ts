@@ -1,5 +1,6 @@
 import { connect } from "node:net";
 import { type CollectorName, FRAME, FrameReader, packFrame } from "./agent/protocol.ts";
+import type { Counts, InstanceStatus } from "./kcov/mod.ts";
 
 /** What commands ask a server, and what it answers. */
 export interface ControlRequests {
@@ -14,10 +15,25 @@ export interface ControlRequests {
     readonly params: undefined;
     readonly result: ServerFacts;
   };
+  /** What happens, in numbers. */
+  readonly status: { readonly params: undefined; readonly result: Snapshot };
   /** Makes targets of what runs already; the result is those it has made. */
   readonly attach: { readonly params: AttachParams; readonly result: TargetRow[] };
   /** Lets a target go; the result is those that went. */
   readonly detach: { readonly params: DetachParams; readonly result: TargetRow[] };
+}
+
+/** What a server has to tell at one time. Counts only grow; those of two snapshots make a rate. */
+export interface Snapshot {
+  /** Seconds since the server has begun, on a monotonic clock. */
+  readonly uptime: number;
+  readonly server: ServerFacts;
+  readonly targets: readonly TargetRow[];
+  readonly instances: readonly InstanceStatus[];
+  /** Of all instances there have been; missing where clients map what targets write. */
+  readonly total?: Counts;
+  /** Blocks that targets have executed since the server has begun, where that is recorded. */
+  readonly coveredBlocks?: number;
 }
 
 /** A script that is not measured. */

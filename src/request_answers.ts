@@ -6,11 +6,13 @@ import type {
   CoveredTarget,
   DetachParams,
   ServerFacts,
+  Snapshot,
   TargetRow,
   UnprobedScript,
 } from "./control_client.ts";
 import { packBits } from "./coverage/block_bits.ts";
 import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./coverage/covered_blocks.ts";
+import type { Measurements } from "./meters.ts";
 import { targetRow } from "./report/target_row.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
@@ -26,6 +28,8 @@ export interface RequestAnswersOptions {
   readonly tracing: Tracing | undefined;
   readonly attacher: Attacher;
   readonly facts: () => Promise<ServerFacts>;
+  /** What the devices have counted. */
+  readonly measure: () => Measurements;
 }
 
 /** Answers what commands ask a server: see `ControlRequests`. */
@@ -49,12 +53,22 @@ export class RequestAnswers {
         return await this.#covered(params as CoveredParams);
       case "server":
         return await facts();
+      case "status":
+        return await this.snapshot();
       case "attach":
         return this.rows(await attacher.attach(params as AttachParams));
       case "detach":
         return this.rows([await attacher.detach((params as DetachParams).target)]);
     }
     throw new Error("the server does not know this request; it is of another version");
+  }
+
+  /** What `top` and `kcovfs/metrics` are made of. */
+  async snapshot(): Promise<Snapshot> {
+    const { facts, measure } = this.#options;
+    const server = await facts();
+    const { total, ...rest } = measure();
+    return { server, targets: this.rows(), ...rest, ...(!server.isDirect && { total }) };
   }
 
   /** Targets as `ps` shows them; all, unless some are named. */

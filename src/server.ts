@@ -15,6 +15,8 @@ import { TableBuilder } from "./coverage/table_builder.ts";
 import { type Connection, serveDescriptor, type ServeOptions } from "./fuse/mod.ts";
 import { type AreaFile, Device, KcovFilesystem } from "./kcov/mod.ts";
 import { logger } from "./logger.ts";
+import { Meters } from "./meters.ts";
+import { formatMetrics } from "./report/metrics.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import { RequestAnswers } from "./request_answers.ts";
@@ -78,6 +80,7 @@ export class Server implements AsyncDisposable {
   readonly #answers: RequestAnswers;
   #control!: ControlSocket;
   readonly #devices = new Set<Device>();
+  readonly #meters = new Meters({ devices: this.#devices, coveredBlocks: () => undefined });
   /** Whether clients read what probes write as they do: once the kernel has said whether it can. */
   #isDirect: boolean | Promise<boolean> = false;
   #setDirect: (isDirect: boolean) => void = () => {};
@@ -139,6 +142,7 @@ export class Server implements AsyncDisposable {
       tracing: this.#tracing,
       attacher: this.#attacher,
       facts: () => this.#facts(),
+      measure: () => this.#meters.take(),
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
@@ -234,9 +238,10 @@ export class Server implements AsyncDisposable {
       device = this.#makeDevice(connection, () => files);
       return new KcovFilesystem(device, {
         ...this.#options,
-        files: new Map([
+        files: new Map<string, () => string | Promise<string>>([
           ["targets", () => formatTargets(this.#answers.rows())],
           ["symbols", () => formatSymbols(this.#symbols)],
+          ["metrics", async () => formatMetrics(await this.#answers.snapshot())],
         ]),
         targets: () => this.#registry.names,
         socket: this.socket,
@@ -271,6 +276,7 @@ export class Server implements AsyncDisposable {
     }, {
       log: logger("kcov"),
       files,
+      total: this.#meters.total,
     });
     this.#devices.add(device);
     return device;

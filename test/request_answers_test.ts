@@ -4,6 +4,7 @@ import type { Attacher } from "../src/attacher.ts";
 import { Collector } from "../src/collector.ts";
 import { CoveredBlocks } from "../src/coverage/covered_blocks.ts";
 import type { ServerFacts, TargetRow } from "../src/control_client.ts";
+import { type Counts, noCounts } from "../src/kcov/mod.ts";
 import { RequestAnswers } from "../src/request_answers.ts";
 import { Registry } from "../src/targets/registry.ts";
 import type { Target } from "../src/targets/target.ts";
@@ -21,7 +22,11 @@ const TRACING = {
   unprobed: ({ id }: Target) => Promise.resolve([{ url: `file:///${id}.js`, reason: "why" }]),
 };
 
-function made({ tracing }: { tracing?: typeof TRACING } = {}) {
+const TOTAL: Counts = { ...noCounts(), executions: 300, pcs: 9000 };
+
+function made(
+  { tracing, isDirect = true }: { tracing?: typeof TRACING; isDirect?: boolean } = {},
+) {
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
   const { engine } = new EngineWorld();
   const warn = (line: string) => assert.unreachable(line);
@@ -50,7 +55,8 @@ function made({ tracing }: { tracing?: typeof TRACING } = {}) {
     }),
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,
-    facts: () => Promise.resolve(FACTS),
+    facts: () => Promise.resolve({ ...FACTS, isDirect }),
+    measure: () => ({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
   });
   const add = (collector?: "trace") => {
     const link = new FakeLink();
@@ -94,6 +100,19 @@ answers("without probes no scripts lack them", async () => {
 
 answers("'server' tells of the server", async () => {
   assert.equal(await made().subject.answer({ kind: "server" }), FACTS);
+});
+
+answers("'status' is the server, its targets, and what was counted where it is seen", async () => {
+  const counted = made({ isDirect: false });
+  counted.add();
+  const snapshot = {
+    server: { ...FACTS, isDirect: false },
+    targets: counted.subject.rows(),
+    ...{ uptime: 7, instances: [], coveredBlocks: 3 },
+  };
+  assert.equal(await counted.subject.answer({ kind: "status" }), { ...snapshot, total: TOTAL });
+  const direct = await made().subject.answer({ kind: "status" });
+  assert.equal(direct, { ...snapshot, server: FACTS, targets: [] }, "no total");
 });
 
 answers("'attach' and 'detach' are handed on, and answered by rows", async () => {

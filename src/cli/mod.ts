@@ -13,12 +13,13 @@ import { ps } from "./commands/ps.ts";
 import { report } from "./commands/report.ts";
 import { run } from "./commands/run.ts";
 import { symbolize } from "./commands/symbolize.ts";
+import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
 import { UsageError } from "./usage_error.ts";
 
 const COMMANDS: readonly Command[] = [
   ...[fuzz, mount, run, attach, detach, ps, symbolize],
-  ...[report, instrument, unmount],
+  ...[top, report, instrument, unmount],
 ];
 
 /** Width of help texts. */

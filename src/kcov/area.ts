@@ -1,4 +1,4 @@
-import { PAGE_SIZE, PC_HIGH, WORD_SIZE, WORDS_PER_PAGE } from "./abi.ts";
+import { KCOV_WORDS_PER_CMP, PAGE_SIZE, PC_HIGH, WORD_SIZE, WORDS_PER_PAGE } from "./abi.ts";
 import type { InstanceArea } from "./area_keeper.ts";
 import { SeenSet } from "./seen_set.ts";
 import type { TargetPcs } from "./source.ts";
@@ -25,8 +25,7 @@ interface Told extends WordRange {
   readonly reads: number;
 }
 
-/** Words of a comparison: `KCOV_WORDS_PER_CMP` in `kernel/kcov.c`. */
-const RECORD = 4;
+const RECORD = KCOV_WORDS_PER_CMP;
 const NOTHING: Uint32Array = new Uint32Array(0);
 
 /**

@@ -1,3 +1,4 @@
+import type { Counts } from "./counts.ts";
 import type { Instance, Scope } from "./instance.ts";
 import type { Operation } from "./line.ts";
 import type { Owner } from "./owner.ts";
@@ -18,6 +19,12 @@ export interface Enabling {
   readonly owner: Owner;
   readonly scope: Scope;
   readonly mode: Mode;
+}
+
+/** What is known of an instance's area: `area[0]`, and what has happened there, as far as it is seen. */
+export interface Measured {
+  readonly count?: number | undefined;
+  readonly counts?: Counts;
 }
 
 /** Bytes of an area's file that the kernel asks for. */
@@ -48,6 +55,8 @@ export interface AreaKeeper extends AsyncDisposable {
   write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void;
   /** See {@linkcode Device.refresh}. */
   refresh(): Promise<void>;
+  /** Undefined for one that is closed and not traced any more. */
+  measure(id: number): Measured | undefined;
   /** See {@linkcode Device.regroup}. */
   regroup(): void;
 }

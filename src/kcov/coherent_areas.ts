@@ -1,8 +1,10 @@
 import * as abi from "./abi.ts";
 import { Area } from "./area.ts";
-import type { AreaKeeper, CarryOut, Enabling, ReadRange } from "./area_keeper.ts";
+import type { AreaKeeper, CarryOut, Enabling, Measured, ReadRange } from "./area_keeper.ts";
+import type { Counts } from "./counts.ts";
 import { Instance, Refusal, type Scope } from "./instance.ts";
 import type { LineScope, Operation } from "./line.ts";
+import { Meter } from "./meter.ts";
 import type { PageCache } from "./page_cache.ts";
 import { ProtocolDriver, type StepLog } from "./protocol_driver.ts";
 import { ReadAhead } from "./read_ahead.ts";
@@ -15,6 +17,8 @@ export interface CoherentOptions {
   readonly cache: PageCache;
   readonly log: StepLog | undefined;
   readonly carryOut: CarryOut;
+  /** What happens to all instances is added to this. */
+  readonly total: Counts;
 }
 
 /** No inode has this node id. */
@@ -41,7 +45,8 @@ export class CoherentAreas implements AreaKeeper {
   open(id: number, scope: Scope): Instance<Area> {
     const instance = new Instance<Area>(id, scope);
     const above = new ReadAhead(id, this.#options.cache);
-    this.#slots.set(id, { instance, reads: [], operations: [], above });
+    const meter = new Meter(this.#options.total);
+    this.#slots.set(id, { instance, reads: [], operations: [], above, meter });
     return instance;
   }
 
@@ -119,6 +124,7 @@ export class CoherentAreas implements AreaKeeper {
   #perform(slot: Slot): void {
     const { operation, resolve, enabling } = slot.operations.shift()!;
     this.#options.carryOut(slot.instance.id, operation, enabling);
+    if (operation === "reset") slot.meter.emptied();
     resolve();
   }
 
@@ -135,10 +141,16 @@ export class CoherentAreas implements AreaKeeper {
   }
 
   write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
-    const area = this.#slots.get(id)?.instance.area;
-    if (area?.write(data.offset, data.bytes, data)) {
+    const slot = this.#slots.get(id);
+    if (slot?.instance.area?.write(data.offset, data.bytes, data)) {
+      slot.meter.emptied();
       this.#driver.dispatch({ kind: "reset", line: id });
     }
+  }
+
+  measure(id: number): Measured | undefined {
+    const slot = this.#slots.get(id);
+    return slot && { count: slot.instance.area?.count, counts: slot.meter.counts };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,9 +2,12 @@ import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
 import type { AreaFile } from "./area_file.ts";
 import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";
+import { type Client, findClient } from "./client.ts";
 import { CoherentAreas } from "./coherent_areas.ts";
+import { type Counts, noCounts } from "./counts.ts";
 import { DirectAreas } from "./direct_areas.ts";
 import { type Instance, Refusal, type Scope } from "./instance.ts";
+import { type InstanceStatus, instanceStatus } from "./instance_status.ts";
 import type { Operation } from "./line.ts";
 import { findOwner, isAlive, type Owner } from "./owner.ts";
 import type { PageCache } from "./page_cache.ts";
@@ -24,6 +27,8 @@ export interface DeviceOptions {
    * areas themselves.
    */
   readonly files?: () => (() => AreaFile) | undefined;
+  /** What happens to instances is added to this, as far as it is seen. */
+  readonly total?: Counts;
 }
 
 interface Call {
@@ -37,6 +42,7 @@ interface Call {
 /** An instance that is open. */
 interface Opened {
   readonly instance: Instance;
+  readonly opener: Client | undefined;
   /** ioctls on one instance follow each other, as under `kcov->lock`. */
   turn: Promise<unknown>;
 }
@@ -75,13 +81,13 @@ export class Device implements AsyncDisposable {
   }
 
   #makeKeeper(): AreaKeeper {
-    const { files, log } = this.#options;
+    const { files, log, total = noCounts() } = this.#options;
     const carryOut = (id: number, operation: Operation, enabling?: Enabling) =>
       this.#carryOut(id, operation, enabling);
     const common = { source: this.#source, carryOut };
     const makeFile = files?.();
     this.#direct = makeFile && new DirectAreas({ ...common, makeFile });
-    return this.#direct ?? new CoherentAreas({ ...common, cache: this.#cache, log });
+    return this.#direct ?? new CoherentAreas({ ...common, cache: this.#cache, log, total });
   }
 
   /** The instances that are open. */
@@ -89,14 +95,25 @@ export class Device implements AsyncDisposable {
     return [...this.#opened.values()].map(({ instance }) => instance);
   }
 
+  /** Those, and others that their owners still trace. */
+  get statuses(): InstanceStatus[] {
+    const enabled = [...this.#enabled.values()].map(({ opened }) => opened);
+    return [...new Set([...this.#opened.values(), ...enabled])].flatMap(({ instance, opener }) => {
+      const measured = this.#areas.measure(instance.id);
+      return measured ? [instanceStatus(instance, { measured, opener })] : [];
+    });
+  }
+
   /**
    * @param id The node id, which must be new: an inode is an area.
    * @param scope What KCOV_ENABLE makes it be told of. @default {"all"}
+   * @param options `tid`: the thread that opens it.
    * @returns the area's file, if it has one.
    */
-  open(id: number, scope: Scope = "all"): AreaFile | undefined {
+  open(id: number, scope: Scope = "all", options: { tid?: number } = {}): AreaFile | undefined {
     const instance = this.#areas.open(id, scope);
-    this.#opened.set(id, { instance, turn: Promise.resolve() });
+    const opener = options.tid === undefined ? undefined : findClient(options.tid);
+    this.#opened.set(id, { instance, opener, turn: Promise.resolve() });
     return this.#direct?.fileOf(id);
   }
 

@@ -1,7 +1,14 @@
 import { readSync, writeSync } from "node:fs";
 import { WORD_SIZE } from "./abi.ts";
 import type { AreaFile } from "./area_file.ts";
-import type { AreaKeeper, CarryOut, Enabling, InstanceArea, ReadRange } from "./area_keeper.ts";
+import type {
+  AreaKeeper,
+  CarryOut,
+  Enabling,
+  InstanceArea,
+  Measured,
+  ReadRange,
+} from "./area_keeper.ts";
 import { Instance, Refusal, type Scope } from "./instance.ts";
 import type { Operation } from "./line.ts";
 import { type EnabledArea, enabledArea, type Source } from "./source.ts";
@@ -26,6 +33,12 @@ class FileArea implements InstanceArea {
 
   reset(): void {
     writeSync(this.#file.fd, ZERO, 0, WORD_SIZE, 0);
+  }
+
+  /** `area[0]` as it is now, whoever has written it. */
+  get count(): number {
+    const [low, high] = new Uint32Array(this.read({ offset: 0, size: WORD_SIZE }).slice().buffer);
+    return high * 2 ** 32 + low;
   }
 
   read({ offset, size }: ReadRange): Uint8Array {
@@ -130,6 +143,12 @@ export class DirectAreas implements AreaKeeper {
   }
 
   regroup(): void {}
+
+  /** Resets and reads are stores and loads in memory that nobody watches. */
+  measure(id: number): Measured | undefined {
+    const slot = this.#slots.get(id);
+    return slot && { count: slot.instance.area?.count };
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#traced.clear();

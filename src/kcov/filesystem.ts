@@ -198,7 +198,7 @@ export class KcovFilesystem implements Filesystem {
 
   async open(request: Request, input: { flags: number }): Promise<abi.FuseOpenOut> {
     const entry = this.#entries.get(request.nodeid);
-    if (!entry) return this.#openInstance(request.nodeid);
+    if (!entry) return this.#openInstance(request);
     if (!entry.content || (input.flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) {
       throw new Errno("EACCES");
     }
@@ -209,9 +209,9 @@ export class KcovFilesystem implements Filesystem {
   }
 
   /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
-  #openInstance(nodeid: number): abi.FuseOpenOut {
+  #openInstance({ nodeid, pid: tid }: Request): abi.FuseOpenOut {
     if (this.#device.isOpen(nodeid)) throw new Errno("EBUSY");
-    const file = this.#device.open(nodeid, this.#targets.scopeOf(nodeid));
+    const file = this.#device.open(nodeid, this.#targets.scopeOf(nodeid), { tid });
     if (!file) return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
     let backing: number;
     try {

@@ -5,7 +5,10 @@
 export { WORD_SIZE } from "./abi.ts";
 export { type AreaFile } from "./area_file.ts";
 export { type Mode } from "./area_keeper.ts";
+export { type Client } from "./client.ts";
+export { type Counts, noCounts } from "./counts.ts";
 export { inScope, type Scope, type State } from "./instance.ts";
+export { type InstanceStatus, isFull } from "./instance_status.ts";
 export { Device, type DeviceOptions } from "./device.ts";
 export { KcovFilesystem, type TreeOptions } from "./filesystem.ts";
 export { type PageCache } from "./page_cache.ts";

@@ -4,10 +4,11 @@ import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
 import { formatStep } from "./format_step.ts";
 import { inScope } from "./instance.ts";
+import { isFull } from "./instance_status.ts";
 import { microseconds, MicroTimer } from "./micro_timer.ts";
 import type { PageCache } from "./page_cache.ts";
 import type { Slot } from "./slot.ts";
-import type { Source } from "./source.ts";
+import type { Source, TargetPcs } from "./source.ts";
 
 /** Takes the protocol's steps, a line each. */
 export interface StepLog {
@@ -57,17 +58,29 @@ export class ProtocolDriver {
     this.#isStepping = true;
     try {
       for (let next = this.#events.shift(); next; next = this.#events.shift()) {
-        const { state, effects } = step(this.#coherence, next, microseconds());
+        const now = microseconds();
+        const { state, effects } = step(this.#coherence, next, now);
         if (this.#log?.enabled) this.#log(formatStep(next, effects));
         this.#coherence = state;
-        for (const effect of effects) this.#carryOut(effect);
+        this.#note(next, now);
+        for (const effect of effects) this.#carryOut(effect, now);
       }
     } finally {
       this.#isStepping = false;
     }
   }
 
-  #carryOut(effect: Effect): void {
+  /** For the meter: faults on an instance that is not enabled wait for no target. */
+  #note(event: Event, now: number): void {
+    if (event.kind !== "read" && event.kind !== "dropped") return;
+    const slot = this.#slots.get(event.line);
+    if (slot?.instance.state.kind !== "enabled") return;
+    if (event.kind === "read") slot.meter.asked(now);
+    else if (this.#coherence.lines.get(event.line)?.page.kind === "absent") slot.meter.dropped(now);
+  }
+
+  /** @param now When that happened which the effect comes of. */
+  #carryOut(effect: Effect, now: number): void {
     if (effect.kind === "stop") return this.#stop(effect);
     if (effect.kind === "release") return this.#source.release(effect.units);
     if (effect.kind === "patience") {
@@ -80,8 +93,10 @@ export class ProtocolDriver {
     if (!slot) return;
     switch (effect.kind) {
       case "store":
+        slot.meter.held(now);
         return this.#store(slot);
       case "answer":
+        slot.meter.answered(now);
         return answer(slot);
       case "wait": {
         // Not before the READ is answered in full, which the drop would wait for.
@@ -106,14 +121,7 @@ export class ProtocolDriver {
   #stop({ run, units, serial }: Effect & { kind: "stop" }): void {
     this.#source.stop({ run, units }).then((executed) => {
       const gained = new Set<number>();
-      for (const [id, { instance: { state } }] of this.#slots) {
-        if (state.kind !== "enabled") continue;
-        for (const { target, kind, pcs } of executed) {
-          const isWanted = (state.mode === "cmp") === (kind === "comparisons");
-          if (!isWanted || !inScope(state.scope, target)) continue;
-          if (state.area.append(pcs, kind) > 0) gained.add(id);
-        }
-      }
+      for (const [id, slot] of this.#slots) if (append(slot, executed)) gained.add(id);
       this.dispatch({ kind: "stopped", serial, gained });
     });
   }
@@ -127,6 +135,19 @@ export class ProtocolDriver {
       this.dispatch({ kind: "stored", line: id });
     });
   }
+}
+
+/** @returns whether an instance has got anything of what was executed. */
+function append({ instance: { state }, meter }: Slot, executed: readonly TargetPcs[]): boolean {
+  if (state.kind !== "enabled") return false;
+  const { area, mode, scope } = state;
+  let added = 0;
+  for (const { target, kind, pcs } of executed) {
+    const isWanted = (mode === "cmp") === (kind === "comparisons");
+    if (isWanted && inScope(scope, target)) added += area.append(pcs, kind);
+  }
+  meter.recorded(added, isFull({ words: area.words, count: area.count, mode }));
+  return added > 0;
 }
 
 function answer(slot: Slot): void {

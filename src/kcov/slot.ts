@@ -2,6 +2,7 @@ import type { Area } from "./area.ts";
 import type { Enabling } from "./area_keeper.ts";
 import type { Instance } from "./instance.ts";
 import type { Operation } from "./line.ts";
+import type { Meter } from "./meter.ts";
 import type { ReadAhead } from "./read_ahead.ts";
 
 /** A READ that waits for its answer; offset and size are in bytes. */
@@ -20,4 +21,5 @@ export interface Slot {
   operations: { operation: Operation; resolve: () => void; enabling?: Enabling }[];
   /** Answers READs of the pages above page 0. */
   readonly above: ReadAhead;
+  readonly meter: Meter;
 }

@@ -1,0 +1,51 @@
+import { KCOV_WORDS_PER_CMP, WORD_SIZE } from "./abi.ts";
+import type { Measured, Mode } from "./area_keeper.ts";
+import { type Client, findClient } from "./client.ts";
+import type { Counts } from "./counts.ts";
+import type { Instance, State } from "./instance.ts";
+
+/** What is told of an instance that is open, or still enabled. */
+export interface InstanceStatus {
+  /** Its node id. */
+  readonly id: number;
+  /** The owner's process, without one that of the thread that has opened it; where it can be seen. */
+  readonly client?: Client;
+  readonly state: State["kind"];
+  /** The thread that has it enabled, and what it records. */
+  readonly owner?: number;
+  readonly mode?: Mode;
+  /** The numbers of the targets that it is, or would be, told of. */
+  readonly scope: "all" | readonly number[];
+  /** Of its area, `area[0]` included. */
+  readonly words?: number;
+  /** `area[0]` as it was set or seen last; where clients map what targets write, as it is. */
+  readonly count?: number;
+  /** Since it was opened; missing where clients map what targets write, for nobody sees what happens there. */
+  readonly counts?: Counts;
+}
+
+/** @param options `opener`: who has opened it. */
+export function instanceStatus(
+  instance: Instance,
+  { measured, opener }: { measured: Measured; opener: Client | undefined },
+): InstanceStatus {
+  const { id, state, scope, owner } = instance;
+  const client = (owner && findClient(owner.tid)) ?? opener;
+  const { count, counts } = measured;
+  return {
+    id,
+    state: state.kind,
+    ...(client && { client }),
+    ...(owner && { owner: owner.tid }),
+    ...(state.kind === "enabled" && { mode: state.mode }),
+    scope: scope === "all" ? scope : [...scope],
+    ...(instance.area && { words: instance.area.size / WORD_SIZE }),
+    ...(count !== undefined && { count }),
+    ...(counts && { counts: { ...counts } }),
+  };
+}
+
+/** Whether an area has no room for another record. */
+export function isFull({ words, count, mode }: { words: number; count: number; mode: Mode }) {
+  return count >= Math.floor((words - 1) / (mode === "cmp" ? KCOV_WORDS_PER_CMP : 1));
+}

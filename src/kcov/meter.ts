@@ -1,0 +1,83 @@
+import { type Counts, noCounts } from "./counts.ts";
+
+const NEVER = -1;
+
+/**
+ * Counts what happens to one instance, and adds it to a total at once. It is told of things when they
+ * happen; times are µs on a monotonic clock.
+ */
+export class Meter {
+  readonly #counts = noCounts();
+  readonly #total: Counts;
+  /** Since the client emptied the area, something was recorded, and has filled it. */
+  #isFilled = false;
+  #isFull = false;
+  /** Of the fault under way: when it came, when the targets were held for it, and when it was answered. */
+  #asked = NEVER;
+  #held = NEVER;
+  #answered = NEVER;
+  #collecting = 0;
+
+  /** @param total What all of a server's meters add to. */
+  constructor(total: Counts) {
+    this.#total = total;
+  }
+
+  get counts(): Readonly<Counts> {
+    return this.#counts;
+  }
+
+  /** So many PCs were recorded, which may be none; `isFull`: there is no room for another. */
+  recorded(pcs: number, isFull: boolean): void {
+    if (pcs > 0) {
+      this.#add("pcs", pcs);
+      if (!this.#isFilled) this.#add("executions", 1);
+      this.#isFilled = true;
+    }
+    if (isFull && this.#isFilled && !this.#isFull) {
+      this.#add("full", 1);
+      this.#isFull = true;
+    }
+  }
+
+  /** The client has set the count. */
+  emptied(): void {
+    this.#isFilled = false;
+    this.#isFull = false;
+  }
+
+  /** A READ of page 0 has come, for which targets are to be held; others may wait already. */
+  asked(now: number): void {
+    if (this.#asked === NEVER) this.#asked = now;
+  }
+
+  /** The targets are held, and what they have executed is in the area. */
+  held(now: number): void {
+    if (this.#asked === NEVER) return;
+    this.#collecting = now - this.#asked;
+    this.#held = now;
+    this.#answered = NEVER;
+  }
+
+  /** The READs that wait are answered. */
+  answered(now: number): void {
+    this.#asked = NEVER;
+    if (this.#held !== NEVER) this.#answered = now;
+  }
+
+  /** Page 0 is taken back. */
+  dropped(now: number): void {
+    if (this.#held === NEVER || this.#answered === NEVER) return;
+    this.#add("faults", 1);
+    this.#add("collecting", this.#collecting);
+    this.#add("answering", this.#answered - this.#held);
+    this.#add("holding", now - this.#answered);
+    this.#held = NEVER;
+    this.#answered = NEVER;
+  }
+
+  #add(what: keyof Counts, amount: number): void {
+    this.#counts[what] += amount;
+    this.#total[what] += amount;
+  }
+}

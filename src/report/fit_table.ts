@@ -1,0 +1,57 @@
+/** A column of a table. */
+export interface Column {
+  readonly heading: string;
+  readonly cells: readonly string[];
+  /** Numbers stand to the right. @default {false} */
+  readonly isNumber?: boolean;
+  /** Columns of the highest rank are left out first; those of 0 never. @default {0} */
+  readonly rank?: number;
+}
+
+const GAP = "  ";
+/** Characters that a cell is cut to where the table is too wide. */
+const LONGEST = 20;
+
+/**
+ * A table with a heading, whose lines are no longer than the width: cells are shortened, then columns left
+ * out, and then lines cut off.
+ *
+ * @param columns Of equally many cells each, which are printable ASCII.
+ */
+export function fitTable(columns: readonly Column[], width: number): string[] {
+  let kept = [...columns];
+  if (widthOf(kept) > width) kept = kept.map(shorten);
+  for (const rank of ranksOf(columns)) {
+    if (widthOf(kept) > width) kept = kept.filter((column) => (column.rank ?? 0) !== rank);
+  }
+  const widths = kept.map(columnWidth);
+  const line = (cellOf: (column: Column) => string) =>
+    kept.map((column, i) => {
+      const cell = cellOf(column);
+      return column.isNumber ? cell.padStart(widths[i]) : cell.padEnd(widths[i]);
+    }).join(GAP).trimEnd().slice(0, width);
+  const rows = columns[0].cells.map((_, row) => line(({ cells }) => cells[row]));
+  return [line(({ heading }) => heading), ...rows];
+}
+
+function columnWidth({ heading, cells }: Column): number {
+  return cells.reduce((most, { length }) => Math.max(most, length), heading.length);
+}
+
+function widthOf(columns: readonly Column[]): number {
+  return columns.reduce((sum, column) => sum + columnWidth(column), 0) +
+    GAP.length * (columns.length - 1);
+}
+
+function shorten(column: Column): Column {
+  const cells = column.cells.map((cell) =>
+    cell.length > LONGEST ? `${cell.slice(0, LONGEST - 1)}~` : cell
+  );
+  return { ...column, cells };
+}
+
+/** The highest first. */
+function ranksOf(columns: readonly Column[]): number[] {
+  const ranks = new Set(columns.map(({ rank = 0 }) => rank));
+  return [...ranks].filter((rank) => rank > 0).sort((a, b) => b - a);
+}

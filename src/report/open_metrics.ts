@@ -1,0 +1,66 @@
+/**
+ * Text in the format of OpenMetrics 1.0, which Prometheus and others read:
+ * https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
+ */
+
+/** A metric: samples that differ in their labels. */
+export interface MetricFamily {
+  /** Without the suffix that samples have by its type; the unit is its end. */
+  readonly name: string;
+  readonly type: keyof typeof SUFFIXES;
+  readonly unit?: string;
+  /** A sentence. */
+  readonly help: string;
+  readonly samples: readonly Sample[];
+}
+
+export interface Sample {
+  readonly labels?: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+/** What a family's name is followed by in its samples. */
+const SUFFIXES = { counter: "_total", gauge: "", info: "_info", stateset: "" } as const;
+const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
+
+/** Families that have no samples are left out. */
+export function formatOpenMetrics(families: readonly MetricFamily[]): string {
+  const texts = families.filter(({ samples }) => samples.length > 0).map(formatFamily);
+  return `${texts.join("")}# EOF\n`;
+}
+
+function formatFamily({ name, type, unit, help, samples }: MetricFamily): string {
+  const lines = [
+    `# TYPE ${name} ${type}`,
+    ...(unit === undefined ? [] : [`# UNIT ${name} ${unit}`]),
+    `# HELP ${name} ${escape(help)}`,
+    ...samples.map(({ labels, value }) =>
+      `${name}${SUFFIXES[type]}${formatLabels(labels)} ${value}`
+    ),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function formatLabels(labels: Sample["labels"] = {}): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escape(String(value))}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escape(text: string): string {
+  return text.replace(/[\\"\n]/g, (character) => ESCAPES[character]);
+}
+
+/** One of several states, as the samples of a `stateset`, whose label is the family's name. */
+export function stateSamples(
+  state: string,
+  { family, states, labels }: {
+    readonly family: string;
+    readonly states: readonly string[];
+    readonly labels: Record<string, string | number>;
+  },
+): Sample[] {
+  return states.map((one) => ({
+    labels: { ...labels, [family]: one },
+    value: one === state ? 1 : 0,
+  }));
+}

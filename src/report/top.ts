@@ -1,0 +1,68 @@
+import { clock, decimal, perSecond, UNKNOWN } from "./display_text.ts";
+import { fitTable } from "./fit_table.ts";
+import { type Interval, ratesIn } from "./rates.ts";
+import { instanceColumns, targetColumns } from "./top_columns.ts";
+
+/** What there is room for, in characters. */
+export interface ScreenSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Lines above the tables, and the empty ones before each. */
+const OTHER_LINES = 5;
+
+/** What `kcovfs top` shows: no more lines than there are rows, none longer than the columns. */
+export function formatTop(interval: Interval, { columns, rows }: ScreenSize): string[] {
+  const targets = fitTable(targetColumns(interval), columns);
+  const instances = fitTable(instanceColumns(interval), columns);
+  const room = rows - OTHER_LINES;
+  const shown = clip(targets, Math.max(room - instances.length, Math.floor(room / 2)));
+  const lines = [
+    ...summary(interval).map((line) => line.slice(0, columns)),
+    "",
+    ...shown,
+    "",
+    ...clip(instances, room - shown.length),
+  ];
+  return lines.slice(0, rows);
+}
+
+/** What there is no room for is counted in the last line. */
+function clip(lines: readonly string[], most: number): readonly string[] {
+  if (lines.length <= most) return lines;
+  const kept = Math.max(most - 1, 1);
+  return [...lines.slice(0, kept), `${lines.length - kept} more`];
+}
+
+function summary(interval: Interval): string[] {
+  const { uptime, server: { version, pid, collector } } = interval.now;
+  return [
+    `kcovfs ${version}, pid ${pid}, up ${clock(uptime)}, collector ${collector}`,
+    `${executions(interval)}, blocks covered ${coveredBlocks(interval)}`,
+    faults(interval),
+  ];
+}
+
+function executions(interval: Interval): string {
+  const { total } = interval.now;
+  return `executions ${total?.executions ?? UNKNOWN} (${perSecond(ratesIn(interval)?.executions)})`;
+}
+
+function coveredBlocks({ before, now }: Interval): string {
+  if (now.coveredBlocks === undefined) return UNKNOWN;
+  const seconds = before && now.uptime - before.uptime;
+  const added = seconds && (now.coveredBlocks - (before.coveredBlocks ?? 0)) / seconds;
+  return `${now.coveredBlocks} (${added === undefined ? UNKNOWN : decimal(added * 60)}/min)`;
+}
+
+function faults(interval: Interval): string {
+  if (interval.now.server.isDirect) {
+    return "clients map what targets write: nothing is collected, and nobody sees what they do";
+  }
+  const rates = ratesIn(interval);
+  const { collecting, answering, holding } = rates?.fault ?? {};
+  const ms = (time: number | undefined) => time === undefined ? UNKNOWN : `${decimal(time)} ms`;
+  return `faults ${perSecond(rates?.faults)}; of one: collecting ${ms(collecting)}, ` +
+    `answering ${ms(answering)}, holding ${ms(holding)}`;
+}

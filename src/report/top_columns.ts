@@ -1,0 +1,86 @@
+import type { TargetRow } from "../control_client.ts";
+import { type InstanceStatus, isFull } from "../kcov/mod.ts";
+import { decimal, printable, UNKNOWN } from "./display_text.ts";
+import type { Column } from "./fit_table.ts";
+import { livingTargets } from "./living_targets.ts";
+import { type FaultTimes, type Interval, type Rates, ratesIn } from "./rates.ts";
+
+/** An instance, and what happened to it. */
+interface Seen {
+  readonly instance: InstanceStatus;
+  readonly rates: Rates | undefined;
+}
+
+/** The targets that live. */
+export function targetColumns({ now }: Interval): Column[] {
+  const { text, number } = columnsOf(livingTargets(now));
+  return [
+    number("ID", ({ id }: TargetRow) => id),
+    text("TARGET", ({ name }) => name),
+    number("PID", ({ pid }) => pid),
+    text("RUNTIME", ({ runtime }) => runtime, 3),
+    text("COLLECTOR", ({ collector }) => collector, 2),
+    text("HOLD", ({ hold }) => hold, 1),
+    number("SCRIPTS", ({ scripts }) => scripts),
+    number("BLOCKS", ({ blocks }) => blocks),
+    text("STATE", ({ state, note }) => note ? `${state} (${note})` : state),
+  ];
+}
+
+/** The instances that are open. */
+export function instanceColumns(interval: Interval): Column[] {
+  const names = new Map(interval.now.targets.map(({ id, name }) => [id, name]));
+  const { text, number } = columnsOf(seenIn(interval));
+  const time = (what: keyof FaultTimes) => ({ rates }: Seen) =>
+    rates?.fault && decimal(rates.fault[what]);
+  return [
+    number("ID", ({ instance }) => instance.id),
+    text("CLIENT", ({ instance }) => instance.client?.name),
+    number("PID", ({ instance }) => instance.client?.pid),
+    number("OWNER", ({ instance }) => instance.owner, 4),
+    text("STATE", ({ instance }) => instance.state),
+    text("TARGETS", ({ instance }) => scopeNames(instance.scope, names), 2),
+    number("AREA", ({ instance: { words, count } }) => words && `${count}/${words}`),
+    number("FULL", ({ instance }) => fullCell(instance)),
+    number("PCS", ({ instance }) => instance.counts?.pcs, 1),
+    number("EXECS", ({ instance }) => instance.counts?.executions),
+    number("EXECS/S", ({ rates }) => rates && decimal(rates.executions)),
+    number("COLLECT", time("collecting"), 3),
+    number("ANSWER", time("answering"), 3),
+    number("HOLD", time("holding"), 3),
+  ];
+}
+
+function seenIn(interval: Interval): Seen[] {
+  return interval.now.instances.map((instance) => ({
+    instance,
+    rates: ratesIn(
+      interval,
+      ({ instances }) => instances.find(({ id }) => id === instance.id)?.counts,
+    ),
+  }));
+}
+
+/** Columns of things, from what a cell says of one; undefined is what nobody knows. */
+function columnsOf<T>(things: readonly T[]) {
+  const text = (heading: string, cell: (thing: T) => unknown, rank = 0): Column => ({
+    ...{ heading, rank },
+    cells: things.map((thing) => printable(String(cell(thing) ?? UNKNOWN))),
+  });
+  const number = (heading: string, cell: (thing: T) => unknown, rank = 0): Column => ({
+    ...text(heading, cell, rank),
+    isNumber: true,
+  });
+  return { text, number };
+}
+
+function scopeNames(scope: InstanceStatus["scope"], names: ReadonlyMap<number, string>): string {
+  return scope === "all" ? scope : scope.map((id) => names.get(id) ?? id).join(",");
+}
+
+/** How often it was full; where nobody counts, whether it is. */
+function fullCell({ counts, words, count, mode = "pc" }: InstanceStatus): string | undefined {
+  if (counts) return String(counts.full);
+  const isNow = words !== undefined && count !== undefined && isFull({ words, count, mode });
+  return isNow ? "now" : undefined;
+}
