@@ -29,7 +29,7 @@ export function fitTable(columns: readonly Column[], width: number): string[] {
     kept.map((column, i) => {
       const cell = cellOf(column);
       return column.isNumber ? cell.padStart(widths[i]) : cell.padEnd(widths[i]);
-    }).join(GAP).trimEnd().slice(0, width);
+    }).join(GAP).slice(0, width).trimEnd();
   const rows = columns[0].cells.map((_, row) => line(({ cells }) => cells[row]));
   return [line(({ heading }) => heading), ...rows];
 }

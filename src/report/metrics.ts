@@ -89,8 +89,8 @@ function instanceFamilies(instances: readonly InstanceStatus[]): MetricFamily[] 
       samples: initialized.map((one) => ({ labels: labelsOf(one), value: one.words! })),
     },
     {
-      ...{ name: "kcovfs_instance_area_count", type: "gauge" },
-      help: "The first word of an instance's area, which counts what is in it.",
+      ...{ name: "kcovfs_instance_area_records", type: "gauge" },
+      help: "What the first word of an instance's area says that there is in it.",
       samples: initialized.map((one) => ({ labels: labelsOf(one), value: one.count ?? 0 })),
     },
     ...countFamilies(

@@ -19,13 +19,13 @@ export function formatTop(interval: Interval, { columns, rows }: ScreenSize): st
   const room = rows - OTHER_LINES;
   const shown = clip(targets, Math.max(room - instances.length, Math.floor(room / 2)));
   const lines = [
-    ...summary(interval).map((line) => line.slice(0, columns)),
+    ...summary(interval),
     "",
     ...shown,
     "",
     ...clip(instances, room - shown.length),
   ];
-  return lines.slice(0, rows);
+  return lines.slice(0, rows).map((line) => line.slice(0, columns));
 }
 
 /** What there is no room for is counted in the last line. */
@@ -39,21 +39,22 @@ function summary(interval: Interval): string[] {
   const { uptime, server: { version, pid, collector } } = interval.now;
   return [
     `kcovfs ${version}, pid ${pid}, up ${clock(uptime)}, collector ${collector}`,
-    `${executions(interval)}, blocks covered ${coveredBlocks(interval)}`,
+    `executions ${executions(interval)}, new blocks ${newBlocks(interval)}`,
     faults(interval),
   ];
 }
 
 function executions(interval: Interval): string {
   const { total } = interval.now;
-  return `executions ${total?.executions ?? UNKNOWN} (${perSecond(ratesIn(interval)?.executions)})`;
+  if (!total) return UNKNOWN;
+  return `${perSecond(ratesIn(interval)?.executions)} (${total.executions} in all)`;
 }
 
-function coveredBlocks({ before, now }: Interval): string {
+function newBlocks({ before, now }: Interval): string {
   if (now.coveredBlocks === undefined) return UNKNOWN;
-  const seconds = before && now.uptime - before.uptime;
-  const added = seconds && (now.coveredBlocks - (before.coveredBlocks ?? 0)) / seconds;
-  return `${now.coveredBlocks} (${added === undefined ? UNKNOWN : decimal(added * 60)}/min)`;
+  const minutes = before && (now.uptime - before.uptime) / 60;
+  const added = now.coveredBlocks - (before?.coveredBlocks ?? 0);
+  return `${minutes ? decimal(added / minutes) : UNKNOWN}/min (${now.coveredBlocks} in all)`;
 }
 
 function faults(interval: Interval): string {
