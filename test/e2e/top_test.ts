@@ -1,0 +1,170 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compile, execute, finish, KCOVFS, Scene } from "./harness.ts";
+import { DIRECT } from "./measures.ts";
+import { type Watched, watched } from "./watched.ts";
+
+interface Context {
+  scene: Scene;
+  socket: string;
+}
+
+type Samples = readonly (readonly [string, Readonly<Record<string, string>>, number])[];
+
+const PARSER = fileURLToPath(
+  new URL("../../../test/fixtures/programs/parse_metrics.py", import.meta.url),
+);
+/** A name that is trouble wherever it is written as it is. */
+const NAME = 'a"b\\c\n\x1b[2Jd';
+
+const top = suite<Context>("top");
+
+top.before(async (context) => {
+  context.scene = new Scene();
+  await context.scene.serve();
+  context.socket = (await context.scene.service("paths")).socket;
+});
+
+top.after(async ({ scene }) => {
+  await scene[Symbol.asyncDispose]();
+});
+
+/** The cells of a table's row that has a text in it, by their headings. */
+function row(block: string, text: string): Record<string, string> {
+  const lines = block.split("\n");
+  const at = lines.findIndex((line) => line.includes(text));
+  const headings = lines.slice(0, at).findLast((line) => /^ *ID /.test(line))!;
+  const cells = lines[at].trim().split(/ {2,}/);
+  return Object.fromEntries(headings.trim().split(/ {2,}/).map((name, i) => [name, cells[i]]));
+}
+
+/** What Prometheus' own library makes of the file. */
+async function metrics(scene: Scene): Promise<Samples> {
+  const { stdout } = await execute(["cat", join(scene.mount, "kcovfs/metrics")]);
+  const parsed = await execute(["/usr/bin/python3", PARSER], { input: stdout });
+  assert.is(parsed.status, 0, parsed.stderr);
+  const families = JSON.parse(parsed.stdout) as [string, string, string, Samples][];
+  return families.flatMap(([, , , samples]) => samples);
+}
+
+/** The samples of one client, by their names. */
+function ofClient(samples: Samples, { pid }: Watched): Record<string, number> {
+  const info = samples.find(([name, labels]) =>
+    name === "kcovfs_instance_info" && labels.pid === String(pid)
+  );
+  const { instance } = info![1];
+  return Object.fromEntries(
+    samples.filter(([, labels]) => labels.instance === instance).map(([name, labels, value]) => [
+      name.replace("kcovfs_instance_", "") + (labels.stage ? ` ${labels.stage}` : ""),
+      value,
+    ]),
+  );
+}
+
+top("what a client did is what is shown of it, in each interval", async (context) => {
+  const { scene } = context;
+  const client = await watched(context, { words: 4096, loops: 300, name: "fuzzer" });
+  const { stdout, status } = await scene.command("top", "--interval", "0.1", "--count", "2");
+  assert.is(status, 0);
+  const blocks = stdout.split(/\n\n(?=kcovfs )/);
+  assert.is(blocks.length, 2);
+  for (const block of blocks) {
+    const seen = row(block, "fuzzer");
+    const { executions, pcs, full, count, pid } = client;
+    assert.equal([executions, full], [300, 0]);
+    assert.equal(
+      [seen.EXECS, seen.PCS, seen.FULL, seen.AREA, seen.PID, seen.OWNER, seen.STATE].join(" "),
+      [300, pcs, 0, `${count}/4096`, pid, pid, "enabled"].join(" "),
+    );
+    assert.is(seen["EXECS/S"], "0.00");
+    assert.match(block, /^executions 0\.00\/s \(\d+ in all\), /m);
+    const { TARGET, HOLD, STATE } = row(block, "paths");
+    assert.equal([TARGET, HOLD, STATE], ["paths", "gate", "running"]);
+  }
+});
+
+top("a running loop has a rate, and its faults have their times", async (context) => {
+  const { scene, socket } = context;
+  const child = scene.start([compile("watched"), scene.kcov, socket, "4096", "0"]);
+  const { stdout } = await scene.command("top", "--interval", "0.5", "--count", "1");
+  const seen = row(stdout, String(child.pid));
+  for (const heading of ["EXECS", "EXECS/S", "COLLECT", "ANSWER", "HOLD"]) {
+    assert.ok(Number(seen[heading]) >= 0, `${heading}: ${stdout}`);
+  }
+  assert.ok(Number(seen["EXECS/S"]) > 0 && Number(seen.COLLECT) > 0, stdout);
+  const [, rate] = stdout.match(/^executions ([\d.]+)\/s/m)!;
+  assert.is(rate, seen["EXECS/S"], "no other client does anything");
+  child.kill();
+  await finish(child);
+});
+
+top("the metrics are what happened, as Prometheus reads them", async (context) => {
+  const client = await watched(context, { words: 8, loops: 100, name: NAME });
+  const samples = await metrics(context.scene);
+  const info = samples.find(([, labels]) => labels.pid === String(client.pid))!;
+  assert.is(info[1].client, NAME);
+  const own = ofClient(samples, client);
+  assert.equal([client.executions, client.full, client.pcs], [100, 100, 700]);
+  assert.equal(
+    [own.executions_total, own.full_areas_total, own.pcs_total, own.area_words, own.area_records],
+    [100, 100, 700, 8, 7],
+  );
+  // That of the last read is over when the next request could be.
+  assert.ok(own.faults_total >= 99 && own.faults_total <= 201, `${own.faults_total} faults`);
+  for (const stage of ["collecting", "answering", "holding"]) {
+    assert.ok(own[`fault_seconds_total ${stage}`] > 0, stage);
+  }
+  const total = (name: string) =>
+    samples.find(([sample, labels]) => sample === name && !labels.instance)![2];
+  const before = total("kcovfs_executions_total");
+  client.child.stdin!.end();
+  await finish(client.child);
+  await watched(context, { words: 8, loops: 10 });
+  const later = await metrics(context.scene);
+  assert.not(later.some(([, labels]) => labels.client === NAME), "it has gone,");
+  const sum = later.find(([name]) => name === "kcovfs_executions_total")![2];
+  assert.is(sum, before + 10, "and what it did has not");
+});
+
+top("a client's name does nothing to the lines", async (context) => {
+  await watched(context, { words: 8, loops: 1, name: NAME });
+  const { stdout } = await context.scene.command("top", "--interval", "0.1", "--count", "1");
+  assert.is(row(stdout, 'a"b').CLIENT, 'a"b\\c??[2Jd');
+});
+
+top("a reader that has seen enough ends it", async ({ scene }) => {
+  const command = `"$0" top --interval 0.1 | head -n 1`;
+  const { status, stdout, stderr } = await execute(["sh", "-c", command, KCOVFS], {
+    env: { KCOVFS_MOUNT: scene.mount },
+  });
+  assert.equal([status, stderr], [0, ""]);
+  assert.match(stdout, /^kcovfs \S+, pid \d+, up \d+:\d\d:\d\d, collector v8\n$/);
+});
+
+for (const how of ["SIGINT", "SIGTERM"] as const) {
+  top(`${how} ends it, in order`, async ({ scene }) => {
+    const child = scene.start([KCOVFS, "top", "--mount", scene.mount, "--interval", "0.1"]);
+    await heard(child).until("\n\nkcovfs ");
+    child.kill(how);
+    const { status, stderr } = await finish(child);
+    assert.equal([status, stderr], [0, ""]);
+  });
+}
+
+top("where clients map what targets write, what they do is not made up", async () => {
+  await using scene = new Scene();
+  await scene.serve(...DIRECT.options);
+  const { socket } = await scene.service("paths");
+  const client = await watched({ scene, socket }, { words: 4096, loops: 20 });
+  const { stdout } = await scene.command("top", "--interval", "0.1", "--count", "1");
+  const { AREA, EXECS, PCS, FULL } = row(stdout, "watched");
+  assert.equal([AREA, EXECS, PCS, FULL], [`${client.count}/4096`, "-", "-", "-"]);
+  assert.match(stdout, /^executions -, /m);
+  const samples = await metrics(scene);
+  assert.is(ofClient(samples, client).area_records, client.count);
+  assert.not(samples.some(([name]) => /executions|fault/.test(name)));
+});
+
+top.run();

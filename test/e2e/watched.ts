@@ -1,0 +1,57 @@
+/** Clients that are watched while they stay as they are. */
+import { type ChildProcess } from "node:child_process";
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { compile, type Scene } from "./harness.ts";
+
+/** What a client has read. */
+export interface Watched {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  readonly executions: number;
+  readonly pcs: number;
+  readonly full: number;
+  readonly count: number;
+}
+
+/** What is said on stdout from now on, as far as it has come. */
+export function heard(
+  child: ChildProcess,
+): { text: () => string; until: (part: string) => Promise<void> } {
+  let text = "";
+  let check = (): void => {};
+  child.stdout!.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    check();
+  });
+  const until = (part: string) =>
+    new Promise<void>((resolve, reject) => {
+      child.once(
+        "close",
+        () => reject(new Error(`It never said ${JSON.stringify(part)}: ${text}`)),
+      );
+      check = () => text.includes(part) && resolve();
+      check();
+    });
+  return { text: () => text, until };
+}
+
+/**
+ * Starts `clients/watched.c` and waits until it has done its loops.
+ *
+ * @param options `name`: what the program is called.
+ */
+export async function watched(
+  { scene, socket }: { scene: Scene; socket: string },
+  { words, loops, name = "watched" }: { words: number; loops: number; name?: string },
+): Promise<Watched> {
+  const program = join(scene.folder, name);
+  copyFileSync(compile("watched"), program);
+  const child = scene.start([program, scene.kcov, socket, `${words}`, `${loops}`], {
+    stdin: "pipe",
+  });
+  const { text, until } = heard(child);
+  await until("\n");
+  const [executions, pcs, full, count] = text().match(/\d+/g)!.map(Number);
+  return { pid: child.pid!, child, executions, pcs, full, count };
+}
