@@ -23,7 +23,7 @@ function refused(found: Finished, status: number, text: RegExp): void {
   assert.is(found.status, status, found.stderr);
 }
 
-const COMMANDS = ["fuzz", "mount", "run", "ps", "symbolize", "instrument", "unmount"];
+const COMMANDS = ["fuzz", "mount", "run", "ps", "symbolize", "top", "instrument", "unmount"];
 
 usage("the help lists all commands, and each has its own, with an example", async () => {
   const { status, stdout } = await execute([KCOVFS, "--help"]);
@@ -52,6 +52,9 @@ const SENSELESS: readonly [string[], RegExp][] = [
   [["fuzz", "--collector", "trace", "--self", "--", "true"], /--self: .*'kcovfs fuzz --help'/],
   [["mount", "/mnt", "--collect-timeout", "soon"], /--collect-timeout/],
   [["mount", "/mnt", "--state"], /state/],
+  [["top", "--interval", "0"], /--interval takes seconds, from 0\.1 to 86400; see/],
+  [["top", "--interval", "soon"], /--interval takes seconds/],
+  [["top", "--count", "1.5"], /--count takes a whole number above 0; see 'kcovfs top --help'/],
   [["run"], /a command is missing: put it after '--'; see 'kcovfs run --help'/],
   [["fuzz"], /a command is missing: put it after '--'; see 'kcovfs fuzz --help'/],
   [["run", "node", "x.js"], /see 'kcovfs run --help'/],

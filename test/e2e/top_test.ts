@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compile, execute, finish, KCOVFS, Scene } from "./harness.ts";
 import { DIRECT } from "./measures.ts";
-import { type Watched, watched } from "./watched.ts";
+import { heard, type Watched, watched } from "./watched.ts";
 
 interface Context {
   scene: Scene;
