@@ -9,7 +9,7 @@ export interface Counts {
   pcs: number;
   /** Executions that filled their area: if there was more, it was dropped, as in the kernel. */
   full: number;
-  /** Page faults for which targets were held. */
+  /** Page faults for which targets were collected from, and held. */
   faults: number;
   /** µs of these faults: until what had run was collected, and the targets stood still; */
   collecting: number;

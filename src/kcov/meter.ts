@@ -46,7 +46,7 @@ export class Meter {
     this.#isFull = false;
   }
 
-  /** A READ of page 0 has come, for which targets are to be held; others may wait already. */
+  /** A READ of page 0 has come that targets are to be held for; others may wait already. */
   asked(now: number): void {
     if (this.#asked === NEVER) this.#asked = now;
   }

@@ -117,10 +117,18 @@ function countFamilies(prefix: string, counted: readonly Counted[]): MetricFamil
     samples: counted.map(({ labels, counts }) => ({ labels, value: counts[what] })),
   });
   return [
-    family("executions", "executions", "Times that an area was emptied and got something again."),
+    family(
+      "executions",
+      "executions",
+      "Times that an area got something to read after it was emptied.",
+    ),
     family("pcs", "pcs", "PCs, or comparisons, that were recorded."),
-    family("full", "full_areas", "Executions that filled their area: more of them was dropped."),
-    family("faults", "faults", "Page faults for which targets were held."),
+    family(
+      "full",
+      "full_areas",
+      "Executions that filled their area: if there was more, it was dropped.",
+    ),
+    family("faults", "faults", "Page faults for which targets were collected from."),
     {
       ...{ name: `${prefix}_fault_seconds`, type: "counter", unit: "seconds" },
       help: "What these took: collecting, then answering, then holding the targets for the client.",
