@@ -48,7 +48,7 @@ export class Screen implements Disposable {
 
   /** Shows lines from the top, in place of what was there. They must fit. */
   draw(lines: readonly string[]): void {
-    const text = lines.map((line) => `${line}${ERASE_LINE_END}`).join("\r\n");
+    const text = lines.map((line) => `${line}${ERASE_LINE_END}`).join("\n");
     this.#terminal.output.write(`${HOME}${text}${ERASE_BELOW}`);
   }
 

@@ -46,7 +46,7 @@ screen("lines are drawn over those before, of which nothing stays", () => {
   const { subject, done } = made();
   done.length = 0;
   subject.draw(["one", "", "three"]);
-  assert.equal(done, ["\x1b[Hone\x1b[K\r\n\x1b[K\r\nthree\x1b[K\x1b[J"]);
+  assert.equal(done, ["\x1b[Hone\x1b[K\n\x1b[K\nthree\x1b[K\x1b[J"]);
 });
 
 screen("keys are told one by one, and that the size has changed", () => {

@@ -1,6 +1,6 @@
 /** Clients that are watched while they stay as they are. */
 import { type ChildProcess } from "node:child_process";
-import { copyFileSync } from "node:fs";
+import { mkdtempSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { compile, type Scene } from "./harness.ts";
 
@@ -45,8 +45,8 @@ export async function watched(
   { scene, socket }: { scene: Scene; socket: string },
   { words, loops, name = "watched" }: { words: number; loops: number; name?: string },
 ): Promise<Watched> {
-  const program = join(scene.folder, name);
-  copyFileSync(compile("watched"), program);
+  const program = join(mkdtempSync(join(scene.folder, "client-")), name);
+  symlinkSync(compile("watched"), program);
   const child = scene.start([program, scene.kcov, socket, `${words}`, `${loops}`], {
     stdin: "pipe",
   });
