@@ -80,7 +80,11 @@ export class Server implements AsyncDisposable {
   readonly #answers: RequestAnswers;
   #control!: ControlSocket;
   readonly #devices = new Set<Device>();
-  readonly #meters = new Meters({ devices: this.#devices, coveredBlocks: () => undefined });
+  readonly #meters = new Meters({
+    devices: this.#devices,
+    // What probes write is not recorded.
+    coveredBlocks: () => this.#tracing ? undefined : this.#covered.size,
+  });
   /** Whether clients read what probes write as they do: once the kernel has said whether it can. */
   #isDirect: boolean | Promise<boolean> = false;
   #setDirect: (isDirect: boolean) => void = () => {};

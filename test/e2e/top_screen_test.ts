@@ -65,6 +65,7 @@ async function started(scene: Scene): Promise<OnTerminal> {
 screen.before(async (context) => {
   context.scene = new Scene();
   await context.scene.serve();
+  await context.scene.service("paths");
 });
 
 screen.after(async ({ scene }) => {
@@ -80,7 +81,6 @@ const WAYS: Readonly<Record<string, (top: OnTerminal) => void>> = {
 
 for (const [name, end] of Object.entries(WAYS)) {
   screen(`after ${name} the terminal is as it was`, async ({ scene }) => {
-    await scene.service("paths");
     const top = await started(scene);
     end(top);
     const { status, drawn, rest } = await top.ended();

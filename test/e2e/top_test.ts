@@ -79,7 +79,10 @@ top("what a client did is what is shown of it, in each interval", async (context
       [300, pcs, 0, `${count}/4096`, pid, pid, "enabled"].join(" "),
     );
     assert.is(seen["EXECS/S"], "0.00");
-    assert.match(block, /^executions 0\.00\/s \(\d+ in all\), /m);
+    assert.match(
+      block,
+      /^executions 0\.00\/s \(\d+ in all\), new blocks 0\.00\/min \(\d+ in all\)$/m,
+    );
     const { TARGET, HOLD, STATE } = row(block, "paths");
     assert.equal([TARGET, HOLD, STATE], ["paths", "gate", "running"]);
   }
@@ -116,16 +119,17 @@ top("the metrics are what happened, as Prometheus reads them", async (context) =
   for (const stage of ["collecting", "answering", "holding"]) {
     assert.ok(own[`fault_seconds_total ${stage}`] > 0, stage);
   }
-  const total = (name: string) =>
-    samples.find(([sample, labels]) => sample === name && !labels.instance)![2];
-  const before = total("kcovfs_executions_total");
   client.child.stdin!.end();
   await finish(client.child);
   await watched(context, { words: 8, loops: 10 });
   const later = await metrics(context.scene);
   assert.not(later.some(([, labels]) => labels.client === NAME), "it has gone,");
-  const sum = later.find(([name]) => name === "kcovfs_executions_total")![2];
-  assert.is(sum, before + 10, "and what it did has not");
+  const total = (among: Samples, name: string) =>
+    among.find(([sample]) => sample === `kcovfs_${name}_total`)![2];
+  assert.is(total(later, "executions"), total(samples, "executions") + 10, "what it did has not");
+  const covered = total(samples, "covered_blocks");
+  assert.ok(covered > 64);
+  assert.is(total(later, "covered_blocks"), covered, "the same requests bring nothing new");
 });
 
 top("a client's name does nothing to the lines", async (context) => {
@@ -164,7 +168,7 @@ top("where clients map what targets write, what they do is not made up", async (
   assert.match(stdout, /^executions -, /m);
   const samples = await metrics(scene);
   assert.is(ofClient(samples, client).area_records, client.count);
-  assert.not(samples.some(([name]) => /executions|fault/.test(name)));
+  assert.not(samples.some(([name]) => /executions|fault|covered/.test(name)));
 });
 
 top.run();
