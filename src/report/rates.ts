@@ -1,10 +1,12 @@
 import type { Snapshot } from "../control_client.ts";
 import type { Counts } from "../kcov/mod.ts";
 
-/** Two snapshots of a server; without the first, no rate is known. */
+/** Snapshots of a server; without one before, no rate is known. */
 export interface Interval {
   readonly before?: Snapshot | undefined;
   readonly now: Snapshot;
+  /** The first of the last minute, for what is too rare for a shorter time. @default {before} */
+  readonly minuteAgo?: Pick<Snapshot, "uptime" | "coveredBlocks"> | undefined;
 }
 
 /** What happened in an interval. */

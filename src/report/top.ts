@@ -50,10 +50,10 @@ function executions(interval: Interval): string {
   return `${perSecond(ratesIn(interval)?.executions)} (${total.executions} in all)`;
 }
 
-function newBlocks({ before, now }: Interval): string {
+function newBlocks({ before, now, minuteAgo = before }: Interval): string {
   if (now.coveredBlocks === undefined) return UNKNOWN;
-  const minutes = before && (now.uptime - before.uptime) / 60;
-  const added = now.coveredBlocks - (before?.coveredBlocks ?? 0);
+  const minutes = minuteAgo && (now.uptime - minuteAgo.uptime) / 60;
+  const added = now.coveredBlocks - (minuteAgo?.coveredBlocks ?? 0);
   return `${minutes ? decimal(added / minutes) : UNKNOWN}/min (${now.coveredBlocks} in all)`;
 }
 

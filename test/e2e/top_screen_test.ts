@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { execute, finish, KCOVFS, Scene } from "./harness.ts";
 import { heard } from "./watched.ts";
 
-const screen = suite<{ scene: Scene }>("top, on a terminal");
+const screen = suite<{ scene: Scene; server: ChildProcess }>("top, on a terminal");
 
 const [ENTER, LEAVE] = ["\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"];
 /** What each drawing begins with, and what ends its lines and itself. */
@@ -64,7 +64,7 @@ async function started(scene: Scene): Promise<OnTerminal> {
 
 screen.before(async (context) => {
   context.scene = new Scene();
-  await context.scene.serve();
+  context.server = await context.scene.serve();
   await context.scene.service("paths");
 });
 
@@ -101,6 +101,18 @@ screen("a terminal that becomes wider is filled", async ({ scene }) => {
   await top.until("ANSWER");
   top.child.stdin!.write("q");
   await top.ended();
+});
+
+screen("who leaves does not wait for a server that is stuck", async ({ scene, server }) => {
+  const top = await started(scene);
+  server.kill("SIGSTOP");
+  try {
+    top.child.stdin!.write("q");
+    const { status, rest } = await top.ended();
+    assert.equal([status, rest], [0, ""]);
+  } finally {
+    server.kill("SIGCONT");
+  }
 });
 
 screen("when the server goes the terminal is as it was, and a line says why", async () => {

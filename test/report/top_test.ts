@@ -64,6 +64,12 @@ top("at the start there is no rate yet", () => {
   assert.match(lines[9], / 140936 +4423 +-$/);
 });
 
+top("new blocks are those of the last minute, where that is known", () => {
+  const minuteAgo = { ...BEFORE, uptime: NOW.uptime - 60, coveredBlocks: 1100 };
+  const lines = formatTop({ ...INTERVAL, minuteAgo }, { columns: 80, rows: 24 });
+  assert.match(lines[1], /, new blocks 104\/min \(1204 in all\)$/);
+});
+
 top("where clients map what targets write, what nobody sees is not made up", () => {
   const { counts: _, ...full } = { ...NOW.instances[0], id: 1010, count: 65535 };
   const now = direct({ ...NOW, instances: [...NOW.instances, full] });

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Argv } from "yargs";
-import { askServer, type Snapshot } from "../../control_client.ts";
+import { askServer } from "../../control_client.ts";
+import type { Interval } from "../../report/rates.ts";
 import { formatTop } from "../../report/top.ts";
 import type { Command, Io } from "../command.ts";
 import { findSocket } from "../find_server.ts";
@@ -15,10 +16,10 @@ interface Arguments {
   readonly count: number;
 }
 
-/** What shows an interval, as soon as there is the first snapshot of it or when there are both. */
+/** What shows intervals; the first snapshot by itself, too, if it is to show something at once. */
 interface View extends Disposable {
   readonly showsFirst: boolean;
-  readonly show: (interval: { before?: Snapshot | undefined; now: Snapshot }) => void;
+  readonly show: (interval: Interval) => void;
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -26,6 +27,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const QUIT = ["q", "Q", "\x03"];
 /** s, at most. */
 const LONGEST = 86400;
+/** s. */
+const MINUTE = 60;
 
 /** `kcovfs top` */
 export const top: Command = {
@@ -84,14 +87,22 @@ async function watch(
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  let before = await askServer(socket, "status");
-  if (view.showsFirst && !signal.aborted) view.show({ now: before });
+  // Who wants to leave does not wait for a server that is stuck.
+  const left = new Promise<undefined>((resolve) =>
+    signal.addEventListener("abort", () => resolve(undefined))
+  );
+  const ask = () => Promise.race([left, askServer(socket, "status")]);
+  let before = await ask();
+  if (!before) return;
+  const lastMinute = [before];
+  if (view.showsFirst) view.show({ now: before });
   for (let shown = 0; shown < count; shown++) {
     await sleep(interval * 1000, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
-    const now = await askServer(socket, "status");
-    if (signal.aborted) return;
-    view.show({ before, now });
+    const now = await ask();
+    if (!now) return;
+    lastMinute.push(now);
+    while (now.uptime - lastMinute[0].uptime > MINUTE && lastMinute.length > 2) lastMinute.shift();
+    view.show({ before, now, minuteAgo: lastMinute[0] });
     before = now;
   }
 }
@@ -107,7 +118,7 @@ function plainView(io: Io): View {
 }
 
 function liveView(end: () => void): View {
-  let shown: Parameters<View["show"]>[0] | undefined;
+  let shown: Interval | undefined;
   const draw = () => shown && screen.draw(formatTop(shown, screen.size));
   const screen = new Screen({ input: process.stdin, output: process.stdout }, {
     onKey: (key) => QUIT.includes(key) && end(),
