@@ -83,7 +83,10 @@ export class Server implements AsyncDisposable {
   readonly #meters = new Meters({
     devices: this.#devices,
     // What probes write is not recorded.
-    coveredBlocks: () => this.#tracing ? undefined : this.#covered.size,
+    coveredBlocks: () => {
+      this.#tracing?.readMarks();
+      return this.#covered.size;
+    },
   });
   /** Whether clients read what probes write as they do: once the kernel has said whether it can. */
   #isDirect: boolean | Promise<boolean> = false;

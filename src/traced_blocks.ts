@@ -44,12 +44,25 @@ export class TracedBlocks implements Disposable {
 
   /** Takes in what probes have marked by now. */
   read(): void {
-    for (const [target, file] of this.#files) this.#read(target, file);
+    for (const [target, file] of this.#files) this.#read(target, { fd: file.fd });
   }
 
-  #read({ info: { name } }: Target, { fd }: SharedFile): void {
-    const { covered, segments } = this.#options;
-    for (const segment of segments()) {
+  /** The same of the scripts alone that targets are known to have. */
+  readKnown(): void {
+    const { covered } = this.#options;
+    for (const [target, file] of this.#files) {
+      const segments = covered.segmentsOf(target.info.name);
+      this.#read(target, { fd: file.fd, segments });
+    }
+  }
+
+  /** All scripts there are, for instrumented files come with PCs that nobody has told us of. */
+  #read(
+    { info: { name } }: Target,
+    { fd, segments = this.#options.segments() }: { fd: number; segments?: readonly Segment[] },
+  ): void {
+    const { covered } = this.#options;
+    for (const segment of segments) {
       const bytes = new Uint8Array(segment.count);
       readSync(fd, bytes, 0, bytes.length, segment.base);
       if (!bytes.includes(1)) continue;
@@ -68,7 +81,7 @@ export class TracedBlocks implements Disposable {
     for (const [target] of old) this.#files.set(target, this.#make());
     await tell();
     for (const [target, file] of old) {
-      this.#read(target, file);
+      this.#read(target, { fd: file.fd });
       file[Symbol.dispose]();
     }
   }
@@ -77,7 +90,7 @@ export class TracedBlocks implements Disposable {
   forget(target: Target): void {
     const file = this.#files.get(target);
     if (!file) return;
-    this.#read(target, file);
+    this.#read(target, { fd: file.fd });
     this.#files.delete(target);
     file[Symbol.dispose]();
   }

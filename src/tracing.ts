@@ -88,6 +88,11 @@ export class Tracing implements AsyncDisposable {
     else this.#blocks.read();
   }
 
+  /** Takes in what probes have marked in scripts that targets are known to have: it is quick. */
+  readMarks(): void {
+    this.#blocks.readKnown();
+  }
+
   #makeFile(): SharedFile {
     return new SharedFile(join(this.#folder.path, `area-${this.#files++}`), this.#options.files);
   }

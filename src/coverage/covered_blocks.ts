@@ -55,6 +55,12 @@ export class CoveredBlocks {
     }
   }
 
+  /** The scripts of a target. */
+  segmentsOf(target: string): Segment[] {
+    const scripts = this.#targets.get(target) ?? [];
+    return [...scripts].map(([base, { length: count }]) => ({ base, count }));
+  }
+
   /** The targets by name, each with its scripts in the order in which they came. */
   *list(): Generator<[string, CoveredScript[]]> {
     for (const [name, scripts] of this.#targets) {
