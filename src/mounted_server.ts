@@ -1,4 +1,4 @@
-import { mountFuse, unmountFuse } from "./fuse/mod.ts";
+import { mountFuse, type MountOptions, unmountFuse } from "./fuse/mod.ts";
 import { Server, type ServerOptions, SUBTYPE } from "./server.ts";
 
 /** A server with a mount; disposing of it unmounts. */
@@ -11,28 +11,30 @@ export interface MountedServer extends AsyncDisposable {
 /**
  * Mounts on a directory.
  *
+ * @param options `namespace`: see {@linkcode MountOptions}.
  * @throws {MountError} when that cannot be done; then nothing is left behind.
  */
 export async function mountServer(
   directory: string,
-  options: ServerOptions,
+  { namespace, ...options }: ServerOptions & Pick<MountOptions, "namespace">,
 ): Promise<MountedServer> {
   const server = await Server.start(options);
   let fd: number;
   try {
-    fd = await mountFuse(directory, { subtype: SUBTYPE });
+    fd = await mountFuse(directory, { subtype: SUBTYPE, namespace });
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;
   }
   let isMounted = true;
-  const ended = server.serve(fd, { root: directory, directory }).finally(() => isMounted = false);
+  const mount = { root: directory, directory, namespace };
+  const ended = server.serve(fd, mount).finally(() => isMounted = false);
   ended.catch(() => {});
   return {
     server,
     ended,
     async [Symbol.asyncDispose]() {
-      if (isMounted) await unmountFuse(directory);
+      if (isMounted) await unmountFuse(directory, { namespace });
       await ended.catch(() => {});
       await server[Symbol.asyncDispose]();
     },

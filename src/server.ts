@@ -226,10 +226,13 @@ export class Server implements AsyncDisposable {
    *
    * @param fd Its descriptor, an open `/dev/fuse`.
    * @param mount `root`: a path by which this process sees the mount. `directory`: where it is to be
-   * unmounted should this process die.
+   * unmounted should this process die, in the mount namespace `namespace`.
    * @returns a promise that is settled when the connection has ended.
    */
-  async serve(fd: number, mount: { root: string; directory?: string }): Promise<void> {
+  async serve(
+    fd: number,
+    mount: { root: string; directory?: string; namespace?: string | undefined },
+  ): Promise<void> {
     const options: ServeOptions = {
       maxWrite: MAX_WRITE,
       // Each fault is one READ of one page: page 0 must not come into the cache unasked.
@@ -261,7 +264,7 @@ export class Server implements AsyncDisposable {
       });
     }, options);
     try {
-      const watched = await this.#watchdog.watch(mount.root, mount.directory);
+      const watched = await this.#watchdog.watch(mount.root, mount);
       await connection.ended;
       this.#watchdog.forget(watched);
     } finally {

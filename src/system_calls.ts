@@ -1,4 +1,5 @@
 /** System calls that Node has nothing of, by `koffi`, which is loaded at first use. */
+import { closeSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
@@ -126,6 +127,30 @@ export function unmap(address: bigint, bytes: number): void {
   if (libc("int munmap(void *, size_t)")(address, bytes) !== 0) {
     throw new SystemCallError("Cannot unmap memory", errno());
   }
+}
+
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC = 0x80002;
+const MSG_NOSIGNAL = 0x4000;
+
+/**
+ * Sends a datagram to a Unix socket, which Node has no way to.
+ *
+ * @param address A path, or `@` and a name that is no file's (`unix(7)`, "abstract").
+ * @throws {SystemCallError}
+ */
+export function sendDatagram(address: string, data: Uint8Array): void {
+  const what = `Cannot send to ${address}`;
+  const isAbstract = address.startsWith("@");
+  const path = Buffer.from(isAbstract ? `\0${address.slice(1)}` : `${address}\0`);
+  const sockaddr = Buffer.concat([Uint8Array.of(AF_UNIX, 0), path]);
+  const fd = libc("int socket(int, int, int)")(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0);
+  if (fd < 0) throw new SystemCallError(what, errno());
+  const send = libc("long sendto(int, const void *, size_t, int, const void *, unsigned int)");
+  const sent = send(...[fd, data, data.length, MSG_NOSIGNAL], ...[sockaddr, sockaddr.length]);
+  const number = sent < 0 ? errno() : 0;
+  closeSync(fd);
+  if (number !== 0) throw new SystemCallError(what, number);
 }
 
 const PR_SET_PDEATHSIG = 1;

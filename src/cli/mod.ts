@@ -7,6 +7,7 @@ import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
 import { detach } from "./commands/detach.ts";
 import { fuzz } from "./commands/fuzz.ts";
+import { installService } from "./commands/install_service.ts";
 import { instrument } from "./commands/instrument.ts";
 import { mount } from "./commands/mount.ts";
 import { ps } from "./commands/ps.ts";
@@ -19,7 +20,7 @@ import { UsageError } from "./usage_error.ts";
 
 const COMMANDS: readonly Command[] = [
   ...[fuzz, mount, run, attach, detach, ps, symbolize],
-  ...[top, report, instrument, unmount],
+  ...[top, report, instrument, unmount, installService],
 ];
 
 /** Width of help texts. */

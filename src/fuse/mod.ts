@@ -25,6 +25,7 @@ export {
   mountArguments,
   MountError,
   mountFuse,
+  type MountOptions,
   openFuseDevice,
   unmountFuse,
 } from "./mount.ts";

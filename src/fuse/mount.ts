@@ -14,6 +14,11 @@ export class MountError extends Error {
 export interface MountOptions {
   /** After `fuse.` in the mount table. */
   readonly subtype: string;
+  /**
+   * A file by which the kernel names a mount namespace, such as `/proc/1/ns/mnt`: the one to mount in, whose
+   * mounts this process must see, too. Its own, unless given.
+   */
+  readonly namespace?: string | undefined;
 }
 
 const DEVICE = "/dev/fuse";
@@ -62,12 +67,18 @@ export async function mountFuse(directory: string, options: MountOptions): Promi
   checkRoot(directory);
   const target = await prepareMountPoint(directory, options);
   const fd = await openFuseDevice();
-  const { status, stderr } = await run("mount", mountArguments(target, options), fd);
-  if (status !== 0) {
-    fs.closeSync(fd);
-    throw new MountError(`Cannot mount on ${directory}: ${oneLine(stderr) || "mount failed"}`);
-  }
-  return fd;
+  const command = within(options.namespace, ["mount", ...mountArguments(target, options)]);
+  const { status, stderr } = await run(command, fd);
+  const reason = status !== 0
+    ? oneLine(stderr) || "mount failed"
+    : options.namespace && !await isMounted(target, options)
+    ? `what is mounted in ${options.namespace} is not seen here; run 'mount --make-rshared /' there`
+    : undefined;
+  if (!reason) return fd;
+  // First, or what looks at the mount waits for an answer.
+  fs.closeSync(fd);
+  if (status === 0) await unmountFuse(target, options);
+  throw new MountError(`Cannot mount on ${directory}: ${reason}`);
 }
 
 /** @throws {MountError} unless this process may mount. */
@@ -85,7 +96,7 @@ async function prepareMountPoint(directory: string, options: MountOptions): Prom
     );
   }
   if (failure === "ENOTCONN" || failure === "ECONNABORTED") {
-    if (await isMounted(directory, options)) await unmountFuse(directory);
+    if (await isMounted(directory, options)) await unmountFuse(directory, options);
   } else if (failure === "ENOTDIR") {
     throw new MountError(`Cannot mount on ${directory}: not a directory`);
   } else if (failure) {
@@ -132,21 +143,30 @@ export async function isMounted(directory: string, options: MountOptions): Promi
  * @returns whether it was busy.
  * @throws {MountError}
  */
-export async function unmountFuse(directory: string): Promise<{ busy: boolean }> {
-  const first = await run("umount", ["-i", directory]);
+export async function unmountFuse(
+  directory: string,
+  options: Pick<MountOptions, "namespace"> = {},
+): Promise<{ busy: boolean }> {
+  const unmount = (...flags: string[]) =>
+    run(within(options.namespace, ["umount", "-i", ...flags, directory]));
+  const first = await unmount();
   if (first.status === 0) return { busy: false };
-  const second = await run("umount", ["-i", "-f", "-l", directory]);
+  const second = await unmount("-f", "-l");
   if (second.status === 0) return { busy: true };
   throw new MountError(`Cannot unmount ${directory}: ${oneLine(second.stderr) || "umount failed"}`);
 }
 
+/** The command that executes another in a mount namespace. */
+export function within(namespace: string | undefined, command: readonly string[]): string[] {
+  return namespace ? ["nsenter", `--mount=${namespace}`, "--", ...command] : [...command];
+}
+
 function oneLine(text: string): string {
-  return text.trim().split("\n")[0].replace(/^u?mount: /, "");
+  return text.trim().split("\n")[0].replace(/^(?:u?mount|nsenter): /, "");
 }
 
 async function run(
-  command: string,
-  args: string[],
+  [command, ...args]: readonly string[],
   fd?: number,
 ): Promise<{ status: number | null; stderr: string }> {
   const child = spawn(command, args, { stdio: ["ignore", "ignore", "pipe", fd ?? "ignore"] });

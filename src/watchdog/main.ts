@@ -4,9 +4,10 @@ import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { signalOnParentDeath } from "../system_calls.ts";
-import type { WatchdogMessage } from "./mod.ts";
+import { within } from "../fuse/mount.ts";
+import type { WatchdogMessage, WatchedConnection } from "./mod.ts";
 
-const connections = new Map<number, string | undefined>();
+const connections = new Map<number, WatchedConnection>();
 const folders = new Set<string>();
 
 /** How long to wait for the last lines of a server that is dead, in ms. */
@@ -16,21 +17,23 @@ const PATIENCE = 50;
  * Aborts a connection. Its control file is in a filesystem of its own, which is mounted for the purpose
  * where nobody else sees it; if that is not allowed, a forced unmount does the same.
  */
-function abort(connection: number, directory: string | undefined): void {
+function abort({ connection, directory, namespace }: WatchedConnection): void {
   const control = "/sys/fs/fuse/connections";
   const script = `mount -t fusectl fusectl ${control} && echo 1 > ${control}/${connection}/abort`;
   spawnSync("unshare", ["--mount", "--propagation", "private", "sh", "-c", script]);
-  if (directory !== undefined) spawnSync("umount", ["-i", "-f", "-l", directory]);
+  if (directory === undefined) return;
+  const [command, ...args] = within(namespace, ["umount", "-i", "-f", "-l", directory]);
+  spawnSync(command, args);
 }
 
 function cleanUp(): never {
-  for (const [connection, directory] of connections) abort(connection, directory);
+  for (const connection of connections.values()) abort(connection);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   process.exit();
 }
 
 function receive(message: WatchdogMessage): void {
-  if (message.kind === "watch") connections.set(message.connection, message.directory);
+  if (message.kind === "watch") connections.set(message.connection, message);
   else if (message.kind === "forget") connections.delete(message.connection);
   else if (message.kind === "remove") folders.add(message.folder);
   else if (message.kind === "keep") folders.delete(message.folder);

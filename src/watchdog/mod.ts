@@ -7,7 +7,9 @@ export interface WatchedConnection {
   /** Its number under `/sys/fs/fuse/connections`: the minor device number of the mount. */
   readonly connection: number;
   /** Where it is mounted, if that is to be undone too. */
-  readonly directory: string | undefined;
+  readonly directory?: string | undefined;
+  /** The mount namespace that it is mounted in: a file that names it. The watchdog's, unless given. */
+  readonly namespace?: string | undefined;
 }
 
 /** A folder that is to be removed when the server dies. */
@@ -66,12 +68,13 @@ export class Watchdog implements AsyncDisposable {
    * Has a connection ended when this process dies.
    *
    * @param root A path to the mount that this process can see.
-   * @param directory Where it is to be unmounted.
+   * @param mount `directory`: where it is to be unmounted, and `namespace`: in which mount namespace.
    * @returns the connection's number.
    */
-  async watch(root: string, directory?: string): Promise<number> {
+  async watch(root: string, mount: Omit<WatchedConnection, "connection"> = {}): Promise<number> {
     const connection = minorOf((await stat(root)).dev);
-    this.#tell({ kind: "watch", connection, directory });
+    const { directory, namespace } = mount;
+    this.#tell({ kind: "watch", connection, directory, namespace });
     return connection;
   }
 

@@ -95,7 +95,7 @@ export async function finish(child: ChildProcess, timeout = 60_000): Promise<Fin
 }
 
 /** Resolves with the first line of a stream that has a text in it. */
-function lineWith(child: ChildProcess, text: string): Promise<string> {
+export function lineWith(child: ChildProcess, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
     child.stdout!.setEncoding("utf8").on("data", (chunk: string) => {

@@ -2,6 +2,7 @@ import type { Argv } from "yargs";
 import { checkRoot } from "../../fuse/mod.ts";
 import { mountServer } from "../../mounted_server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
+import { serviceManager } from "../../service_manager.ts";
 import type { Command } from "../command.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 
@@ -11,23 +12,32 @@ export const mount: Command = {
   describe: "serve kcov on a directory until SIGINT or SIGTERM",
   builder: (argv: Argv) =>
     withServer(argv)
+      .option("namespace", {
+        type: "string",
+        requiresArg: true,
+        describe: "mount in this mount namespace, such as /proc/1/ns/mnt [default: one's own]",
+      })
       .positional("dir", { type: "string", demandOption: true, describe: "an empty directory" })
       .example("kcovfs mount /mnt/kcov", "prints 'kcovfs: mounted on /mnt/kcov' when it is ready"),
   async run(argv, io) {
-    const options = argv as unknown as ServerArguments & { dir: string };
+    const options = argv as unknown as ServerArguments & { dir: string; namespace?: string };
     checkRoot(options.dir);
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
-    const mounted = await mountServer(
-      options.dir,
-      serverOptions(options, { warn: io.warn, ...(self && { self }) }),
-    );
+    const { dir, namespace } = options;
+    const mounted = await mountServer(dir, {
+      ...serverOptions(options, { warn: io.warn, ...(self && { self }) }),
+      namespace,
+    });
     const stop = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     });
-    io.print(`kcovfs: mounted on ${options.dir}\n`);
+    io.print(`kcovfs: mounted on ${dir}\n`);
+    const manager = serviceManager({ warn: io.warn });
+    manager.tell("READY=1", `STATUS=mounted on ${dir}`);
     try {
       await Promise.race([stop, mounted.ended]);
     } finally {
+      manager.tell("STOPPING=1");
       await mounted[Symbol.asyncDispose]();
     }
     return 0;
