@@ -9,7 +9,7 @@ export interface MountedServer extends AsyncDisposable {
 }
 
 /**
- * Mounts on a directory.
+ * Mounts on a directory; resolves when it is served.
  *
  * @param options `namespace`: see {@linkcode MountOptions}.
  * @throws {MountError} when that cannot be done; then nothing is left behind.
@@ -27,9 +27,12 @@ export async function mountServer(
     throw error;
   }
   let isMounted = true;
-  const mount = { root: directory, directory, namespace };
-  const ended = server.serve(fd, mount).finally(() => isMounted = false);
-  ended.catch(() => {});
+  let ended!: Promise<void>;
+  const ready = new Promise<void>((onReady) => {
+    ended = server.serve(fd, { root: directory, directory, namespace, onReady })
+      .finally(() => isMounted = false);
+  });
+  await Promise.race([ready, ended.catch(() => {})]);
   return {
     server,
     ended,

@@ -226,12 +226,18 @@ export class Server implements AsyncDisposable {
    *
    * @param fd Its descriptor, an open `/dev/fuse`.
    * @param mount `root`: a path by which this process sees the mount. `directory`: where it is to be
-   * unmounted should this process die, in the mount namespace `namespace`.
+   * unmounted should this process die, in the mount namespace `namespace`. `onReady`: is called when it is
+   * served, and will be cleaned up.
    * @returns a promise that is settled when the connection has ended.
    */
   async serve(
     fd: number,
-    mount: { root: string; directory?: string; namespace?: string | undefined },
+    mount: {
+      root: string;
+      directory?: string;
+      namespace?: string | undefined;
+      onReady?: () => void;
+    },
   ): Promise<void> {
     const options: ServeOptions = {
       maxWrite: MAX_WRITE,
@@ -265,6 +271,7 @@ export class Server implements AsyncDisposable {
     }, options);
     try {
       const watched = await this.#watchdog.watch(mount.root, mount);
+      mount.onReady?.();
       await connection.ended;
       this.#watchdog.forget(watched);
     } finally {
