@@ -53,6 +53,18 @@ export function ioctl(fd: number, call: { request: number; argument: Uint8Array 
   throw new SystemCallError(`Cannot call ioctl 0x${request.toString(16)}`, errno());
 }
 
+/**
+ * `ioctl(2)` with a number.
+ *
+ * @throws {SystemCallError}
+ */
+export function ioctlWith(fd: number, call: { request: number; argument: bigint }): number {
+  const { request, argument } = call;
+  const result = libc("int ioctl(int, unsigned long, unsigned long)")(fd, request, argument);
+  if (result >= 0) return result;
+  throw new SystemCallError(`Cannot call ioctl 0x${request.toString(16)}`, errno());
+}
+
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 

@@ -7,7 +7,7 @@ const { isInternalThread, isMainThread } = require("node:worker_threads") as {
   readonly isMainThread: boolean;
 };
 const fs = require("node:fs") as typeof import("node:fs");
-const path = require("node:path") as typeof import("node:path");
+const { isOurs } = require("./our_command.cjs") as { isOurs: () => boolean };
 const memory = require("./memory.cjs") as {
   readonly ABSENT: number;
   readonly CONTROL: Readonly<Record<string, number>>;
@@ -38,7 +38,6 @@ const { defaultName, MainAgent } = require("./main_agent.cjs") as {
 const { compareExchange, load } = Atomics;
 const { ABSENT, CONTROL, READY, START_TIMEOUT, waitFor } = memory;
 const STATE = CONTROL["state"];
-const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
 
 const socket = process.env["KCOVFS_SOCKET"];
 if (isInternalThread) keepHooksOut();
@@ -49,15 +48,6 @@ else if (socket && !isOurs()) start(socket);
 function keepHooksOut(): void {
   if (process.env["KCOVFS_COLLECTOR"] !== "trace") return;
   (require("./whole_hooks.cjs") as { keepHooksOut: () => void }).keepHooksOut();
-}
-
-/** `kcovfs ps` in the environment of a fuzzer is no target. */
-function isOurs(): boolean {
-  try {
-    return fs.realpathSync(process.argv[1] ?? "") === OUR_COMMAND;
-  } catch {
-    return false;
-  }
 }
 
 /** Has coverage on before any user code runs. */

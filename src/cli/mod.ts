@@ -6,6 +6,8 @@ import { VERSION } from "../version.ts";
 import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
 import { detach } from "./commands/detach.ts";
+import { doctor } from "./commands/doctor.ts";
+import { env } from "./commands/env.ts";
 import { fuzz } from "./commands/fuzz.ts";
 import { installService } from "./commands/install_service.ts";
 import { instrument } from "./commands/instrument.ts";
@@ -18,10 +20,17 @@ import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
 import { UsageError } from "./usage_error.ts";
 
-const COMMANDS: readonly Command[] = [
+/** The commands, in the order of the help. */
+export const COMMANDS: readonly Command[] = [
   ...[fuzz, mount, run, attach, detach, ps, symbolize],
-  ...[top, report, instrument, unmount, installService],
+  ...[top, report, env, instrument, unmount, doctor, installService],
 ];
+
+/** A command of yargs' own: its name and what it does. */
+export const COMPLETION = [
+  "completion",
+  "print a script that completes commands in bash or zsh",
+] as const;
 
 /** Width of help texts. */
 const COLUMNS = 100;
@@ -78,6 +87,7 @@ async function parseAndRun(args: readonly string[], io: Io): Promise<number> {
   );
   await parser
     .usage("kcovfs COMMAND: kcov for V8. Fuzzers of the Linux kernel, guided by JavaScript.")
+    .completion(...COMPLETION)
     .demandCommand(1, "a command is missing")
     .strict()
     .strictCommands()

@@ -6,11 +6,13 @@ export interface MountEntry {
   /** With the subtype: `fuse.kcovfs`. */
   readonly type: string;
   readonly source: string;
+  /** Minor number of the device: of a FUSE mount, the connection's under `/sys/fs/fuse/connections`. */
+  readonly minor: number;
 }
 
-/** The mounts that this process sees, the oldest first. */
-export async function readMountTable(): Promise<MountEntry[]> {
-  return parseMountTable(await readFile("/proc/self/mountinfo", "utf8"));
+/** The mounts that a process sees, this one unless another is given, the oldest first. */
+export async function readMountTable(pid: number | "self" = "self"): Promise<MountEntry[]> {
+  return parseMountTable(await readFile(`/proc/${pid}/mountinfo`, "utf8"));
 }
 
 /** Parses mountinfo's text (`proc_pid_mountinfo(5)`); lines of another form are left out. */
@@ -18,10 +20,16 @@ export function parseMountTable(text: string): MountEntry[] {
   const entries: MountEntry[] = [];
   for (const line of text.split("\n")) {
     const [left, right] = line.split(" - ");
-    const mountPoint = left.split(" ")[4];
+    const [, , device, , mountPoint] = left.split(" ");
     const [type, source] = (right ?? "").split(" ");
     if (mountPoint && type) {
-      entries.push({ mountPoint: unescape(mountPoint), type, source: unescape(source ?? "") });
+      const minor = Number(device.split(":")[1]);
+      entries.push({
+        mountPoint: unescape(mountPoint),
+        type,
+        source: unescape(source ?? ""),
+        minor,
+      });
     }
   }
   return entries;

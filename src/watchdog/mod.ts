@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { readMountTable } from "../fuse/mod.ts";
 
 /** A FUSE connection that is to be ended when the server dies. */
 export interface WatchedConnection {
@@ -67,12 +68,13 @@ export class Watchdog implements AsyncDisposable {
   /**
    * Has a connection ended when this process dies.
    *
-   * @param root A path to the mount that this process can see.
+   * @param root A path to the mount that this process can see; in another process's mount namespace,
+   * `/proc/PID/root/...`.
    * @param mount `directory`: where it is to be unmounted, and `namespace`: in which mount namespace.
    * @returns the connection's number.
    */
   async watch(root: string, mount: Omit<WatchedConnection, "connection"> = {}): Promise<number> {
-    const connection = minorOf((await stat(root)).dev);
+    const connection = await connectionOf(root);
     const { directory, namespace } = mount;
     this.#tell({ kind: "watch", connection, directory, namespace });
     return connection;
@@ -104,7 +106,15 @@ export class Watchdog implements AsyncDisposable {
   }
 }
 
-/** The minor number of a device number: its bits 0 to 7 and 20 up, as `makedev(3)` puts them. */
-function minorOf(dev: number): number {
-  return (dev & 0xff) | (Math.floor(dev / 0x1000) & 0xfff00);
+/**
+ * The connection behind a mount. The mount itself is not asked: a process that is killed while it waits for
+ * its own answer never ends (measured on Linux 6.18), so its descriptors are never closed.
+ */
+async function connectionOf(root: string): Promise<number> {
+  const [, pid, path] = root.match(/^\/proc\/(\d+)\/root(\/.*)$/) ?? [];
+  const mountPoint = path ?? await realpath(root);
+  const mounts = await readMountTable(pid ? Number(pid) : "self");
+  const mount = mounts.findLast((mount) => mount.mountPoint === mountPoint);
+  if (!mount) throw new Error(`Cannot watch ${root}: nothing is mounted there`);
+  return mount.minor;
 }

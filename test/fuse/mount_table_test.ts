@@ -11,14 +11,15 @@ const LINES = [
   "44 1 0:41 / /sys/kernel/debug rw,nosuid - fuse.kcovfs kcovfs rw,user_id=0,group_id=0",
 ];
 
-table("a line gives the mount point, the type with its subtype, and the source", () => {
+table("a line gives the mount point, the type with its subtype, the source and the device", () => {
   assert.equal(parseMountTable(`${LINES.join("\n")}\n`), [
-    { mountPoint: "/mnt2", type: "ext3", source: "/dev/root" },
-    { mountPoint: "/proc", type: "proc", source: "proc" },
+    { mountPoint: "/mnt2", type: "ext3", source: "/dev/root", minor: 0 },
+    { mountPoint: "/proc", type: "proc", source: "proc", minor: 20 },
     {
       mountPoint: "/sys/kernel/debug",
       type: "fuse.kcovfs",
       source: "kcovfs",
+      minor: 41,
     },
   ]);
 });
@@ -33,7 +34,7 @@ table("spaces, tabs, line breaks and backslashes in paths are unescaped", () => 
 
 table("a mount point that has ' - ' in its name is not taken for the separator", () => {
   const [entry] = parseMountTable("44 1 0:41 / /a\\040-\\040b rw - tmpfs none rw");
-  assert.equal(entry, { mountPoint: "/a - b", type: "tmpfs", source: "none" });
+  assert.equal(entry, { mountPoint: "/a - b", type: "tmpfs", source: "none", minor: 41 });
 });
 
 table("letters beyond ASCII stay as they are", () => {

@@ -1,0 +1,52 @@
+import type { Argv } from "yargs";
+import { askServer } from "../../control_client.ts";
+import type { Command } from "../command.ts";
+import { findSocket } from "../find_server.ts";
+import { type GlobArguments, withGlobs, withMount } from "../options.ts";
+import { targetEnvironment } from "../target_environment.ts";
+
+/** `kcovfs env` */
+export const env: Command = {
+  command: "env",
+  describe: "print the environment in which what is started is a target, as 'run' has it",
+  builder: (argv: Argv) =>
+    withGlobs(withMount(argv))
+      .option("name", {
+        type: "string",
+        requiresArg: true,
+        describe: "what the target is called [default: the script's name]",
+      })
+      .option("json", {
+        type: "boolean",
+        default: false,
+        describe: "as a JSON object; what is null is to be unset",
+      })
+      .example('eval "$(kcovfs env --name api)"; node server.js', "in a shell"),
+  async run(argv, io) {
+    const { mount, name, include, exclude, json } = argv as unknown as GlobArguments & {
+      mount?: string;
+      name?: string;
+      json: boolean;
+    };
+    const socket = await findSocket(mount);
+    const { collector } = await askServer(socket, "server");
+    const environment = targetEnvironment(socket, { name, include, exclude, collector });
+    const changes = changesTo(environment);
+    io.print(json ? `${JSON.stringify(changes, null, 2)}\n` : shellLines(changes));
+    return 0;
+  },
+};
+
+/** What another environment has that this process's has not; null for what it lacks. */
+function changesTo(environment: NodeJS.ProcessEnv): Record<string, string | null> {
+  const names = new Set([...Object.keys(process.env), ...Object.keys(environment)]);
+  const changed = [...names].filter((name) => environment[name] !== process.env[name]);
+  return Object.fromEntries(changed.map((name) => [name, environment[name] ?? null]));
+}
+
+function shellLines(changes: Record<string, string | null>): string {
+  const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+  return Object.entries(changes).map(([name, value]) =>
+    value === null ? `unset ${name}\n` : `export ${name}=${quote(value)}\n`
+  ).join("");
+}

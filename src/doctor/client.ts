@@ -1,0 +1,92 @@
+/**
+ * The client of a round trip, in a process of its own, for a page fault that nobody answers holds all of
+ * it. It is started with the target's file, prints a {@linkcode RoundTripResult}, and ends with status 1 and
+ * a line on stderr when it does not read what it must.
+ */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { openSync, readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { ENVIRONMENT } from "../agent/protocol.ts";
+import { askServer } from "../control_client.ts";
+import { KCOV_ENABLE, KCOV_INIT_TRACE, KCOV_TRACE_PC, WORD_SIZE } from "../kcov/abi.ts";
+import { ioctlWith, mapShared } from "../system_calls.ts";
+import type { RoundTripResult } from "./round_trip.ts";
+
+const DEVICE = "/sys/kernel/debug/kcov";
+const SYMBOLS = "/sys/kernel/debug/kcovfs/symbols";
+const WORDS = 4096;
+
+/** An instance that is enabled. */
+function openArea(): BigUint64Array {
+  const fd = openSync(DEVICE, "r+");
+  ioctlWith(fd, { request: KCOV_INIT_TRACE, argument: BigInt(WORDS) });
+  const { memory } = mapShared(fd, WORDS * WORD_SIZE);
+  ioctlWith(fd, { request: KCOV_ENABLE, argument: KCOV_TRACE_PC });
+  return new BigUint64Array(memory);
+}
+
+/** A target that is sent lines and answers them. */
+function startTarget(
+  file: string,
+): { child: ChildProcessWithoutNullStreams; line: () => Promise<string> } {
+  const env = { ...process.env, NODE_OPTIONS: process.env["TARGET_OPTIONS"] };
+  const child = spawn(process.execPath, [file], { env });
+  child.stderr.pipe(process.stderr);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    child,
+    async line() {
+      const { value, done } = await lines.next();
+      if (done) throw new Error("the target has ended");
+      return value;
+    },
+  };
+}
+
+/** The loop of the kernel's manual, for one request. */
+async function trace(
+  area: BigUint64Array,
+  target: ReturnType<typeof startTarget>,
+  request: string,
+): Promise<Set<bigint>> {
+  area[0] = 0n;
+  target.child.stdin.write(`${request}\n`);
+  await target.line();
+  return new Set(area.slice(1, 1 + Number(area[0])));
+}
+
+/** Where PCs are, by the mount's own file. */
+function positionsOf(pcs: ReadonlySet<bigint>): string[] {
+  const lines = readFileSync(SYMBOLS, "utf8").split("\n");
+  return lines.filter((_, i) => i % 2 === 1 && pcs.has(BigInt(lines[i - 1])));
+}
+
+/** Makes three requests, of which the first and the last are the same. */
+async function run(file: string): Promise<RoundTripResult> {
+  const area = openArea();
+  const target = startTarget(file);
+  await target.line();
+  const [one, two, again] = [
+    await trace(area, target, "1"),
+    await trace(area, target, "2"),
+    await trace(area, target, "1"),
+  ];
+  target.child.kill();
+  const isSame = one.size === again.size && [...one].every((pc) => again.has(pc));
+  if (!isSame) throw new Error(`the same request reads ${one.size} blocks, then ${again.size}`);
+  const [own] = positionsOf(new Set([...one].filter((pc) => !two.has(pc))));
+  if (!own) throw new Error(`two requests that differ read the same ${one.size} blocks`);
+  const { isDirect } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
+  return { blocks: one.size, position: own, isDirect };
+}
+
+/** Only the process that `round_trip.ts` starts is given a file. */
+if (process.argv[2]) {
+  run(process.argv[2]).then(
+    (result) => process.stdout.write(JSON.stringify(result)),
+    (error: Error) => {
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = 1;
+    },
+  );
+}

@@ -1,0 +1,97 @@
+/** What servers have left that did not end well, and what others have done to their targets. */
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { ENVIRONMENT } from "../agent/protocol.ts";
+import { readMountTable } from "../fuse/mod.ts";
+import { inTime } from "../in_time.ts";
+import { parseStatus } from "../targets/process_facts.ts";
+import type { Finding } from "./finding.ts";
+
+/** ms that a mount is given to answer. */
+const TIMEOUT = 2000;
+
+/** What became of the mounts of a type. */
+export interface ExaminedMounts {
+  readonly findings: readonly Finding[];
+  /** Those that answer. */
+  readonly answering: readonly string[];
+}
+
+/** A finding for each mount that does not answer, or one that all is well. */
+export async function examineMounts(type: string): Promise<ExaminedMounts> {
+  const mounts = (await readMountTable()).filter((mount) => mount.type === type);
+  const examined = await Promise.all(
+    mounts.map(async ({ mountPoint }) => ({ mountPoint, reason: await whyDead(mountPoint) })),
+  );
+  const dead = examined.filter(({ reason }) => reason !== undefined);
+  const answering = examined.filter(({ reason }) => reason === undefined)
+    .map(({ mountPoint }) => mountPoint);
+  const detail = answering.length === 0 ? "none" : `${answering.join(", ")}: answers`;
+  const findings: Finding[] = dead.length === 0
+    ? [{ name: "mounts", verdict: "ok", detail }]
+    : dead.map(({ mountPoint, reason }) => ({
+      name: "mounts",
+      verdict: "advice",
+      detail: `${mountPoint}: ${reason}`,
+      remedy: `kcovfs unmount ${mountPoint}`,
+    }));
+  return { findings, answering };
+}
+
+/**
+ * Why a mount does not answer; undefined when it does. Another process asks, for one of whose threads waits
+ * may not be able to end, and is not waited for either.
+ */
+async function whyDead(directory: string): Promise<string | undefined> {
+  // Of a dead mount the kernel still remembers the root, but not how much room there is.
+  const child = spawn("stat", ["--file-system", "--", directory], { stdio: "ignore" });
+  child.unref();
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", resolve);
+  });
+  try {
+    const reason = `no answer within ${TIMEOUT} ms`;
+    return await inTime(ended, TIMEOUT, { reason }) === 0 ? undefined : "its server is dead";
+  } catch (error) {
+    child.kill("SIGKILL");
+    return (error as Error).message;
+  }
+}
+
+/**
+ * Targets that somebody has stopped, which clients wait for in vain: processes with kcovfs in their
+ * environment.
+ *
+ * @param attached Others that servers measure.
+ */
+export function examineStopped(attached: readonly number[]): Finding[] {
+  const pids = readdirSync("/proc").map(Number).filter((pid) => pid > 0);
+  const isTarget = (pid: number) => attached.includes(pid) || hasSocket(pid);
+  const stopped = pids.filter((pid) => isStopped(pid) && isTarget(pid));
+  if (stopped.length === 0) return [{ name: "targets", verdict: "ok", detail: "none is stopped" }];
+  return stopped.map((pid) => ({
+    name: "targets",
+    verdict: "advice",
+    detail: `process ${pid} is stopped: reads are late`,
+    remedy: `kill -CONT ${pid}`,
+  }));
+}
+
+function isStopped(pid: number): boolean {
+  return parseStatus(readText(`/proc/${pid}/status`)).state === "T";
+}
+
+function hasSocket(pid: number): boolean {
+  return readText(`/proc/${pid}/environ`).split("\0")
+    .some((variable) => variable.startsWith(`${ENVIRONMENT.socket}=`));
+}
+
+/** Nothing of a process that has ended, or that may not be looked at. */
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "latin1");
+  } catch {
+    return "";
+  }
+}

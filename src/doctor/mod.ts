@@ -1,0 +1,51 @@
+/** What a machine lacks for kcovfs, and what mends it. */
+import { askServer } from "../control_client.ts";
+import type { Finding } from "./finding.ts";
+import { examineMounts, examineStopped } from "./leftovers.ts";
+import { examineMachine } from "./machine.ts";
+import { tryRoundTrip } from "./round_trip.ts";
+
+export type { Finding, Verdict } from "./finding.ts";
+
+/** What is known of servers that run. */
+export interface DoctorOptions {
+  /** Their mounts' type. */
+  readonly type: string;
+  /** The control socket of the server of a mount. */
+  readonly findSocket: (mount: string) => Promise<string>;
+}
+
+const NEEDED = ["kernel", "/dev/fuse", "privileges", "programs", "Node", "system calls"];
+
+/** Looks at everything, which takes some seconds; findings come as they are made. */
+export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> {
+  const machine = await examineMachine();
+  yield* machine;
+  const { findings, answering } = await examineMounts(options.type);
+  yield* findings;
+  yield* examineStopped(await targetsOf(answering, options.findSocket));
+  const lacking = machine.find(({ name, verdict }) =>
+    verdict === "missing" && NEEDED.includes(name)
+  );
+  for (const collector of ["v8", "trace"] as const) {
+    if (!lacking) yield await tryRoundTrip(collector);
+    else {
+      const detail = `for want of ${lacking.name}`;
+      yield { name: `round trip, ${collector}`, verdict: "skipped", detail };
+    }
+  }
+}
+
+/** The processes that servers measure. */
+async function targetsOf(
+  mounts: readonly string[],
+  findSocket: DoctorOptions["findSocket"],
+): Promise<number[]> {
+  // A server that has gone meanwhile has no targets.
+  const answers = await Promise.all(
+    mounts.map((mount) =>
+      findSocket(mount).then((socket) => askServer(socket, "targets")).catch(() => [])
+    ),
+  );
+  return answers.flat().filter(({ state }) => !state.startsWith("ended")).map(({ pid }) => pid);
+}

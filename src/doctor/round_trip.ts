@@ -1,0 +1,108 @@
+/** Tries everything together: a server, a target and a client, in a mount namespace of their own. */
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CollectorName } from "../agent/protocol.ts";
+import type { Finding } from "./finding.ts";
+
+const BIN = fileURLToPath(new URL("../../../bin/kcovfs", import.meta.url));
+const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
+/** ms that it may take; half a second is usual. */
+const TIMEOUT = 30_000;
+
+/** Not one of our own files, which are not measured. Answers a line with a line. */
+const TARGET = `
+function yes() { return "yes"; }
+function no() { return "no"; }
+process.stdin.setEncoding("utf8").on("data", (line) => {
+  console.log(line.trim() === "1" ? yes() : no());
+});
+console.log("ready");
+`;
+
+/**
+ * The client is no target, but starts one: the environment that makes processes targets is handed on to it
+ * under another name.
+ */
+const SCRIPT = 'TARGET_OPTIONS=$NODE_OPTIONS; unset NODE_OPTIONS; export TARGET_OPTIONS; exec "$@"';
+
+/** What the client prints, as JSON. */
+export interface RoundTripResult {
+  /** PCs of a request. */
+  readonly blocks: number;
+  /** Where the last of them is. */
+  readonly position: string;
+  /** Whether probes write what clients read. */
+  readonly isDirect: boolean;
+}
+
+/**
+ * Makes a round trip, and cleans up after it however it ends.
+ *
+ * @param options `client`: the program that takes the client's place. `timeout`: in ms.
+ */
+export async function tryRoundTrip(
+  collector: CollectorName,
+  options: { client?: string; timeout?: number } = {},
+): Promise<Finding> {
+  const { client = CLIENT, timeout = TIMEOUT } = options;
+  const name = `round trip, ${collector}`;
+  const remedy =
+    `DEBUG=kcovfs:* kcovfs fuzz --collector ${collector} -- YOUR-FUZZER, to see where it ends`;
+  const folder = await mkdtemp(join(tmpdir(), "kcovfs-doctor-"));
+  try {
+    const target = join(folder, "target.cjs");
+    await writeFile(target, TARGET);
+    const command = ["sh", "-c", SCRIPT, "sh", process.execPath, client, target];
+    const state = join(folder, "state");
+    const args = ["fuzz", "--state", state, "--collector", collector, "--", ...command];
+    const { status, stdout, stderr } = await execute([process.execPath, BIN, ...args], timeout);
+    if (status === "late") {
+      return { name, verdict: "missing", detail: `no answer within ${timeout / 1000} s`, remedy };
+    }
+    if (status !== 0) {
+      const detail = stderr.trim().split("\n").at(-1)?.replace(/^kcovfs: /, "") ||
+        `ends with ${status}`;
+      return { name, verdict: "missing", detail, remedy };
+    }
+    return { name, verdict: "ok", detail: describe(JSON.parse(stdout)) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function describe({ blocks, position, isDirect }: RoundTripResult): string {
+  const how = isDirect ? ", by passthrough" : "";
+  return `${blocks} blocks of a request, the same each time, to ${
+    position.replace(/^.*\//, "")
+  }${how}`;
+}
+
+interface Outcome {
+  readonly status: number | null | "late";
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command; one that is late is killed with all that it has started, and not waited for. */
+async function execute([file, ...args]: readonly string[], timeout: number): Promise<Outcome> {
+  const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => stdout += text);
+  child.stderr.setEncoding("utf8").on("data", (text) => stderr += text);
+  return await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      // The server's watchdog, which is in a group of its own, has the kernel let go of the client.
+      process.kill(-child.pid!, "SIGKILL");
+      resolve({ status: "late", stdout, stderr });
+    }, timeout);
+    child.once("error", reject);
+    child.once("close", (status) => {
+      clearTimeout(timer);
+      resolve({ status, stdout, stderr });
+    });
+  });
+}
