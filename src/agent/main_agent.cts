@@ -84,6 +84,8 @@ interface WorkerOptions {
   readonly collector?: string | undefined;
   /** By which the server knows that it has asked for this. */
   readonly attachment?: string;
+  /** See `new_workers.cts`. */
+  readonly isLoaded?: boolean;
 }
 
 /** The agent's part in the main isolate. */
@@ -119,14 +121,13 @@ class MainAgent {
     if (this.#tracing) this.#undo.push(this.#tracing.begin(sendPort), inlineProbes());
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>
       worker.postMessage({ thread }, transfer);
-    const { attachment, socketPath, include, exclude } = this.#options;
-    const isLoaded = attachment === undefined;
+    const { attachment, isLoaded = false, socketPath, include, exclude } = this.#options;
     const isTraced = this.#tracing !== undefined;
     this.#undo.push(
       joinNewWorkers(control, tell, { isLoaded, isTraced }),
       bidFarewell(worker, control),
     );
-    if (isLoaded) return;
+    if (attachment === undefined) return;
     const parent = memory.finalName(control);
     this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
   }

@@ -10,11 +10,21 @@ const { isOurs, OUR_COMMAND } = require("./our_command.cjs") as {
   readonly OUR_COMMAND: string;
 };
 
+const { isPresent } = require("./main_agent.cjs") as { isPresent: () => boolean };
+const { startAgent } = require("./start_agent.cjs") as {
+  startAgent: (socketPath: string, options: { isLoaded: boolean }) => void;
+};
+
 /** ms that the server is given to say what its targets need. */
 const TIMEOUT = 15_000;
 
-if (isMainThread && !process.env["KCOVFS_SOCKET"] && !isOurs()) setEnvironment();
-require("./preload.cjs");
+if (!isMainThread) require("./preload.cjs");
+else if (!isPresent() && !isOurs()) {
+  if (!process.env["KCOVFS_SOCKET"]) setEnvironment();
+  const socket = process.env["KCOVFS_SOCKET"];
+  // Node has the threads of some programs do without `--import`.
+  if (socket) startAgent(socket, { isLoaded: false });
+}
 
 /** As `kcovfs run` would have set it. */
 function setEnvironment(): void {

@@ -1,0 +1,145 @@
+/** What `npm pack` gives, installed in an empty folder: no script of any package's is run there. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { compileFile, execute, type Finished, NODES, Scene } from "./harness.ts";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+interface Context {
+  scene: Scene;
+  /** Where the package was installed. */
+  folder: string;
+  /** The package itself. */
+  home: string;
+}
+
+const pack = suite<Context>("the package");
+
+pack.before(async (context) => {
+  const scene = context.scene = new Scene();
+  const folder = context.folder = join(scene.folder, "empty");
+  mkdirSync(folder);
+  const packed = await execute(
+    ["npm", "pack", "--prefix", ROOT, "--pack-destination", scene.folder, ROOT],
+  );
+  assert.is(packed.status, 0, packed.stderr);
+  const [tarball] = readdirSync(scene.folder).filter((name) => name.endsWith(".tgz"));
+  writeFileSync(join(folder, "package.json"), '{ "private": true }');
+  const options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"];
+  const installed = await execute(
+    ["npm", "install", "--prefix", folder, ...options, join(scene.folder, tarball)],
+  );
+  assert.is(installed.status, 0, installed.stderr);
+  context.home = join(folder, "node_modules/kcovfs");
+});
+
+pack.after(async ({ scene }) => {
+  await scene[Symbol.asyncDispose]();
+});
+
+/** Runs a shell line in the folder, with a Node and the commands that were installed there. */
+function shell(
+  { folder }: Context,
+  line: string,
+  options: { node?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Finished> {
+  const { node = process.execPath, env } = options;
+  const path = [dirname(node), join(folder, "node_modules/.bin"), process.env["PATH"]];
+  return execute(["sh", "-c", `cd "$0" && ${line}`, folder], {
+    env: { ...env, PATH: path.join(delimiter) },
+  });
+}
+
+pack("it has what is used and read, and no sources or tests", ({ home }) => {
+  const { files, version } = JSON.parse(readFileSync(join(home, "package.json"), "utf8"));
+  const expected = [...files, "LICENSE", "README.md", "package.json", "dist"]
+    .filter((name) => name !== "dist/src").sort();
+  assert.equal(readdirSync(home).sort(), [...new Set(expected)]);
+  const all = readdirSync(home, { recursive: true, encoding: "utf8" });
+  assert.equal(all.filter((name) => /(?<!\.d)\.[cm]?ts$|_test\./.test(name)), []);
+  assert.match(readFileSync(join(home, "CHANGELOG.md"), "utf8"), new RegExp(`^## ${version}`, "m"));
+});
+
+pack("its manual page lists the commands", ({ home }) => {
+  const page = readFileSync(join(home, "man/kcovfs.1"), "utf8");
+  assert.match(page, /^\.TH KCOVFS 1 /);
+  for (const command of ["fuzz", "doctor", "completion"]) {
+    assert.match(page, new RegExp(`^\\.SS kcovfs ${command}\\b`, "m"));
+  }
+});
+
+pack("its completion completes commands and options in bash", async (context) => {
+  const line = (words: string) =>
+    `bash -c 'eval "$(kcovfs completion)"; COMP_WORDS=(${words}); COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 ));
+    _kcovfs_yargs_completions; echo "\${COMPREPLY[@]}"'`;
+  assert.is((await shell(context, line("kcovfs symb"))).stdout, "symbolize\n");
+  const { stdout } = await shell(context, line("kcovfs mount --collect"));
+  assert.is(stdout, "--collector --collect-timeout\n");
+});
+
+pack("its types hold for those who import it", async (context) => {
+  writeFileSync(
+    join(context.folder, "user.mts"),
+    `import { abi, Errno, type Filesystem, serve } from "kcovfs/fuse";
+    import { type BlockTable, buildBlockTable, executedIn, linePositions } from "kcovfs/coverage";
+    import "kcovfs/register";
+    export const filesystem: Filesystem = { lookup() { throw new Errno("ENOENT"); } };
+    export const mount: Promise<AsyncDisposable> = serve("/mnt", filesystem, { subtype: "x" });
+    export const table: BlockTable = buildBlockTable("f()");
+    export const positions: Uint32Array = linePositions("f()", table);
+    export const blocks: number[] = executedIn(table, { scriptId: "1", url: "", functions: [] });
+    export const version: number = abi.FUSE_KERNEL_VERSION;
+    // @ts-expect-error: a source is text.
+    buildBlockTable(1);`,
+  );
+  const options =
+    "--strict --noEmit --module nodenext --target es2023 --lib es2023,esnext.disposable";
+  const { stdout, status } = await shell(
+    context,
+    `${ROOT}node_modules/.bin/tsc ${options} --types node --typeRoots ${ROOT}node_modules/@types user.mts`,
+  );
+  assert.equal([stdout, status], ["", 0]);
+});
+
+for (const [version, node] of Object.entries(NODES)) {
+  pack(`on ${version} 'kcovfs doctor' finds that all works`, async (context) => {
+    const { status, stdout, stderr } = await shell(context, "kcovfs doctor", { node });
+    assert.is(status, 0, stdout + stderr);
+    assert.match(stdout, new RegExp(`^ok +Node +${version.slice(5)}\\.`, "m"));
+    assert.match(stdout, /^ok +round trip, v8/m);
+    assert.match(stdout, /^ok +round trip, trace/m);
+  });
+
+  pack(`on ${version} what it exports can be imported, and runs`, async (context) => {
+    writeFileSync(
+      join(context.folder, "user.mjs"),
+      `import { abi } from "kcovfs/fuse";
+      import { buildBlockTable } from "kcovfs/coverage";
+      console.log(abi.FUSE_KERNEL_VERSION, buildBlockTable("if (a) b()").blockStart.length);`,
+    );
+    const { stdout, stderr } = await shell(context, "node user.mjs", { node });
+    assert.equal([stdout, stderr], ["7 2\n", ""]);
+  });
+}
+
+pack("its demo runs: both fuzzers of the kernel's kind, and the service", async (context) => {
+  const { home, scene } = context;
+  const bin = join(scene.folder, "bin");
+  mkdirSync(bin);
+  for (const client of ["trace", "mutate"]) {
+    const built = compileFile(join(home, `examples/clients/${client}.c`));
+    await execute(["cp", built, bin]);
+  }
+  const { status, stdout, stderr } = await shell(
+    context,
+    `kcovfs fuzz --state "$0/state" -- sh "${home}/examples/demo.sh" "${bin}"`,
+  );
+  assert.is(status, 0, stdout + stderr);
+  assert.match(stdout, /messages\/malformed: \d+ PCs/);
+  assert.match(stdout, /rules\.mjs/);
+});
+
+pack.run();
