@@ -1,4 +1,4 @@
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import { agentCall, CONTROL, GATE_CLOSED, GATE_OPEN, GATE_WAITING, GATES } from "./control.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
 import {
@@ -8,6 +8,7 @@ import {
   letRun,
   type Outcome,
 } from "./isolate.ts";
+import { openOwnPipe } from "./own_pipe.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */
 const OWN_IDS = 1_000_000_000;
@@ -42,8 +43,7 @@ export class MainThread implements Isolate {
   constructor(control: Int32Array, options: IsolateOptions) {
     this.#control = control;
     this.#options = options;
-    this.#pipe = openSync(options.pipe, "r+");
-    unlinkSync(options.pipe);
+    this.#pipe = openOwnPipe(options.pipe);
     control[CONTROL.pipe] = this.#pipe;
     this.#connection = connectToMainThread((message) => this.#route(message));
   }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import type { MessagePort } from "node:worker_threads";
 import { agentCall, CONTROL } from "./control.ts";
 import {
@@ -8,6 +8,7 @@ import {
   letRun,
   type Outcome,
 } from "./isolate.ts";
+import { openOwnPipe } from "./own_pipe.ts";
 
 /** What the thread's side (`thread.cts`) is asked to do. */
 export interface Order {
@@ -64,8 +65,7 @@ export class WorkerThread implements Isolate {
   constructor(control: Int32Array, options: WorkerThreadOptions) {
     this.#control = control;
     this.#options = options;
-    this.#pipe = openSync(options.pipe, "r+");
-    unlinkSync(options.pipe);
+    this.#pipe = openOwnPipe(options.pipe);
     Atomics.store(control, CONTROL.pipe, this.#pipe);
   }
 

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { Awaited } from "../agent/awaited.ts";
 import { agentCall } from "../agent/control.ts";
@@ -93,6 +93,8 @@ export class AgentLink implements Link {
     } catch {
       // Then the agent alone lets its main thread go.
     }
+    // Unless the agent could do so.
+    this.closed.then(() => rmSync(welcome.pipe, { force: true }));
     this.#send(FRAME.welcome, Buffer.from(JSON.stringify(welcome)));
   }
 
