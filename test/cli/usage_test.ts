@@ -23,7 +23,20 @@ function refused(found: Finished, status: number, text: RegExp): void {
   assert.is(found.status, status, found.stderr);
 }
 
-const COMMANDS = ["fuzz", "mount", "run", "ps", "symbolize", "top", "instrument", "unmount"];
+const COMMANDS = [
+  "fuzz",
+  "mount",
+  "run",
+  "ps",
+  "symbolize",
+  "top",
+  "report",
+  "instrument",
+  "unmount",
+  "env",
+  "doctor",
+  "install-service",
+];
 
 usage("the help lists all commands, and each has its own, with an example", async () => {
   const { status, stdout } = await execute([KCOVFS, "--help"]);
@@ -58,6 +71,7 @@ const SENSELESS: readonly [string[], RegExp][] = [
   [["run"], /a command is missing: put it after '--'; see 'kcovfs run --help'/],
   [["fuzz"], /a command is missing: put it after '--'; see 'kcovfs fuzz --help'/],
   [["run", "node", "x.js"], /see 'kcovfs run --help'/],
+  [["env", "node"], /see 'kcovfs env --help'/],
 ];
 
 for (const [args, text] of SENSELESS) {

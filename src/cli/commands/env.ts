@@ -21,6 +21,7 @@ export const env: Command = {
         default: false,
         describe: "as a JSON object; what is null is to be unset",
       })
+      .example("kcovfs env --json", "")
       .example('eval "$(kcovfs env --name api)"; node server.js', "in a shell"),
   async run(argv, io) {
     const { mount, name, include, exclude, json } = argv as unknown as GlobArguments & {
