@@ -25,10 +25,13 @@ function openArea(): BigUint64Array {
   return new BigUint64Array(memory);
 }
 
-/** A target that is sent lines and answers them. */
-function startTarget(
-  file: string,
-): { child: ChildProcessWithoutNullStreams; line: () => Promise<string> } {
+/** A process that is sent lines and answers each with one. */
+interface Target {
+  readonly child: ChildProcessWithoutNullStreams;
+  readonly line: () => Promise<string>;
+}
+
+function startTarget(file: string): Target {
   const env = { ...process.env, NODE_OPTIONS: process.env["TARGET_OPTIONS"] };
   const child = spawn(process.execPath, [file], { env });
   child.stderr.pipe(process.stderr);
@@ -46,8 +49,7 @@ function startTarget(
 /** The loop of the kernel's manual, for one request. */
 async function trace(
   area: BigUint64Array,
-  target: ReturnType<typeof startTarget>,
-  request: string,
+  { target, request }: { target: Target; request: string },
 ): Promise<Set<bigint>> {
   area[0] = 0n;
   target.child.stdin.write(`${request}\n`);
@@ -67,9 +69,9 @@ async function run(file: string): Promise<RoundTripResult> {
   const target = startTarget(file);
   await target.line();
   const [one, two, again] = [
-    await trace(area, target, "1"),
-    await trace(area, target, "2"),
-    await trace(area, target, "1"),
+    await trace(area, { target, request: "1" }),
+    await trace(area, { target, request: "2" }),
+    await trace(area, { target, request: "1" }),
   ];
   target.child.kill();
   const isSame = one.size === again.size && [...one].every((pc) => again.has(pc));
