@@ -67,19 +67,20 @@ function positionsOf(pcs: ReadonlySet<bigint>): string[] {
 async function run(file: string): Promise<RoundTripResult> {
   const area = openArea();
   const target = startTarget(file);
-  await target.line();
-  const [one, two, again] = [
-    await trace(area, { target, request: "1" }),
-    await trace(area, { target, request: "2" }),
-    await trace(area, { target, request: "1" }),
-  ];
-  target.child.kill();
-  const isSame = one.size === again.size && [...one].every((pc) => again.has(pc));
-  if (!isSame) throw new Error(`the same request reads ${one.size} blocks, then ${again.size}`);
-  const [own] = positionsOf(new Set([...one].filter((pc) => !two.has(pc))));
-  if (!own) throw new Error(`two requests that differ read the same ${one.size} blocks`);
-  const { isDirect } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
-  return { blocks: one.size, position: own, isDirect };
+  try {
+    await target.line();
+    const one = await trace(area, { target, request: "1" });
+    const two = await trace(area, { target, request: "2" });
+    const again = await trace(area, { target, request: "1" });
+    const isSame = one.size === again.size && [...one].every((pc) => again.has(pc));
+    if (!isSame) throw new Error(`the same request reads ${one.size} blocks, then ${again.size}`);
+    const [own] = positionsOf(new Set([...one].filter((pc) => !two.has(pc))));
+    if (!own) throw new Error(`two requests that differ read the same ${one.size} blocks`);
+    const { isDirect } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
+    return { blocks: one.size, position: own, isDirect };
+  } finally {
+    target.child.kill();
+  }
 }
 
 /** Only the process that `round_trip.ts` starts is given a file. */
