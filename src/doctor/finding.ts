@@ -1,8 +1,8 @@
 /**
- * What is said of a thing that was looked at: `missing` when kcovfs cannot do without it, `advice` when it
+ * What is said of a thing that was looked at: `fault` when kcovfs cannot do without it, `advice` when it
  * can, `skipped` when it could not be looked at for want of another.
  */
-export type Verdict = "ok" | "missing" | "advice" | "skipped";
+export type Verdict = "ok" | "fault" | "advice" | "skipped";
 
 /** One thing of this machine. */
 export interface Finding {

@@ -36,7 +36,7 @@ export function examineKernel(system: string, version: string): Finding {
   const name = "kernel";
   const detail = `${system} ${version}`;
   if (system !== "Linux" || !isAtLeast(version, OLDEST_KERNEL)) {
-    return missing(name, `${detail}: too old, or no Linux`, "use Linux 5.4 or newer");
+    return fault(name, `${detail}: too old, or no Linux`, "use Linux 5.4 or newer");
   }
   if (isAtLeast(version, PASSTHROUGH_KERNEL)) return ok(name, detail);
   const lack = `${detail}: no FUSE passthrough, so reads of --collector trace take longer`;
@@ -51,7 +51,7 @@ async function examineDevice(): Promise<Finding> {
   } catch (error) {
     const reason = (error as Error).message.replace(/^Cannot open \S+: |;.*$/g, "");
     const remedy = /denied/.test(reason) ? "sudo kcovfs doctor" : "modprobe fuse";
-    return missing(name, reason, `${remedy}; in a container: start it with --privileged`);
+    return fault(name, reason, `${remedy}; in a container: start it with --privileged`);
   }
 }
 
@@ -59,10 +59,10 @@ async function examineDevice(): Promise<Finding> {
 export function examinePrivileges(status: string): Finding {
   const name = "privileges";
   const uid = status.match(/^Uid:\s*\d+\s+(\d+)/m)?.[1];
-  if (uid !== "0") return missing(name, `user ${uid} may not mount`, "sudo kcovfs doctor");
+  if (uid !== "0") return fault(name, `user ${uid} may not mount`, "sudo kcovfs doctor");
   const capabilities = BigInt(`0x${status.match(/^CapEff:\s*(\S+)/m)?.[1] ?? "0"}`);
   if ((capabilities >> CAP_SYS_ADMIN & 1n) === 1n) return ok(name, "root, may mount");
-  return missing(name, "root without CAP_SYS_ADMIN", "start the container with --privileged");
+  return fault(name, "root without CAP_SYS_ADMIN", "start the container with --privileged");
 }
 
 /** What mounting is done with. */
@@ -70,14 +70,14 @@ function examinePrograms(): Finding {
   const name = "programs";
   const lacking = ["mount", "umount", "unshare", "nsenter"].filter((one) => !isInPath(one));
   if (lacking.length === 0) return ok(name, "mount, umount, unshare, nsenter");
-  return missing(name, `no ${lacking.join(", ")} in PATH`, "apt-get install mount util-linux");
+  return fault(name, `no ${lacking.join(", ")} in PATH`, "apt-get install mount util-linux");
 }
 
 /** @param versions As `process.versions` has them. */
 export function examineNode({ node, v8 }: { node: string; v8: string }): Finding {
   const detail = `${node}, V8 ${v8}`;
   if (isAtLeast(node, OLDEST_NODE)) return ok("Node", detail);
-  return missing("Node", `${detail}: too old`, "install Node 20.19 or newer: https://nodejs.org");
+  return fault("Node", `${detail}: too old`, "install Node 20.19 or newer: https://nodejs.org");
 }
 
 /** Native code that comes built, as a package of its own for each kind of machine. */
@@ -88,7 +88,7 @@ function examineKoffi(): Finding {
     return ok(name, `koffi ${version}`);
   } catch (error) {
     const [reason] = (error as Error).message.split("\n");
-    return missing(
+    return fault(
       name,
       `koffi cannot be loaded: ${reason}`,
       "npm install --include=optional kcovfs",
@@ -143,8 +143,8 @@ function ok(name: string, detail: string): Finding {
   return { name, verdict: "ok", detail };
 }
 
-function missing(name: string, detail: string, remedy: string): Finding {
-  return { name, verdict: "missing", detail, remedy };
+function fault(name: string, detail: string, remedy: string): Finding {
+  return { name, verdict: "fault", detail, remedy };
 }
 
 function advice(name: string, detail: string, remedy: string): Finding {

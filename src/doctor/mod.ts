@@ -24,9 +24,7 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> 
   const { findings, answering } = await examineMounts(options.type);
   yield* findings;
   yield* examineStopped(await targetsOf(answering, options.findSocket));
-  const lacking = machine.find(({ name, verdict }) =>
-    verdict === "missing" && NEEDED.includes(name)
-  );
+  const lacking = machine.find(({ name, verdict }) => verdict === "fault" && NEEDED.includes(name));
   for (const collector of ["v8", "trace"] as const) {
     if (!lacking) yield await tryRoundTrip(collector);
     else {

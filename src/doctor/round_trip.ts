@@ -60,12 +60,12 @@ export async function tryRoundTrip(
     const args = ["fuzz", "--state", state, "--collector", collector, "--", ...command];
     const { status, stdout, stderr } = await execute([process.execPath, BIN, ...args], timeout);
     if (status === "late") {
-      return { name, verdict: "missing", detail: `no answer within ${timeout / 1000} s`, remedy };
+      return { name, verdict: "fault", detail: `no answer within ${timeout / 1000} s`, remedy };
     }
     if (status !== 0) {
       const detail = stderr.trim().split("\n").at(-1)?.replace(/^kcovfs: /, "") ||
         `ends with ${status}`;
-      return { name, verdict: "missing", detail, remedy };
+      return { name, verdict: "fault", detail, remedy };
     }
     return { name, verdict: "ok", detail: describe(JSON.parse(stdout)) };
   } finally {

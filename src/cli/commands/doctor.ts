@@ -11,7 +11,7 @@ export const doctor: Command = {
   builder: (argv: Argv) =>
     argv
       .option("json", { type: "boolean", default: false, describe: "as a JSON array" })
-      .example("kcovfs doctor", "ends with status 1 when something is missing"),
+      .example("kcovfs doctor", "ends with status 1 where there is a fault"),
   async run(argv, io) {
     const { json } = argv as { json?: boolean };
     const findings: Finding[] = [];
@@ -20,7 +20,7 @@ export const doctor: Command = {
       if (!json) io.print(format(finding));
     }
     if (json) io.print(`${JSON.stringify(findings, null, 2)}\n`);
-    return findings.some(({ verdict }) => verdict === "missing") ? 1 : 0;
+    return findings.some(({ verdict }) => verdict === "fault") ? 1 : 0;
   },
 };
 
