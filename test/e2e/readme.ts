@@ -1,0 +1,30 @@
+/** The examples, as their readers run them: by the commands of their READMEs. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { execute, type Finished, KCOVFS, type Scene } from "./harness.ts";
+
+const ROOT = join(KCOVFS, "../..");
+
+/** The blocks of commands in the README of `examples/NAME`. */
+export function readCommands(name: string): string[] {
+  const text = readFileSync(join(ROOT, "examples", name, "README.md"), "utf8");
+  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands);
+}
+
+/**
+ * Runs a block of commands in the root, as its reader does, but in the scene's folder what that puts
+ * into `/tmp` and into the folder of the symbol table.
+ *
+ * @param options `timeout`: ms after which it is killed.
+ */
+export function runCommands(
+  scene: Scene,
+  commands: string,
+  options: { timeout: number },
+): Promise<Finished> {
+  const script = commands
+    .replaceAll("/tmp/", `${scene.folder}/`)
+    .replaceAll(/kcovfs (fuzz|mount)/g, `kcovfs $1 --state ${scene.state}`);
+  const env = { PATH: `${join(ROOT, "bin")}:${process.env["PATH"]}`, GOCACHE: scene.folder };
+  return execute(["sh", "-euc", `cd ${ROOT}\n${script}`], { ...options, env });
+}
