@@ -28,8 +28,8 @@
 #define KCOV_TRACE_PC 0
 #define COVER_SIZE (64 << 10)
 
-/* AFL++'s fork server protocol (include/config.h, include/types.h): orders come on the first descriptor,
- * what happens is told on the next. */
+/* AFL++'s fork server protocol (its include/config.h and include/types.h): AFL++ writes to the first
+ * descriptor before each run, and reads from the next what comes of it. */
 #define FORKSRV_FD 198
 #define FS_OPT_ENABLED 0x80000001
 #define FS_OPT_MAPSIZE 0x40000000
@@ -95,6 +95,14 @@ static void start_service(void) {
     fail("connect");
 }
 
+/* Of a service that ended, or is about to; returns its status. */
+static int restart_service(void) {
+  int status;
+  waitpid(service, &status, 0);
+  start_service();
+  return status;
+}
+
 /* Returns the status of the reply, or 0 when the connection ended instead. */
 static int post(const char *body, size_t length) {
   char request[LONGEST_BODY + 128];
@@ -129,7 +137,6 @@ static void fill_map(void) {
 
 /* Posts an input; returns the status, as of waitpid, of the process that AFL++ believes this to be. */
 static int execute(const char *body, size_t length) {
-  int status;
   __atomic_store_n(&cover[0], 0, __ATOMIC_RELAXED);
   int code = post(body, length);
   /* A service may close a connection that was idle. */
@@ -138,8 +145,7 @@ static int execute(const char *body, size_t length) {
   fill_map();
   if (code != 0)
     return code < 500 ? 0 : SIGABRT;
-  waitpid(service, &status, 0);
-  start_service();
+  int status = restart_service();
   return WIFSIGNALED(status) ? status : SIGABRT;
 }
 
@@ -149,10 +155,14 @@ static int tell(uint32_t word) {
 
 static void serve_afl(void) {
   char body[LONGEST_BODY];
-  uint32_t order;
-  while (read(FORKSRV_FD, &order, 4) == 4) {
+  uint32_t was_killed;
+  pid_t told = 0;
+  while (read(FORKSRV_FD, &was_killed, 4) == 4) {
+    /* What AFL++ killed may have replied before that. */
+    if (was_killed && service == told)
+      restart_service();
     /* The process that AFL++ is to kill after too long a time is the service. */
-    tell(service);
+    tell(told = service);
     ssize_t length = pread(0, body, sizeof body, 0);
     tell(execute(body, length < 0 ? 0 : length));
   }

@@ -15,8 +15,8 @@ run_workers() {
   role=-M
   for number in $(seq "$count"); do
     worker=worker$number
-    start afl-fuzz "$role" "$worker" -s "$number" -i "$afl/seeds" -o "$directory/out" -- \
-      "$directory/afl_http" node "$afl/service.mjs" > "$directory/$worker.log" 2>&1 &
+    start afl-fuzz "$role" "$worker" -s "$number" -t 1000 -i "$afl/seeds" \
+      -o "$directory/out" -- "$directory/afl_http" node "$afl/service.mjs" > "$directory/$worker.log" 2>&1 &
     jobs="$! $jobs"
     role=-S
   done
