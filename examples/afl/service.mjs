@@ -85,8 +85,8 @@ function schedule(text) {
     return Array.from({ length: count }, (_, i) => (i + 1) * step);
   }
   const step = duration(text);
-  // The bug: nobody thought of every no minutes.
-  const times = new Array(Math.floor(WEEK / step));
+  // The bug: a week need not be a whole number of steps.
+  const times = new Array(WEEK / step);
   return Array.from(times, (_, i) => (i + 1) * step);
 }
 
