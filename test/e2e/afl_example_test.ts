@@ -7,7 +7,7 @@ import { readCommands, runCommands } from "./readme.ts";
 const example = suite("examples, AFL++");
 
 /** ms; it takes seconds. */
-const PATIENCE = 90_000;
+const PATIENCE = 150_000;
 
 example("AFL++ finds the request that the service fails on", async () => {
   await using scene = new Scene();

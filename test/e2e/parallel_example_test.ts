@@ -8,7 +8,7 @@ import { readCommands, runCommands } from "./readme.ts";
 const example = suite("examples, several at a time");
 
 /** ms; it takes seconds. */
-const PATIENCE = 90_000;
+const PATIENCE = 150_000;
 
 const [PRIVATE, SHARED] = readCommands("parallel");
 
