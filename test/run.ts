@@ -1,6 +1,7 @@
 /**
  * Runs the test files, each in a process of its own: units first, then what mounts and starts real
- * processes. The last line is `N passed, N failed`.
+ * processes. Two run at a time, but those that keep both cores busy by themselves. The last line is
+ * `N passed, N failed`.
  */
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -12,6 +13,9 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const TIMEOUT = 20 * 60_000;
 /** Folders whose tests come last, in this order. */
 const LATE = ["cli", "e2e"];
+/** Files that run alone: they load the machine, or are about how long a client waits. */
+const ALONE =
+  /e2e\/(?:agreement|attach|behaviour|chromium|crash|family|inspector|large_area|several|short_lived|stability|trace_order|traced_crash|writers|\w*exactness)_test/;
 
 interface Outcome {
   readonly passed: number;
@@ -29,19 +33,18 @@ function findTests(wanted: readonly string[]): string[] {
 /** uvu prints `Total:`, `Passed:` and `Skipped:`; a file that dies before that counts as one failure. */
 async function runFile(file: string): Promise<Outcome> {
   const began = performance.now();
-  process.stdout.write(`\n# ${file.replace(/\.js$/, ".ts")}\n`);
   const child = spawn(process.execPath, [join(HERE, file)], {
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, UV_THREADPOOL_SIZE: "16" },
   });
   const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT);
   let output = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-    process.stdout.write(text);
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => output += text);
+  }
   const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
   clearTimeout(timer);
+  process.stdout.write(`\n# ${file.replace(/\.js$/, ".ts")}\n${output}`);
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const [total, passed] = [/Total:\s+(\d+)/, /Passed:\s+(\d+)/].map((pattern) =>
     Number(output.match(pattern)?.[1] ?? NaN)
@@ -58,11 +61,18 @@ async function runFile(file: string): Promise<Outcome> {
 const files = findTests(process.argv.slice(2));
 let passed = 0;
 let failed = 0;
-for (const file of files) {
-  const outcome = await runFile(file);
-  passed += outcome.passed;
-  failed += outcome.failed;
+
+async function runFrom(queue: string[]): Promise<void> {
+  for (let file = queue.shift(); file; file = queue.shift()) {
+    const outcome = await runFile(file);
+    passed += outcome.passed;
+    failed += outcome.failed;
+  }
 }
+
+const together = files.filter((file) => !ALONE.test(file));
+await Promise.all([runFrom(together), runFrom(together)]);
+await runFrom(files.filter((file) => ALONE.test(file)));
 if (files.length === 0) failed = 1;
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exit(failed > 0 ? 1 : 0);

@@ -18,9 +18,9 @@ exactness("20,000 requests to Node 20 are read without a mistake", async () => {
 });
 
 exactness(
-  "10,000 requests to Node 20 are read without a mistake while both cores are busy",
+  "4,000 requests to Node 20 are read without a mistake while both cores are busy",
   async () => {
-    await loopOn(NODES["Node 20"], { requests: 10_000, isBusy: true });
+    await loopOn(NODES["Node 20"], { requests: 4000, isBusy: true });
   },
 );
 
