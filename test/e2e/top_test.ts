@@ -90,17 +90,20 @@ top("what a client did is what is shown of it, in each interval", async (context
 
 top("a running loop has a rate, and its faults have their times", async (context) => {
   const { scene, socket } = context;
-  const child = scene.start([compile("watched"), scene.kcov, socket, "4096", "0"]);
-  const { stdout } = await scene.command("top", "--interval", "0.5", "--count", "1");
-  const seen = row(stdout, String(child.pid));
-  for (const heading of ["EXECS", "EXECS/S", "COLLECT", "ANSWER", "HOLD"]) {
-    assert.ok(Number(seen[heading]) >= 0, `${heading}: ${stdout}`);
-  }
-  assert.ok(Number(seen["EXECS/S"]) > 0 && Number(seen.COLLECT) > 0, stdout);
-  const [, rate] = stdout.match(/^executions ([\d.]+)\/s/m)!;
-  assert.is(rate, seen["EXECS/S"], "no other client does anything");
+  const client = scene.start([compile("watched"), scene.kcov, socket, "4096", "0"]);
+  const child = scene.start([KCOVFS, "top", "--mount", scene.mount, "--interval", "0.2"]);
+  const { text, until } = heard(child);
+  // Known, above 0, and all three times of a fault after it.
+  const known = new RegExp(`  ${client.pid} .*  (?!0\\.00 )[\\d.]+(?: +[\\d.]+){3}\n\n`);
+  await until(known);
+  const block = text().split(/\n\n(?=kcovfs )/).find((block) => known.test(`${block}\n\n`))!;
+  const seen = row(block, String(client.pid));
+  const [, rate, fault] = block.match(/^executions ([\d.]+)\/s [^]* collecting ([\d.]+) ms,/m)!;
+  assert.equal([rate, fault], [seen["EXECS/S"], seen.COLLECT], "no other client does anything");
+  assert.ok(Number(fault) > 0 && Number(seen.HOLD) > 0 && Number(seen.ANSWER) >= 0, block);
+  client.kill();
   child.kill();
-  await finish(child);
+  await Promise.all([client, child].map((one) => finish(one)));
 });
 
 top("the metrics are what happened, as Prometheus reads them", async (context) => {

@@ -17,20 +17,20 @@ export interface Watched {
 /** What is said on stdout from now on, as far as it has come. */
 export function heard(
   child: ChildProcess,
-): { text: () => string; until: (part: string) => Promise<void> } {
+): { text: () => string; until: (part: string | RegExp) => Promise<void> } {
   let text = "";
   let check = (): void => {};
   child.stdout!.setEncoding("utf8").on("data", (chunk: string) => {
     text += chunk;
     check();
   });
-  const until = (part: string) =>
+  const until = (part: string | RegExp) =>
     new Promise<void>((resolve, reject) => {
       child.once(
         "close",
-        () => reject(new Error(`It never said ${JSON.stringify(part)}: ${text}`)),
+        () => reject(new Error(`It never said ${part}: ${text}`)),
       );
-      check = () => text.includes(part) && resolve();
+      check = () => (typeof part === "string" ? text.includes(part) : part.test(text)) && resolve();
       check();
     });
   return { text: () => text, until };
