@@ -82,7 +82,6 @@ export class Server implements AsyncDisposable {
   readonly #devices = new Set<Device>();
   readonly #meters = new Meters({
     devices: this.#devices,
-    // What probes write is not recorded.
     coveredBlocks: () => {
       this.#tracing?.readMarks();
       return this.#covered.size;

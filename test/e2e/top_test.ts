@@ -168,10 +168,12 @@ top("where clients map what targets write, what they do is not made up", async (
   const { stdout } = await scene.command("top", "--interval", "0.1", "--count", "1");
   const { AREA, EXECS, PCS, FULL } = row(stdout, "watched");
   assert.equal([AREA, EXECS, PCS, FULL], [`${client.count}/4096`, "-", "-", "-"]);
-  assert.match(stdout, /^executions -, /m);
+  assert.match(stdout, /^executions -, new blocks 0\.00\/min \(\d+ in all\)$/m);
   const samples = await metrics(scene);
   assert.is(ofClient(samples, client).area_records, client.count);
-  assert.not(samples.some(([name]) => /executions|fault|covered/.test(name)));
+  assert.not(samples.some(([name]) => /executions|fault/.test(name)));
+  const [, , covered] = samples.find(([name]) => name === "kcovfs_covered_blocks_total")!;
+  assert.ok(covered > 64);
 });
 
 top.run();

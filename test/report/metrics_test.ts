@@ -26,7 +26,7 @@ metrics("the server has its numbers without labels", () => {
 metrics("targets that live have theirs", () => {
   const text = formatMetrics({ ...direct(NOW), targets: NOW.targets.slice(1), instances: [] });
   const target = 'target="api.resize-worker.js"';
-  assert.equal(samplesOf(text).slice(2), [
+  assert.equal(samplesOf(text).slice(3), [
     `kcovfs_target_info{${target},id="2",pid="4321",runtime="node v20.20.2",` +
     'link="agent",collector="v8",hold="gate"} 1',
     `kcovfs_target_state{${target},kcovfs_target_state="running"} 0`,
@@ -70,7 +70,7 @@ metrics("instances have theirs, as far as they are known", () => {
 metrics("where clients map what targets write, nothing is told that nobody has counted", () => {
   const text = formatMetrics(direct(NOW));
   assert.match(text, /^kcovfs_instance_area_records\{instance="1001"\} 32$/m);
-  assert.not.match(text, /executions|_pcs|full_areas|fault|covered_blocks/);
+  assert.not.match(text, /executions|_pcs|full_areas|fault/);
 });
 
 metrics("all families are of this program's name, and are told once", () => {

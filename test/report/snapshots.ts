@@ -56,7 +56,7 @@ export const NOW: Snapshot = {
 };
 
 /** The same where clients map what targets write. */
-export function direct({ total: _, coveredBlocks: __, ...rest }: Snapshot): Snapshot {
+export function direct({ total: _, ...rest }: Snapshot): Snapshot {
   const instances = rest.instances.map(({ counts: _, ...instance }) => instance);
   const server = { ...rest.server, collector: "trace", isDirect: true } as const;
   return { ...rest, instances, server };

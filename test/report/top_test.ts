@@ -76,7 +76,7 @@ top("where clients map what targets write, what nobody sees is not made up", () 
   const lines = formatTop({ before: direct(BEFORE), now }, { columns: 95, rows: 24 });
   assert.equal(lines.slice(0, 3), [
     "kcovfs 0.1.0, pid 4711, up 1:02:12, collector trace",
-    "executions -, new blocks -",
+    "executions -, new blocks 24.0/min (1204 in all)",
     "clients map what targets write: nothing is collected, and nobody sees what they do",
   ]);
   assert.equal(lines.slice(-4), [
