@@ -131,6 +131,7 @@ class Process {
     const control = new Int32Array(memory);
     let agent: Agent | undefined;
     let thread: WorkerThread | undefined;
+    let trace: Trace | undefined;
     let ended!: () => void;
     const gone = new Promise<void>((resolve) => ended = resolve);
     gone.then(() => this.#threads.delete(agent!));
@@ -142,10 +143,11 @@ class Process {
       else {
         const { tid, tracing } = message;
         const collector = tracing && { collector: "trace" };
+        trace = tracing && tracer(control, { tracing, tid });
         agent = new Agent(control, {
           socket: connect(this.#socketPath),
           hello: hello(name, { parent: starter.id, tid, ...collector, ...this.#globs }),
-          ...(tracing && { trace: tracer(control, { tracing, tid }) }),
+          ...(trace && { trace }),
           start: ({ isHeld }, options) => {
             if (!isHeld) return Promise.resolve(FREE);
             const evaluate = (expression: string) => this.#sessions!.evaluate(threadId, expression);
@@ -164,6 +166,8 @@ class Process {
       agent?.takeFarewell("");
       agent?.end();
       thread?.close();
+      // What was mapped for it would stay.
+      trace?.([]).catch(() => {});
     });
   }
 
@@ -216,11 +220,14 @@ const FREE: Isolate = {
   disconnect() {},
 };
 
-/** Makes what has an isolate's probes write into areas. */
+/** Has an isolate's probes write into areas, and no others. */
+type Trace = (areas: readonly TracedArea[]) => Promise<void>;
+
+/** Makes an isolate's {@linkcode Trace}. */
 function tracer(
   control: Int32Array,
   { tracing: { window, blocks }, tid }: { tracing: ThreadTracing; tid: number },
-): (areas: readonly TracedArea[]) => Promise<void> {
+): Trace {
   const areas = new Areas({
     control,
     ...{ window: window.address, windowSize: window.size },
