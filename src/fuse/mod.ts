@@ -40,3 +40,4 @@ export {
   type ServeOptions,
 } from "./serve.ts";
 export { type Log, Session, type SessionOptions } from "./session.ts";
+export { type Tap } from "./tap.ts";

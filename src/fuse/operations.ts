@@ -30,10 +30,19 @@ interface Encoder<T> {
   encode(writer: Writer, value: T): void;
 }
 
-const nothing: Decoder<undefined> & Encoder<void> = { decode: () => undefined, encode() {} };
+/** What is sent in one direction and can be read back, to be shown. */
+type Codec<T> = Decoder<T> & Encoder<T>;
+
+const nothing: Decoder<undefined> & Codec<void> = { decode: () => undefined, encode() {} };
 const name: Decoder<string> = { decode: (reader) => reader.name() };
-const text: Encoder<string> = { encode: (writer, value) => writer.text(value) };
-const bytes: Encoder<Uint8Array> = { encode: (writer, value) => writer.bytes(value) };
+const text: Codec<string> = {
+  decode: (reader) => Buffer.from(reader.bytes(reader.remaining)).toString(),
+  encode: (writer, value) => writer.text(value),
+};
+const bytes: Codec<Uint8Array> = {
+  decode: (reader) => reader.bytes(reader.remaining),
+  encode: (writer, value) => writer.bytes(value),
+};
 
 /** Bytes that follow a structure, `size` of them as the structure says. */
 function withData<T extends { size: number }>(head: Struct<T>): Decoder<T & { data: Uint8Array }> {
@@ -61,7 +70,11 @@ export interface IoctlOut {
   readonly data?: Uint8Array;
 }
 
-const ioctlOut: Encoder<IoctlOut> = {
+const ioctlOut: Codec<IoctlOut> = {
+  decode(reader) {
+    const { result } = abi.fuse_ioctl_out.decode(reader);
+    return { result, data: reader.bytes(reader.remaining) };
+  },
   encode(writer, value) {
     abi.fuse_ioctl_out.encode(writer, { result: value.result, flags: 0, in_iovs: 0, out_iovs: 0 });
     if (value.data) writer.bytes(value.data);
@@ -86,7 +99,8 @@ const initIn: Decoder<Decoded<typeof abi.fuse_init_in> & { flags2: number }> = {
   },
 };
 
-const openOut: Encoder<abi.FuseOpenOut> = {
+const openOut: Codec<abi.FuseOpenOut> = {
+  decode: (reader) => abi.fuse_open_out.decode(reader),
   encode(writer, value) {
     abi.fuse_open_out.encode(writer, { ...value, backing_id: value.backing_id ?? 0 });
   },
@@ -97,13 +111,13 @@ interface Row<Method extends string, In, Out> {
   readonly name: string;
   readonly method: Method;
   readonly input: Decoder<In>;
-  readonly output: Encoder<Out>;
+  readonly output: Codec<Out>;
 }
 
 function row<const Method extends string, In, Out>(
   name: keyof typeof abi.FUSE_OPCODE,
   method: Method,
-  layout: { input: Decoder<In>; output: Encoder<Out> },
+  layout: { input: Decoder<In>; output: Codec<Out> },
 ): Row<Method, In, Out> {
   return { opcode: abi.FUSE_OPCODE[name], name, method, ...layout };
 }

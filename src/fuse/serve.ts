@@ -4,6 +4,7 @@ import { mountFuse, type MountOptions, unmountFuse } from "./mount.ts";
 import { Notifier } from "./notifier.ts";
 import type { Filesystem } from "./operations.ts";
 import { REQUEST_OVERHEAD, Session, type SessionOptions } from "./session.ts";
+import { type Tap, tapNotifications } from "./tap.ts";
 
 /** How to serve a connection. */
 export interface ServeOptions extends Omit<SessionOptions, "reply" | "passthrough"> {
@@ -18,6 +19,8 @@ export interface ServeOptions extends Omit<SessionOptions, "reply" | "passthroug
    * `code` is the errno's name. With it, passthrough is asked for.
    */
   readonly ioctl?: (fd: number, call: DeviceIoctl) => number;
+  /** Sees every message, in both directions. */
+  readonly tap?: Tap | undefined;
 }
 
 /** A served connection. */
@@ -51,19 +54,22 @@ export function serveDescriptor(
     end = (error) => error ? reject(error) : resolve();
   });
   const maxWrite = options.maxWrite ?? 1024 * 1024;
-  const { ioctl } = options;
+  const { ioctl, tap } = options;
   const backings = ioctl &&
     new Backings((call) => ioctl(fd, call), { hasEnded: () => channel.ended });
   const channel = new Channel(fd, {
     messageSize: maxWrite + REQUEST_OVERHEAD,
-    receive: (message) => session.receive(message),
+    receive: (message) => {
+      tap?.request(message);
+      session.receive(message);
+    },
     ended: (error) => {
       session.close();
       end(error);
     },
   });
   const connection: Connection = {
-    notifier: new Notifier((bytes) => channel.notify(bytes), {
+    notifier: new Notifier(tapNotifications((bytes) => channel.notify(bytes), options), {
       concurrency: options.notifications ?? 2,
     }),
     get reads() {
@@ -80,7 +86,10 @@ export function serveDescriptor(
       ...options,
       maxWrite,
       passthrough: ioctl !== undefined,
-      reply: (bytes) => channel.reply(bytes),
+      reply: (bytes) => {
+        tap?.reply(bytes);
+        channel.reply(bytes);
+      },
     },
   );
   return connection;

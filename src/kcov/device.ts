@@ -2,14 +2,16 @@ import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
 import type { AreaFile } from "./area_file.ts";
 import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";
+import { CALLERS, type Callers, isCalling } from "./callers.ts";
 import { type Client, findClient } from "./client.ts";
 import { CoherentAreas } from "./coherent_areas.ts";
 import { type Counts, noCounts } from "./counts.ts";
 import { DirectAreas } from "./direct_areas.ts";
+import { formatCall } from "./format_call.ts";
 import { type Instance, Refusal, type Scope } from "./instance.ts";
 import { type InstanceStatus, instanceStatus } from "./instance_status.ts";
 import type { Operation } from "./line.ts";
-import { findOwner, isAlive, type Owner } from "./owner.ts";
+import type { Owner } from "./owner.ts";
 import type { PageCache } from "./page_cache.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
@@ -29,6 +31,8 @@ export interface DeviceOptions {
   readonly files?: () => (() => AreaFile) | undefined;
   /** What happens to instances is added to this, as far as it is seen. */
   readonly total?: Counts;
+  /** @default {CALLERS} */
+  readonly callers?: Callers | undefined;
 }
 
 interface Call {
@@ -58,7 +62,8 @@ export class Device implements AsyncDisposable {
   readonly #opened = new Map<number, Opened>();
   /** The instance that a thread has enabled, which outlives the instance's last descriptor. */
   readonly #enabled = new Map<number, { owner: Owner; opened: Opened }>();
-  readonly #handles = new HandleTable();
+  readonly #callers: Callers;
+  readonly #handles = new HandleTable((owner) => isCalling(this.#callers, owner));
   #direct: DirectAreas | undefined;
   #keeper: AreaKeeper | undefined;
   readonly #sweep: NodeJS.Timeout;
@@ -67,6 +72,7 @@ export class Device implements AsyncDisposable {
     this.#source = source;
     this.#cache = cache;
     this.#options = options;
+    this.#callers = options.callers ?? CALLERS;
     this.#sweep = setInterval(() => this.#retireDead(), options.sweep ?? 100).unref();
   }
 
@@ -86,7 +92,7 @@ export class Device implements AsyncDisposable {
       this.#carryOut(id, operation, enabling);
     const common = { source: this.#source, carryOut };
     const makeFile = files?.();
-    this.#direct = makeFile && new DirectAreas({ ...common, makeFile });
+    this.#direct = makeFile && new DirectAreas({ ...common, makeFile, log });
     return this.#direct ?? new CoherentAreas({ ...common, cache: this.#cache, log, total });
   }
 
@@ -137,9 +143,16 @@ export class Device implements AsyncDisposable {
   ioctl(id: number, call: Call): Promise<number> {
     const opened = this.#opened.get(id);
     if (!opened) throw new Refusal("EIO");
-    const result = opened.turn.then(() => this.#ioctl(opened, call)).then(() => 0, (error) => {
-      if (error instanceof Refusal) return -error.errno;
-      throw error;
+    const { log } = this.#options;
+    const say = (what: string) => log?.enabled && log(`n${id}: ${formatCall(call)} ${what}`);
+    say(`by thread ${call.tid}`);
+    const result = opened.turn.then(() => this.#ioctl(opened, call)).then(() => {
+      say("is done");
+      return 0;
+    }, (error) => {
+      if (!(error instanceof Refusal)) throw error;
+      say(`is ${error.message}`);
+      return -error.errno;
     });
     opened.turn = result.catch(() => {});
     return result;
@@ -172,7 +185,7 @@ export class Device implements AsyncDisposable {
   }
 
   async #enableRemote({ instance }: Opened, call: Call): Promise<void> {
-    const remote = await readRemoteArg(call);
+    const remote = await readRemoteArg(call, this.#callers);
     const wanted = { mode: remote.mode, scope: scopeOf(remote), tid: call.tid };
     const enabling = await this.#checkEnable(instance, wanted);
     this.#handles.take(remote, { node: instance.id, owner: enabling.owner });
@@ -189,12 +202,12 @@ export class Device implements AsyncDisposable {
     { mode, scope, tid }: { mode: bigint; scope: Scope; tid: number },
   ): Promise<Enabling> {
     const current = instance.owner;
-    if (current && !isAlive(current)) await this.#retire(instance);
+    if (current && !this.#isAlive(current)) await this.#retire(instance);
     const mine = this.#enabled.get(tid);
-    const isBusy = mine !== undefined && isAlive(mine.owner);
+    const isBusy = mine !== undefined && this.#isAlive(mine.owner);
     const canCompare = this.#source.canCompare(scope);
     const checked = instance.checkEnable(mode, { isBusy, canCompare });
-    const owner = findOwner(tid);
+    const owner = this.#callers.find(tid);
     if (!owner) throw new Refusal("EINVAL");
     return { owner, scope, mode: checked };
   }
@@ -247,9 +260,13 @@ export class Device implements AsyncDisposable {
     return this.#areas.operate(instance.id, "retire");
   }
 
+  #isAlive(owner: Owner): boolean {
+    return isCalling(this.#callers, owner);
+  }
+
   #retireDead(): void {
     for (const [tid, { owner, opened }] of this.#enabled) {
-      if (isAlive(owner)) continue;
+      if (this.#isAlive(owner)) continue;
       const { instance } = opened;
       const isOpen = this.#opened.get(instance.id) === opened;
       if (!isOpen && !this.#direct) {

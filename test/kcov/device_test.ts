@@ -264,15 +264,28 @@ device("a change of what is enabled is told", async () => {
   assert.is(changes, 3);
 });
 
-device("the protocol's steps are logged where that is wanted", async () => {
-  const lines: string[] = [];
-  const log = Object.assign((line: string) => void lines.push(line), { enabled: true });
-  await using world = new DeviceWorld({ log });
-  const client = await world.enabled(3);
-  await client.load(0);
-  assert.is(lines[0], "operate n3 enable -> stop");
-  assert.ok(lines.includes("stored n3 -> answer n3, wait n3"), lines.join("\n"));
-});
+device(
+  "ioctls, their results and the protocol's steps are logged where that is wanted",
+  async () => {
+    const lines: string[] = [];
+    const log = Object.assign((line: string) => void lines.push(line), { enabled: true });
+    await using world = new DeviceWorld({ log });
+    const client = await world.enabled(3);
+    await client.load(0);
+    const text = lines.join("\n");
+    assert.match(lines[0], /^n3: KCOV_INIT_TRACE\(512\) by thread \d+$/);
+    assert.is(lines[1], "n3: KCOV_INIT_TRACE(512) is done");
+    assert.match(text, /\nn3: enable is wanted -> stop \d: stop targets\n/);
+    assert.match(text, /\nn3: KCOV_ENABLE\(KCOV_TRACE_PC\) is done\n/);
+    assert.match(
+      text,
+      /\nn3: the pages above are stored -> n3: answer; n3: leave page 0 for \d+ us/,
+    );
+    lines.length = 0;
+    await client.ioctl(0x6364);
+    assert.match(lines.join("\n"), /\nn3: KCOV_ENABLE\(KCOV_TRACE_PC\) is EINVAL$/);
+  },
+);
 
 device("disposing lets the targets run and leaves no timer", async () => {
   const timers = () => process.getActiveResourcesInfo().filter((name) => name === "Timeout").length;
