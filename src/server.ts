@@ -13,9 +13,11 @@ import { SourceStore } from "./coverage/source_store.ts";
 import type { SymbolTable } from "./coverage/symbol_table.ts";
 import { TableBuilder } from "./coverage/table_builder.ts";
 import { type Connection, serveDescriptor, type ServeOptions } from "./fuse/mod.ts";
-import { type AreaFile, Device, KcovFilesystem } from "./kcov/mod.ts";
+import { type AreaFile, CALLERS, Device, KcovFilesystem } from "./kcov/mod.ts";
 import { logger } from "./logger.ts";
 import { Meters } from "./meters.ts";
+import { Recorder } from "./recording/recorder.ts";
+import { witness, type Witnessed } from "./recording/witness.ts";
 import { formatMetrics } from "./report/metrics.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
@@ -51,6 +53,8 @@ export interface ServerOptions {
   readonly isPassthrough: boolean;
   /** The session of `startSelfCoverage`, where the server is a target itself. */
   readonly self?: Session;
+  /** A file for all messages; see `recording/entry.ts`. */
+  readonly record?: string;
   /** Takes what the user should know, a line each. */
   readonly warn: (line: string) => void;
 }
@@ -79,6 +83,7 @@ export class Server implements AsyncDisposable {
   readonly #attacher: Attacher;
   readonly #answers: RequestAnswers;
   #control!: ControlSocket;
+  #recorder: Recorder | undefined;
   readonly #devices = new Set<Device>();
   readonly #meters = new Meters({
     devices: this.#devices,
@@ -181,8 +186,10 @@ export class Server implements AsyncDisposable {
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
     const symbols = openSymbols(options.state);
+    const recorder = options.record && new Recorder(options.record, options);
     const folder = options.collector === "trace" ? await SharedFolder.make() : undefined;
     const server = new Server(options, { symbols, folder });
+    if (recorder) server.#recorder = recorder;
     server.#control = await ControlSocket.listen({
       onAgent: (link, hello) => server.#admission.admit(link, hello),
       onFarewell: (link, coverage) => server.#admission.farewell(link, coverage),
@@ -238,33 +245,45 @@ export class Server implements AsyncDisposable {
       onReady?: () => void;
     },
   ): Promise<void> {
+    const seen = witness({
+      source: this.#collector.sourceFor({}),
+      callers: CALLERS,
+      targets: () => this.#registry.names,
+      ioctl: this.#tracing && ioctl,
+    }, this.#recorder);
+    // Each fault is one READ of one page: page 0 must not come into the cache unasked.
+    const sizes = { maxWrite: MAX_WRITE, maxReadahead: 0 };
     const options: ServeOptions = {
-      maxWrite: MAX_WRITE,
-      // Each fault is one READ of one page: page 0 must not come into the cache unasked.
-      maxReadahead: 0,
+      ...sizes,
       notifications: NOTIFICATION_THREADS,
-      ...(this.#tracing && { ioctl }),
+      ...(seen.ioctl && { ioctl: seen.ioctl }),
       log: logger("fuse"),
+      tap: this.#recorder,
       warn: this.#options.warn,
     };
+    const texts = new Map<string, () => string | Promise<string>>([
+      ["targets", () => formatTargets(this.#answers.rows())],
+      ["symbols", () => formatSymbols(this.#symbols)],
+      ["metrics", async () => formatMetrics(await this.#answers.snapshot())],
+    ]);
+    const { mode, uid, gid } = this.#options;
+    const tree = { mode, uid, gid, socket: this.socket, mounted: Math.floor(Date.now() / 1000) };
+    const passthrough = seen.ioctl !== undefined;
+    this.#recorder?.begin({ ...tree, ...sizes, passthrough, files: [...texts.keys()] });
     let device: Device | undefined;
     const connection = serveDescriptor(fd, (connection) => {
       let files: (() => AreaFile) | undefined;
-      device = this.#makeDevice(connection, () => files);
+      device = this.#makeDevice(connection, { ...seen, files: () => files });
       return new KcovFilesystem(device, {
-        ...this.#options,
-        files: new Map<string, () => string | Promise<string>>([
-          ["targets", () => formatTargets(this.#answers.rows())],
-          ["symbols", () => formatSymbols(this.#symbols)],
-          ["metrics", async () => formatMetrics(await this.#answers.snapshot())],
-        ]),
-        targets: () => this.#registry.names,
-        socket: this.socket,
+        ...tree,
+        files: texts,
+        targets: seen.targets,
         read: () => connection.reads,
         backings: () => connection.backings,
         onInit: () => {
           files = this.#tracing?.filesFor(connection);
           this.#setDirect(files !== undefined);
+          this.#recorder?.note({ direct: files !== undefined });
         },
       });
     }, options);
@@ -280,10 +299,13 @@ export class Server implements AsyncDisposable {
   }
 
   /** A device whose pages the kernel keeps for this connection. */
-  #makeDevice(connection: Connection, files: () => (() => AreaFile) | undefined): Device {
+  #makeDevice(
+    connection: Connection,
+    options: Witnessed & { files: () => (() => AreaFile) | undefined },
+  ): Device {
     const { notifier } = connection;
-    const key = {};
-    const device = new Device(this.#collector.sourceFor(key), {
+    const { source, callers, files } = options;
+    const device = new Device(source, {
       invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
       store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
       get reads() {
@@ -293,6 +315,7 @@ export class Server implements AsyncDisposable {
       log: logger("kcov"),
       files,
       total: this.#meters.total,
+      callers,
     });
     this.#devices.add(device);
     return device;
@@ -306,5 +329,6 @@ export class Server implements AsyncDisposable {
     await this.#watchdog[Symbol.asyncDispose]();
     await this.#sources[Symbol.asyncDispose]();
     this.#symbols[Symbol.dispose]();
+    this.#recorder?.[Symbol.dispose]();
   }
 }

@@ -13,6 +13,7 @@ import { installService } from "./commands/install_service.ts";
 import { instrument } from "./commands/instrument.ts";
 import { mount } from "./commands/mount.ts";
 import { ps } from "./commands/ps.ts";
+import { replay } from "./commands/replay.ts";
 import { report } from "./commands/report.ts";
 import { run } from "./commands/run.ts";
 import { symbolize } from "./commands/symbolize.ts";
@@ -23,7 +24,7 @@ import { UsageError } from "./usage_error.ts";
 /** The commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   ...[fuzz, mount, run, attach, detach, ps, symbolize],
-  ...[top, report, env, instrument, unmount, doctor, installService],
+  ...[top, report, env, instrument, replay, unmount, doctor, installService],
 ];
 
 /** A command of yargs' own: its name and what it does. */

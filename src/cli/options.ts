@@ -83,6 +83,11 @@ export function withServer<T>(argv: Argv<T>) {
       describe: "ms after which a target that does not answer is left out of a read",
       coerce: (value: number) => inRange(value, { name: "--collect-timeout", least: 1, most: 1e6 }),
     })
+    .option("record", {
+      type: "string",
+      requiresArg: true,
+      describe: "write all messages to a file, for 'kcovfs replay'",
+    })
     .option("mode", {
       type: "string",
       requiresArg: true,
@@ -134,6 +139,7 @@ export function serverOptions(
     mode: argv.mode as unknown as number,
     uid: argv.uid,
     gid: argv.gid,
+    ...(argv.record !== undefined && { record: resolve(argv.record) }),
     ...rest,
   };
 }

@@ -17,8 +17,15 @@
  */
 export * as abi from "./abi.ts";
 export { Backings, type DeviceIoctl } from "./backings.ts";
+export {
+  type DecodedReply,
+  type DecodedRequest,
+  decodeReply,
+  decodeRequest,
+} from "./decode_message.ts";
 export { type Dirent, packDirents, packDirentsPlus } from "./dirents.ts";
 export { Errno, type ErrnoName } from "./errno.ts";
+export { formatNotification, formatNotified, formatReply, formatRequest } from "./format.ts";
 export {
   checkRoot,
   isMounted,

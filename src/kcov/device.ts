@@ -19,7 +19,7 @@ import type { Source } from "./source.ts";
 
 /** What a device may say. */
 export interface DeviceOptions {
-  readonly log?: StepLog;
+  readonly log?: StepLog | undefined;
   /** How often owners are looked for, in ms: no message tells that a thread has ended. @default {100} */
   readonly sweep?: number;
   /** Called after an instance was enabled, or given back. */

@@ -33,12 +33,14 @@ export interface TreeOptions {
   readonly onInit?: () => void;
   /** The number of the device read that brought the message in hand; see `Area.write`. */
   readonly read: () => number;
+  /** What all files' times are, in seconds since 1970. @default {now} */
+  readonly mounted?: number;
 }
 
 /** The inode number that `stat` shows for `kcov`, whatever the node id. */
 const KCOV_INO = 1000;
 /** Node ids of the inodes of instances, one an open, begin here. */
-const FIRST_INSTANCE = 1001;
+export const FIRST_INSTANCE = 1001;
 /** Seconds that the kernel may keep what never changes. */
 const LONG = 1 << 30;
 
@@ -57,13 +59,14 @@ export class KcovFilesystem implements Filesystem {
   readonly #opened = new Map<number, Uint8Array>();
   /** By node id: what the kernel calls the file behind an instance. */
   readonly #backings = new Map<number, number>();
-  readonly #mounted = Math.floor(Date.now() / 1000);
+  readonly #mounted: number;
   #nextInstance = FIRST_INSTANCE;
   #nextHandle = 1;
 
   constructor(device: Device, options: TreeOptions) {
     this.#device = device;
     this.#options = options;
+    this.#mounted = options.mounted ?? Math.floor(Date.now() / 1000);
     this.#entries = fixedEntries(options);
     this.#targets = new TargetFiles(options.targets, device);
   }

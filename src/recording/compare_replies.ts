@@ -1,0 +1,35 @@
+import { constants } from "node:os";
+import { type DecodedReply, type DecodedRequest, decodeReply } from "../fuse/mod.ts";
+import { FIRST_INSTANCE } from "../kcov/mod.ts";
+
+/** What is found of a reply. */
+export type Verdict = "same" | "different" | "not compared";
+
+/**
+ * Compares what was answered with what is answered now, byte for byte, but for what does not follow from
+ * the messages:
+ *
+ * - The data of an instance's READ are coverage: only their length is compared.
+ * - The text files tell of targets: their READs are not compared.
+ * - INTERRUPT is refused or not by when it comes.
+ * - An ENOMEM was the machine's.
+ */
+export function compareReplies(
+  request: DecodedRequest,
+  replies: { recorded: Uint8Array; replayed: Uint8Array },
+): Verdict {
+  if (request.name === "INTERRUPT") return "not compared";
+  const isRead = request.name === "READ";
+  if (isRead && request.nodeid < FIRST_INSTANCE) return "not compared";
+  const recorded = decodeReply(replies.recorded, request.operation);
+  const replayed = decodeReply(replies.replayed, request.operation);
+  if (isOutOfMemory(recorded)) return "not compared";
+  if (isRead && recorded.errno === 0 && replayed.errno === 0) {
+    return replies.recorded.length === replies.replayed.length ? "same" : "different";
+  }
+  return Buffer.compare(replies.recorded, replies.replayed) === 0 ? "same" : "different";
+}
+
+function isOutOfMemory({ output }: DecodedReply): boolean {
+  return (output as { result?: number } | undefined)?.result === -constants.errno.ENOMEM;
+}

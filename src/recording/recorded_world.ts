@@ -1,0 +1,108 @@
+import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { DeviceIoctl } from "../fuse/mod.ts";
+import type { AreaFile, NamedTarget, Owner, Source } from "../kcov/mod.ts";
+import type { Fact } from "./entry.ts";
+import type { Witnessed } from "./witness.ts";
+
+/**
+ * What a replayed server learns otherwise than by messages: what the recorded one did, as facts. There are
+ * no targets; nothing is ever executed.
+ */
+export class RecordedWorld implements Witnessed {
+  readonly #starts = new Map<number, number | null>();
+  readonly #memories = new Map<string, Memory>();
+  readonly #results = new Map<number, (number | null)[]>();
+  #targets: readonly NamedTarget[] = [];
+  #comparable = false;
+  #isDirect = false;
+
+  /** Whether areas are files that targets write into. */
+  get isDirect(): boolean {
+    return this.#isDirect;
+  }
+
+  /** From now on this is so; for what an ioctl returned: once. */
+  learn(fact: Fact): void {
+    if ("thread" in fact) this.#starts.set(fact.thread, fact.start);
+    else if ("memory" in fact) {
+      const bytes = fact.bytes === null ? null : Uint8Array.from(Buffer.from(fact.bytes, "base64"));
+      this.#memory(`${fact.tid} ${fact.memory}`).give(bytes ?? undefined);
+    } else if ("targets" in fact) this.#targets = fact.targets;
+    else if ("comparable" in fact) this.#comparable = fact.comparable;
+    else if ("ioctl" in fact) this.#resultsOf(fact.ioctl).push(fact.result);
+    else if ("direct" in fact) {
+      this.#isDirect = fact.direct;
+      this.#results.clear();
+    }
+  }
+
+  readonly source: Source = {
+    stop: () => Promise.resolve([]),
+    release() {},
+    unitOf: (target) => target,
+    trace: () => Promise.resolve(),
+    canCompare: () => this.#comparable,
+  };
+
+  readonly callers = {
+    find: (tid: number): Owner | undefined => {
+      const start = this.#starts.get(tid) ?? null;
+      return start === null ? undefined : { tid, startTime: start };
+    },
+    readMemory: (tid: number, range: { at: bigint }): Promise<Uint8Array | undefined> =>
+      this.#memory(`${tid} 0x${range.at.toString(16)}`).take(),
+  };
+
+  readonly targets = (): readonly NamedTarget[] => this.#targets;
+
+  readonly ioctl = (_fd: number, { request }: DeviceIoctl): number => {
+    const result = this.#resultsOf(request).shift() ?? null;
+    if (result !== null) return result;
+    throw Object.assign(new Error("it failed when it was recorded"), { code: "EIO" });
+  };
+
+  #memory(place: string): Memory {
+    let memory = this.#memories.get(place);
+    if (!memory) this.#memories.set(place, memory = new Memory());
+    return memory;
+  }
+
+  #resultsOf(request: number): (number | null)[] {
+    let results = this.#results.get(request);
+    if (!results) this.#results.set(request, results = []);
+    return results;
+  }
+}
+
+/** What was read at a place, in turn; whoever takes it may come before it. */
+class Memory {
+  readonly #given: (Uint8Array | undefined)[] = [];
+  readonly #waiting: ((bytes: Uint8Array | undefined) => void)[] = [];
+
+  give(bytes: Uint8Array | undefined): void {
+    const next = this.#waiting.shift();
+    if (next) next(bytes);
+    else this.#given.push(bytes);
+  }
+
+  take(): Promise<Uint8Array | undefined> {
+    if (this.#given.length > 0) return Promise.resolve(this.#given.shift());
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+/** Makes an area's file that has no name. It is sparse, and nobody maps it. */
+export function makeScratchFile(): AreaFile {
+  const folder = mkdtempSync(join(tmpdir(), "kcovfs-replay-"));
+  const path = join(folder, "area");
+  const fd = openSync(path, "wx+", 0o600);
+  rmSync(folder, { recursive: true });
+  return {
+    path,
+    fd,
+    grow: (bytes) => ftruncateSync(fd, bytes),
+    [Symbol.dispose]: () => closeSync(fd),
+  };
+}

@@ -1,0 +1,92 @@
+import * as fs from "node:fs";
+import { release } from "node:os";
+import type { Tap } from "../fuse/mod.ts";
+import { VERSION } from "../version.ts";
+import {
+  type Entry,
+  type Fact,
+  FORMAT,
+  type Header,
+  packMessage,
+  type RecordedServer,
+} from "./entry.ts";
+
+/**
+ * Writes a recording. Each entry is in the kernel's hands before what it tells of goes on, so that it is
+ * there whatever becomes of this process. Measured: some 10 µs an entry.
+ */
+export class Recorder implements Tap, Disposable {
+  readonly #path: string;
+  readonly #warn: (line: string) => void;
+  #fd: number | undefined;
+  #began = 0;
+
+  /**
+   * Begins a file anew.
+   *
+   * @throws one line for the user when it cannot be written.
+   */
+  constructor(path: string, options: { warn: (line: string) => void }) {
+    this.#path = path;
+    this.#warn = options.warn;
+    try {
+      this.#fd = fs.openSync(path, "w", 0o600);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const reason = code === "ENOENT" ? "no such directory" : message;
+      throw new Error(`Cannot record to ${path}: ${reason}; name another file`);
+    }
+  }
+
+  /** Writes the first line. */
+  begin(server: RecordedServer): void {
+    this.#began = performance.now();
+    const header: Header = {
+      ...{ recording: "kcovfs", format: FORMAT, version: VERSION, kernel: release() },
+      began: new Date().toISOString(),
+      ...server,
+    };
+    this.#write(header);
+  }
+
+  request(message: Uint8Array): void {
+    this.#add({ rx: packMessage(message) });
+  }
+
+  reply(bytes: Uint8Array): void {
+    this.#add({ tx: packMessage(bytes) });
+  }
+
+  notification(serial: number, bytes: Uint8Array): void {
+    this.#add({ nt: serial, bytes: packMessage(bytes) });
+  }
+
+  notified(serial: number, errno: number): void {
+    this.#add({ nt: serial, errno });
+  }
+
+  note(fact: Fact): void {
+    this.#add(fact);
+  }
+
+  #add(what: Omit<Entry, "t">): void {
+    if (this.#fd === undefined) return;
+    this.#write({ t: Math.round((performance.now() - this.#began) * 1000) / 1000, ...what });
+  }
+
+  #write(line: object): void {
+    if (this.#fd === undefined) return;
+    try {
+      fs.writeSync(this.#fd, `${JSON.stringify(line)}\n`);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      this.#warn(`Cannot record to ${this.#path}: ${code ?? message}; the recording ends here`);
+      this[Symbol.dispose]();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#fd !== undefined) fs.closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}

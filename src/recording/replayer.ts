@@ -1,0 +1,165 @@
+import {
+  type DecodedRequest,
+  decodeReply,
+  decodeRequest,
+  formatNotification,
+  formatNotified,
+  formatReply,
+  formatRequest,
+  type Log,
+} from "../fuse/mod.ts";
+import { compareReplies } from "./compare_replies.ts";
+import { type Entry, unpackMessage } from "./entry.ts";
+import type { Recording } from "./read_recording.ts";
+import { RecordedWorld } from "./recorded_world.ts";
+import { ReplayedServer } from "./replayed_server.ts";
+
+/** What a replay has found. */
+export interface Findings {
+  readonly requests: number;
+  /** Replies that were compared and are the same. */
+  same: number;
+  different: number;
+  /** See {@linkcode compareReplies}. */
+  uncompared: number;
+}
+
+/** How to replay. */
+export interface ReplayOptions {
+  /** Takes each line of the conversation. `isNews`: whether that is a difference, or a warning. */
+  readonly print: (line: string, isNews: boolean) => void;
+  /** ms that a reply is waited for. @default {5000} */
+  readonly patience?: number;
+  /** What the device does now. */
+  readonly log?: Log;
+}
+
+/** A request that was fed, until its recorded reply has come. */
+interface Asked {
+  readonly request: DecodedRequest;
+  readonly replied: Promise<Uint8Array>;
+}
+
+/** Feeds a recording's requests to a server, and compares what it replies. */
+export class Replayer {
+  readonly #options: ReplayOptions;
+  readonly #world = new RecordedWorld();
+  readonly #asked = new Map<number, Asked>();
+  readonly #replies = new Map<number, (bytes: Uint8Array) => void>();
+  readonly #found = { requests: 0, same: 0, different: 0, uncompared: 0 };
+  /** What the kernel asked last: facts that follow it are known before it is asked again. */
+  #next: Uint8Array | undefined;
+  #server: ReplayedServer | undefined;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+  }
+
+  /** @throws one line for the user when the recording is damaged. */
+  async replay(recording: Recording): Promise<Findings> {
+    await using server = new ReplayedServer(recording.header, {
+      world: this.#world,
+      listener: {
+        reply: (bytes) => {
+          const { unique } = decodeReply(bytes, undefined);
+          this.#replies.get(unique)?.(Uint8Array.from(bytes));
+          this.#replies.delete(unique);
+        },
+        warn: (line) => this.#options.print(`           !! ${line}`, true),
+        log: this.#options.log,
+      },
+    });
+    this.#server = server;
+    let line = 1;
+    for await (const entry of recording.entries) {
+      line++;
+      try {
+        await this.#take(entry);
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+        throw new Error(`Cannot replay line ${line}: ${error.message}; is the file damaged?`);
+      }
+    }
+    this.#feed();
+    await this.#tellUnrecorded();
+    return this.#found;
+  }
+
+  #say(t: number, line: string): void {
+    this.#options.print(`${t.toFixed(3).padStart(10)} ${line}`, false);
+  }
+
+  async #take(entry: Entry): Promise<void> {
+    const { t } = entry;
+    if ("rx" in entry) {
+      this.#feed();
+      this.#next = unpackMessage(entry.rx);
+      const request = decodeRequest(this.#next);
+      this.#say(t, formatRequest(request, request));
+    } else if ("tx" in entry) {
+      this.#feed();
+      await this.#compare(t, unpackMessage(entry.tx));
+    } else if (!("nt" in entry)) this.#world.learn(entry);
+    else if ("bytes" in entry) {
+      this.#say(t, formatNotification(entry.nt, unpackMessage(entry.bytes)));
+    } else this.#say(t, formatNotified(entry.nt, entry.errno));
+  }
+
+  #feed(): void {
+    const message = this.#next;
+    if (!message) return;
+    this.#next = undefined;
+    const request = decodeRequest(message);
+    const { unique } = request;
+    const replied = new Promise<Uint8Array>((resolve) => this.#replies.set(unique, resolve));
+    this.#asked.set(unique, { request, replied });
+    this.#found.requests++;
+    this.#server!.receive(message);
+  }
+
+  async #compare(t: number, recorded: Uint8Array): Promise<void> {
+    const { unique } = decodeReply(recorded, undefined);
+    const asked = this.#asked.get(unique);
+    this.#asked.delete(unique);
+    const { errno, output } = decodeReply(recorded, asked?.request.operation);
+    this.#say(t, formatReply(unique, { errno, output }));
+    if (!asked) return this.#differ("there is no such request");
+    const replayed = await this.#inTime(asked.replied);
+    if (!replayed) return this.#differ(`no reply in ${this.#patience} ms`);
+    const verdict = compareReplies(asked.request, { recorded, replayed });
+    if (verdict === "same") this.#found.same++;
+    else if (verdict === "not compared") this.#found.uncompared++;
+    else this.#differ(formatReply(unique, decodeReply(replayed, asked.request.operation)));
+  }
+
+  #differ(now: string): void {
+    this.#found.different++;
+    this.#options.print(`   but now ${now}`, true);
+  }
+
+  get #patience(): number {
+    return this.#options.patience ?? 5000;
+  }
+
+  async #inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), this.#patience);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** The server may have ended before it replied; what it would have said is of interest then. */
+  async #tellUnrecorded(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const [unique, { request, replied }] of this.#asked) {
+      if (this.#replies.has(unique)) continue;
+      const { errno, output } = decodeReply(await replied, request.operation);
+      this.#options.print(` no record ${formatReply(unique, { errno, output })}`, true);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import type { DeviceIoctl } from "../fuse/mod.ts";
+import type { Callers, NamedTarget, Source } from "../kcov/mod.ts";
+import type { Fact } from "./entry.ts";
+
+/** What a server's answers depend on, besides the messages. */
+export interface Witnessed {
+  readonly source: Source;
+  readonly callers: Callers;
+  readonly targets: () => readonly NamedTarget[];
+  /** On the connection; see `ServeOptions`. Undefined without passthrough. */
+  readonly ioctl: ((fd: number, call: DeviceIoctl) => number) | undefined;
+}
+
+/**
+ * The same, of which each answer that is news is noted in a recording, if there is one. What targets have
+ * executed is not.
+ */
+export function witness(
+  witnessed: Witnessed,
+  recorder: { note(fact: Fact): void } | undefined,
+): Witnessed {
+  if (!recorder) return witnessed;
+  const note = (fact: Fact) => recorder.note(fact);
+  const { ioctl } = witnessed;
+  const targets = noteChanges(witnessed.targets, (targets) => note({ targets }));
+  return {
+    source: witnessSource(witnessed.source, note),
+    callers: witnessCallers(witnessed.callers, note),
+    targets,
+    ioctl: ioctl && ((fd, call) => {
+      let result: number | null = null;
+      try {
+        return result = ioctl(fd, call);
+      } finally {
+        note({ ioctl: call.request, result });
+      }
+    }),
+  };
+}
+
+function noteChanges<T>(ask: () => T, note: (value: T) => void): () => T {
+  let last: string | undefined;
+  return () => {
+    const value = ask();
+    const text = JSON.stringify(value);
+    if (text !== last) note(value);
+    last = text;
+    return value;
+  };
+}
+
+function witnessSource(source: Source, note: (fact: Fact) => void): Source {
+  let last: boolean | undefined;
+  return {
+    stop: (options) => source.stop(options),
+    release: (units) => source.release(units),
+    unitOf: (target) => source.unitOf(target),
+    trace: (areas) => source.trace(areas),
+    canCompare(scope) {
+      const comparable = source.canCompare(scope);
+      if (comparable !== last) note({ comparable });
+      last = comparable;
+      return comparable;
+    },
+  };
+}
+
+function witnessCallers(callers: Callers, note: (fact: Fact) => void): Callers {
+  const starts = new Map<number, number | null>();
+  return {
+    find(tid) {
+      const owner = callers.find(tid);
+      const start = owner?.startTime ?? null;
+      if (starts.get(tid) !== start) note({ thread: tid, start });
+      starts.set(tid, start);
+      return owner;
+    },
+    async readMemory(tid, range) {
+      const bytes = await callers.readMemory(tid, range);
+      const text = bytes ? Buffer.from(bytes).toString("base64") : null;
+      note({ memory: `0x${range.at.toString(16)}`, tid, bytes: text });
+      return bytes;
+    },
+  };
+}
