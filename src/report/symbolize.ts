@@ -2,16 +2,25 @@ import { blockOfPc, formatPc } from "../coverage/pc_space.ts";
 import { scriptPath } from "../coverage/script_filter.ts";
 import type { SymbolTable } from "../coverage/symbol_table.ts";
 
+/** How positions are written. */
+export interface SymbolOptions {
+  /** Put before each file's name; see {@linkcode fileName}. */
+  readonly prefix?: string;
+}
+
 /**
  * All blocks in the format of gVisor's `runsc symbolize -all`, which syzkaller parses: the PC on one
  * line, `file:line.column,line.column` on the next. A script's lines follow each other, though a source
  * map may place them in several files.
  */
-export function* symbolLines(symbols: SymbolTable): Generator<string> {
+export function* symbolLines(
+  symbols: SymbolTable,
+  options: SymbolOptions = {},
+): Generator<string> {
   for (const segment of symbols.segments) {
     let text = "";
     for (const [i, { url, range }] of symbols.positions(segment).entries()) {
-      text += `${formatPc(segment.base + i)}\n${fileName(url)}:${range}\n`;
+      text += `${formatPc(segment.base + i)}\n${fileName(url, options)}:${range}\n`;
     }
     yield text;
   }
@@ -23,14 +32,23 @@ export function formatSymbols(symbols: SymbolTable): string {
 }
 
 /** A PC and where it is, on two lines; the second is `?` for a PC that no script has. */
-export function symbolize(symbols: SymbolTable, pc: bigint): string {
+export function symbolize(symbols: SymbolTable, pc: bigint, options: SymbolOptions = {}): string {
   const block = blockOfPc(pc);
   const found = block < 0 ? undefined : symbols.locate(block);
   if (!found) return `0x${pc.toString(16)}\n?\n`;
-  return `${formatPc(block)}\n${fileName(found.url)}:${found.range}\n`;
+  return `${formatPc(block)}\n${fileName(found.url, options)}:${found.range}\n`;
 }
 
-/** A path without line breaks, which would break the format. */
-function fileName(url: string): string {
-  return scriptPath(url).replace(/[\r\n]/g, encodeURIComponent);
+/** Of a name with a prefix: syzkaller takes lines of 64 KiB. */
+const MOST_CHARACTERS = 4096;
+
+/**
+ * A path without line breaks, which would break the format. With a prefix it is a path below that, as
+ * syzkaller takes it (`gvisorLineRe` in `pkg/cover/backend/gvisor.go`): without colons, and not too long.
+ */
+function fileName(url: string, { prefix }: SymbolOptions): string {
+  const path = scriptPath(url).replace(/[\r\n]/g, encodeURIComponent);
+  if (prefix === undefined) return path;
+  const name = path.replace(/^\/+/, "").replaceAll(":", encodeURIComponent(":"));
+  return `${prefix.replace(/\/+$/, "")}/${name.slice(0, MOST_CHARACTERS)}`;
 }

@@ -99,4 +99,38 @@ report("a name with line breaks stays on its line", () => {
   });
 });
 
+/** How syzkaller has read a line of `symbolize -all`, first and last: `gvisorLineRe` in its gvisor.go. */
+const SYZKALLER: RegExp[] = [
+  /\/gvisor\/([^:]+):([0-9]+).([0-9]+),([0-9]+).([0-9]+)$/,
+  /^(?:.*\/)?(pkg\/[^:]+):([0-9]+).([0-9]+),([0-9]+).([0-9]+)$/,
+];
+
+report("with a prefix all files are in one folder, by lines that syzkaller reads", () => {
+  const scripts: [number, string, string][] = [
+    [16, "file:///srv/my%20app/a.js", "1.1,9.2"],
+    [18, "https://example.org:8080/b.js", "7.1,7.9"],
+    [20, "webpack://x/./c.ts", "5.6,7.8"],
+    [22, `data:text/javascript,${"x".repeat(100_000)}`, "1.1,1.9"],
+  ];
+  withSymbols(scripts, (symbols) => {
+    const text = [...symbolLines(symbols, { prefix: "gvisor.dev/gvisor/pkg/" })].join("");
+    const lines = text.trimEnd().split("\n").filter((_, i) => i % 2 === 1);
+    assert.is(lines.length, 4);
+    const names = SYZKALLER.map((pattern) => lines.map((line) => line.match(pattern)?.[1]));
+    assert.equal(names[0].slice(0, 3), [
+      "pkg/srv/my app/a.js",
+      "pkg/https%3A//example.org%3A8080/b.js",
+      "pkg/webpack%3A//x/./c.ts",
+    ]);
+    assert.equal(names[1], names[0]);
+    assert.ok(
+      lines[3].length < 64 * 1024 && names[0][3]?.startsWith("pkg/data%3Atext/javascript,x"),
+    );
+    assert.is(
+      symbolize(symbols, 0xffffffff80000080n, { prefix: "p" }),
+      "0xffffffff80000080\np/srv/my app/a.js:1.1,9.2\n",
+    );
+  });
+});
+
 report.run();
