@@ -12,16 +12,15 @@ import { Engine } from "./coverage/engine.ts";
 import { SourceStore } from "./coverage/source_store.ts";
 import type { SymbolTable } from "./coverage/symbol_table.ts";
 import { TableBuilder } from "./coverage/table_builder.ts";
-import { type Connection, serveDescriptor, type ServeOptions } from "./fuse/mod.ts";
-import { type AreaFile, CALLERS, Device, KcovFilesystem } from "./kcov/mod.ts";
+import type { Device } from "./kcov/mod.ts";
 import { logger } from "./logger.ts";
 import { Meters } from "./meters.ts";
 import { Recorder } from "./recording/recorder.ts";
-import { witness, type Witnessed } from "./recording/witness.ts";
 import { formatMetrics } from "./report/metrics.ts";
 import { formatSymbols } from "./report/symbolize.ts";
 import { formatTargets } from "./report/targets.ts";
 import { RequestAnswers } from "./request_answers.ts";
+import { serveConnection } from "./serve_connection.ts";
 import { openSymbols, sourcesFolder, symbolFile } from "./symbol_file.ts";
 import { SharedFolder } from "./shared_folder.ts";
 import { ioctl, setTimerSlack } from "./system_calls.ts";
@@ -61,12 +60,8 @@ export interface ServerOptions {
 
 /** The subtype in the mount table: `fuse.kcovfs`. */
 export const SUBTYPE = "kcovfs";
-/** The threads of the pool that notifications may sleep in. `bin/` sizes the pool accordingly. */
-export const NOTIFICATION_THREADS = 10;
 /** ns; page windows are some tens of µs long. */
 const TIMER_SLACK = 1000;
-/** Bytes of file data in one WRITE at most. */
-const MAX_WRITE = 256 * 1024;
 
 /** Everything but a mount: targets can register, and any number of connections be served. */
 export class Server implements AsyncDisposable {
@@ -245,80 +240,36 @@ export class Server implements AsyncDisposable {
       onReady?: () => void;
     },
   ): Promise<void> {
-    const seen = witness({
+    const { mode, uid, gid, warn } = this.#options;
+    const { connection, device } = serveConnection(fd, {
       source: this.#collector.sourceFor({}),
-      callers: CALLERS,
       targets: () => this.#registry.names,
+      files: { mode, uid, gid, socket: this.socket },
+      texts: new Map<string, () => string | Promise<string>>([
+        ["targets", () => formatTargets(this.#answers.rows())],
+        ["symbols", () => formatSymbols(this.#symbols)],
+        ["metrics", async () => formatMetrics(await this.#answers.snapshot())],
+      ]),
       ioctl: this.#tracing && ioctl,
-    }, this.#recorder);
-    // Each fault is one READ of one page: page 0 must not come into the cache unasked.
-    const sizes = { maxWrite: MAX_WRITE, maxReadahead: 0 };
-    const options: ServeOptions = {
-      ...sizes,
-      notifications: NOTIFICATION_THREADS,
-      ...(seen.ioctl && { ioctl: seen.ioctl }),
-      log: logger("fuse"),
-      tap: this.#recorder,
-      warn: this.#options.warn,
-    };
-    const texts = new Map<string, () => string | Promise<string>>([
-      ["targets", () => formatTargets(this.#answers.rows())],
-      ["symbols", () => formatSymbols(this.#symbols)],
-      ["metrics", async () => formatMetrics(await this.#answers.snapshot())],
-    ]);
-    const { mode, uid, gid } = this.#options;
-    const tree = { mode, uid, gid, socket: this.socket, mounted: Math.floor(Date.now() / 1000) };
-    const passthrough = seen.ioctl !== undefined;
-    this.#recorder?.begin({ ...tree, ...sizes, passthrough, files: [...texts.keys()] });
-    let device: Device | undefined;
-    const connection = serveDescriptor(fd, (connection) => {
-      let files: (() => AreaFile) | undefined;
-      device = this.#makeDevice(connection, { ...seen, files: () => files });
-      return new KcovFilesystem(device, {
-        ...tree,
-        files: texts,
-        targets: seen.targets,
-        read: () => connection.reads,
-        backings: () => connection.backings,
-        onInit: () => {
-          files = this.#tracing?.filesFor(connection);
-          this.#setDirect(files !== undefined);
-          this.#recorder?.note({ direct: files !== undefined });
-        },
-      });
-    }, options);
+      total: this.#meters.total,
+      onInit: (connection) => {
+        const files = this.#tracing?.filesFor(connection);
+        this.#setDirect(files !== undefined);
+        return files;
+      },
+      recorder: this.#recorder,
+      warn,
+    });
+    this.#devices.add(device);
     try {
       const watched = await this.#watchdog.watch(mount.root, mount);
       mount.onReady?.();
       await connection.ended;
       this.#watchdog.forget(watched);
     } finally {
-      this.#devices.delete(device!);
-      await device![Symbol.asyncDispose]();
+      this.#devices.delete(device);
+      await device[Symbol.asyncDispose]();
     }
-  }
-
-  /** A device whose pages the kernel keeps for this connection. */
-  #makeDevice(
-    connection: Connection,
-    options: Witnessed & { files: () => (() => AreaFile) | undefined },
-  ): Device {
-    const { notifier } = connection;
-    const { source, callers, files } = options;
-    const device = new Device(source, {
-      invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
-      store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
-      get reads() {
-        return connection.reads;
-      },
-    }, {
-      log: logger("kcov"),
-      files,
-      total: this.#meters.total,
-      callers,
-    });
-    this.#devices.add(device);
-    return device;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
