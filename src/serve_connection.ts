@@ -16,6 +16,8 @@ import {
 import { logger } from "./logger.ts";
 import type { Recorder } from "./recording/recorder.ts";
 import { witness } from "./recording/witness.ts";
+import { isDeno } from "./runtime.ts";
+import { writeAside } from "./system_calls.ts";
 
 /** What a connection is served with. */
 export interface ConnectionOptions {
@@ -54,6 +56,7 @@ export function serveConnection(
     ...SIZES,
     notifications: NOTIFICATION_THREADS,
     ...(seen.ioctl && { ioctl: seen.ioctl }),
+    ...(isDeno() && { writeAside }),
     log: logger("fuse"),
     tap: recorder,
     warn,

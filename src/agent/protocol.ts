@@ -180,8 +180,9 @@ export const ENVIRONMENT = {
   parent: "KCOVFS_PARENT",
   /** {@linkcode CollectorName} */
   collector: "KCOVFS_COLLECTOR",
-  /** Path of a Node for the scripts in `shims/`. */
+  /** Path of a Node or Deno for the scripts in `shims/`, and what comes before a script. */
   node: "KCOVFS_NODE",
+  nodeArguments: "KCOVFS_NODE_ARGUMENTS",
 } as const;
 
 const HEADER = 5;

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { type CollectorName, ENVIRONMENT } from "../agent/protocol.ts";
+import { isDeno } from "../runtime.ts";
 
 /** Commands that stand for the real ones. */
 const SHIMS = fileURLToPath(new URL("../../../shims", import.meta.url));
@@ -34,6 +35,7 @@ export function targetEnvironment(
     NODE_DISABLE_COMPILE_CACHE: "1",
     PATH: `${SHIMS}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
     [ENVIRONMENT.node]: process.execPath,
+    [ENVIRONMENT.nodeArguments]: isDeno() ? "run -A" : "",
   };
   delete environment[ENVIRONMENT.parent];
   const { name, include = [], exclude = [], collector } = options;

@@ -8,7 +8,12 @@ export interface ChannelOptions {
   readonly ended: (error: Error | undefined) => void;
   /** Bytes of the largest message: `max_write` and the structures before it. */
   readonly messageSize: number;
+  /** See `ServeOptions`. */
+  readonly writeAside?: WriteAside | undefined;
 }
+
+/** Writes on another thread, which may sleep meanwhile; resolves to 0 or an errno. */
+export type WriteAside = (fd: number, bytes: Uint8Array) => Promise<number>;
 
 /**
  * The descriptor of `/dev/fuse`, on Node's thread pool. One read is under way at a time, armed when the
@@ -98,12 +103,11 @@ export class Channel {
   notify(bytes: Uint8Array): Promise<number> {
     if (this.#ended) return Promise.resolve(ENODEV);
     this.#writes++;
-    return new Promise((resolve) => {
-      fs.write(this.#fd, bytes, 0, bytes.length, null, (error) => {
-        this.#writes--;
-        this.#closeWhenIdle();
-        resolve(error ? Math.abs((error as NodeJS.ErrnoException).errno ?? ENODEV) : 0);
-      });
+    const { writeAside = writeOnPool } = this.#options;
+    return writeAside(this.#fd, bytes).then((errno) => {
+      this.#writes--;
+      this.#closeWhenIdle();
+      return errno;
     });
   }
 
@@ -116,3 +120,11 @@ export class Channel {
 }
 
 const ENODEV = 19;
+
+function writeOnPool(fd: number, bytes: Uint8Array): Promise<number> {
+  return new Promise((resolve) => {
+    fs.write(fd, bytes, 0, bytes.length, null, (error) => {
+      resolve(error ? Math.abs((error as NodeJS.ErrnoException).errno ?? ENODEV) : 0);
+    });
+  });
+}

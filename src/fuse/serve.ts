@@ -1,5 +1,5 @@
 import { Backings, type DeviceIoctl } from "./backings.ts";
-import { Channel } from "./channel.ts";
+import { Channel, type WriteAside } from "./channel.ts";
 import { mountFuse, type MountOptions, unmountFuse } from "./mount.ts";
 import { Notifier } from "./notifier.ts";
 import type { Filesystem } from "./operations.ts";
@@ -19,6 +19,11 @@ export interface ServeOptions extends Omit<SessionOptions, "reply" | "passthroug
    * `code` is the errno's name. With it, passthrough is asked for.
    */
   readonly ioctl?: (fd: number, call: DeviceIoctl) => number;
+  /**
+   * Writes notifications, where `fs.write` would occupy the thread that calls it, and so the only one
+   * that answers what the notification waits for.
+   */
+  readonly writeAside?: WriteAside | undefined;
   /** Sees every message, in both directions. */
   readonly tap?: Tap | undefined;
 }
@@ -59,6 +64,7 @@ export function serveDescriptor(
     new Backings((call) => ioctl(fd, call), { hasEnded: () => channel.ended });
   const channel = new Channel(fd, {
     messageSize: maxWrite + REQUEST_OVERHEAD,
+    writeAside: options.writeAside,
     receive: (message) => {
       tap?.request(message);
       session.receive(message);

@@ -48,7 +48,8 @@ export class Watchdog implements AsyncDisposable {
       stdio: ["pipe", "ignore", "inherit"],
       // Not in the terminal's foreground group, whose signals are the server's business.
       detached: true,
-      env: {},
+      // Deno finds commands by nothing else.
+      env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     child.on("error", () => {});
     child.stdin!.on("error", () => {});
