@@ -72,7 +72,9 @@ export function ioctlWith(fd: number, call: { request: number; argument: bigint 
  * @returns 0, or EIO whatever the reason: the errno is that thread's.
  */
 export function writeAside(fd: number, bytes: Uint8Array): Promise<number> {
-  const write = libc("int64_t write(int, const void *, size_t)") as unknown as Koffi.KoffiFunc<Call>;
+  const write = libc("int64_t write(int, const void *, size_t)") as unknown as Koffi.KoffiFunc<
+    Call
+  >;
   return new Promise((resolve) => {
     write.async(fd, bytes, bytes.length, (error: unknown, written: number) => {
       // The call holds the bytes only as an address.

@@ -72,9 +72,13 @@ export class Tracing implements AsyncDisposable {
     this.#options = options;
     watchdog.remove(folder.path);
     this.#prober = new Prober({ symbols, warn, ...(sources && { sources }) });
-    const makeFile = () => this.#makeFile();
     const { covered } = options;
-    this.#blocks = new TracedBlocks({ covered, segments: () => symbols.segments, makeFile });
+    this.#blocks = new TracedBlocks({
+      covered,
+      segments: () => symbols.segments,
+      makeFile: () => this.#makeFile("blocks"),
+    });
+    const makeFile = () => this.#makeFile("area");
     this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, warn });
   }
 
@@ -93,8 +97,9 @@ export class Tracing implements AsyncDisposable {
     this.#blocks.readKnown();
   }
 
-  #makeFile(): SharedFile {
-    return new SharedFile(join(this.#folder.path, `area-${this.#files++}`), this.#options.files);
+  #makeFile(what: "area" | "blocks"): SharedFile {
+    const path = join(this.#folder.path, `${what}-${this.#files++}`);
+    return new SharedFile(path, this.#options.files);
   }
 
   /**
@@ -104,9 +109,9 @@ export class Tracing implements AsyncDisposable {
   filesFor({ backings }: Connection): (() => AreaFile) | undefined {
     if (!this.#options.isPassthrough || !backings) return undefined;
     try {
-      using file = this.#makeFile();
+      using file = this.#makeFile("area");
       backings.close(backings.open(file.fd));
-      return () => this.#makeFile();
+      return () => this.#makeFile("area");
     } catch (error) {
       const { message } = error as Error;
       this.#options.warn(

@@ -234,10 +234,10 @@ export class Scene implements AsyncDisposable {
     return (await readMountTable()).some(({ mountPoint }) => mountPoint === this.mount);
   }
 
-  /** Resolves once the watchdog of a killed server has unmounted; throws after 5 s. */
+  /** Resolves once the watchdog of a killed server has unmounted; throws after 30 s. */
   async unmounted(): Promise<void> {
     for (let i = 0; await this.isMounted(); i++) {
-      if (i === 50) throw new Error(`${this.mount} is still mounted`);
+      if (i === 300) throw new Error(`${this.mount} is still mounted`);
       await sleep(100);
     }
   }
