@@ -2,7 +2,7 @@
  *
  * A fuzzer of a filesystem that COMMAND mounts on DIRECTORY, and of which it says so by a line: makes
  * sequences of system calls on it, keeps those that reach what none before did, and changes these
- * further, until the filesystem is gone. */
+ * further, until one fails with EIO. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -60,8 +60,8 @@ static unsigned programs, executions, blocks;
 /* PCs are multiples of 8; two of them may share a place. */
 static uint8_t seen[1 << 16];
 static uint64_t *cover;
-/* That a call found no filesystem. */
-static int is_gone;
+/* A call failed for no reason of its caller's. */
+static int is_broken;
 
 static void fail(const char *what) {
   perror(what);
@@ -86,7 +86,7 @@ static void mount_on(const char *directory, char **command) {
     fail("pipe");
   if (fork() == 0) {
     /* However this ends, the filesystem does not outlive it. */
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(output[1], 1);
     execvp(command[0], command);
     _exit(127);
@@ -153,7 +153,7 @@ static int execute(const struct program *program) {
   __atomic_store_n(&cover[0], 0, __ATOMIC_RELAXED);
   for (unsigned i = 0; i < program->length; i++)
     if (do_call(&program->calls[i]) == -1)
-      is_gone |= errno == ENOTCONN || errno == ECONNABORTED;
+      is_broken |= errno == EIO || errno == ENOTCONN || errno == ECONNABORTED;
   uint64_t n = __atomic_load_n(&cover[0], __ATOMIC_RELAXED);
   executions++;
   for (uint64_t i = 1; i <= n; i++) {
@@ -231,8 +231,8 @@ int main(int argc, char **argv) {
   open_kcov();
   for (struct program program = typical;; program = mutation()) {
     int is_new = execute(&program);
-    if (is_gone) {
-      printf("After %u programs the filesystem is gone. The last one:\n", executions);
+    if (is_broken) {
+      printf("Program %u breaks the filesystem:\n", executions);
       for (unsigned i = 0; i < program.length; i++)
         print_call(&program.calls[i]);
       return 0;

@@ -110,7 +110,7 @@ const operations = {
   },
 };
 
-/** As fuse-native calls them. An error that is no refusal is the filesystem's own, and its end. */
+/** As fuse-native calls them. An error that is no refusal is the filesystem's own: EIO. */
 function withCallback(operation) {
   return (...args) => {
     const reply = args.pop();
@@ -118,8 +118,9 @@ function withCallback(operation) {
     try {
       result = operation(...args);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-      return reply(error.errno);
+      if (error instanceof Refusal) return reply(error.errno);
+      process.stderr.write(`${error.stack}\n`);
+      return reply(Fuse.EIO);
     }
     reply(typeof result === "number" ? result : 0, result);
   };

@@ -1,5 +1,5 @@
 /* A libFuzzer target in JavaScript: sends each input to `node serve.mjs`, and gives libFuzzer the
- * counters that it wants, made of kcov's PCs. A crash is that Node ends. */
+ * counters that it wants, made of kcov's PCs. A crash is a reply that says so. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stddef.h>
@@ -17,6 +17,9 @@
 #define KCOV_ENABLE _IO('c', 100)
 #define KCOV_TRACE_PC 0
 #define COVER_SIZE (64 << 10)
+
+/* A reply of serve.mjs. */
+#define ERROR 2
 
 static char *const command[] = {"node", "serve.mjs", NULL};
 
@@ -58,19 +61,21 @@ static void open_kcov(void) {
     fail("kcov");
 }
 
-/* Returns 0 when the target ended instead of replying. */
-static int request(const uint8_t *data, uint32_t size) {
-  char reply;
+/* The end of the target is an error, too. */
+static uint8_t request(const uint8_t *data, uint32_t size) {
+  uint8_t reply;
   struct iovec parts[] = {{&size, sizeof size}, {(void *)data, size}};
   struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-  return sendmsg(target, &message, MSG_NOSIGNAL) != -1 && recv(target, &reply, 1, 0) == 1;
+  if (sendmsg(target, &message, MSG_NOSIGNAL) == -1 || recv(target, &reply, 1, 0) != 1)
+    return ERROR;
+  return reply;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc, (void)argv;
   start_target();
   /* What is loaded for the first input is not that input's. */
-  if (!request(NULL, 0))
+  if (request(NULL, 0) == ERROR)
     fail("the target");
   open_kcov();
   return 0;
@@ -78,13 +83,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   __atomic_store_n(&cover[0], 0, __ATOMIC_RELAXED);
-  int is_alive = request(data, size);
+  uint8_t reply = request(data, size);
   uint64_t n = __atomic_load_n(&cover[0], __ATOMIC_RELAXED);
   for (uint64_t i = 1; i <= n; i++) {
     uint8_t *counter = &counters[(cover[i] >> 3) % COUNTERS];
     *counter += *counter < 255;
   }
-  if (!is_alive)
+  if (reply == ERROR)
     abort();
   return 0;
 }

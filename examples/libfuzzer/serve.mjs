@@ -1,16 +1,19 @@
 /**
  * Decodes what comes on standard input, each with its length (u32, little endian) before it. The reply
- * is a byte: 1 for an image, 0 for what is none. Any other error ends the process.
+ * is a byte: 1 for an image, 0 for what is none, 2 for any other error, which is printed.
  */
 import { decode, FormatError } from "./decode.mjs";
 
-function isImage(bytes) {
+const REPLY = { none: 0, image: 1, error: 2 };
+
+function reply(bytes) {
   try {
     decode(bytes);
-    return true;
+    return REPLY.image;
   } catch (error) {
-    if (error instanceof FormatError) return false;
-    throw error;
+    if (error instanceof FormatError) return REPLY.none;
+    process.stderr.write(`${error.stack}\n`);
+    return REPLY.error;
   }
 }
 
@@ -19,7 +22,7 @@ process.stdin.on("data", (chunk) => {
   received = Buffer.concat([received, chunk]);
   while (received.length >= 4 && received.length >= 4 + received.readUInt32LE(0)) {
     const end = 4 + received.readUInt32LE(0);
-    process.stdout.write(Buffer.of(isImage(received.subarray(4, end)) ? 1 : 0));
+    process.stdout.write(Buffer.of(reply(received.subarray(4, end))));
     received = received.subarray(end);
   }
 });

@@ -1,7 +1,8 @@
 /* loop COMMAND...
  *
  * A coverage-guided fuzzer: sends messages to the standard input of COMMAND, keeps those that reach
- * what none before did, and changes these further, until COMMAND ends instead of replying. */
+ * what none before did, and changes these further, until COMMAND replies that it failed. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define KCOV_INIT_TRACE _IOR('c', 1, unsigned long)
@@ -18,8 +20,10 @@
 #define COVER_SIZE (64 << 10)
 
 #define LENGTH 8
+#define FAILED 255
 #define MOST_MESSAGES 4096
 
+static int to, from;
 static uint8_t corpus[MOST_MESSAGES][LENGTH];
 /* PCs are multiples of 8; two of them may share a place. */
 static uint8_t seen[1 << 16];
@@ -41,40 +45,46 @@ static uint64_t *open_kcov(void) {
   return cover;
 }
 
-static void start(char **command, int *to, int *from) {
+static void start(char **command) {
   int input[2], output[2];
-  if (pipe(input) || pipe(output))
+  if (pipe2(input, O_CLOEXEC) || pipe2(output, O_CLOEXEC))
     fail("pipe");
   if (fork() == 0) {
+    /* However this ends, the service does not outlive it. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(input[0], 0);
     dup2(output[1], 1);
-    close(input[1]);
     execvp(command[0], command);
     _exit(127);
   }
   close(output[1]);
-  *to = input[1];
-  *from = output[0];
+  to = input[1];
+  from = output[0];
+}
+
+static uint8_t request(const uint8_t *message) {
+  uint8_t reply;
+  if (write(to, message, LENGTH) != LENGTH || read(from, &reply, 1) != 1)
+    fail("the service");
+  return reply;
 }
 
 int main(int argc, char **argv) {
-  int to, from, messages = 1;
-  uint8_t message[LENGTH] = {0}, reply;
+  int messages = 1;
+  uint8_t message[LENGTH];
   if (argc < 2) {
     fprintf(stderr, "usage: loop COMMAND...\n");
     return 2;
   }
-  signal(SIGPIPE, SIG_IGN);
-  start(argv + 1, &to, &from);
-  if (write(to, message, LENGTH) != LENGTH || read(from, &reply, 1) != 1)
-    fail(argv[1]);
+  start(argv + 1);
+  request(corpus[0]);
   uint64_t *cover = open_kcov();
   for (unsigned executions = 1;; executions++) {
     memcpy(message, corpus[rand() % messages], LENGTH);
     message[rand() % LENGTH] = rand();
     __atomic_store_n(&cover[0], 0, __ATOMIC_RELAXED);
-    if (write(to, message, LENGTH) != LENGTH || read(from, &reply, 1) != 1) {
-      printf("It ended on message %u:", executions);
+    if (request(message) == FAILED) {
+      printf("It fails on message %u:", executions);
       for (int i = 0; i < LENGTH; i++)
         printf(" %02x", message[i]);
       printf("\n");

@@ -1,7 +1,7 @@
 // loop COMMAND...
 //
 // A coverage-guided fuzzer: sends messages to the standard input of COMMAND, keeps those that reach
-// what none before did, and changes these further, until COMMAND ends instead of replying.
+// what none before did, and changes these further, until COMMAND replies that it failed.
 package main
 
 import (
@@ -22,6 +22,7 @@ const (
 	kcovTracePC   = 0
 	coverSize     = 64 << 10
 	length        = 8
+	failed        = 255
 )
 
 func ioctl(fd int, request, argument uintptr) {
@@ -51,7 +52,7 @@ func openKcov() *[coverSize]uint64 {
 	return (*[coverSize]uint64)(unsafe.Pointer(&area[0]))
 }
 
-func start(command []string) (request func(message []byte) bool) {
+func start(command []string) (kill func() error, request func(message []byte) byte) {
 	target := exec.Command(command[0], command[1:]...)
 	target.Stderr = os.Stderr
 	to, _ := target.StdinPipe()
@@ -60,27 +61,28 @@ func start(command []string) (request func(message []byte) bool) {
 		log.Fatal(err)
 	}
 	reply := make([]byte, 1)
-	return func(message []byte) bool {
+	return target.Process.Kill, func(message []byte) byte {
 		to.Write(message)
-		n, _ := from.Read(reply)
-		return n == 1
+		if _, err := from.Read(reply); err != nil {
+			log.Fatal("the service: ", err)
+		}
+		return reply[0]
 	}
 }
 
 func main() {
-	request := start(os.Args[1:])
+	kill, request := start(os.Args[1:])
 	corpus := [][]byte{make([]byte, length)}
-	if !request(corpus[0]) {
-		os.Exit(2)
-	}
+	request(corpus[0])
 	seen := map[uint64]bool{}
 	cover := openKcov()
 	for executions := 1; ; executions++ {
 		message := append([]byte(nil), corpus[rand.Intn(len(corpus))]...)
 		message[rand.Intn(length)] = byte(rand.Intn(256))
 		atomic.StoreUint64(&cover[0], 0)
-		if !request(message) {
-			fmt.Printf("It ended on message %d: % x\n", executions, message)
+		if request(message) == failed {
+			fmt.Printf("It fails on message %d: % x\n", executions, message)
+			kill()
 			return
 		}
 		known := len(seen)

@@ -1,7 +1,7 @@
 """loop.py COMMAND...
 
 A coverage-guided fuzzer: sends messages to the standard input of COMMAND, keeps those that reach
-what none before did, and changes these further, until COMMAND ends instead of replying.
+what none before did, and changes these further, until COMMAND replies that it failed.
 """
 
 import fcntl
@@ -17,6 +17,7 @@ KCOV_ENABLE = 0x6364
 KCOV_TRACE_PC = 0
 COVER_SIZE = 64 << 10
 LENGTH = 8
+FAILED = 255
 
 
 def open_kcov():
@@ -34,19 +35,19 @@ def main():
 
     def request(message):
         target.stdin.write(message)
-        return target.stdout.read(1)
+        return target.stdout.read(1)[0]
 
     corpus = [bytes(LENGTH)]
-    if not request(corpus[0]):
-        sys.exit(2)
+    request(corpus[0])
     seen = set()
     cover = open_kcov()
     for executions in itertools.count(1):
         message = bytearray(random.choice(corpus))
         message[random.randrange(LENGTH)] = random.randrange(256)
         cover[0] = 0
-        if not request(message):
-            print(f"It ended on message {executions}: {message.hex(' ')}")
+        if request(message) == FAILED:
+            print(f"It fails on message {executions}: {message.hex(' ')}")
+            target.kill()
             return
         pcs = set(cover[1 : 1 + cover[0]])
         if not pcs <= seen:

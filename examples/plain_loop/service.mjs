@@ -1,11 +1,12 @@
 /**
  * A service to be fuzzed, which does not know it: messages of 8 bytes come on standard input, and each
- * is answered by a byte, the number of the command that it was.
+ * is answered by a byte: the number of the command that it was, 0 for none, 255 when it failed.
  *
  *     0 "DB"    2 command    3 table    4 first row    5 last row    6 unused
  */
 
 const COMMAND = { count: 1, drop: 2 };
+const FAILED = 255;
 const TABLES = 3;
 const ROWS = 100;
 
@@ -37,4 +38,13 @@ function answer([d, b, command, table, first, last]) {
   return 0;
 }
 
-process.stdin.on("data", (message) => process.stdout.write(Buffer.of(answer(message))));
+function reply(message) {
+  try {
+    return answer(message);
+  } catch (error) {
+    process.stderr.write(`${error.stack}\n`);
+    return FAILED;
+  }
+}
+
+process.stdin.on("data", (message) => process.stdout.write(Buffer.of(reply(message))));
