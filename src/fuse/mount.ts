@@ -137,8 +137,9 @@ export async function isMounted(directory: string, options: MountOptions): Promi
 }
 
 /**
- * Unmounts. A mount that is busy is aborted (its clients' requests fail) and goes when the last of them
- * lets go of it; so this also ends a mount whose server is dead.
+ * Unmounts, and aborts the connection: clients' requests fail. A mount that is busy goes when the last of
+ * them lets go of it; so this also ends a mount whose server is dead, and one that another mount namespace
+ * has a copy of, which would keep the connection.
  *
  * @returns whether it was busy.
  * @throws {MountError}
@@ -149,7 +150,7 @@ export async function unmountFuse(
 ): Promise<{ busy: boolean }> {
   const unmount = (...flags: string[]) =>
     run(within(options.namespace, ["umount", "-i", ...flags, directory]));
-  const first = await unmount();
+  const first = await unmount("-f");
   if (first.status === 0) return { busy: false };
   const second = await unmount("-f", "-l");
   if (second.status === 0) return { busy: true };

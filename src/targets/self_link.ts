@@ -2,6 +2,7 @@ import { Session } from "node:inspector";
 import { createRequire } from "node:module";
 import * as v8 from "node:v8";
 import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
+import { isDeno } from "../runtime.ts";
 import type { Link, Taken } from "./link.ts";
 
 type Commands = ProtocolMapping.Commands;
@@ -9,8 +10,15 @@ type Commands = ProtocolMapping.Commands;
 /**
  * Turns the coverage of this very isolate on. Call it before the code that is to be measured is loaded:
  * functions that were compiled before have no block counters.
+ *
+ * @throws one line for the user where that cannot be done.
  */
 export function startSelfCoverage(): Session {
+  if (isDeno()) {
+    throw new Error(
+      "Cannot make the server itself a target: a Deno takes no flags for V8; serve with Node",
+    );
+  }
   // Optimised code does not count; see `agent/preload.cts`.
   v8.setFlagsFromString("--no-opt");
   v8.setFlagsFromString("--no-maglev");

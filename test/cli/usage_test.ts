@@ -31,6 +31,7 @@ const COMMANDS = [
   "symbolize",
   "top",
   "report",
+  "replay",
   "instrument",
   "unmount",
   "env",

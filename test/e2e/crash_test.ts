@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
@@ -65,6 +65,17 @@ scenario("clients killed amid ioctls leave nothing behind", async (scene) => {
     await finish(client, 5000);
   }
   await assertExact(scene, socket);
+});
+
+scenario("a server ends though another mount namespace has a copy of its mount", async (scene) => {
+  const server = await scene.serve();
+  const copy = scene.start(["unshare", "--mount", "--propagation", "private", "sleep", "60"]);
+  // It has a mount namespace of its own by then.
+  while (readlinkSync(`/proc/${copy.pid}/ns/mnt`) === readlinkSync("/proc/self/ns/mnt")) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  server.kill("SIGTERM");
+  assert.is((await finish(server, 10_000)).status, 0);
 });
 
 scenario("targets killed at any moment never keep a client waiting", async (scene) => {

@@ -24,6 +24,8 @@ export const NODES: Record<string, string> = {
 
 /** The real one: what npm puts into `.bin` is a Node script that starts it. */
 export const DENO = join(ROOT, "test/node_modules/deno/deno");
+/** What is put before `bin/kcovfs` for it to run on Deno. */
+export const ON_DENO = [DENO, "run", "-A", "--no-remote"];
 /** Deno by its name, as a shell finds it. */
 export const WITH_DENO = { PATH: `${join(DENO, "..")}:${process.env["PATH"]}` };
 
@@ -136,13 +138,14 @@ export class Scene implements AsyncDisposable {
     return this.serveWith({}, ...options);
   }
 
-  /** The same with more in the server's environment. */
+  /** The same with more in the server's environment, or with what runs it before its command. */
   async serveWith(
-    { env }: { env?: NodeJS.ProcessEnv },
+    { env, runtime = [] }: { env?: NodeJS.ProcessEnv; runtime?: readonly string[] },
     ...options: string[]
   ): Promise<ChildProcess & { warnings: () => string }> {
     mkdirSync(this.mount, { recursive: true });
-    const child = watch(spawn(KCOVFS, ["mount", this.mount, "--state", this.state, ...options], {
+    const [program, ...args] = [...runtime, KCOVFS, "mount", this.mount, "--state", this.state];
+    const child = watch(spawn(program, [...args, ...options], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     }));
