@@ -5,7 +5,16 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { assertExact } from "./exact_loop.ts";
-import { compile, compileFile, execute, finish, KCOVFS, ON_DENO, Scene } from "./harness.ts";
+import {
+  compile,
+  compileFile,
+  execute,
+  finish,
+  KCOVFS,
+  ON_DENO,
+  Scene,
+  WITH_DENO,
+} from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS } from "./measures.ts";
 
 const server = suite("a server on Deno");
@@ -46,7 +55,7 @@ server("one that is killed leaves no mount, and no client hanging", async () => 
   assert.is.not(client.signalCode, "SIGKILL", "it ended by itself");
 });
 
-server("the demo runs in its `kcovfs fuzz`, with Node and Deno as targets", async () => {
+server("the demo runs in its `kcovfs fuzz`", async () => {
   await using scene = new Scene();
   const bin = join(scene.folder, "bin");
   mkdirSync(bin);
@@ -62,6 +71,18 @@ server("the demo runs in its `kcovfs fuzz`, with Node and Deno as targets", asyn
   assert.is(status, 0, stderr);
   assert.match(stdout, /messages\/evaluate: \d{3} PCs, beginning with:\n +0x\w+ +rules\.mjs:/);
   assert.match(stdout, /executions +rules\.mjs:/);
+});
+
+server("a Deno that its `kcovfs fuzz` starts is a target", async () => {
+  await using scene = new Scene();
+  const script = `deno eval "await new Promise(() => setTimeout(() => {}, 60000))" &
+    until grep ' deno 2' /sys/kernel/debug/kcovfs/targets; do sleep 0.1; done; kill $!`;
+  const { status, stdout, stderr } = await execute(
+    [...ON_DENO, KCOVFS, "fuzz", "--state", scene.state, "--", "sh", "-c", script],
+    { timeout: 30_000, env: WITH_DENO },
+  );
+  assert.is(status, 0, stderr);
+  assert.match(stdout, /^1 +\S+ +\d+ +deno 2\S+ +inspector +v8 +pause /);
 });
 
 server("it cannot measure itself, and says why in one line", async () => {
