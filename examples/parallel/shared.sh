@@ -1,8 +1,8 @@
 #!/bin/sh
 # shared.sh N DIR: N AFL++ side by side, each on a target of its own of one server, until one has a crash.
 set -eu
-count=$1
-directory=$2
+count=${1:?usage: shared.sh N DIR}
+directory=${2:?usage: shared.sh N DIR}
 . "$(dirname "$0")/workers.sh"
 
 mkdir -p "$directory/kcov"

@@ -3,6 +3,7 @@
  * A coverage-guided fuzzer: sends messages to the standard input of COMMAND, keeps those that reach
  * what none before did, and changes these further, until COMMAND replies that it failed. */
 #define _GNU_SOURCE
+#include <err.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
@@ -65,7 +66,7 @@ static void start(char **command) {
 static uint8_t request(const uint8_t *message) {
   uint8_t reply;
   if (write(to, message, LENGTH) != LENGTH || read(from, &reply, 1) != 1)
-    fail("the service");
+    errx(2, "the service gave no reply");
   return reply;
 }
 
