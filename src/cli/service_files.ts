@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
+import { isDeno } from "../runtime.ts";
 
 const BIN = fileURLToPath(new URL("../../../bin/kcovfs", import.meta.url));
 const TEMPLATES = fileURLToPath(new URL("../../../systemd", import.meta.url));
@@ -17,7 +18,7 @@ export interface ServiceFile {
 }
 
 /**
- * The files of the service, which is to run this kcovfs with this Node.
+ * The files of the service, which is to run this kcovfs with this Node or Deno.
  *
  * @param root Where the machine's `/` is.
  */
@@ -28,7 +29,7 @@ export async function serviceFiles(root: string): Promise<ServiceFile[]> {
   return [
     {
       path: path.join(root, "etc/systemd/system", UNIT),
-      content: withCommand(unit, [process.execPath, BIN]),
+      content: withCommand(unit, [process.execPath, ...isDeno() ? ["run", "-A"] : [], BIN]),
       isSettings: false,
     },
     { path: path.join(root, "etc/default/kcovfs"), content: settings, isSettings: true },

@@ -5,10 +5,12 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { ENVIRONMENT } from "../agent/protocol.ts";
 import { askServer } from "../control_client.ts";
 import { KCOV_ENABLE, KCOV_INIT_TRACE, KCOV_TRACE_PC, WORD_SIZE } from "../kcov/abi.ts";
+import { isDeno } from "../runtime.ts";
 import { ioctlWith, mapShared } from "../system_calls.ts";
 import type { RoundTripResult } from "./round_trip.ts";
 
@@ -32,8 +34,12 @@ interface Target {
 }
 
 function startTarget(file: string): Target {
-  const env = { ...process.env, NODE_OPTIONS: process.env["TARGET_OPTIONS"] };
-  const child = spawn(process.execPath, [file], { env });
+  const { TARGET_OPTIONS, PATH } = process.env;
+  const path = `${PATH}:${dirname(process.execPath)}`;
+  const env = { ...process.env, NODE_OPTIONS: TARGET_OPTIONS, PATH: path };
+  // By its name, for the first `deno` in PATH is ours.
+  const [command, ...args] = isDeno() ? ["deno", "run", "-A", file] : [process.execPath, file];
+  const child = spawn(command, args, { env });
   child.stderr.pipe(process.stderr);
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
@@ -79,7 +85,8 @@ async function run(file: string): Promise<RoundTripResult> {
     const { isDirect } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
     return { blocks: one.size, position: own, isDirect };
   } finally {
-    target.child.kill();
+    // At the end of its input it ends.
+    target.child.stdin.end();
   }
 }
 

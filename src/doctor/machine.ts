@@ -24,7 +24,7 @@ export async function examineMachine(): Promise<Finding[]> {
     await examineDevice(),
     examinePrivileges(readFileSync("/proc/self/status", "utf8")),
     examinePrograms(),
-    examineNode(process.versions),
+    examineRuntime(process.versions as NodeJS.ProcessVersions & { deno?: string }),
     examineKoffi(),
     await examineSharedMemory(),
     examineCompiler(),
@@ -74,7 +74,9 @@ function examinePrograms(): Finding {
 }
 
 /** @param versions As `process.versions` has them. */
-export function examineNode({ node, v8 }: { node: string; v8: string }): Finding {
+export function examineRuntime(versions: { node: string; v8: string; deno?: string }): Finding {
+  const { node, v8, deno } = versions;
+  if (deno) return ok("Deno", `${deno}, V8 ${v8}`);
   const detail = `${node}, V8 ${v8}`;
   if (isAtLeast(node, OLDEST_NODE)) return ok("Node", detail);
   return fault("Node", `${detail}: too old`, "install Node 20.19 or newer: https://nodejs.org");

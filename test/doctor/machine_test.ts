@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { examineKernel, examineNode, examinePrivileges } from "../../src/doctor/machine.ts";
+import { examineKernel, examinePrivileges, examineRuntime } from "../../src/doctor/machine.ts";
 
 const machine = suite("doctor/machine");
 
@@ -17,9 +17,11 @@ machine("a kernel is too old before 5.4, and has no passthrough before 6.9", () 
 });
 
 machine("a Node is too old before 20.19", () => {
-  const verdict = (node: string) => examineNode({ node, v8: "11.3.244.8-node.38" }).verdict;
+  const verdict = (node: string) => examineRuntime({ node, v8: "11.3.244.8-node.38" }).verdict;
   assert.equal(["18.20.8", "20.18.3"].map(verdict), ["fault", "fault"]);
   assert.equal(["20.19.0", "21.0.0", "26.10.0"].map(verdict), ["ok", "ok", "ok"]);
+  const deno = examineRuntime({ node: "26.3.0", v8: "15.0.245.2-rusty", deno: "2.9.5" });
+  assert.equal([deno.name, deno.detail], ["Deno", "2.9.5, V8 15.0.245.2-rusty"]);
 });
 
 machine("who may mount is root with CAP_SYS_ADMIN", () => {

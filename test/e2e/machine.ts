@@ -48,8 +48,15 @@ export class Machine implements AsyncDisposable {
     const cgroup = `kcovfs-test-${process.pid}`;
     const outside = scene.start(["unshare", "--mount", "sh", SCRIPT, folder, cgroup]);
     const machine = new Machine(outside, { cgroup, pid: await childOf(outside.pid!) });
-    await machine.until(() => machine.isActive());
-    return machine;
+    try {
+      await machine.until(() => machine.isActive());
+      return machine;
+    } catch {
+      const { stdout } = await machine.run("systemctl", "status", "kcovfs");
+      process.stderr.write(`The service does not start: ${stdout}`);
+      await machine[Symbol.asyncDispose]();
+      throw new Error("The service does not start");
+    }
   }
 
   /** Runs a command on it. */

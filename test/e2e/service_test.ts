@@ -24,7 +24,7 @@ service.before(async (context) => {
 });
 
 service.after(async ({ scene, machine }) => {
-  await machine[Symbol.asyncDispose]();
+  await machine?.[Symbol.asyncDispose]();
   await scene[Symbol.asyncDispose]();
 });
 
