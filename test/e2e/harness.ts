@@ -143,7 +143,8 @@ export class Scene implements AsyncDisposable {
     { env, runtime = [] }: { env?: NodeJS.ProcessEnv; runtime?: readonly string[] },
     ...options: string[]
   ): Promise<ChildProcess & { warnings: () => string }> {
-    mkdirSync(this.mount, { recursive: true });
+    // Of a dead mount nobody can tell that it is a folder.
+    if (!await this.isMounted()) mkdirSync(this.mount, { recursive: true });
     const [program, ...args] = [...runtime, KCOVFS, "mount", this.mount, "--state", this.state];
     const child = watch(spawn(program, [...args, ...options], {
       stdio: ["ignore", "pipe", "pipe"],
