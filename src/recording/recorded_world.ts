@@ -6,6 +6,9 @@ import type { AreaFile, NamedTarget, Owner, Source } from "../kcov/mod.ts";
 import type { Fact } from "./entry.ts";
 import type { Witnessed } from "./witness.ts";
 
+/** When a thread began that is asked about before the fact has come, as it may after memory was read. */
+const UNTOLD = 0;
+
 /**
  * What a replayed server learns otherwise than by messages: what the recorded one did, as facts. There are
  * no targets; nothing is ever executed.
@@ -25,7 +28,7 @@ export class RecordedWorld implements Witnessed {
 
   /** From now on this is so; for what an ioctl returned: once. */
   learn(fact: Fact): void {
-    if ("thread" in fact) this.#starts.set(fact.thread, fact.start);
+    if ("thread" in fact) this.#learnThread(fact);
     else if ("memory" in fact) {
       const bytes = fact.bytes === null ? null : Uint8Array.from(Buffer.from(fact.bytes, "base64"));
       this.#memory(`${fact.tid} ${fact.memory}`).give(bytes ?? undefined);
@@ -38,6 +41,14 @@ export class RecordedWorld implements Witnessed {
     }
   }
 
+  #learnThread(
+    { thread, start }: { readonly thread: number; readonly start: number | null },
+  ): void {
+    // Asked about already, it stays who it was then.
+    if (this.#starts.get(thread) === UNTOLD && start !== null) return;
+    this.#starts.set(thread, start);
+  }
+
   readonly source: Source = {
     stop: () => Promise.resolve([]),
     release() {},
@@ -48,7 +59,8 @@ export class RecordedWorld implements Witnessed {
 
   readonly callers = {
     find: (tid: number): Owner | undefined => {
-      const start = this.#starts.get(tid) ?? null;
+      if (!this.#starts.has(tid)) this.#starts.set(tid, UNTOLD);
+      const start = this.#starts.get(tid)!;
       return start === null ? undefined : { tid, startTime: start };
     },
     readMemory: (tid: number, range: { at: bigint }): Promise<Uint8Array | undefined> =>

@@ -40,6 +40,8 @@ interface Asked {
   readonly replied: Promise<Uint8Array>;
 }
 
+const UNANSWERED: ReadonlySet<string> = new Set(["FORGET", "BATCH_FORGET"]);
+
 /** Feeds a recording's requests to a server, and compares what it replies. */
 export class Replayer {
   readonly #options: ReplayOptions;
@@ -111,8 +113,10 @@ export class Replayer {
     this.#next = undefined;
     const request = decodeRequest(message);
     const { unique } = request;
-    const replied = new Promise<Uint8Array>((resolve) => this.#replies.set(unique, resolve));
-    this.#asked.set(unique, { request, replied });
+    if (!UNANSWERED.has(request.name)) {
+      const replied = new Promise<Uint8Array>((resolve) => this.#replies.set(unique, resolve));
+      this.#asked.set(unique, { request, replied });
+    }
     this.#found.requests++;
     this.#server!.receive(message);
   }

@@ -84,6 +84,20 @@ replayer("a thread that had ended is told from one that calls", async () => {
   assert.is(findings.different, 2);
 });
 
+replayer(
+  "a thread that is asked about before it is told of is who it turns out to be",
+  async () => {
+    await using kernel = new RecordedKernel();
+    await kernel.converse();
+    const told = kernel.lines().find((line) => line.includes('"thread"'))!;
+    // Behind the answer to KCOV_ENABLE; the thread is asked about again by KCOV_DISABLE.
+    const at = replyLine(kernel, 4);
+    kernel.rewrite((line, i) => i === at ? `${line}\n${told}` : line === told ? "{}" : line);
+    const { findings, news } = await replay(kernel.path);
+    assert.equal([findings.same, news], [10, []]);
+  },
+);
+
 replayer("a recording whose last line is cut is replayed up to it", async () => {
   await using kernel = new RecordedKernel();
   await kernel.converse();
@@ -102,21 +116,36 @@ replayer("what the server did not live to say is said, and is no difference", as
   assert.equal(news, [" no record tx 22: OK"]);
 });
 
+/** KCOV_REMOTE_ENABLE of node 1001, as request 90, with a handle that is in the caller's memory. */
+function remoteEnable(): Uint8Array {
+  const message = Buffer.alloc(96);
+  for (const [at, value] of [[0, 96], [4, 39], [8, 90], [16, 1001], [32, process.pid]]) {
+    message.writeUInt32LE(value, at);
+  }
+  message.writeUInt32LE(0x40186366, 52);
+  message.writeUInt32LE(24, 64);
+  message.writeUInt32LE(1, 80);
+  return message;
+}
+
 replayer("a reply that does not come, and one to no request, are differences", async () => {
   await using kernel = new RecordedKernel();
   await kernel.converse();
-  const forget = Buffer.alloc(48);
-  forget.writeUInt32LE(48, 0);
-  forget.writeUInt32LE(2, 4);
-  forget.writeUInt32LE(90, 8);
   const reply = (unique: number) => Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, unique, ...Array(7));
-  for (const what of [{ rx: forget }, { tx: reply(90) }, { tx: reply(92) }]) {
-    const [[kind, bytes]] = Object.entries(what);
-    appendFileSync(kernel.path, `${JSON.stringify({ t: 1, [kind]: packMessage(bytes) })}\n`);
-  }
-  const { findings, news } = await replay(kernel.path, 20);
-  assert.equal(news, ["   but now no reply in 20 ms", "   but now there is no such request"]);
-  assert.is(findings.different, 2);
+  const line = (entry: object) => JSON.stringify({ t: 1, ...entry });
+  // Nothing says what is in the memory.
+  const added = [
+    line({ rx: packMessage(remoteEnable()) }),
+    line({ tx: packMessage(reply(90)) }),
+    line({ tx: packMessage(reply(92)) }),
+  ];
+  const at = replyLine(kernel, 3);
+  kernel.rewrite((line, i) => i === at ? [line, ...added].join("\n") : line);
+  const { news } = await replay(kernel.path, 50);
+  assert.equal(news.slice(0, 2), [
+    "   but now no reply in 50 ms",
+    "   but now there is no such request",
+  ]);
 });
 
 const REFUSED: [string, string, RegExp][] = [
