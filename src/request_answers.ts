@@ -10,8 +10,8 @@ import type {
   TargetRow,
   UnprobedScript,
 } from "./control_client.ts";
-import { packBits } from "./coverage/block_bits.ts";
-import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./coverage/covered_blocks.ts";
+import { coveredTargets } from "./covered_record.ts";
+import type { CoveredBlocks } from "./coverage/covered_blocks.ts";
 import type { Measurements } from "./meters.ts";
 import { targetRow } from "./report/target_row.ts";
 import type { Registry } from "./targets/registry.ts";
@@ -84,11 +84,7 @@ export class RequestAnswers {
   async #covered({ since, isReset }: CoveredParams): Promise<CoveredTarget[]> {
     const { covered, refresh } = this.#options;
     await refresh({ isReset });
-    const least = since === "reset" ? SINCE_RESET : BEFORE_RESET;
-    const targets = [...covered.list()].map(([name, scripts]) => ({
-      name,
-      scripts: scripts.map(({ base, marks }) => ({ base, blocks: packBits(marks, least) })),
-    }));
+    const targets = coveredTargets(covered, since);
     if (isReset) covered.reset();
     return targets;
   }

@@ -7,6 +7,7 @@ import { Attacher } from "./attacher.ts";
 import { Collector } from "./collector.ts";
 import type { ServerFacts } from "./control_client.ts";
 import { ControlSocket } from "./control_socket.ts";
+import { keepCovered } from "./covered_record.ts";
 import { CoveredBlocks } from "./coverage/covered_blocks.ts";
 import { Engine } from "./coverage/engine.ts";
 import { SourceStore } from "./coverage/source_store.ts";
@@ -272,10 +273,22 @@ export class Server implements AsyncDisposable {
     }
   }
 
+  /** What targets have executed is reported on when this server is gone, too. */
+  async #keepCovered(): Promise<void> {
+    const { state, warn } = this.#options;
+    try {
+      await this.#tracing?.refresh({ isReset: false });
+      await keepCovered(state, this.#covered);
+    } catch (error) {
+      warn(`Cannot keep what was covered in ${state}: ${(error as Error).message}`);
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#registry.release();
     await this.#control[Symbol.asyncDispose]();
     await this.#tables[Symbol.asyncDispose]();
+    await this.#keepCovered();
     await this.#tracing?.[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();
     await this.#sources[Symbol.asyncDispose]();

@@ -6,7 +6,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Chromium } from "./chromium.ts";
 import { assertExact } from "./exact_loop.ts";
-import { NODES, Scene } from "./harness.ts";
+import { execute, finish, KCOVFS, NODES, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
 
 const report = suite("report");
@@ -124,6 +124,32 @@ report("a target of its own name is reported on alone, or each for itself", asyn
     [status, stderr],
     [1, "kcovfs: Cannot report on api: there has been no such target, but plus, minus\n"],
   );
+});
+
+report("when its server has ended, the last one of the state folder is reported on", async () => {
+  await using scene = new Scene();
+  const server = await scene.serve();
+  await makeProgram(scene, {}).run("5");
+  server.kill("SIGTERM");
+  assert.is((await finish(server)).status, 0);
+  const options = ["--state", scene.state, "--format", "summary"];
+  const { status, stdout, stderr } = await execute([KCOVFS, "report", ...options]);
+  assert.is(status, 0, stderr);
+  assert.match(stdout, "Functions    : 100% ( 1/1 )");
+  assert.match(stderr, /^kcovfs: this is of the server that ended on .*\n$/);
+  const empty = join(scene.folder, "empty");
+  const refused = await execute([KCOVFS, "report", "--state", empty]);
+  assert.is(refused.status, 1);
+  assert.match(refused.stderr, `kcovfs: Cannot report on ${empty}: `);
+});
+
+report("a fuzzer's server, which ends with it, is reported on", async () => {
+  await using scene = new Scene();
+  const { path } = makeProgram(scene, {});
+  const fuzz = ["fuzz", "--state", scene.state, "--", process.execPath, path, "5"];
+  assert.is((await execute([KCOVFS, ...fuzz])).status, 0);
+  const { stdout } = await execute([KCOVFS, "report", "--state", scene.state]);
+  assert.match(stdout, /program\.cjs.*\| 3 /);
 });
 
 report("lcov has the lines, functions and branches", async () => {

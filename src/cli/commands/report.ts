@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import { askServer, type CoveredTarget } from "../../control_client.ts";
+import { readCovered } from "../../covered_record.ts";
 import { SourceStore } from "../../coverage/source_store.ts";
 import { SymbolTable } from "../../coverage/symbol_table.ts";
 import {
@@ -14,12 +15,13 @@ import { reportPath } from "../../report/report_path.ts";
 import { sourcesFolder, symbolFile } from "../../symbol_file.ts";
 import type { Command, Io } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { findSocket } from "../find_server.ts";
-import { withMount } from "../options.ts";
+import { findMounts, findSocket } from "../find_server.ts";
+import { DEFAULT_STATE, withMount } from "../options.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
 interface Arguments {
   readonly mount?: string;
+  readonly state?: string;
   readonly format: FormatName;
   readonly out?: string;
   readonly since: "start" | "reset";
@@ -36,6 +38,11 @@ export const report: Command = {
   describe: "what has been covered, as text, lcov, HTML or JSON",
   builder: (argv: Argv) =>
     withMount(argv)
+      .option("state", {
+        type: "string",
+        requiresArg: true,
+        describe: "the state folder of a server that has ended, to report on that",
+      })
       .option("format", {
         choices: Object.keys(REPORT_FORMATS) as FormatName[],
         default: "text" as FormatName,
@@ -70,11 +77,9 @@ export const report: Command = {
       .example("kcovfs report --format html", "writes coverage/index.html"),
   async run(argv, io) {
     const options = argv as unknown as Arguments;
-    const socket = await findSocket(options.mount);
-    const { state } = await askServer(socket, "server");
-    const { since, reset } = options;
-    const covered = await askServer(socket, "covered", { since, isReset: reset });
-    const chosen = choose(covered, options.target);
+    const { state, targets } =
+      await (await isServed(options) ? askFor(options) : readFor(options, io));
+    const chosen = choose(targets, options.target);
     const groups = options["by-target"]
       ? chosen.map((target) => ({ name: target.name, targets: [target] }))
       : [{ name: undefined, targets: chosen }];
@@ -82,6 +87,40 @@ export const report: Command = {
     return 0;
   },
 };
+
+/** What there is to report on, and where its symbols are. */
+interface Covered {
+  readonly state: string;
+  readonly targets: readonly CoveredTarget[];
+}
+
+/** Whether a server is meant, or one that has ended, by its state folder or for want of others. */
+async function isServed({ mount, state }: Arguments): Promise<boolean> {
+  if (state !== undefined) return false;
+  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
+  return Boolean(isNamed) || (await findMounts()).length > 0;
+}
+
+async function askFor({ mount, since, reset }: Arguments): Promise<Covered> {
+  const socket = await findSocket(mount);
+  const { state } = await askServer(socket, "server");
+  return { state, targets: await askServer(socket, "covered", { since, isReset: reset }) };
+}
+
+/** Of what the last server has left. */
+async function readFor({ since, reset, ...options }: Arguments, io: Io): Promise<Covered> {
+  const state = resolve(options.state ?? DEFAULT_STATE);
+  const record = await readCovered(state);
+  if (reset) {
+    throw new Failure("Cannot reset: that takes a server that runs; say which with --mount");
+  }
+  if (!record) {
+    const what = "nothing is mounted, and no server of it has ended; run 'kcovfs mount DIR' first";
+    throw new Failure(`Cannot report on ${state}: ${what}`);
+  }
+  io.warn(`this is of the server that ended on ${record.date.toLocaleString()}`);
+  return { state, targets: record.targets[since] };
+}
 
 function choose(
   targets: readonly CoveredTarget[],
