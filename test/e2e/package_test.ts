@@ -1,5 +1,13 @@
 /** What `npm pack` gives, installed in an empty folder: no script of any package's is run there. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -22,8 +30,9 @@ pack.before(async (context) => {
   const scene = context.scene = new Scene();
   const folder = context.folder = join(scene.folder, "empty");
   mkdirSync(folder);
+  const clone = copySources(scene);
   const packed = await execute(
-    ["npm", "pack", "--prefix", ROOT, "--pack-destination", scene.folder, ROOT],
+    ["npm", "pack", "--prefix", clone, "--pack-destination", scene.folder, clone],
   );
   assert.is(packed.status, 0, packed.stderr);
   const [tarball] = readdirSync(scene.folder).filter((name) => name.endsWith(".tgz"));
@@ -35,6 +44,18 @@ pack.before(async (context) => {
   assert.is(installed.status, 0, installed.stderr);
   context.home = join(folder, "node_modules/kcovfs");
 });
+
+/** What a fresh clone has, but for the tests: packing builds, and other tests are using what was built. */
+function copySources({ folder }: Scene): string {
+  const clone = join(folder, "clone");
+  const folders = ["bin", "examples", "scripts", "shims", "src", "systemd"];
+  const files = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
+  for (const name of [...folders, ...files, "tsconfig.json", "tsconfig.build.json"]) {
+    cpSync(join(ROOT, name), join(clone, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
+  return clone;
+}
 
 pack.after(async ({ scene }) => {
   await scene[Symbol.asyncDispose]();
