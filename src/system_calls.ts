@@ -1,5 +1,4 @@
 /** System calls that Node has nothing of, by `koffi`, which is loaded at first use. */
-import { closeSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
@@ -179,7 +178,8 @@ export function sendDatagram(address: string, data: Uint8Array): void {
   const send = libc("long sendto(int, const void *, size_t, int, const void *, unsigned int)");
   const sent = send(...[fd, data, data.length, MSG_NOSIGNAL], ...[sockaddr, sockaddr.length]);
   const number = sent < 0 ? errno() : 0;
-  closeSync(fd);
+  // Deno does not know descriptors of others.
+  libc("int close(int)")(fd);
   if (number !== 0) throw new SystemCallError(what, number);
 }
 

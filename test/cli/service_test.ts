@@ -117,7 +117,9 @@ service("the service's command says when it is ready, and when it stops", async 
         ),
         { env: { NOTIFY_SOCKET: address } },
       );
-      assert.is(await ready, `READY=1 STATUS=mounted on ${scene.mount}`);
+      const ended = finish(server).then(({ stderr }) => Promise.reject(new Error(stderr)));
+      ended.catch(() => {});
+      assert.is(await Promise.race([ready, ended]), `READY=1 STATUS=mounted on ${scene.mount}`);
       assert.ok(await scene.isMounted(), "it is not seen outside of the service's namespace");
       server.kill("SIGTERM");
       await stopping;
