@@ -3,7 +3,7 @@
  * files that are loaded, is given the same inputs, and after each the same blocks must have been executed.
  */
 
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +29,8 @@ interface Probed {
 
 /** A copy of the libraries, some of whose files have probes. */
 class Copy {
-  readonly #folder = mkdtempSync(join(tmpdir(), "kcovfs-libraries-"));
+  readonly #root = mkdtempSync(join(tmpdir(), "kcovfs-libraries-"));
+  readonly #folder = join(this.#root, "test");
   readonly #files = new Map<string, Probed>();
   #nextPc = 0x80000000;
 
@@ -40,6 +41,8 @@ class Copy {
       filter: (source) => !RUNTIMES.test(relative(modules, source)),
     });
     cpSync(join(TEST, DRIVER), this.driver);
+    // Some libraries look whether there are others, which they find further up.
+    symlinkSync(join(TEST, "../node_modules"), join(this.#root, "node_modules"));
   }
 
   get driver(): string {
@@ -61,7 +64,7 @@ class Copy {
   }
 
   remove(): void {
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.#root, { recursive: true });
   }
 }
 
