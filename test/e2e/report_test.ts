@@ -1,6 +1,7 @@
 /** `kcovfs report`, of targets that nobody traces and of those that a client does. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,6 +20,13 @@ const PROGRAM = `function sign(n) {
 }
 for (const argument of process.argv.slice(2)) sign(Number(argument));
 `;
+
+/** In a browser: the colours of three lines, once they are there. */
+const LOOK = `(() => {
+  const cells = [...document.querySelectorAll(".line-coverage span")];
+  const at = (line) => getComputedStyle(cells[line - 1]).backgroundColor;
+  return document.readyState === "complete" && cells.length > 0 && [at(2), at(3), at(5)];
+})()`;
 
 interface Row {
   readonly path: string;
@@ -207,19 +215,13 @@ report("a browser shows covered lines in another colour than others", async () =
   await scene.command("report", "--format", "html", "--out", out);
   await using browser = await Chromium.start([]);
   const tab = await browser.open(pathToFileURL(join(out, "program.cjs.html")).href);
-  const colours = await browser.evaluate(
-    tab,
-    `new Promise((resolve) => {
-      const look = () => {
-        const cells = [...document.querySelectorAll(".line-coverage span")];
-        const at = (line) => getComputedStyle(cells[line - 1]).backgroundColor;
-        // The empty page before it is complete, too.
-        if (document.readyState === "complete" && cells.length > 0) resolve([at(2), at(3), at(5)]);
-        else setTimeout(look, 10);
-      };
-      look();
-    })`,
-  );
+  // The tab shows an empty page before, which goes while it is looked at.
+  const look = () => browser.evaluate(tab, LOOK).catch(() => undefined);
+  let colours = await look();
+  for (let i = 0; !colours && i < 100; i++) {
+    await sleep(50);
+    colours = await look();
+  }
   assert.equal(colours, ["rgb(230, 245, 208)", "rgb(252, 225, 229)", "rgb(230, 245, 208)"]);
 });
 
