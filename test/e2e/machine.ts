@@ -30,6 +30,16 @@ export class Machine implements AsyncDisposable {
     this.pid = facts.pid;
   }
 
+  /** Whether this machine lets a systemd run within it: containers often have no cgroups to give. */
+  static async isPossible(): Promise<boolean> {
+    const script = "umount --recursive --lazy /sys/fs/cgroup && " +
+      'mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir "/sys/fs/cgroup/$0" && ' +
+      'rmdir "/sys/fs/cgroup/$0" && test -x /lib/systemd/systemd';
+    const command = ["unshare", "--mount", "--pid", "--fork", "--cgroup", "--uts", "--ipc"];
+    const name = `kcovfs-possible-${process.pid}`;
+    return (await execute([...command, "sh", "-c", script, name])).status === 0;
+  }
+
   /**
    * Starts a machine with kcovfs installed, and its service started.
    *
