@@ -44,9 +44,12 @@ export interface UnprobedScript {
   readonly reason: string;
 }
 
-/** Since when what has executed is asked for, and whether the next "reset" is now. */
+/** Since when what has executed is told: since the server started, or since the last reset. */
+export type Since = "start" | "reset";
+
+/** What is asked for, and whether the next reset is now. */
 export interface CoveredParams {
-  readonly since: "start" | "reset";
+  readonly since: Since;
   readonly isReset: boolean;
 }
 

@@ -1,11 +1,8 @@
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
 import * as path from "node:path";
-import type { CoveredTarget } from "./control_client.ts";
+import type { CoveredTarget, Since } from "./control_client.ts";
 import { packBits } from "./coverage/block_bits.ts";
 import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./coverage/covered_blocks.ts";
-
-/** Since when what has executed is told. */
-export type Since = "start" | "reset";
 
 /** What the last server of a state folder has left. */
 export interface CoveredRecord {

@@ -1,4 +1,4 @@
-import { Worker } from "node:worker_threads";
+import { parentPort, Worker, workerData } from "node:worker_threads";
 
 /** What a {@linkcode JobThread} runs. */
 export interface JobThreadOptions {
@@ -28,6 +28,20 @@ interface Pending<Request, Reply> {
   readonly request: Request;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: Error) => void;
+}
+
+/**
+ * The thread's side: answers jobs, in a thread that was started by this name. Elsewhere it does nothing.
+ *
+ * @param answer May not throw.
+ */
+export function serveJobs<Request, Reply>(name: string, answer: (request: Request) => Reply): void {
+  const port = parentPort;
+  if (!port || workerData !== name) return;
+  port.on("message", ({ id, request }: Job<Request>) => {
+    const done: Done<Reply> = { id, reply: answer(request) };
+    port.postMessage(done);
+  });
 }
 
 /**

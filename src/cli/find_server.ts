@@ -49,11 +49,16 @@ export async function findSocket(mount: string | undefined): Promise<string> {
   }
 }
 
+/** Whether there is a server that a command can mean: it is named, or something is mounted. */
+export async function isServerMeant(mount: string | undefined): Promise<boolean> {
+  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
+  return Boolean(isNamed) || (await findMounts()).length > 0;
+}
+
 /** The folder of the symbols: `--state`, else the running server's, else, when none runs, the default. */
 export async function stateFor(options: { state?: string; mount?: string }): Promise<string> {
   const { state, mount } = options;
   if (state !== undefined) return state;
-  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
-  if (!isNamed && (await findMounts()).length === 0) return DEFAULT_STATE;
+  if (!await isServerMeant(mount)) return DEFAULT_STATE;
   return (await askServer(await findSocket(mount), "server")).state;
 }

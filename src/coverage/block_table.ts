@@ -1,5 +1,6 @@
 /** The blocks of a script: a superset, from the source alone, of all boundaries V8's coverage can report. */
 
+import type { Program } from "acorn";
 import { parseSource, type ParseSourceOptions } from "./parse_source.ts";
 import { RangeWalk } from "./range_walk.ts";
 import { expressionVisitors } from "./expression_ranges.ts";
@@ -44,7 +45,11 @@ export interface BlockTable {
  * @throws {SyntaxError} as `parseSource` does.
  */
 export function buildBlockTable(source: string, options: ParseSourceOptions = {}): BlockTable {
-  const program = parseSource(source, options);
+  return tableOf(parseSource(source, options), source);
+}
+
+/** The same of a source that was parsed by `parseSource`. */
+export function tableOf(program: Program, source: string): BlockTable {
   const walk = new RangeWalk(source, program.sourceType === "module");
   walk.run(program, {
     ...statementVisitors,

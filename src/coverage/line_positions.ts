@@ -27,6 +27,13 @@ function put(
   place: { at: number; offset: number; lines: readonly number[] },
 ): void {
   const { at, offset, lines } = place;
+  const line = lineAt(lines, offset);
+  positions[at] = line + 1;
+  positions[at + 1] = offset - lines[line] + 1;
+}
+
+/** The line of an offset, from 0, by the offsets at which lines start. */
+export function lineAt(lines: readonly number[], offset: number): number {
   let low = 0;
   let high = lines.length;
   while (high - low > 1) {
@@ -34,6 +41,5 @@ function put(
     if (lines[middle] <= offset) low = middle;
     else high = middle;
   }
-  positions[at] = low + 1;
-  positions[at + 1] = offset - lines[low] + 1;
+  return low;
 }

@@ -1,7 +1,6 @@
 /** The thread that {@linkcode Prober} runs. */
-import { parentPort, workerData } from "node:worker_threads";
 import { placeTable } from "../coverage/place_table.ts";
-import type { Done, Job } from "../job_thread.ts";
+import { serveJobs } from "../job_thread.ts";
 import { mapComment } from "./map_comment.ts";
 import { prepare, type Prepared } from "./prepare.ts";
 import { PROBE_WORKER, type ProbeReply, type ProbeRequest } from "./prober.ts";
@@ -24,10 +23,4 @@ function answer(request: ProbeRequest): ProbeReply {
   }
 }
 
-if (parentPort && workerData === PROBE_WORKER) {
-  const port = parentPort;
-  port.on("message", ({ id, request }: Job<ProbeRequest>) => {
-    const done: Done<ProbeReply> = { id, reply: answer(request) };
-    port.postMessage(done);
-  });
-}
+serveJobs(PROBE_WORKER, answer);

@@ -1,7 +1,7 @@
 import type { Location } from "istanbul-lib-coverage";
 import { plainPlaces } from "../coverage/block_places.ts";
-import { buildBlockTable } from "../coverage/block_table.ts";
-import { lineStarts } from "../coverage/line_positions.ts";
+import { tableOf } from "../coverage/block_table.ts";
+import { lineAt, lineStarts } from "../coverage/line_positions.ts";
 import { parseOriginal } from "../coverage/original_source.ts";
 import { parseSource } from "../coverage/parse_source.ts";
 import type { FileOutline } from "./file_coverage.ts";
@@ -19,35 +19,30 @@ export interface ReportedText {
 /** Parses a file of a report; undefined where its blocks stand for themselves: it is no JavaScript. */
 export function outlineFile({ url, text, isScript }: ReportedText): FileOutline | undefined {
   try {
-    const { table, positions, source } = isScript ? scriptOf(url, text) : originalOf(url, text);
-    return { table, positions, locate: locator(text), ...outlineSource(parseSource(source, {})) };
+    const { table, positions, program } = isScript ? scriptOf(url, text) : originalOf(url, text);
+    return { table, positions, locate: locator(text), ...outlineSource(program) };
   } catch {
     return undefined;
   }
 }
 
 function scriptOf(url: string, source: string) {
-  const table = buildBlockTable(source);
+  const program = parseSource(source, {});
+  const table = tableOf(program, source);
   const { positions } = plainPlaces({ url, source }, table);
-  return { table, positions, source };
+  return { table, positions, program };
 }
 
 function originalOf(url: string, text: string) {
   const original = parseOriginal(url, text);
   if (!original) throw new SyntaxError(`Cannot parse ${url}`);
-  return original;
+  return { ...original, program: parseSource(original.source, {}) };
 }
 
 function locator(text: string): (offset: number) => Location {
   const lines = lineStarts(text);
   return (offset) => {
-    let line = 0;
-    let high = lines.length;
-    while (high - line > 1) {
-      const middle = (line + high) >> 1;
-      if (lines[middle] <= offset) line = middle;
-      else high = middle;
-    }
+    const line = lineAt(lines, offset);
     return { line: line + 1, column: offset - lines[line] };
   };
 }

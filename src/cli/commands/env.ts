@@ -1,21 +1,13 @@
 import type { Argv } from "yargs";
-import { askServer } from "../../control_client.ts";
 import type { Command } from "../command.ts";
-import { findSocket } from "../find_server.ts";
-import { type GlobArguments, withGlobs, withMount } from "../options.ts";
-import { targetEnvironment } from "../target_environment.ts";
+import { environmentFor, type TargetArguments, withTarget } from "../target_options.ts";
 
 /** `kcovfs env` */
 export const env: Command = {
   command: "env",
   describe: "print the environment in which what is started is a target, as 'run' has it",
   builder: (argv: Argv) =>
-    withGlobs(withMount(argv))
-      .option("name", {
-        type: "string",
-        requiresArg: true,
-        describe: "what the target is called [default: the script's name]",
-      })
+    withTarget(argv)
       .option("json", {
         type: "boolean",
         default: false,
@@ -24,15 +16,8 @@ export const env: Command = {
       .example("kcovfs env --json", "")
       .example('eval "$(kcovfs env --name api)"; node server.js', "in a shell"),
   async run(argv, io) {
-    const { mount, name, include, exclude, json } = argv as unknown as GlobArguments & {
-      mount?: string;
-      name?: string;
-      json: boolean;
-    };
-    const socket = await findSocket(mount);
-    const { collector } = await askServer(socket, "server");
-    const environment = targetEnvironment(socket, { name, include, exclude, collector });
-    const changes = changesTo(environment);
+    const { json, ...options } = argv as unknown as TargetArguments & { json: boolean };
+    const changes = changesTo(await environmentFor(options));
     io.print(json ? `${JSON.stringify(changes, null, 2)}\n` : shellLines(changes));
     return 0;
   },

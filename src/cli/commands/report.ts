@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import { askServer, type CoveredTarget } from "../../control_client.ts";
+import { askServer, type CoveredTarget, type Since } from "../../control_client.ts";
 import { readCovered } from "../../covered_record.ts";
 import { SourceStore } from "../../coverage/source_store.ts";
 import { SymbolTable } from "../../coverage/symbol_table.ts";
@@ -15,7 +15,7 @@ import { reportPath } from "../../report/report_path.ts";
 import { sourcesFolder, symbolFile } from "../../symbol_file.ts";
 import type { Command, Io } from "../command.ts";
 import { Failure } from "../failure.ts";
-import { findMounts, findSocket } from "../find_server.ts";
+import { findSocket, isServerMeant } from "../find_server.ts";
 import { DEFAULT_STATE, withMount } from "../options.ts";
 import { ProgressBar } from "../progress_bar.ts";
 
@@ -24,7 +24,7 @@ interface Arguments {
   readonly state?: string;
   readonly format: FormatName;
   readonly out?: string;
-  readonly since: "start" | "reset";
+  readonly since: Since;
   readonly reset: boolean;
   readonly target?: readonly string[];
   readonly "by-target": boolean;
@@ -96,9 +96,7 @@ interface Covered {
 
 /** Whether a server is meant, or one that has ended, by its state folder or for want of others. */
 async function isServed({ mount, state }: Arguments): Promise<boolean> {
-  if (state !== undefined) return false;
-  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
-  return Boolean(isNamed) || (await findMounts()).length > 0;
+  return state === undefined && await isServerMeant(mount);
 }
 
 async function askFor({ mount, since, reset }: Arguments): Promise<Covered> {

@@ -1,10 +1,7 @@
 import type { Argv } from "yargs";
-import { askServer } from "../../control_client.ts";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
-import { findSocket } from "../find_server.ts";
-import { type GlobArguments, withGlobs, withMount } from "../options.ts";
-import { targetEnvironment } from "../target_environment.ts";
+import { environmentFor, type TargetArguments, withTarget } from "../target_options.ts";
 
 /** `kcovfs run` */
 export const run: Command = {
@@ -12,26 +9,15 @@ export const run: Command = {
   describe: "start a command as a target of a running server",
   usage: "kcovfs run [options] -- CMD...",
   builder: (argv: Argv) =>
-    withGlobs(withMount(argv))
-      .option("name", {
-        type: "string",
-        requiresArg: true,
-        describe: "what the target is called [default: the script's name]",
-      })
+    withTarget(argv)
       .example("kcovfs run --name api -- node server.js", "")
       .example(
         "kcovfs run --exclude '**/node_modules/**' -- node server.js",
         "a script must pass the server's globs and these",
       ),
   async run(argv) {
-    const { mount, name, include, exclude } = argv as unknown as GlobArguments & {
-      mount?: string;
-      name?: string;
-    };
     const command = commandAfterDashes(argv);
-    const socket = await findSocket(mount);
-    const { collector } = await askServer(socket, "server");
-    const env = targetEnvironment(socket, { name, include, exclude, collector });
+    const env = await environmentFor(argv as unknown as TargetArguments);
     return await waitFor(await start(command, { env, stdio: "inherit" }));
   },
 };
