@@ -1,4 +1,5 @@
 import type { Hello, NewSource, ProbedSource } from "./agent/protocol.ts";
+import type { ProcessReader } from "./base/process_reader.ts";
 import type { Collector } from "./collector.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
 import type { TargetHost } from "./targets/connector.ts";
@@ -20,6 +21,7 @@ export interface AdmissionOptions {
   readonly makePipe: () => string;
   /** An agent has come that was brought into its process. */
   readonly onArrived: (attachment: string, target: Target) => void;
+  readonly processes: ProcessReader;
   readonly warn: (line: string) => void;
 }
 
@@ -39,6 +41,10 @@ export class Admission implements TargetHost {
 
   get collectTimeout(): number {
     return this.#options.registry.collectTimeout;
+  }
+
+  get processes(): ProcessReader {
+    return this.#options.processes;
   }
 
   warn(line: string): void {

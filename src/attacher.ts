@@ -5,7 +5,6 @@ import type { ConnectOptions, Connectors, TargetHost } from "./targets/connector
 import { type Endpoint, findEndpoint } from "./targets/endpoint.ts";
 import { askInside, injectAgent } from "./targets/inject_agent.ts";
 import { resolveHost } from "./targets/loopback.ts";
-import { readProcess } from "./targets/process_facts.ts";
 import { closeInspector, openInspector } from "./targets/process_inspector.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
@@ -75,9 +74,13 @@ export class Attacher {
 
   async #attachProcess(pid: number, options: ConnectOptions): Promise<Target[]> {
     if (pid === process.pid) throw new Error("it is the server; start it with --self");
+    const { host } = this.#options;
     this.#refuseTwice(pid);
-    await this.#options.host.checkRunning();
-    const { endpoint, isOpened } = await openInspector(readProcess(pid));
+    await host.checkRunning();
+    const { endpoint, isOpened } = await openInspector(
+      await host.processes.readProcess(pid),
+      host.processes,
+    );
     return await this.#connect(endpoint, { ...options, pid, isOpened });
   }
 
@@ -121,7 +124,10 @@ export class Attacher {
     } finally {
       this.#arrived.delete(attachment);
       // The agent needs it no longer.
-      if (options.isOpened) await closeInspector(session, { pid, port: endpoint.port });
+      if (options.isOpened) {
+        const { processes: reader } = this.#options.host;
+        await closeInspector(session, { pid, port: endpoint.port, reader });
+      }
     }
   }
 

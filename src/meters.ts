@@ -26,12 +26,13 @@ export class Meters {
     this.#options = options;
   }
 
-  take(): Measurements {
+  async take(): Promise<Measurements> {
     const { devices, coveredBlocks } = this.#options;
+    const statuses = await Promise.all([...devices].map((device) => device.statuses()));
     const covered = coveredBlocks();
     return {
       uptime: (performance.now() - this.#began) / 1000,
-      instances: [...devices].flatMap(({ statuses }) => statuses),
+      instances: statuses.flat(),
       total: { ...this.total },
       ...(covered !== undefined && { coveredBlocks: covered }),
     };

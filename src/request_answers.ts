@@ -29,7 +29,7 @@ export interface RequestAnswersOptions {
   readonly attacher: Attacher;
   readonly facts: () => Promise<ServerFacts>;
   /** What the devices have counted. */
-  readonly measure: () => Measurements;
+  readonly measure: () => Promise<Measurements>;
 }
 
 /** Answers what commands ask a server: see `ControlRequests`. */
@@ -67,7 +67,7 @@ export class RequestAnswers {
   async snapshot(): Promise<Snapshot> {
     const { facts, measure } = this.#options;
     const server = await facts();
-    const { total, ...rest } = measure();
+    const { total, ...rest } = await measure();
     return { server, targets: this.rows(), ...rest, ...(!server.isDirect && { total }) };
   }
 

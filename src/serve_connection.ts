@@ -6,7 +6,7 @@ import {
 } from "./fuse/mod.ts";
 import {
   type AreaFile,
-  CALLERS,
+  type Callers,
   type Counts,
   Device,
   KcovFilesystem,
@@ -22,6 +22,7 @@ import { writeAside } from "./system_calls.ts";
 /** What a connection is served with. */
 export interface ConnectionOptions {
   readonly source: Source;
+  readonly callers: Callers;
   readonly targets: () => readonly NamedTarget[];
   /** Of files in the tree: permission bits and owner, and where `kcovfs/socket` points. */
   readonly files: { mode: number; uid: number; gid: number; socket: string };
@@ -48,7 +49,7 @@ export function serveConnection(
   options: ConnectionOptions,
 ): { connection: Connection; device: Device } {
   const { recorder, texts, total, warn, onInit } = options;
-  const seen = witness({ ...options, callers: CALLERS }, recorder);
+  const seen = witness(options, recorder);
   const tree = { ...options.files, mounted: Math.floor(Date.now() / 1000) };
   const passthrough = seen.ioctl !== undefined;
   recorder?.begin({ ...tree, ...SIZES, passthrough, files: [...texts.keys()] });
@@ -64,7 +65,7 @@ export function serveConnection(
   let device: Device | undefined;
   const connection = serveDescriptor(fd, (connection) => {
     let files: (() => AreaFile) | undefined;
-    device = makeDevice(connection, { ...seen, files: () => files, total });
+    device = makeDevice(connection, { ...seen, files: () => files, total, warn });
     return new KcovFilesystem(device, {
       ...tree,
       files: texts,
@@ -86,15 +87,16 @@ function makeDevice(
   options: ReturnType<typeof witness> & {
     files: () => (() => AreaFile) | undefined;
     total: Counts;
+    warn: (line: string) => void;
   },
 ): Device {
   const { notifier } = connection;
-  const { source, files, total, callers } = options;
+  const { source, files, total, callers, warn } = options;
   return new Device(source, {
     invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
     store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
     get reads() {
       return connection.reads;
     },
-  }, { log: logger("kcov"), files, total, callers });
+  }, { log: logger("kcov"), files, total, callers, warn });
 }

@@ -4,6 +4,8 @@ import * as path from "node:path";
 import { Admission } from "./admission.ts";
 import type { CollectorName } from "./agent/protocol.ts";
 import { Attacher } from "./attacher.ts";
+import { ProcessReader } from "./base/process_reader.ts";
+import { Threads } from "./base/threads.ts";
 import { Collector } from "./collector.ts";
 import type { ServerFacts } from "./control_client.ts";
 import { ControlSocket } from "./control_socket.ts";
@@ -72,6 +74,7 @@ export class Server implements AsyncDisposable {
   readonly #sources: SourceStore;
   readonly #covered = new CoveredBlocks();
   readonly #watchdog = Watchdog.start();
+  readonly #processes = new ProcessReader();
   #tracing: Tracing | undefined;
   readonly #registry: Registry;
   readonly #collector: Collector;
@@ -132,6 +135,7 @@ export class Server implements AsyncDisposable {
       ...(this.#tracing && { tracing: this.#tracing }),
       isDirect: () => this.#isDirect,
       makePipe: () => this.#control.makePipe(),
+      processes: this.#processes,
       onArrived: (attachment, target) => this.#attacher.arrived(attachment, target),
       warn,
     });
@@ -242,7 +246,14 @@ export class Server implements AsyncDisposable {
     },
   ): Promise<void> {
     const { mode, uid, gid, warn } = this.#options;
+    await using threads = new Threads();
+    const processes = this.#processes;
     const { connection, device } = serveConnection(fd, {
+      callers: {
+        find: (tid, onEnd) => threads.find(tid, onEnd),
+        nameOf: (tid) => threads.nameOf(tid),
+        readMemory: (tid, range) => processes.readMemory(tid, range),
+      },
       source: this.#collector.sourceFor({}),
       targets: () => this.#registry.names,
       files: { mode, uid, gid, socket: this.socket },
@@ -291,6 +302,7 @@ export class Server implements AsyncDisposable {
     await this.#keepCovered();
     await this.#tracing?.[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();
+    await this.#processes[Symbol.asyncDispose]();
     await this.#sources[Symbol.asyncDispose]();
     this.#symbols[Symbol.dispose]();
     this.#recorder?.[Symbol.dispose]();

@@ -6,11 +6,13 @@ import type * as Koffi from "koffi";
 
 type Argument = number | bigint | string | null | Int32Array | Uint8Array;
 type Call<Result = number> = (...args: Argument[]) => Result;
+/** A function of the C library that runs on a thread of the pool. */
+type AsideCall = (...args: [...Argument[], (error: unknown, result: number) => void]) => void;
 
 const calls = new Map<string, Call>();
 
 /** A function of the C library, by its declaration. */
-function libc(declaration: string): Call {
+export function libc(declaration: string): Call {
   let call = calls.get(declaration);
   if (!call) calls.set(declaration, call = koffi().load(null).func(declaration) as Call);
   return call;
@@ -22,8 +24,17 @@ function koffi(): typeof Koffi {
   return loaded ??= createRequire(import.meta.url)("koffi") as typeof Koffi;
 }
 
+/**
+ * The same function on a thread of the pool. Bytes that it is given may not change, nor be collected, until
+ * it is done. The errno is that thread's and is not told.
+ */
+export function libcAside(declaration: string): AsideCall {
+  const call = libc(declaration) as unknown as Koffi.KoffiFunc<Call>;
+  return (...args) => call.async(...args);
+}
+
 /** Why the last call failed. Nothing may come between the two: what Node does by itself sets it anew. */
-function errno(): number {
+export function errno(): number {
   return loaded!.errno();
 }
 
@@ -71,11 +82,9 @@ export function ioctlWith(fd: number, call: { request: number; argument: bigint 
  * @returns 0, or EIO whatever the reason: the errno is that thread's.
  */
 export function writeAside(fd: number, bytes: Uint8Array): Promise<number> {
-  const write = libc("int64_t write(int, const void *, size_t)") as unknown as Koffi.KoffiFunc<
-    Call
-  >;
+  const write = libcAside("int64_t write(int, const void *, size_t)");
   return new Promise((resolve) => {
-    write.async(fd, bytes, bytes.length, (error: unknown, written: number) => {
+    write(fd, bytes, bytes.length, (error, written) => {
       // The call holds the bytes only as an address.
       resolve(!error && Number(written) === bytes.length ? 0 : constants.errno.EIO);
     });

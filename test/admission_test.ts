@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Admission } from "../src/admission.ts";
 import type { Hello, Welcome } from "../src/agent/protocol.ts";
+import { ProcessReader } from "../src/base/process_reader.ts";
 import { Collector } from "../src/collector.ts";
 import { CoveredBlocks } from "../src/coverage/covered_blocks.ts";
 import type { AgentLink } from "../src/targets/agent_link.ts";
@@ -43,6 +44,7 @@ function made() {
     makePipe: () => "/run/kcovfs/pipe-0",
     onArrived: (attachment, target) => arrived.push([attachment, target]),
     isDirect: () => false,
+    processes: new ProcessReader(),
     warn,
   });
   const admit = (hello: Partial<Hello> = {}) => {

@@ -56,7 +56,7 @@ function made(
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,
     facts: () => Promise.resolve({ ...FACTS, isDirect }),
-    measure: () => ({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
+    measure: () => Promise.resolve({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
   });
   const add = (collector?: "trace") => {
     const link = new FakeLink();

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { ENVIRONMENT } from "../agent/protocol.ts";
 import { readMountTable } from "../fuse/mod.ts";
 import { inTime } from "../in_time.ts";
-import { parseStatus } from "../targets/process_facts.ts";
+import { parseStatus } from "../base/process_facts.ts";
 import type { Finding } from "./finding.ts";
 
 /** ms that a mount is given to answer. */

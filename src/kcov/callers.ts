@@ -1,18 +1,27 @@
-import { readMemory } from "./caller_memory.ts";
-import { findOwner, type Owner } from "./owner.ts";
+import type { Client } from "./client.ts";
 
-/** What is to be known of the threads that call, and no message brings. */
-export interface Callers {
-  /** Identifies a thread, or undefined when there is none by this id. */
-  find(tid: number): Owner | undefined;
-  /** Reads the memory of a thread that waits for us; undefined where it cannot be read whole. */
-  readMemory(tid: number, range: { at: bigint; size: number }): Promise<Uint8Array | undefined>;
+/** A thread that has enabled an instance; to be disposed of when it has it no longer. */
+export interface Owner extends Disposable {
+  readonly tid: number;
+  /** A thread that has the same number later has another. */
+  readonly serial: number;
+  /** As far as it can be told now. Once true it stays true. */
+  readonly hasEnded: boolean;
+  /** Has {@linkcode hasEnded} found out. */
+  look(): Promise<void>;
 }
 
-/** This machine's. */
-export const CALLERS: Callers = { find: findOwner, readMemory };
-
-/** Whether the thread still runs: no message tells of a thread's end. */
-export function isCalling(callers: Callers, owner: Owner): boolean {
-  return callers.find(owner.tid)?.startTime === owner.startTime;
+/** What is to be known of the threads that call, and no message brings. None of it takes a lock of theirs. */
+export interface Callers {
+  /**
+   * Identifies a thread; undefined when there is none by this number. Calls `onEnd` when it has ended, but
+   * not before this has resolved.
+   *
+   * @throws when this process has no means left to watch it.
+   */
+  find(tid: number, onEnd: () => void): Promise<Owner | undefined>;
+  /** The process of a thread; undefined where it is not to be seen, or not in time. Never rejects. */
+  nameOf(tid: number): Promise<Client | undefined>;
+  /** Reads the memory of a thread that waits for us; undefined where it cannot be read whole, or in time. */
+  readMemory(tid: number, range: { at: bigint; size: number }): Promise<Uint8Array | undefined>;
 }

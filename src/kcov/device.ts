@@ -2,8 +2,8 @@ import { ALL_UNITS } from "../units.ts";
 import * as abi from "./abi.ts";
 import type { AreaFile } from "./area_file.ts";
 import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";
-import { CALLERS, type Callers, isCalling } from "./callers.ts";
-import { type Client, findClient } from "./client.ts";
+import type { Callers, Owner } from "./callers.ts";
+import type { Client } from "./client.ts";
 import { CoherentAreas } from "./coherent_areas.ts";
 import { type Counts, noCounts } from "./counts.ts";
 import { DirectAreas } from "./direct_areas.ts";
@@ -11,17 +11,18 @@ import { formatCall } from "./format_call.ts";
 import { type Instance, Refusal, type Scope } from "./instance.ts";
 import { type InstanceStatus, instanceStatus } from "./instance_status.ts";
 import type { Operation } from "./line.ts";
-import type { Owner } from "./owner.ts";
 import type { PageCache } from "./page_cache.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
 import type { Source } from "./source.ts";
 
-/** What a device may say. */
+/** How a device is set up. */
 export interface DeviceOptions {
+  /** It does not outlive the device. */
+  readonly callers: Callers;
   readonly log?: StepLog | undefined;
-  /** How often owners are looked for, in ms: no message tells that a thread has ended. @default {100} */
-  readonly sweep?: number;
+  /** Takes what whoever runs the server should know, a line each. */
+  readonly warn?: ((line: string) => void) | undefined;
   /** Called after an instance was enabled, or given back. */
   readonly onChange?: () => void;
   /**
@@ -31,8 +32,6 @@ export interface DeviceOptions {
   readonly files?: () => (() => AreaFile) | undefined;
   /** What happens to instances is added to this, as far as it is seen. */
   readonly total?: Counts;
-  /** @default {CALLERS} */
-  readonly callers?: Callers | undefined;
 }
 
 interface Call {
@@ -43,10 +42,16 @@ interface Call {
   readonly tid: number;
 }
 
+/**
+ * ms that a thread which is in the way is given to end: whoever joins it goes on before the kernel tells
+ * others of its end (`exit_mm_release` comes before `exit_notify` in `kernel/exit.c`).
+ */
+const GRACE = 50;
+
 /** An instance that is open. */
 interface Opened {
   readonly instance: Instance;
-  readonly opener: Client | undefined;
+  readonly opener: Promise<Client | undefined>;
   /** ioctls on one instance follow each other, as under `kcov->lock`. */
   turn: Promise<unknown>;
 }
@@ -63,21 +68,19 @@ export class Device implements AsyncDisposable {
   /** The instance that a thread has enabled, which outlives the instance's last descriptor. */
   readonly #enabled = new Map<number, { owner: Owner; opened: Opened }>();
   readonly #callers: Callers;
-  readonly #handles = new HandleTable((owner) => isCalling(this.#callers, owner));
+  readonly #handles = new HandleTable();
   #direct: DirectAreas | undefined;
   #keeper: AreaKeeper | undefined;
-  readonly #sweep: NodeJS.Timeout;
 
-  constructor(source: Source, cache: PageCache, options: DeviceOptions = {}) {
+  constructor(source: Source, cache: PageCache, options: DeviceOptions) {
     this.#source = source;
     this.#cache = cache;
     this.#options = options;
-    this.#callers = options.callers ?? CALLERS;
-    this.#sweep = setInterval(() => this.#retireDead(), options.sweep ?? 100).unref();
+    this.#callers = options.callers;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#sweep);
+    for (const { owner } of this.#enabled.values()) owner[Symbol.dispose]();
     this.#source.release(ALL_UNITS);
     await this.#keeper?.[Symbol.asyncDispose]();
   }
@@ -87,12 +90,12 @@ export class Device implements AsyncDisposable {
   }
 
   #makeKeeper(): AreaKeeper {
-    const { files, log, total = noCounts() } = this.#options;
+    const { files, log, total = noCounts(), warn = () => {} } = this.#options;
     const carryOut = (id: number, operation: Operation, enabling?: Enabling) =>
       this.#carryOut(id, operation, enabling);
     const common = { source: this.#source, carryOut };
     const makeFile = files?.();
-    this.#direct = makeFile && new DirectAreas({ ...common, makeFile, log });
+    this.#direct = makeFile && new DirectAreas({ ...common, makeFile, log, warn });
     return this.#direct ?? new CoherentAreas({ ...common, cache: this.#cache, log, total });
   }
 
@@ -101,13 +104,19 @@ export class Device implements AsyncDisposable {
     return [...this.#opened.values()].map(({ instance }) => instance);
   }
 
-  /** Those, and others that their owners still trace. */
-  get statuses(): InstanceStatus[] {
+  /** What is told of those, and of others that their owners still trace. */
+  async statuses(): Promise<InstanceStatus[]> {
     const enabled = [...this.#enabled.values()].map(({ opened }) => opened);
-    return [...new Set([...this.#opened.values(), ...enabled])].flatMap(({ instance, opener }) => {
+    const known = [...new Set([...this.#opened.values(), ...enabled])];
+    const clients = await Promise.all(known.map((opened) => this.#clientOf(opened)));
+    return known.flatMap(({ instance }, i) => {
       const measured = this.#areas.measure(instance.id);
-      return measured ? [instanceStatus(instance, { measured, opener })] : [];
+      return measured ? [instanceStatus(instance, { measured, client: clients[i] })] : [];
     });
+  }
+
+  async #clientOf({ instance: { owner }, opener }: Opened): Promise<Client | undefined> {
+    return (owner && await this.#callers.nameOf(owner.tid)) ?? await opener;
   }
 
   /**
@@ -118,7 +127,9 @@ export class Device implements AsyncDisposable {
    */
   open(id: number, scope: Scope = "all", options: { tid?: number } = {}): AreaFile | undefined {
     const instance = this.#areas.open(id, scope);
-    const opener = options.tid === undefined ? undefined : findClient(options.tid);
+    const opener = options.tid === undefined
+      ? Promise.resolve(undefined)
+      : this.#callers.nameOf(options.tid);
     this.#opened.set(id, { instance, opener, turn: Promise.resolve() });
     return this.#direct?.fileOf(id);
   }
@@ -179,37 +190,74 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  async #enable({ instance }: Opened, call: Call): Promise<void> {
+  async #enable(opened: Opened, call: Call): Promise<void> {
+    const { instance } = opened;
     const wanted = { mode: call.arg, scope: instance.fileScope, tid: call.tid };
-    await this.#areas.operate(instance.id, "enable", await this.#checkEnable(instance, wanted));
+    await this.#carryThrough(instance, await this.#checkEnable(opened, wanted));
   }
 
-  async #enableRemote({ instance }: Opened, call: Call): Promise<void> {
+  async #enableRemote(opened: Opened, call: Call): Promise<void> {
+    const { instance } = opened;
     const remote = await readRemoteArg(call, this.#callers);
     const wanted = { mode: remote.mode, scope: scopeOf(remote), tid: call.tid };
-    const enabling = await this.#checkEnable(instance, wanted);
-    this.#handles.take(remote, { node: instance.id, owner: enabling.owner });
+    const enabling = await this.#checkEnable(opened, wanted);
+    const { owner } = enabling;
+    for (const holder of this.#handles.holdersOf(remote)) await this.#isGone(holder, call.tid);
     try {
-      await this.#areas.operate(instance.id, "enable", enabling);
+      this.#handles.take(remote, { node: instance.id, owner });
     } catch (error) {
-      this.#handles.free(instance.id);
+      owner[Symbol.dispose]();
+      throw error;
+    }
+    await this.#carryThrough(instance, enabling);
+  }
+
+  async #carryThrough({ id }: Instance, enabling: Enabling): Promise<void> {
+    try {
+      await this.#areas.operate(id, "enable", enabling);
+    } catch (error) {
+      this.#handles.free(id);
+      enabling.owner[Symbol.dispose]();
       throw error;
     }
   }
 
   async #checkEnable(
-    instance: Instance,
+    opened: Opened,
     { mode, scope, tid }: { mode: bigint; scope: Scope; tid: number },
   ): Promise<Enabling> {
+    const { instance } = opened;
     const current = instance.owner;
-    if (current && !this.#isAlive(current)) await this.#retire(instance);
-    const mine = this.#enabled.get(tid);
-    const isBusy = mine !== undefined && this.#isAlive(mine.owner);
+    if (current && await this.#isGone(current, tid)) await this.#retire(instance);
+    const mine = this.#enabled.get(tid)?.owner;
+    const isBusy = mine !== undefined && !await this.#isGone(mine, tid);
     const canCompare = this.#source.canCompare(scope);
     const checked = instance.checkEnable(mode, { isBusy, canCompare });
-    const owner = this.#callers.find(tid);
+    return { owner: await this.#findOwner(opened, tid), scope, mode: checked };
+  }
+
+  async #findOwner(opened: Opened, tid: number): Promise<Owner> {
+    let owner: Owner | undefined;
+    try {
+      owner = await this.#callers.find(tid, () => this.#ownerEnded(opened, owner!));
+    } catch (error) {
+      const { message } = error as Error;
+      this.#options.warn?.(`Cannot enable an instance for thread ${tid}: ${message}`);
+      throw new Refusal("ENOMEM");
+    }
     if (!owner) throw new Refusal("EINVAL");
-    return { owner, scope, mode: checked };
+    return owner;
+  }
+
+  /** Whether a thread that is in the way of another has ended, or is about to. */
+  async #isGone(owner: Owner, caller: number): Promise<boolean> {
+    await owner.look();
+    if (owner.tid === caller) return owner.hasEnded;
+    const deadline = performance.now() + GRACE;
+    while (!owner.hasEnded && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    return owner.hasEnded;
   }
 
   /**
@@ -243,9 +291,7 @@ export class Device implements AsyncDisposable {
     } else if (operation === "reset") {
       instance.area!.reset();
     } else if (instance.owner) {
-      const { tid } = instance.owner;
-      if (this.#enabled.get(tid)?.opened === opened) this.#enabled.delete(tid);
-      this.#handles.free(id);
+      this.#forgetOwner(opened!, instance.owner);
       instance.disable();
     }
     if (operation !== "reset") this.#options.onChange?.();
@@ -260,25 +306,21 @@ export class Device implements AsyncDisposable {
     return this.#areas.operate(instance.id, "retire");
   }
 
-  #isAlive(owner: Owner): boolean {
-    return isCalling(this.#callers, owner);
+  /** A thread has ended that has enabled an instance, or is about to have. */
+  #ownerEnded(opened: Opened, owner: Owner): void {
+    const { instance } = opened;
+    opened.turn = opened.turn.then(async () => {
+      if (instance.owner !== owner) return;
+      const isOpen = this.#opened.get(instance.id) === opened;
+      if (isOpen || this.#direct) await this.#retire(instance);
+      else this.#forgetOwner(opened, owner);
+    }).catch(() => {});
   }
 
-  #retireDead(): void {
-    for (const [tid, { owner, opened }] of this.#enabled) {
-      if (this.#isAlive(owner)) continue;
-      const { instance } = opened;
-      const isOpen = this.#opened.get(instance.id) === opened;
-      if (!isOpen && !this.#direct) {
-        this.#enabled.delete(tid);
-        this.#handles.free(instance.id);
-        continue;
-      }
-      // It may be closed by then. Until it is given back it is known by its thread.
-      opened.turn = opened.turn.then(() =>
-        instance.owner === owner ? this.#retire(instance) : undefined
-      ).catch(() => {});
-    }
+  #forgetOwner(opened: Opened, owner: Owner): void {
+    if (this.#enabled.get(owner.tid)?.opened === opened) this.#enabled.delete(owner.tid);
+    this.#handles.free(opened.instance.id);
+    owner[Symbol.dispose]();
   }
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */

@@ -20,6 +20,7 @@ export interface DirectOptions {
   /** Makes a file for an area. */
   readonly makeFile: () => AreaFile;
   readonly log?: StepLog | undefined;
+  readonly warn: (line: string) => void;
   readonly carryOut: CarryOut;
 }
 
@@ -73,7 +74,8 @@ export class DirectAreas implements AreaKeeper {
 
   open(id: number, scope: Scope): Instance<FileArea> {
     const instance = new Instance<FileArea>(id, scope);
-    this.#slots.set(id, { instance, file: this.#options.makeFile(), isClosed: false });
+    const file = this.#withMemory("a file for an instance", this.#options.makeFile);
+    this.#slots.set(id, { instance, file, isClosed: false });
     return instance;
   }
 
@@ -98,14 +100,20 @@ export class DirectAreas implements AreaKeeper {
   initialize(id: number, words: bigint): Promise<void> {
     const { file, instance } = this.#slot(id);
     const size = Number(words) * WORD_SIZE;
-    try {
-      file.grow(size);
-    } catch {
-      // As where `vmalloc_user` fails.
-      throw new Refusal("ENOMEM");
-    }
+    this.#withMemory(`an area of ${size} bytes`, () => file.grow(size));
     instance.initialize(words, new FileArea(file, size));
     return Promise.resolve();
+  }
+
+  /** @throws {Refusal} ENOMEM, as where `kzalloc` or `vmalloc_user` fails in the kernel. */
+  #withMemory<T>(what: string, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      const { message } = error as Error;
+      this.#options.warn(`Cannot make ${what}, so its client gets ENOMEM: ${message}`);
+      throw new Refusal("ENOMEM");
+    }
   }
 
   async operate(id: number, operation: Operation, enabling?: Enabling): Promise<void> {

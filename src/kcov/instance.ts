@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { ENOTSUPP, KCOV_TRACE_CMP, KCOV_TRACE_PC, MAX_WORDS } from "./abi.ts";
 import type { Enabling, InstanceArea, Mode } from "./area_keeper.ts";
-import type { Owner } from "./owner.ts";
+import type { Owner } from "./callers.ts";
 
 /** What an instance is, as `kcov->mode` and `kcov->t` say in the kernel. */
 export type State<A extends InstanceArea = InstanceArea> =

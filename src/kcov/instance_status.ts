@@ -1,6 +1,6 @@
 import { KCOV_WORDS_PER_CMP, WORD_SIZE } from "./abi.ts";
 import type { Measured, Mode } from "./area_keeper.ts";
-import { type Client, findClient } from "./client.ts";
+import type { Client } from "./client.ts";
 import type { Counts } from "./counts.ts";
 import type { Instance, State } from "./instance.ts";
 
@@ -24,13 +24,11 @@ export interface InstanceStatus {
   readonly counts?: Counts;
 }
 
-/** @param options `opener`: who has opened it. */
 export function instanceStatus(
   instance: Instance,
-  { measured, opener }: { measured: Measured; opener: Client | undefined },
+  { measured, client }: { measured: Measured; client: Client | undefined },
 ): InstanceStatus {
   const { id, state, scope, owner } = instance;
-  const client = (owner && findClient(owner.tid)) ?? opener;
   const { count, counts } = measured;
   return {
     id,

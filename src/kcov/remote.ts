@@ -1,7 +1,6 @@
 import * as abi from "./abi.ts";
-import type { Callers } from "./callers.ts";
 import { Refusal, type Scope } from "./instance.ts";
-import type { Owner } from "./owner.ts";
+import type { Callers, Owner } from "./callers.ts";
 
 /** What a `struct kcov_remote_arg` says. */
 export interface RemoteArg {
@@ -54,10 +53,10 @@ interface Holder {
 /** The handles in use, each by one instance: `kcov_remote_map` in `kernel/kcov.c`. */
 export class HandleTable {
   readonly #holders = new Map<bigint, Holder>();
-  readonly #isAlive: (owner: Owner) => boolean;
 
-  constructor(isAlive: (owner: Owner) => boolean) {
-    this.#isAlive = isAlive;
+  /** The threads in whose way a KCOV_REMOTE_ENABLE would be. */
+  holdersOf({ handles, commonHandle }: RemoteArg): Owner[] {
+    return [...handles, commonHandle].flatMap((handle) => this.#holders.get(handle)?.owner ?? []);
   }
 
   /**
@@ -78,10 +77,9 @@ export class HandleTable {
     for (const handle of taken) this.#holders.set(handle, holder);
   }
 
-  /** A thread's end gives its handles back, and is noticed when it matters. */
+  /** A thread's end gives its handles back. */
   #isInUse(handle: bigint): boolean {
-    const holder = this.#holders.get(handle);
-    return holder !== undefined && this.#isAlive(holder.owner);
+    return this.#holders.get(handle)?.owner.hasEnded === false;
   }
 
   /** Gives an instance's handles back. */

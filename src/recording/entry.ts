@@ -59,7 +59,10 @@ export type Notification =
 
 /** What the server learned otherwise, when it has changed. */
 export type Fact =
-  /** When a thread that calls began (clock ticks since boot), or null: there is none such. */
+  /**
+   * A thread has enabled an instance: a number that no other has. Or null: there is none such, or it has
+   * ended.
+   */
   | { readonly thread: number; readonly start: number | null }
   /** Memory of a caller's, at an address in hex; null where it could not be read. */
   | { readonly memory: string; readonly tid: number; readonly bytes: Base64 | null }

@@ -6,8 +6,34 @@ import type { AreaFile, NamedTarget, Owner, Source } from "../kcov/mod.ts";
 import type { Fact } from "./entry.ts";
 import type { Witnessed } from "./witness.ts";
 
-/** When a thread began that is asked about before the fact has come, as it may after memory was read. */
+/** Of a thread that is asked about before the fact has come, as it may after memory was read. */
 const UNTOLD = 0;
+
+/** A thread that has enabled an instance of the recorded server's. */
+class RecordedOwner implements Owner {
+  readonly tid: number;
+  readonly serial: number;
+  readonly #onEnd: () => void;
+  hasEnded = false;
+
+  constructor(tid: number, { serial, onEnd }: { serial: number; onEnd: () => void }) {
+    this.tid = tid;
+    this.serial = serial;
+    this.#onEnd = onEnd;
+  }
+
+  end(): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.#onEnd();
+  }
+
+  look(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  [Symbol.dispose](): void {}
+}
 
 /**
  * What a replayed server learns otherwise than by messages: what the recorded one did, as facts. There are
@@ -15,6 +41,7 @@ const UNTOLD = 0;
  */
 export class RecordedWorld implements Witnessed {
   readonly #starts = new Map<number, number | null>();
+  readonly #owners = new Map<number, RecordedOwner>();
   readonly #memories = new Map<string, Memory>();
   readonly #results = new Map<number, (number | null)[]>();
   #targets: readonly NamedTarget[] = [];
@@ -47,6 +74,7 @@ export class RecordedWorld implements Witnessed {
     // Asked about already, it stays who it was then.
     if (this.#starts.get(thread) === UNTOLD && start !== null) return;
     this.#starts.set(thread, start);
+    if (start === null) this.#owners.get(thread)?.end();
   }
 
   readonly source: Source = {
@@ -58,11 +86,15 @@ export class RecordedWorld implements Witnessed {
   };
 
   readonly callers = {
-    find: (tid: number): Owner | undefined => {
+    find: (tid: number, onEnd: () => void): Promise<Owner | undefined> => {
       if (!this.#starts.has(tid)) this.#starts.set(tid, UNTOLD);
-      const start = this.#starts.get(tid)!;
-      return start === null ? undefined : { tid, startTime: start };
+      const serial = this.#starts.get(tid)!;
+      if (serial === null) return Promise.resolve(undefined);
+      const owner = new RecordedOwner(tid, { serial, onEnd });
+      this.#owners.set(tid, owner);
+      return Promise.resolve(owner);
     },
+    nameOf: (): Promise<undefined> => Promise.resolve(undefined),
     readMemory: (tid: number, range: { at: bigint }): Promise<Uint8Array | undefined> =>
       this.#memory(`${tid} 0x${range.at.toString(16)}`).take(),
   };

@@ -1,5 +1,5 @@
 import type { DeviceIoctl } from "../fuse/mod.ts";
-import type { Callers, NamedTarget, Source } from "../kcov/mod.ts";
+import type { Callers, NamedTarget, Owner, Source } from "../kcov/mod.ts";
 import type { Fact } from "./entry.ts";
 
 /** What a server's answers depend on, besides the messages. */
@@ -66,20 +66,38 @@ function witnessSource(source: Source, note: (fact: Fact) => void): Source {
 }
 
 function witnessCallers(callers: Callers, note: (fact: Fact) => void): Callers {
-  const starts = new Map<number, number | null>();
   return {
-    find(tid) {
-      const owner = callers.find(tid);
-      const start = owner?.startTime ?? null;
-      if (starts.get(tid) !== start) note({ thread: tid, start });
-      starts.set(tid, start);
-      return owner;
+    async find(tid, onEnd) {
+      const ended = () => note({ thread: tid, start: null });
+      const owner = await callers.find(tid, () => {
+        ended();
+        onEnd();
+      });
+      note({ thread: tid, start: owner?.serial ?? null });
+      return owner && witnessOwner(owner, ended);
     },
+    nameOf: (tid) => callers.nameOf(tid),
     async readMemory(tid, range) {
       const bytes = await callers.readMemory(tid, range);
       const text = bytes ? Buffer.from(bytes).toString("base64") : null;
       note({ memory: `0x${range.at.toString(16)}`, tid, bytes: text });
       return bytes;
     },
+  };
+}
+
+function witnessOwner(owner: Owner, ended: () => void): Owner {
+  let isTold = false;
+  return {
+    tid: owner.tid,
+    serial: owner.serial,
+    get hasEnded() {
+      const { hasEnded } = owner;
+      if (hasEnded && !isTold) ended();
+      isTold ||= hasEnded;
+      return hasEnded;
+    },
+    look: () => owner.look(),
+    [Symbol.dispose]: () => owner[Symbol.dispose](),
   };
 }

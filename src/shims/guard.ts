@@ -2,7 +2,7 @@ import { ENVIRONMENT } from "../agent/protocol.ts";
 import { askServer, type AttachParams } from "../control_client.ts";
 import { CdpSession } from "../targets/cdp_session.ts";
 import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
-import { listenersOf } from "../targets/process_facts.ts";
+import { listenersOf } from "../base/process_facts.ts";
 import { connectWebSocket } from "../targets/web_socket.ts";
 import { denoProcesses } from "./deno_processes.ts";
 
@@ -66,7 +66,7 @@ async function findDeno(started: number): Promise<FoundDeno | undefined> {
     const pids = await denoProcesses(started);
     if (!pids) return undefined;
     for (const pid of pids) {
-      for (const { address, port } of listenersOf(pid)) {
+      for (const { address, port } of await listenersOf(pid)) {
         if (address !== LOOPBACK) continue;
         const endpoint = await findEndpoint([LOOPBACK], port, { timeout: TIMEOUT })
           .catch(() => undefined);

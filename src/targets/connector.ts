@@ -1,3 +1,4 @@
+import type { ProcessReader } from "../base/process_reader.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Link } from "./link.ts";
 import type { Target, TargetInfo } from "./target.ts";
@@ -39,6 +40,8 @@ export interface TargetHost {
   readonly farewell: (link: Link, coverage: Uint8Array) => Promise<void>;
   /** ms that a target is given to answer. */
   readonly collectTimeout: number;
+  /** Looks at processes. */
+  readonly processes: ProcessReader;
   /** What the user should know, a line each. */
   readonly warn: (line: string) => void;
 }

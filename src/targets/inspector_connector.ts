@@ -1,9 +1,9 @@
 import { basename } from "node:path";
+import type { ProcessReader } from "../base/process_reader.ts";
 import { type ConnectOptions, globsOf, type TargetHost } from "./connector.ts";
 import type { Endpoint, Inspectable } from "./endpoint.ts";
 import { connectInspector } from "./inspector_link.ts";
 import { isLoopback } from "./loopback.ts";
-import { commandLineOf, listenerAt } from "./process_facts.ts";
 import type { Target } from "./target.ts";
 import { optimises } from "./v8_flags.ts";
 
@@ -52,7 +52,7 @@ async function connectOne(
     name,
     pid,
     runtime: endpoint.runtime,
-    remark: remarkOn(endpoint, pid),
+    remark: await remarkOn(endpoint, { pid, processes: host.processes }),
     ...globsOf(options),
   });
   link.letStart();
@@ -63,11 +63,14 @@ async function connectOne(
 }
 
 /** What is to be said of how it was started: nothing can turn a Deno's optimising compilers off later. */
-function remarkOn({ kind, port, address }: Endpoint, pid: number): string {
+async function remarkOn(
+  { kind, port, address }: Endpoint,
+  { pid, processes }: { pid: number; processes: ProcessReader },
+): Promise<string> {
   if (kind !== "deno") return "";
   const flag = "start it with --v8-flags=--max-opt=1";
-  const process = pid || (isLoopback(address) ? listenerAt(port) ?? 0 : 0);
-  const started = process > 0 ? commandLineOf(process) : "";
+  const process = pid || (isLoopback(address) ? await processes.listenerAt(port) ?? 0 : 0);
+  const started = process > 0 ? await processes.commandLineOf(process).catch(() => "") : "";
   if (started === "") return `blocks will be missing if it optimises: ${flag}`;
   const flags = started.split("\0").filter((word) => /^(?:--v8-flags|DENO_V8_FLAGS)=/.test(word));
   return optimises(flags.join()) ? `it optimises, so blocks will be missing: ${flag}` : "";

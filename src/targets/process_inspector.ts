@@ -1,6 +1,7 @@
+import type { Listener, ProcessFacts } from "../base/process_facts.ts";
+import type { ProcessReader } from "../base/process_reader.ts";
 import type { CdpSession } from "./cdp_session.ts";
 import { type Endpoint, findEndpoint } from "./endpoint.ts";
-import { type Listener, listenersOf, type ProcessFacts, whoListens } from "./process_facts.ts";
 
 /** The inspector of a process. */
 export interface ProcessInspector {
@@ -24,10 +25,13 @@ const USUAL_PORT = 9229;
  * @throws {Error} with a reason, which says what to do; a process that would die of the signal is not sent
  * it.
  */
-export async function openInspector(facts: ProcessFacts): Promise<ProcessInspector> {
+export async function openInspector(
+  facts: ProcessFacts,
+  reader: ProcessReader,
+): Promise<ProcessInspector> {
   checkProcess(facts);
   const { pid } = facts;
-  const before = listenersOf(pid);
+  const before = await reader.listenersOf(pid);
   const present = before.filter(({ port }) => facts.hasInspectOption || port === USUAL_PORT);
   for (const listener of present) {
     const endpoint = await findAt(listener);
@@ -43,12 +47,12 @@ export async function openInspector(facts: ProcessFacts): Promise<ProcessInspect
   const deadline = performance.now() + OPEN_TIMEOUT;
   while (performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, INTERVAL));
-    for (const listener of listenersOf(pid).filter(isNew)) {
+    for (const listener of (await reader.listenersOf(pid)).filter(isNew)) {
       const endpoint = await findAt(listener);
       if (endpoint) return { endpoint, isOpened: true };
     }
   }
-  throw new Error(whyNone(pid));
+  throw new Error(await whyNone(pid, reader));
 }
 
 function checkProcess({ program, state, sharesNetwork }: ProcessFacts): void {
@@ -66,9 +70,9 @@ function checkProcess({ program, state, sharesNetwork }: ProcessFacts): void {
   }
 }
 
-function whyNone(pid: number): string {
-  const owner = whoListens(USUAL_PORT);
-  const isOwn = listenersOf(pid).some(({ port }) => port === USUAL_PORT);
+async function whyNone(pid: number, reader: ProcessReader): Promise<string> {
+  const owner = await reader.whoListens(USUAL_PORT);
+  const isOwn = (await reader.listenersOf(pid)).some(({ port }) => port === USUAL_PORT);
   if (owner && !isOwn) return `its inspector's port, ${USUAL_PORT}, is taken by ${owner}`;
   return "it opens no inspector on SIGUSR1, which its program may handle itself; start it with --inspect, or by 'kcovfs run'";
 }
@@ -89,7 +93,7 @@ async function findAt({ address, port }: Listener): Promise<Endpoint | undefined
  */
 export async function closeInspector(
   session: CdpSession,
-  { pid, port }: { pid: number; port: number },
+  { pid, port, reader }: { pid: number; port: number; reader: ProcessReader },
 ): Promise<void> {
   const inspector =
     `(globalThis.process.getBuiltinModule?.("node:inspector") ?? require("node:inspector"))`;
@@ -102,7 +106,8 @@ export async function closeInspector(
   await asked.catch(() => {});
   await session[Symbol.asyncDispose]();
   const deadline = performance.now() + CLOSE_TIMEOUT;
-  while (listenersOf(pid).some((listener) => listener.port === port)) {
+  const isOpen = async () => (await reader.listenersOf(pid)).some((other) => other.port === port);
+  while (await isOpen()) {
     if (performance.now() > deadline) return;
     await new Promise((resolve) => setTimeout(resolve, INTERVAL));
   }

@@ -8,7 +8,7 @@ const ENABLE = 0x6364;
 const [EBUSY, EINVAL] = [-16, -22];
 
 device("an owner's death gives the instance back, with all that it has caused", async () => {
-  await using world = new DeviceWorld({ sweep: 1 });
+  await using world = new DeviceWorld();
   const thread = startThread();
   const client = await world.enabled(1, { tid: thread.tid });
   world.source.execute(8);
@@ -24,7 +24,7 @@ device("an owner's death gives the instance back, with all that it has caused", 
 });
 
 device(
-  "ENABLE by another finds out that the owner is dead without waiting for the sweep",
+  "ENABLE by another finds out that the owner is dead without waiting to be told",
   async () => {
     await using world = new DeviceWorld();
     const thread = startThread();
@@ -40,7 +40,7 @@ device(
 );
 
 device("a dead thread's instance that was closed occupies nobody", async () => {
-  await using world = new DeviceWorld({ sweep: 1 });
+  await using world = new DeviceWorld();
   const thread = startThread();
   const client = await world.enabled(1, { tid: thread.tid });
   client.close();
@@ -51,8 +51,8 @@ device("a dead thread's instance that was closed occupies nobody", async () => {
   assert.is(await other.ioctl(ENABLE), EINVAL, "nobody is there any more");
 });
 
-device("the sweep leaves the living alone", async () => {
-  await using world = new DeviceWorld({ sweep: 1 });
+device("an end leaves the living alone", async () => {
+  await using world = new DeviceWorld();
   const [one, other] = [startThread(), startThread()];
   await world.enabled(1, { tid: one.tid });
   await world.enabled(2, { tid: other.tid });

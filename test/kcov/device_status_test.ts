@@ -14,8 +14,10 @@ const WORDS = PAGE / 8;
 const SELF = { pid: process.pid, name: readFileSync("/proc/self/comm", "utf8").trimEnd() };
 
 /** What is counted of the first instance, times apart. */
-function countsOf(world: DeviceWorld): Omit<Counts, "collecting" | "answering" | "holding"> {
-  const { executions, pcs, full, faults } = world.device.statuses[0].counts!;
+async function countsOf(
+  world: DeviceWorld,
+): Promise<Omit<Counts, "collecting" | "answering" | "holding">> {
+  const { executions, pcs, full, faults } = (await world.device.statuses())[0].counts!;
   return { executions, pcs, full, faults };
 }
 
@@ -29,18 +31,18 @@ device("an instance has what it is, of what size, and whose", async () => {
   await using world = new DeviceWorld();
   world.device.open(1, new Set([3, 4]), { tid: process.pid });
   const [client, scope] = [SELF, [3, 4]];
-  assert.equal(world.device.statuses, [
+  assert.equal(await world.device.statuses(), [
     { id: 1, state: "opened", client, scope, counts: noCounts() },
   ]);
   const call = { tid: process.pid, cmd: 0x80086301, arg: BigInt(WORDS) };
   await world.device.ioctl(1, call);
   const initialized = { id: 1, client, scope, words: WORDS, count: 0, counts: noCounts() };
-  assert.equal(world.device.statuses, [{ ...initialized, state: "initialized" }]);
+  assert.equal(await world.device.statuses(), [{ ...initialized, state: "initialized" }]);
   await world.device.ioctl(1, { ...call, cmd: ENABLE, arg: 0n });
   const owned = { state: "enabled", owner: process.pid, mode: "pc" };
-  assert.equal(world.device.statuses, [{ ...initialized, ...owned }]);
+  assert.equal(await world.device.statuses(), [{ ...initialized, ...owned }]);
   world.device.release(1);
-  assert.equal(world.device.statuses, []);
+  assert.equal(await world.device.statuses(), []);
 });
 
 device("the client is the owner's process, else the one that has opened it", async () => {
@@ -48,15 +50,15 @@ device("the client is the owner's process, else the one that has opened it", asy
   const thread = startThread();
   world.device.open(1, "all", { tid: thread.tid });
   world.device.open(2, "all", { tid: 0x7fffffff });
-  const clients = () => world.device.statuses.map(({ client }) => client);
-  assert.equal(clients(), [{ pid: thread.tid, name: "cat" }, undefined]);
+  const clients = async () => (await world.device.statuses()).map(({ client }) => client);
+  assert.equal(await clients(), [{ pid: thread.tid, name: "cat" }, undefined]);
   const call = { tid: process.pid, cmd: 0x80086301, arg: BigInt(WORDS) };
   await world.device.ioctl(1, call);
   await world.device.ioctl(1, { ...call, cmd: ENABLE, arg: 0n });
-  assert.equal(clients(), [SELF, undefined]);
+  assert.equal(await clients(), [SELF, undefined]);
   await world.device.ioctl(1, { ...call, cmd: DISABLE, arg: 0n });
   await thread.end();
-  assert.equal(clients(), [{ pid: thread.tid, name: "cat" }, undefined], "as it was then");
+  assert.equal(await clients(), [{ pid: thread.tid, name: "cat" }, undefined], "as it was then");
 });
 
 device("each reset to a read is an execution, and each PC is counted", async () => {
@@ -66,8 +68,8 @@ device("each reset to a read is an execution, and each PC is counted", async () 
     world.source.execute(8, 16, 24);
     await reads(world, client);
   }
-  assert.equal(countsOf(world), { executions: 5, pcs: 15, full: 0, faults: 5 });
-  assert.is(world.device.statuses[0].count, 0);
+  assert.equal(await countsOf(world), { executions: 5, pcs: 15, full: 0, faults: 5 });
+  assert.is((await world.device.statuses())[0].count, 0);
 });
 
 device("a reset after the window is a fault, and no execution", async () => {
@@ -80,7 +82,7 @@ device("a reset after the window is a fault, and no execution", async () => {
     await client.save(0, 0n);
     await world.untilRest();
   }
-  assert.equal(countsOf(world), { executions: 3, pcs: 3, full: 0, faults: 6 });
+  assert.equal(await countsOf(world), { executions: 3, pcs: 3, full: 0, faults: 6 });
 });
 
 device("KCOV_RESET_TRACE ends an execution, too", async () => {
@@ -93,7 +95,7 @@ device("KCOV_RESET_TRACE ends an execution, too", async () => {
   }
   world.source.execute(8);
   await client.ioctl(DISABLE);
-  assert.equal(countsOf(world), { executions: 4, pcs: 4, full: 0, faults: 0 });
+  assert.equal(await countsOf(world), { executions: 4, pcs: 4, full: 0, faults: 0 });
 });
 
 device("executions that fill the area are counted", async () => {
@@ -103,7 +105,7 @@ device("executions that fill the area are counted", async () => {
     world.source.execute(...pcs);
     await reads(world, client);
   }
-  assert.equal(countsOf(world), { executions: 4, pcs: 9, full: 2, faults: 4 });
+  assert.equal(await countsOf(world), { executions: 4, pcs: 9, full: 2, faults: 4 });
 });
 
 device("the time of a fault is that of its collection, its answer and its hold", async () => {
@@ -119,7 +121,7 @@ device("the time of a fault is that of its collection, its answer and its hold",
   await loading;
   await world.untilRest();
   const whole = (performance.now() - began) * 1000;
-  const { faults, collecting, answering, holding } = world.device.statuses[0].counts!;
+  const { faults, collecting, answering, holding } = (await world.device.statuses())[0].counts!;
   assert.is(faults, 1);
   assert.ok(collecting >= 5000, "until the targets were held");
   assert.ok(answering >= 0 && holding > 0 && collecting + answering + holding <= whole);
@@ -145,12 +147,15 @@ device(
     await using world = await DirectWorld.make({ total });
     const client = await world.enabled(1);
     world.write(0, [3n]);
-    const { count, counts } = world.device.statuses[0];
+    const { count, counts } = (await world.device.statuses())[0];
     assert.equal([count, counts, total], [3, undefined, noCounts()]);
     world.write(0, [(1n << 32n) + 5n]);
-    assert.is(world.device.statuses[0].count, 2 ** 32 + 5);
+    assert.is((await world.device.statuses())[0].count, 2 ** 32 + 5);
     client.close();
-    assert.equal(world.device.statuses.map(({ id, state }) => [id, state]), [[1, "enabled"]]);
+    assert.equal((await world.device.statuses()).map(({ id, state }) => [id, state]), [[
+      1,
+      "enabled",
+    ]]);
   },
 );
 

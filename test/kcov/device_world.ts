@@ -3,7 +3,10 @@ import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { ProcessReader } from "../../src/base/process_reader.ts";
+import { Threads } from "../../src/base/threads.ts";
 import {
+  type Callers,
   Device,
   type DeviceOptions,
   type EnabledArea,
@@ -202,12 +205,18 @@ export class DeviceWorld implements AsyncDisposable {
   readonly cache = new FakeCache((line) => this.log.push(line));
   readonly source = new FakeSource((line) => this.log.push(line));
   readonly device: Device;
+  readonly #threads = new Threads();
+  readonly #processes = new ProcessReader();
   #changed: (() => void)[] = [];
 
   constructor(options: Partial<DeviceOptions> = {}) {
     const onChange = () => this.#changed.splice(0).forEach((resolve) => resolve());
-    const never = 0x7fffffff;
-    this.device = new Device(this.source, this.cache, { sweep: never, onChange, ...options });
+    const callers: Callers = {
+      find: (tid, onEnd) => this.#threads.find(tid, onEnd),
+      nameOf: (tid) => this.#threads.nameOf(tid),
+      readMemory: (tid, range) => this.#processes.readMemory(tid, range),
+    };
+    this.device = new Device(this.source, this.cache, { callers, onChange, ...options });
     this.cache.device = this.device;
   }
 
@@ -248,8 +257,10 @@ export class DeviceWorld implements AsyncDisposable {
     return this.device.instances.find((instance) => instance.id === id)?.state.kind;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.device[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.device[Symbol.asyncDispose]();
+    await this.#threads[Symbol.asyncDispose]();
+    await this.#processes[Symbol.asyncDispose]();
   }
 }
 

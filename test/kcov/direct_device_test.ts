@@ -179,7 +179,7 @@ for (const isEnabled of [false, true]) {
 }
 
 device("an instance that is closed while enabled is traced until its thread ends", async () => {
-  await using world = await DirectWorld.make({ sweep: 1 });
+  await using world = await DirectWorld.make();
   const thread = startThread();
   const client = await world.enabled(1, { tid: thread.tid });
   client.close();
@@ -195,7 +195,7 @@ device("an instance that is closed while enabled is traced until its thread ends
 });
 
 device("an instance that is closed while its dead owner's is given back goes, too", async () => {
-  await using world = await DirectWorld.make({ sweep: 1 });
+  await using world = await DirectWorld.make();
   const thread = startThread();
   const client = await world.enabled(1, { tid: thread.tid });
   const { promise, open } = gate();
@@ -214,7 +214,7 @@ device("an instance that is closed while its dead owner's is given back goes, to
 });
 
 device("an owner's death gives the instance back, and its data stays", async () => {
-  await using world = await DirectWorld.make({ sweep: 1 });
+  await using world = await DirectWorld.make();
   const thread = startThread();
   await world.enabled(1, { tid: thread.tid });
   world.write(0, [1n, 7n]);

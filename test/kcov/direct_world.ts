@@ -13,7 +13,10 @@ export class DirectWorld extends DeviceWorld {
   readonly files: AreaFile[];
   readonly #folder: SharedFolder;
 
-  private constructor(options: DeviceOptions, own: { folder: SharedFolder; files: AreaFile[] }) {
+  private constructor(
+    options: Partial<DeviceOptions>,
+    own: { folder: SharedFolder; files: AreaFile[] },
+  ) {
     super(options);
     this.files = own.files;
     this.#folder = own.folder;
@@ -21,7 +24,7 @@ export class DirectWorld extends DeviceWorld {
 
   /** @param options `limit`: bytes beyond which no file grows. */
   static async make(
-    { limit = Infinity, ...options }: DeviceOptions & { limit?: number } = {},
+    { limit = Infinity, ...options }: Partial<DeviceOptions> & { limit?: number } = {},
   ): Promise<DirectWorld> {
     const folder = await SharedFolder.make();
     const files: AreaFile[] = [];

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { abi, type Connection, decodeReply, serveDescriptor } from "../../src/fuse/mod.ts";
 import { Writer } from "../../src/fuse/wire.ts";
-import { CALLERS, Device, KcovFilesystem, type Source } from "../../src/kcov/mod.ts";
+import { Threads } from "../../src/base/threads.ts";
+import { Device, KcovFilesystem, type Source } from "../../src/kcov/mod.ts";
 import { Recorder } from "../../src/recording/recorder.ts";
 import { witness } from "../../src/recording/witness.ts";
 import { FakeDevice } from "../fuse/fake_device.ts";
@@ -32,12 +33,17 @@ export class RecordedKernel implements AsyncDisposable {
   readonly #kcov: Device;
   readonly #connection: Connection;
   readonly warnings: string[] = [];
+  readonly #threads = new Threads();
   #unique = 0;
 
   constructor() {
     const seen = witness({
       source: SOURCE,
-      callers: CALLERS,
+      callers: {
+        find: (tid, onEnd) => this.#threads.find(tid, onEnd),
+        nameOf: (tid) => this.#threads.nameOf(tid),
+        readMemory: () => Promise.resolve(undefined),
+      },
       targets: () => [{ name: "api", id: 1, isAlive: true }],
       ioctl: undefined,
     }, this.#recorder);
@@ -142,6 +148,7 @@ export class RecordedKernel implements AsyncDisposable {
     this.#device[Symbol.dispose]();
     await this.#connection.ended.catch(() => {});
     await this.#kcov[Symbol.asyncDispose]();
+    await this.#threads[Symbol.asyncDispose]();
     this.#recorder[Symbol.dispose]();
     rmSync(this.folder, { recursive: true });
   }

@@ -1,8 +1,11 @@
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename } from "node:path";
 import { isIPv6 } from "node:net";
 
-/** What the kernel tells of a process: `proc_pid_status(5)` and others. */
+/**
+ * What the kernel tells of a process: `proc_pid_status(5)` and others. To read it waits for locks and pages of
+ * the process, so the server leaves that to its {@linkcode ProcessReader}.
+ */
 export interface ProcessFacts {
   readonly pid: number;
   /** The name of its executable file. */
@@ -29,11 +32,11 @@ const SIGUSR1 = 10;
 const LISTENING = "0A";
 
 /** @throws {Error} with a reason when there is no such process, or when it may not be looked at. */
-export function readProcess(pid: number): ProcessFacts {
+export async function readProcess(pid: number): Promise<ProcessFacts> {
   const proc = `/proc/${pid}`;
   let status: string;
   try {
-    status = readFileSync(`${proc}/status`, "utf8");
+    status = await readFile(`${proc}/status`, "utf8");
   } catch {
     throw new Error("there is no such process");
   }
@@ -42,15 +45,15 @@ export function readProcess(pid: number): ProcessFacts {
     if (state === "Z" || state === "X") throw new Error("there is no such process");
     return {
       pid,
-      program: basename(readlinkSync(`${proc}/exe`).replace(/ \(deleted\)$/, "")),
+      program: basename((await readlink(`${proc}/exe`)).replace(/ \(deleted\)$/, "")),
       state,
       uid,
       handlesSigusr1: (caught >> BigInt(SIGUSR1 - 1) & 1n) === 1n,
       hasInspectOption: hasInspectOption(
-        readFileSync(`${proc}/cmdline`, "utf8"),
-        readFileSync(`${proc}/environ`, "utf8"),
+        await readFile(`${proc}/cmdline`, "utf8"),
+        await readFile(`${proc}/environ`, "utf8"),
       ),
-      sharesNetwork: readlinkSync(`${proc}/ns/net`) === readlinkSync("/proc/self/ns/net"),
+      sharesNetwork: await readlink(`${proc}/ns/net`) === await readlink("/proc/self/ns/net"),
     };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -81,70 +84,52 @@ export function hasInspectOption(cmdline: string, environ: string): boolean {
 }
 
 /** The TCP sockets at which a process listens. */
-export function listenersOf(pid: number): Listener[] {
-  const inodes = socketsOf(pid);
-  return ["tcp", "tcp6"].flatMap((table) => {
-    try {
-      const text = readFileSync(`/proc/${pid}/net/${table}`, "latin1");
-      return parseListeners(text).filter(({ inode }) => inodes.has(inode));
-    } catch {
-      return [];
-    }
-  }).map(({ address, port }) => ({ address, port }));
+export async function listenersOf(pid: number): Promise<Listener[]> {
+  const inodes = await socketsOf(pid);
+  const tables = ["tcp", "tcp6"].map((table) => readText(`/proc/${pid}/net/${table}`));
+  return (await Promise.all(tables)).flatMap(parseListeners)
+    .filter(({ inode }) => inodes.has(inode))
+    .map(({ address, port }) => ({ address, port }));
 }
 
 /** Who listens at a port of this network, for a message: `pid 4711 (node)`; undefined where nobody does. */
-export function whoListens(port: number): string | undefined {
-  const pid = listenerAt(port);
+export async function whoListens(port: number): Promise<string | undefined> {
+  const pid = await listenerAt(port);
   if (pid === undefined) return undefined;
-  return pid === 0 ? "another process" : `pid ${pid} (${readText(`/proc/${pid}/comm`).trim()})`;
+  if (pid === 0) return "another process";
+  return `pid ${pid} (${(await readText(`/proc/${pid}/comm`)).trim()})`;
 }
 
 /** The process that listens at a port of this network; 0 for one that cannot be seen. */
-export function listenerAt(port: number): number | undefined {
-  const text = ["tcp", "tcp6"].map((table) => readText(`/proc/self/net/${table}`)).join("\n");
-  const found = parseListeners(text).filter((listener) => listener.port === port);
+export async function listenerAt(port: number): Promise<number | undefined> {
+  const tables = ["tcp", "tcp6"].map((table) => readText(`/proc/self/net/${table}`));
+  const all = (await Promise.all(tables)).flatMap(parseListeners);
+  const found = all.filter((listener) => listener.port === port);
   if (found.length === 0) return undefined;
-  const isIts = (pid: number) => {
-    const inodes = socketsOf(pid);
-    return found.some(({ inode }) => inodes.has(inode));
-  };
-  return readdirSync("/proc").map(Number).find((pid) => pid > 0 && isIts(pid)) ?? 0;
+  for (const pid of (await readdir("/proc")).map(Number).filter((pid) => pid > 0)) {
+    const inodes = await socketsOf(pid);
+    if (found.some(({ inode }) => inodes.has(inode))) return pid;
+  }
+  return 0;
 }
 
 /** The arguments and the environment of a process, joined by zeros; empty where they may not be read. */
-export function commandLineOf(pid: number): string {
-  return ["cmdline", "environ"].map((name) => readText(`/proc/${pid}/${name}`)).join("\0");
+export async function commandLineOf(pid: number): Promise<string> {
+  const texts = ["cmdline", "environ"].map((name) => readText(`/proc/${pid}/${name}`));
+  return (await Promise.all(texts)).join("\0");
 }
 
-/** The inodes of a process's sockets. */
-function socketsOf(pid: number): ReadonlySet<string> {
-  const inodes = new Set<string>();
-  try {
-    for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-      const inode = readLink(`/proc/${pid}/fd/${fd}`).match(/^socket:\[(\d+)\]$/)?.[1];
-      if (inode) inodes.add(inode);
-    }
-  } catch {
-    // It is gone, or may not be looked at: it has none for us.
-  }
-  return inodes;
+/** The inodes of a process's sockets; none where it is gone, or may not be looked at. */
+async function socketsOf(pid: number): Promise<ReadonlySet<string>> {
+  const fds = await readdir(`/proc/${pid}/fd`).catch(() => []);
+  const links = await Promise.all(
+    fds.map((fd) => readlink(`/proc/${pid}/fd/${fd}`).catch(() => "")),
+  );
+  return new Set(links.flatMap((link) => link.match(/^socket:\[(\d+)\]$/)?.[1] ?? []));
 }
 
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "latin1");
-  } catch {
-    return "";
-  }
-}
-
-function readLink(file: string): string {
-  try {
-    return readlinkSync(file);
-  } catch {
-    return "";
-  }
+async function readText(file: string): Promise<string> {
+  return await readFile(file, "latin1").catch(() => "");
 }
 
 /** The listening sockets in the text of `/proc/net/tcp` or `tcp6` (`proc_net_tcp(5)`). */

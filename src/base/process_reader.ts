@@ -1,0 +1,203 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { inTime } from "../in_time.ts";
+import type { Listener, ProcessFacts } from "./process_facts.ts";
+
+/** The questions that a reader answers: by name, the arguments and the answer, both as JSON has them. */
+export interface Questions {
+  /** So many bytes at an address of a thread's memory, in base64; null where they cannot be read whole. */
+  readonly memory: { ask: { tid: number; at: string; size: number }; answer: string | null };
+  readonly process: { ask: { pid: number }; answer: ProcessFacts };
+  readonly commandLine: { ask: { pid: number }; answer: string };
+  readonly listeners: { ask: { pid: number }; answer: readonly Listener[] };
+  readonly listenerAt: { ask: { port: number }; answer: number | null };
+  readonly whoListens: { ask: { port: number }; answer: string | null };
+}
+
+/** A line to the reader's process. */
+export interface Question {
+  readonly id: number;
+  readonly kind: keyof Questions;
+  readonly ask: unknown;
+}
+
+/** A line from it. */
+export interface Answer {
+  readonly id: number;
+  readonly answer?: unknown;
+  /** Why there is none. */
+  readonly error?: string;
+}
+
+interface Pending {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** ms that a question about a caller's memory may take, and any other: some look at all processes. */
+const PATIENCE = { memory: 2000, other: 10_000 } as const;
+/** ms that the process may take to start. */
+const START = 30_000;
+/** Threads of the reader's pool: so many questions may be stuck at a time before others wait for them. */
+const THREADS = "64";
+
+/**
+ * Reads the memory, the arguments and the environment of other processes, in a process of its own.
+ *
+ * To read these waits for locks of theirs, and for their pages: for ever, where a page is one that somebody
+ * provides who does not (`userfaultfd(2)`, a FUSE mount). A thread that is stuck there can be ended by
+ * SIGKILL alone. So nothing that serves may read them, and what is stuck is killed.
+ *
+ * The process is started at first use.
+ */
+export class ProcessReader implements AsyncDisposable {
+  readonly #patience: number | undefined;
+  #current: ReaderProcess | undefined;
+  readonly #all = new Set<ReaderProcess>();
+
+  /** @param options `patience`: ms that a question may take. @default {2000 or 10000} */
+  constructor(options: { patience?: number } = {}) {
+    this.#patience = options.patience;
+  }
+
+  /** Reads the memory of a thread; undefined where it cannot be read whole, or not in time. */
+  async readMemory(
+    tid: number,
+    range: { at: bigint; size: number },
+  ): Promise<Uint8Array | undefined> {
+    const ask = { tid, at: String(range.at), size: range.size };
+    const answer = await this.#ask("memory", ask).catch(() => null);
+    return answer === null ? undefined : Uint8Array.from(Buffer.from(answer, "base64"));
+  }
+
+  /** @throws {Error} with a reason when there is no such process, or when it may not be looked at. */
+  readProcess(pid: number): Promise<ProcessFacts> {
+    return this.#ask("process", { pid });
+  }
+
+  /** The arguments and the environment of a process, joined by zeros; empty where they may not be read. */
+  commandLineOf(pid: number): Promise<string> {
+    return this.#ask("commandLine", { pid });
+  }
+
+  /** The TCP sockets at which a process listens. */
+  listenersOf(pid: number): Promise<readonly Listener[]> {
+    return this.#ask("listeners", { pid });
+  }
+
+  /** The process that listens at a port of this network; 0 for one that cannot be seen. */
+  async listenerAt(port: number): Promise<number | undefined> {
+    return await this.#ask("listenerAt", { port }) ?? undefined;
+  }
+
+  /** Who listens at a port of this network, for a message: `pid 4711 (node)`. */
+  async whoListens(port: number): Promise<string | undefined> {
+    return await this.#ask("whoListens", { port }) ?? undefined;
+  }
+
+  /** Rejects when it is not answered in time; whoever is asked after that is another process. */
+  async #ask<K extends keyof Questions>(
+    kind: K,
+    ask: Questions[K]["ask"],
+  ): Promise<Questions[K]["answer"]> {
+    const reader = this.#current ??= this.#start();
+    await inTime(reader.ready, START, { reason: `no reader starts within ${START} ms` });
+    const patience = this.#patience ?? (kind === "memory" ? PATIENCE.memory : PATIENCE.other);
+    const reason = `it cannot be looked at within ${patience} ms`;
+    try {
+      const answer = await inTime(reader.ask(kind, ask), patience, { reason });
+      return answer as Questions[K]["answer"];
+    } catch (error) {
+      if ((error as Error).name === "LateError") this.#replace(reader, patience);
+      throw error;
+    }
+  }
+
+  #start(): ReaderProcess {
+    const reader = new ReaderProcess(() => {
+      this.#all.delete(reader);
+      if (this.#current === reader) this.#current = undefined;
+    });
+    this.#all.add(reader);
+    return reader;
+  }
+
+  /** What else it was asked may still be answered. */
+  #replace(reader: ReaderProcess, patience: number): void {
+    if (this.#current === reader) this.#current = undefined;
+    setTimeout(() => reader.end(), patience).unref();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#all].map((reader) => reader.end()));
+  }
+}
+
+/** The number of the answer that it gives when it has started. */
+export const READY = 0;
+
+/** One process that reads. */
+class ReaderProcess {
+  readonly #child: ChildProcess;
+  readonly #pending = new Map<number, Pending>();
+  readonly #ended: Promise<void>;
+  /** Rejects when it has ended before it was. */
+  readonly ready: Promise<unknown>;
+  #next = READY + 1;
+
+  constructor(onEnd: () => void) {
+    const file = fileURLToPath(import.meta.url).replace(/(\.[jt]s)$/, "_main$1");
+    this.#child = spawn(process.execPath, [file], {
+      stdio: ["pipe", "pipe", "inherit"],
+      detached: true,
+      env: {
+        PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin",
+        UV_THREADPOOL_SIZE: THREADS,
+      },
+    });
+    const { stdin, stdout } = this.#child;
+    for (const part of [this.#child, stdin!, stdout!]) {
+      part.on("error", () => {});
+      (part as unknown as { unref(): void }).unref();
+    }
+    createInterface({ input: stdout! }).on("line", (line) => this.#receive(JSON.parse(line)));
+    this.ready = new Promise((resolve, reject) => this.#pending.set(READY, { resolve, reject }));
+    this.ready.catch(() => {});
+    this.#child.ref();
+    this.#ended = new Promise((resolve) => {
+      const end = () => {
+        for (const { reject } of this.#pending.values()) reject(new Error("the reader has ended"));
+        this.#pending.clear();
+        onEnd();
+        resolve();
+      };
+      this.#child.once("exit", end).once("error", end);
+    });
+  }
+
+  ask(kind: keyof Questions, ask: unknown): Promise<unknown> {
+    const id = this.#next++;
+    const question: Question = { id, kind, ask };
+    this.#child.ref();
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#child.stdin!.write(`${JSON.stringify(question)}\n`);
+    });
+  }
+
+  #receive({ id, answer, error }: Answer): void {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) this.#child.unref();
+    if (error === undefined) pending?.resolve(answer);
+    else pending?.reject(new Error(error));
+  }
+
+  /** Nothing else ends a thread that is stuck. */
+  async end(): Promise<void> {
+    this.#child.ref();
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+}

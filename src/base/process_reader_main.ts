@@ -1,0 +1,68 @@
+/** The process that {@linkcode ProcessReader} starts: answers questions, a JSON line each. */
+import { open } from "node:fs/promises";
+import { constants } from "node:os";
+import { createInterface } from "node:readline";
+import { signalOnParentDeath } from "../system_calls.ts";
+import {
+  commandLineOf,
+  listenerAt,
+  listenersOf,
+  readProcess,
+  whoListens,
+} from "./process_facts.ts";
+import { type Answer, type Question, type Questions, READY } from "./process_reader.ts";
+
+type Answers = {
+  [K in keyof Questions]: (ask: Questions[K]["ask"]) => Promise<Questions[K]["answer"]>;
+};
+
+const ANSWERS: Answers = {
+  memory: readMemory,
+  process: ({ pid }) => readProcess(pid),
+  commandLine: ({ pid }) => commandLineOf(pid),
+  listeners: ({ pid }) => listenersOf(pid),
+  listenerAt: async ({ port }) => await listenerAt(port) ?? null,
+  whoListens: async ({ port }) => await whoListens(port) ?? null,
+};
+
+async function readMemory({ tid, at, size }: Questions["memory"]["ask"]): Promise<string | null> {
+  const bytes = new Uint8Array(size);
+  try {
+    await using file = await open(`/proc/${tid}/mem`, "r");
+    for (let done = 0; done < size;) {
+      const position = Number(at) + done;
+      const { bytesRead } = await file.read(bytes, { offset: done, position });
+      if (bytesRead === 0) return null;
+      done += bytesRead;
+    }
+    return Buffer.from(bytes).toString("base64");
+  } catch {
+    return null;
+  }
+}
+
+async function answer({ id, kind, ask }: Question): Promise<void> {
+  let reply: Answer;
+  try {
+    reply = { id, answer: await ANSWERS[kind](ask as never) };
+  } catch (error) {
+    reply = { id, error: (error as Error).message };
+  }
+  process.stdout.write(`${JSON.stringify(reply)}\n`);
+}
+
+/** A thread that is stuck would have `exit` wait for it. */
+function end(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+function run(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
+  signalOnParentDeath(constants.signals.SIGKILL);
+  process.stdout.on("error", end);
+  createInterface({ input: process.stdin }).on("line", (line) => answer(JSON.parse(line)))
+    .on("close", end);
+  process.stdout.write(`${JSON.stringify({ id: READY })}\n`);
+}
+
+if (process.argv[1]?.replace(/\.[jt]s$/, "").endsWith("process_reader_main")) run();
