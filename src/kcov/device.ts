@@ -43,6 +43,9 @@ interface Call {
   readonly tid: number;
 }
 
+/** Bytes of one read: the kernel asks for no more than the pages that were agreed on, which are fewer. */
+const MOST_BYTES = 1024 * 1024;
+
 /** An instance that is open. */
 interface Opened {
   readonly instance: Instance;
@@ -160,6 +163,8 @@ export class Device implements AsyncDisposable {
 
   async #ioctl(opened: Opened, call: Call): Promise<void> {
     const { instance } = opened;
+    // It was closed before its turn, and another may be open under its number.
+    if (this.#opened.get(instance.id) !== opened) throw new Refusal("EIO");
     switch (call.cmd) {
       case abi.KCOV_INIT_TRACE:
         instance.checkInitialize(call.arg);
@@ -282,8 +287,8 @@ export class Device implements AsyncDisposable {
   }
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
-  read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
-    return this.#areas.read(id, range);
+  read(id: number, { offset, size }: ReadRange): Uint8Array | Promise<Uint8Array> {
+    return this.#areas.read(id, { offset, size: Math.min(size, MOST_BYTES) });
   }
 
   /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */

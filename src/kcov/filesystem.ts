@@ -71,6 +71,12 @@ export class KcovFilesystem implements Filesystem {
     this.#targets = new TargetFiles(options.targets, device);
   }
 
+  /** @throws {Errno} ESTALE for a node that the kernel was never told of. */
+  #check(nodeid: number): void {
+    const isTold = nodeid >= FIRST_INSTANCE && nodeid < this.#nextInstance;
+    if (!isTold && !this.#entries.has(nodeid)) throw new Errno("ESTALE");
+  }
+
   #attributes(nodeid: number): abi.FuseAttr {
     const entry = this.#entries.get(nodeid);
     const isShared = entry === undefined || entry.content !== undefined;
@@ -130,6 +136,7 @@ export class KcovFilesystem implements Filesystem {
    * kernel would answer by its size of 0 alone, asks first (and only it names the file handle).
    */
   getattr(request: Request, input: { getattr_flags: number }): abi.FuseAttrOut {
+    this.#check(request.nodeid);
     const isInstance = !this.#entries.has(request.nodeid);
     const isUninitialized = isInstance && this.#device.size(request.nodeid) === undefined;
     const isRead = (input.getattr_flags & abi.FUSE_GETATTR_FH) !== 0;
@@ -142,6 +149,7 @@ export class KcovFilesystem implements Filesystem {
   }
 
   setattr(request: Request, input: { valid: number; size: bigint }): abi.FuseAttrOut {
+    this.#check(request.nodeid);
     const changes = abi.FATTR_MODE | abi.FATTR_UID | abi.FATTR_GID;
     if (input.valid & changes) throw new Errno("EPERM");
     const { size } = this.#attributes(request.nodeid);
@@ -164,12 +172,21 @@ export class KcovFilesystem implements Filesystem {
     };
   }
 
-  opendir(): abi.FuseOpenOut {
+  opendir(request: Request): abi.FuseOpenOut {
+    this.#directory(request.nodeid);
     return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
   }
 
+  /** @throws {Errno} ESTALE, or ENOTDIR for what is none. */
+  #directory(nodeid: number): FixedEntry {
+    this.#check(nodeid);
+    const entry = this.#entries.get(nodeid);
+    if (!entry || (entry.mode & constants.S_IFMT) !== constants.S_IFDIR) throw new Errno("ENOTDIR");
+    return entry;
+  }
+
   #list(nodeid: number): Dirent[] {
-    const { parent } = this.#entries.get(nodeid)!;
+    const { parent } = this.#directory(nodeid);
     const directory = constants.S_IFDIR;
     const found: Dirent[] = [
       { name: ".", ino: nodeid, mode: directory },
@@ -200,6 +217,7 @@ export class KcovFilesystem implements Filesystem {
   releasedir(): void {}
 
   async open(request: Request, input: { flags: number }): Promise<abi.FuseOpenOut> {
+    this.#check(request.nodeid);
     const entry = this.#entries.get(request.nodeid);
     if (!entry) return this.#openInstance(request);
     if (!entry.content || (input.flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) {
@@ -236,6 +254,7 @@ export class KcovFilesystem implements Filesystem {
       this.#opened.delete(input.fh);
       return;
     }
+    if (!this.#device.isOpen(nodeid)) throw new Errno("EBADF");
     const backing = this.#backings.get(nodeid);
     this.#backings.delete(nodeid);
     if (backing !== undefined) this.#options.backings()?.close(backing);
@@ -254,6 +273,7 @@ export class KcovFilesystem implements Filesystem {
     request: Request,
     input: { fh: number; offset: number; size: number },
   ): Uint8Array | Promise<Uint8Array> {
+    this.#check(request.nodeid);
     const opened = this.#opened.get(input.fh);
     if (this.#entries.has(request.nodeid)) {
       return opened?.subarray(input.offset, input.offset + input.size) ?? new Uint8Array(0);
@@ -265,6 +285,7 @@ export class KcovFilesystem implements Filesystem {
     request: Request,
     input: { offset: number; size: number; write_flags: number; data: Uint8Array },
   ): { size: number } {
+    this.#check(request.nodeid);
     if (this.#entries.has(request.nodeid)) throw new Errno("EACCES");
     // write(2) does nothing on the device of the kernel: it has no such operation.
     if ((input.write_flags & abi.FUSE_WRITE_CACHE) === 0) throw new Errno("EINVAL");
@@ -277,6 +298,7 @@ export class KcovFilesystem implements Filesystem {
     request: Request,
     input: { cmd: number; arg: bigint; data?: Uint8Array },
   ): Promise<{ result: number }> {
+    this.#check(request.nodeid);
     if (this.#entries.has(request.nodeid)) throw new Errno("ENOTTY");
     const { cmd, arg } = input;
     // A copy: the message's bytes are gone when the instance's earlier ioctls are done.
@@ -288,10 +310,14 @@ export class KcovFilesystem implements Filesystem {
   }
 
   #refusing<T>(call: () => T): T {
-    try {
-      return call();
-    } catch (error) {
+    const refuse = (error: unknown): never => {
       throw error instanceof Refusal ? new Errno(error.message as ErrnoName) : error;
+    };
+    try {
+      const answer = call();
+      return answer instanceof Promise ? answer.catch(refuse) as T : answer;
+    } catch (error) {
+      return refuse(error);
     }
   }
 }
