@@ -1,4 +1,4 @@
-import { type ScriptCoverage, ScriptReport } from "./script_report.ts";
+import { isScriptCoverage, ScriptReport } from "./script_report.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -45,7 +45,7 @@ export class CoverageReader {
 
   /**
    * @param each Takes each script's report, which is valid until it returns, and its text.
-   * @throws {SyntaxError} when the text is not JSON; reports before that place were taken.
+   * @throws {SyntaxError} when the text is not JSON, or no such array; reports before that place were taken.
    */
   read(bytes: Uint8Array, each: (report: ScriptReport, text: Uint8Array) => void): void {
     this.#bytes = bytes;
@@ -73,8 +73,10 @@ export class CoverageReader {
     each: (report: ScriptReport, text: Uint8Array) => void,
   ): void {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-    const scripts = JSON.parse(text) as ScriptCoverage[];
-    for (const script of scripts.slice(taken)) {
+    const scripts: unknown = JSON.parse(text);
+    if (!Array.isArray(scripts)) throw new SyntaxError("a collection is no list");
+    for (const script of scripts.slice(taken) as unknown[]) {
+      if (!isScriptCoverage(script)) throw new SyntaxError("a script's coverage is none of V8's");
       this.#report.fill(script);
       each(this.#report, Buffer.from(JSON.stringify(script)));
     }
