@@ -72,8 +72,7 @@ export class CoverageReader {
     taken: number,
     each: (report: ScriptReport, text: Uint8Array) => void,
   ): void {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-    const scripts: unknown = JSON.parse(text);
+    const scripts = parseJson(bytes);
     if (!Array.isArray(scripts)) throw new SyntaxError("a collection is no list");
     for (const script of scripts.slice(taken) as unknown[]) {
       if (!isScriptCoverage(script)) throw new SyntaxError("a script's coverage is none of V8's");
@@ -172,7 +171,17 @@ export class CoverageReader {
   #textAt(start: number): string {
     const bytes = this.#bytes;
     const length = stringEnd(bytes, start) - start;
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString());
+    return parseJson(bytes.subarray(start, start + length)) as string;
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The error's message quotes the text, which may be anything, and of several lines.
+    throw new SyntaxError("a collection is no JSON");
   }
 }
 
