@@ -61,8 +61,32 @@ function refusal(call: () => void, Type: new (message: string) => Error): string
 const SOURCES = fs.readdirSync(path.join(FIXTURES, "sources"))
   .filter((name) => /\.[cm]?js$/.test(name))
   .map((name) => read(path.join(FIXTURES, "sources", name)));
-const NESTS = ["(", "[", "{", "a(", "()=>", "`${", "!", "async()=>", "function f(){", "a?b:", "a.b", "a+"];
-const LARGE = ["if(a){}else ", "a?.b?.", "case 1:", "x=>", "new ", "a=", "-", "/", "<!--", "import("];
+const NESTS = [
+  "(",
+  "[",
+  "{",
+  "a(",
+  "()=>",
+  "`${",
+  "!",
+  "async()=>",
+  "function f(){",
+  "a?b:",
+  "a.b",
+  "a+",
+];
+const LARGE = [
+  "if(a){}else ",
+  "a?.b?.",
+  "case 1:",
+  "x=>",
+  "new ",
+  "a=",
+  "-",
+  "/",
+  "<!--",
+  "import(",
+];
 
 function randomSource(random: Random): string {
   if (random.chance(4)) {
@@ -72,16 +96,19 @@ function randomSource(random: Random): string {
   return random.chance(90) ? mutateText(source, random) : source;
 }
 
-coverage("a source that makes no sense has a table, or a SyntaxError of one line", () =>
-  fuzz<string>({
-    name: "block tables",
-    ...{ reduced: 1500, full: 100_000 },
-    make: randomSource,
-    check: (source) => {
-      refusal(() => checkTable(buildBlockTable(source)), SyntaxError);
-    },
-    show: shown,
-  }));
+coverage(
+  "a source that makes no sense has a table, or a SyntaxError of one line",
+  () =>
+    fuzz<string>({
+      name: "block tables",
+      ...{ reduced: 1500, full: 100_000 },
+      make: randomSource,
+      check: (source) => {
+        refusal(() => checkTable(buildBlockTable(source)), SyntaxError);
+      },
+      show: shown,
+    }),
+);
 
 const MAPS = fs.readdirSync(BUILT).filter((name) => name.endsWith(".map")).map((name) => ({
   source: read(path.join(BUILT, name.replace(/\.map$/, ""))),
@@ -113,12 +140,22 @@ function randomMap(random: Random): MapInput {
   return { source, text: mutatedJsonText(random.pick(kinds)(), random) };
 }
 
-const ROOTS = ["../..", "/proc/self", "file:///dev", "http://[", "\0", "a".repeat(5000), "file://x/y"];
+const ROOTS = [
+  "../..",
+  "/proc/self",
+  "file:///dev",
+  "http://[",
+  "\0",
+  "a".repeat(5000),
+  "file://x/y",
+];
 const VLQ = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/,;,;";
 
 function randomMappings(random: Random): string {
   const length = random.pick([3, 50, 2000]);
-  const text = Array.from({ length }, () => random.chance(60) ? "A" : random.pick([...VLQ])).join("");
+  const text = Array.from({ length }, () => random.chance(60) ? "A" : random.pick([...VLQ])).join(
+    "",
+  );
   return random.chance(10) ? text.repeat(200) : text;
 }
 
@@ -163,7 +200,11 @@ function reportOf(table: BlockTable, random: Random): object {
       const range = { startOffset: blockStart[block], endOffset: blockEnd[block] };
       ranges.push({ ...range, count: random.below(2) });
     }
-    return { functionName: random.pick(["", "f", "é\\"]), ranges, isBlockCoverage: random.chance(80) };
+    return {
+      functionName: random.pick(["", "f", "é\\"]),
+      ranges,
+      isBlockCoverage: random.chance(80),
+    };
   });
   return { scriptId: String(random.below(4)), url: "file:///a.js", functions };
 }
@@ -183,7 +224,9 @@ const reader = new CoverageReader();
 function checkReport(report: ScriptReport, source: string): void {
   const table = TABLES.get(source)!;
   const index = new FunctionIndex(table);
-  if (typeof report.url !== "string" || typeof report.scriptId !== "string") throw new Error("keys");
+  if (typeof report.url !== "string" || typeof report.scriptId !== "string") {
+    throw new Error("keys");
+  }
   for (let i = 0; i < report.length; i++) {
     if (typeof report.nameOf(i) !== "string") throw new Error(`function ${i} has no name`);
     const range = report.firstRange[i];
@@ -197,47 +240,53 @@ function checkReport(report: ScriptReport, source: string): void {
   }
 }
 
-coverage("a report that makes no sense is a SyntaxError, and names blocks that there are", () =>
-  fuzz<ReportInput>({
-    name: "reports",
-    ...{ reduced: 4000, full: 500_000 },
-    make: randomReport,
-    check: ({ source, text }) => {
-      refusal(() => reader.read(text, (report) => checkReport(report, source)), SyntaxError);
-    },
-    show: ({ text }) => shown(Buffer.from(text).toString()),
-  }));
+coverage(
+  "a report that makes no sense is a SyntaxError, and names blocks that there are",
+  () =>
+    fuzz<ReportInput>({
+      name: "reports",
+      ...{ reduced: 4000, full: 500_000 },
+      make: randomReport,
+      check: ({ source, text }) => {
+        refusal(() => reader.read(text, (report) => checkReport(report, source)), SyntaxError);
+      },
+      show: ({ text }) => shown(Buffer.from(text).toString()),
+    }),
+);
 
-coverage("a target's reports and sources never make the engine throw anything else", () =>
-  fuzz<ReportInput & { sources: ReadonlyMap<string, string> }>({
-    name: "engine",
-    ...{ reduced: 300, full: 30_000 },
-    make(random) {
-      const report = randomReport(random);
-      const sources = ["0", "1", "2", "3"].map((id) =>
-        [id, random.chance(70) ? report.source : randomSource(random)] as const
-      );
-      return { ...report, sources: new Map(sources) };
-    },
-    check: async ({ text, sources }) => {
-      using symbols = SymbolTable.open(path.join(folder, "engine"));
-      const build = (script: { url: string; source: string }) =>
-        Promise.resolve().then(() =>
-          placeTable({ ...script, isPlain: true }, buildBlockTable(script.source))
+coverage(
+  "a target's reports and sources never make the engine throw anything else",
+  () =>
+    fuzz<ReportInput & { sources: ReadonlyMap<string, string> }>({
+      name: "engine",
+      ...{ reduced: 300, full: 30_000 },
+      make(random) {
+        const report = randomReport(random);
+        const sources = ["0", "1", "2", "3"].map((id) =>
+          [id, random.chance(70) ? report.source : randomSource(random)] as const
         );
-      const warnings: string[] = [];
-      const warn = (line: string) => void warnings.push(line);
-      const engine = new Engine({ symbols, tables: { build } as never, warn });
-      const target = engine.target(() => true);
-      let unknown: string[] = [];
-      refusal(() => void (unknown = target.absorb(text)), SyntaxError);
-      await target.learn(sources, unknown);
-      refusal(() => void target.absorb(text), SyntaxError);
-      target.drain();
-      if (warnings.some((line) => line.includes("\n"))) throw new Error(`${warnings}`);
-    },
-    show: ({ text }) => shown(Buffer.from(text).toString()),
-  }));
+        return { ...report, sources: new Map(sources) };
+      },
+      check: async ({ text, sources }) => {
+        using symbols = SymbolTable.open(path.join(folder, "engine"));
+        const build = (script: { url: string; source: string }) =>
+          Promise.resolve().then(() =>
+            placeTable({ ...script, isPlain: true }, buildBlockTable(script.source))
+          );
+        const warnings: string[] = [];
+        const warn = (line: string) => void warnings.push(line);
+        const engine = new Engine({ symbols, tables: { build } as never, warn });
+        const target = engine.target(() => true);
+        let unknown: string[] = [];
+        refusal(() => void (unknown = target.absorb(text)), SyntaxError);
+        await target.learn(sources, unknown);
+        refusal(() => void target.absorb(text), SyntaxError);
+        target.drain();
+        if (warnings.some((line) => line.includes("\n"))) throw new Error(`${warnings}`);
+      },
+      show: ({ text }) => shown(Buffer.from(text).toString()),
+    }),
+);
 
 function symbolLines(random: Random): string {
   const place = () => `${1 + random.below(9)}.${1 + random.below(9)},9.9`;
@@ -252,7 +301,17 @@ function symbolLines(random: Random): string {
   return lines.join("");
 }
 
-const NUMBERS = ["0", "1", "266338303", "266338304", "4294967295", "9".repeat(30), "-1", "1e9", " 1"];
+const NUMBERS = [
+  "0",
+  "1",
+  "266338303",
+  "266338304",
+  "4294967295",
+  "9".repeat(30),
+  "-1",
+  "1e9",
+  " 1",
+];
 
 function mutateLines(lines: string, random: Random): string {
   if (random.chance(40)) return lines.replace(/\t\d+/, `\t${random.pick(NUMBERS)}`);
@@ -260,44 +319,49 @@ function mutateLines(lines: string, random: Random): string {
   return mutateText(lines, random);
 }
 
-coverage("a symbol table that makes no sense is read as far as it does, and goes on", () =>
-  fuzz<Uint8Array>({
-    name: "symbol tables",
-    ...{ reduced: 300, full: 20_000 },
-    make(random) {
-      const lines = Buffer.from(mutateLines(symbolLines(random), random));
-      return random.chance(20) ? mutateBytes(lines, random) : lines;
-    },
-    check(bytes) {
-      const file = path.join(folder, "symbols");
-      fs.writeFileSync(file, bytes);
-      using table = SymbolTable.open(file);
-      for (const segment of table.segments) {
-        const { length } = table.positions(segment);
-        if (length > Math.min(segment.count, bytes.length)) throw new Error(`${length} positions`);
-        for (const block of [segment.base, segment.base + segment.count - 1]) {
-          const place = table.locate(block);
-          if (typeof place?.url !== "string" || typeof place.range !== "string") {
-            throw new Error(`block ${block} is nowhere`);
+coverage(
+  "a symbol table that makes no sense is read as far as it does, and goes on",
+  () =>
+    fuzz<Uint8Array>({
+      name: "symbol tables",
+      ...{ reduced: 300, full: 20_000 },
+      make(random) {
+        const lines = Buffer.from(mutateLines(symbolLines(random), random));
+        return random.chance(20) ? mutateBytes(lines, random) : lines;
+      },
+      check(bytes) {
+        const file = path.join(folder, "symbols");
+        fs.writeFileSync(file, bytes);
+        using table = SymbolTable.open(file);
+        for (const segment of table.segments) {
+          const { length } = table.positions(segment);
+          if (length > Math.min(segment.count, bytes.length)) {
+            throw new Error(`${length} positions`);
+          }
+          for (const block of [segment.base, segment.base + segment.count - 1]) {
+            const place = table.locate(block);
+            if (typeof place?.url !== "string" || typeof place.range !== "string") {
+              throw new Error(`block ${block} is nowhere`);
+            }
           }
         }
-      }
-      const before = table.segments;
-      const positions = Uint32Array.of(1, 1, 9, 9, 2, 2, 3, 3);
-      const plain = { positions, files: [], fileOf: new Uint32Array(2) };
-      const script = { url: "file:///new.js", hash: "cd".repeat(32), ...plain };
-      // A line may claim all PCs.
-      let added!: SymbolSegment;
-      if (refusal(() => void (added = table.add(script)), RangeError) !== "") return;
-      for (const { base, count } of before) {
-        const isApart = added.base + added.count <= base || base + count <= added.base;
-        if (!isApart) throw new Error(`PCs from ${added.base} on are of two scripts`);
-      }
-      using again = SymbolTable.open(file, { isReadOnly: true });
-      if (!again.find(added)) throw new Error("what was added is lost");
-    },
-    show: (bytes) => shown(Buffer.from(bytes).toString("latin1")),
-  }));
+        const before = table.segments;
+        const positions = Uint32Array.of(1, 1, 9, 9, 2, 2, 3, 3);
+        const plain = { positions, files: [], fileOf: new Uint32Array(2) };
+        const script = { url: "file:///new.js", hash: "cd".repeat(32), ...plain };
+        // A line may claim all PCs.
+        let added!: SymbolSegment;
+        if (refusal(() => void (added = table.add(script)), RangeError) !== "") return;
+        for (const { base, count } of before) {
+          const isApart = added.base + added.count <= base || base + count <= added.base;
+          if (!isApart) throw new Error(`PCs from ${added.base} on are of two scripts`);
+        }
+        using again = SymbolTable.open(file, { isReadOnly: true });
+        if (!again.find(added)) throw new Error("what was added is lost");
+      },
+      show: (bytes) => shown(Buffer.from(bytes).toString("latin1")),
+    }),
+);
 
 coverage("kept sources that make no sense are as none", () =>
   fuzz<Uint8Array>({

@@ -79,6 +79,7 @@ export async function fuzz<Input>(subject: Subject<Input>): Promise<void> {
   if (!run) return;
   const { seed, count, at } = run;
   using watch = new Watch(subject.name, seed);
+  await watch.ready;
   const began = performance.now();
   let before = Infinity;
   for (let i = at ?? 0; i < (at === undefined ? count : at + 1); i++) {
@@ -149,6 +150,8 @@ setInterval(() => {
 export class Watch implements Disposable {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4));
   readonly #worker: Worker;
+  /** Resolves when its thread has what it needs of the process. */
+  readonly ready: Promise<unknown>;
   #strays: unknown[] = [];
   readonly #note = (error: unknown): void => void this.#strays.push(error);
 
@@ -157,6 +160,7 @@ export class Watch implements Disposable {
     const workerData = { progress: this.#progress, line, patience: PATIENCE };
     this.#worker = new Worker(WATCHDOG, { eval: true, workerData });
     this.#worker.unref();
+    this.ready = new Promise((resolve) => this.#worker.once("online", resolve));
     process.on("unhandledRejection", this.#note);
     process.on("uncaughtException", this.#note);
   }

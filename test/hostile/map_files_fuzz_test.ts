@@ -34,13 +34,44 @@ files.before(() => {
 files.after(() => fs.rmSync(folder, { recursive: true }));
 
 const NAMES = [
-  ...["a.map", "locked.map", "pipe", "to pipe", "huge.map", "loop", "one/x", "zero", "sub", "sub/../a.map"],
+  ...[
+    "a.map",
+    "locked.map",
+    "pipe",
+    "to pipe",
+    "huge.map",
+    "loop",
+    "one/x",
+    "zero",
+    "sub",
+    "sub/../a.map",
+  ],
   ...["/dev/zero", "/dev/null", "/dev/random", "/dev/tty", "/dev/stdin", "/dev/fd/0", "/dev/full"],
   ...["/proc/self/mem", "/proc/self/environ", "/proc/kmsg", "/proc/self/fd/0", "/proc/1/maps"],
   ...["/proc/self/fd/999", "/proc/self/cwd", "/sys/kernel/notes", "/", "../..", "../../etc/passwd"],
-  ...["x".repeat(5000), "a/".repeat(3000), "%00", "%2e%2e/a.map", "a%2fb", "\0", "?", "#", "//host/x"],
+  ...[
+    "x".repeat(5000),
+    "a/".repeat(3000),
+    "%00",
+    "%2e%2e/a.map",
+    "a%2fb",
+    "\0",
+    "?",
+    "#",
+    "//host/x",
+  ],
 ];
-const SCHEMES = ["", "", "file://", "file:", "data:,", "data:;base64,", "http://", "webpack://", "blob:"];
+const SCHEMES = [
+  "",
+  "",
+  "file://",
+  "file:",
+  "data:,",
+  "data:;base64,",
+  "http://",
+  "webpack://",
+  "blob:",
+];
 
 interface Names {
   readonly mapUrl: string;

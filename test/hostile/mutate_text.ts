@@ -9,7 +9,23 @@ const JUNK: readonly unknown[] = [
 ];
 const PIECES = [
   ...["{", "}", "[", "]", '"', ",", ":", "\\", "\\u", "null", "1e999", "-", "0", "\n", "\r", "\0"],
-  ...["\u2028", "\ufeff", "é", "\ud83d", "/*", "*/", "//", "`", "${", "'", ";", "(", ")", "=>", "A"],
+  ...[
+    "\u2028",
+    "\ufeff",
+    "é",
+    "\ud83d",
+    "/*",
+    "*/",
+    "//",
+    "`",
+    "${",
+    "'",
+    ";",
+    "(",
+    ")",
+    "=>",
+    "A",
+  ],
 ];
 
 /** A value like the given one, in which some are others, lack, or are there twice. */
@@ -23,11 +39,16 @@ export function mutateJson(value: unknown, random: Random): unknown {
     return Object.fromEntries(entries.flatMap(([key, member], i) => {
       if (i !== at) return [[key, member]];
       if (random.chance(10)) return [];
-      return [[random.chance(5) ? random.pick(["__proto__", "x", ""]) : key, mutateJson(member, random)]];
+      return [[
+        random.chance(5) ? random.pick(["__proto__", "x", ""]) : key,
+        mutateJson(member, random),
+      ]];
     }));
   }
   if (typeof value === "string" && random.chance(60)) return mutateText(value, random);
-  if (typeof value === "number" && random.chance(60)) return value + random.pick([-1, 1, 1e9, -1e9]);
+  if (typeof value === "number" && random.chance(60)) {
+    return value + random.pick([-1, 1, 1e9, -1e9]);
+  }
   return random.pick(JUNK);
 }
 
@@ -85,11 +106,22 @@ export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
     case 0:
       return bytes.subarray(0, at);
     case 1:
-      return Buffer.concat([bytes.subarray(0, at), random.bytes(random.below(9)), bytes.subarray(at)]);
+      return Buffer.concat([
+        bytes.subarray(0, at),
+        random.bytes(random.below(9)),
+        bytes.subarray(at),
+      ]);
     default: {
       const other = bytes.slice();
       for (let i = random.below(4); i >= 0 && other.length > 0; i--) {
-        other[random.below(other.length)] = random.pick([0, 0x22, 0x5c, 0x7f, 0xff, random.below(256)]);
+        other[random.below(other.length)] = random.pick([
+          0,
+          0x22,
+          0x5c,
+          0x7f,
+          0xff,
+          random.below(256),
+        ]);
       }
       return other;
     }
