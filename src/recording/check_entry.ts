@@ -11,7 +11,8 @@ const isFlag: Check = (value) => typeof value === "boolean";
 const isTexts: Check = (value) => Array.isArray(value) && value.every(isText);
 const orNull = (check: Check): Check => (value) => value === null || check(value);
 const orNothing = (check: Check): Check => (value) => value === undefined || check(value);
-const isTarget: Check = (value) => hasFields(value, { name: isText, id: isNumber, isAlive: isFlag });
+const isTarget: Check = (value) =>
+  hasFields(value, { name: isText, id: isNumber, isAlive: isFlag });
 
 const HEADER: Fields = {
   ...{ mode: isNumber, uid: isNumber, gid: isNumber, mounted: isNumber, socket: isText },
@@ -41,7 +42,9 @@ export function isHeader(value: object): value is Header {
 
 /** Whether a line is an entry; one of another kind is of no concern, and is one, too. */
 export function isEntry(value: object): value is Entry {
-  return Object.entries(ENTRIES).every(([key, check]) => !Object.hasOwn(value, key) || check(value));
+  return Object.entries(ENTRIES).every(([key, check]) =>
+    !Object.hasOwn(value, key) || check(value)
+  );
 }
 
 function hasFields(value: unknown, fields: Fields): boolean {
