@@ -44,6 +44,7 @@ messages("a long conversation keeps nothing of what is over", async () => {
   if (!run) return;
   const { seed, count } = run;
   using watch = new Watch(name, seed);
+  await watch.ready;
   const began = performance.now();
   const sizes: number[] = [];
   // The world is made anew, the process is not: what either keeps would show.

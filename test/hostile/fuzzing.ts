@@ -159,8 +159,12 @@ export class Watch implements Disposable {
     const line = `${name}, seed ${seed}:`;
     const workerData = { progress: this.#progress, line, patience: PATIENCE };
     this.#worker = new Worker(WATCHDOG, { eval: true, workerData });
-    this.#worker.unref();
-    this.ready = new Promise((resolve) => this.#worker.once("online", resolve));
+    this.ready = new Promise((resolve) =>
+      this.#worker.once("online", () => {
+        this.#worker.unref();
+        resolve(undefined);
+      })
+    );
     process.on("unhandledRejection", this.#note);
     process.on("uncaughtException", this.#note);
   }
