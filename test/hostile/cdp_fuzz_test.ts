@@ -1,6 +1,10 @@
 /** Inspectors and browsers that answer, and say by themselves, what makes no sense. */
 import { suite } from "uvu";
 import { pickScripts } from "../../src/agent/script_slices.ts";
+import type { CdpTransport } from "../../src/targets/cdp_transport.ts";
+import { Browser } from "../../src/targets/chromium/browser.ts";
+import { BrowserConnection } from "../../src/targets/chromium/browser_connection.ts";
+import type { TargetHost } from "../../src/targets/connector.ts";
 import { InspectorLink } from "../../src/targets/inspector_link.ts";
 import type { Link } from "../../src/targets/link.ts";
 import { LinkWorld } from "../targets/chromium/link_world.ts";
@@ -141,6 +145,93 @@ cdp("what an inspector says, and answers, never throws where nobody catches", ()
       await wait(1);
     },
     show: (script) => JSON.stringify(script),
+  }));
+
+/** A browser that answers at once, in whichever session, and announces targets. */
+class FakeBrowser implements CdpTransport {
+  readonly closed: Promise<string>;
+  readonly #random: Random;
+  #receive: (message: Buffer) => void = () => {};
+  #close!: (reason: string) => void;
+
+  constructor(random: Random) {
+    this.#random = random;
+    this.closed = new Promise((resolve) => this.#close = resolve);
+  }
+
+  listen(receive: (message: Buffer) => void): void {
+    this.#receive = receive;
+  }
+
+  send(text: string): void {
+    const { id, method, sessionId } = JSON.parse(text);
+    const result = answer(method, this.#random) ?? {};
+    const outcome = typeof result === "string" ? { error: { message: result } } : { result };
+    queueMicrotask(() => this.say(JSON.stringify({ id, ...outcome, sessionId })));
+  }
+
+  close(reason: string): void {
+    this.#close(reason);
+  }
+
+  say(text: string): void {
+    this.#receive(Buffer.from(text));
+  }
+}
+
+function announcement(random: Random): string {
+  const targetInfo = {
+    ...{ targetId: String(random.below(3)), title: "a", attached: true, canAccessOpener: false },
+    type: random.pick(["page", "iframe", "worker", "service_worker", "tab"]),
+    url: random.pick(["http://a/", "", "chrome://newtab/", "about:blank"]),
+  };
+  const sessionId = String(random.below(3));
+  const attached = { sessionId, targetInfo, waitingForDebugger: random.chance(50) };
+  const [method, params] = random.pick([
+    ["Target.attachedToTarget", attached],
+    ["Target.attachedToTarget", attached],
+    ["Target.detachedFromTarget", { sessionId }],
+  ]);
+  const changed = random.chance(50) ? params : mutateJson(params, random);
+  return JSON.stringify({
+    method,
+    params: changed,
+    sessionId: random.pick([undefined, sessionId]),
+  });
+}
+
+cdp("what a browser announces never throws where nobody catches", () =>
+  fuzz<number>({
+    name: "browser",
+    ...{ reduced: 100, full: 10_000 },
+    make: (random) => random.u32(),
+    check: async (seed) => {
+      const random = new Random(seed);
+      const carrier = new FakeBrowser(random);
+      const connection = new BrowserConnection(carrier);
+      const warnings: string[] = [];
+      const host = {
+        add: (link: Link) =>
+          random.chance(80)
+            ? Promise.resolve({ link, state: "running" })
+            : Promise.reject(new Error("no")),
+        checkRunning: () => Promise.resolve(),
+        farewell: () => Promise.resolve(),
+        warn: (line: string) => warnings.push(line),
+      };
+      const options = { include: [], exclude: [], runtime: "x", remark: "", hasCodeCache: true };
+      const browser = new Browser(connection, host as unknown as TargetHost, options);
+      for (let i = random.below(8); i > 0; i--) {
+        carrier.say(random.chance(80) ? announcement(random) : event(random));
+        if (random.chance(30)) await wait(0);
+      }
+      await inTime(browser.attachAll());
+      carrier.close("gone");
+      await inTime(connection[Symbol.asyncDispose]());
+      await wait(1);
+      if (warnings.some((line) => line.includes("\n"))) throw new Error(`${warnings}`);
+    },
+    show: String,
   }));
 
 cdp("scripts are picked out of any bytes, or none are", () =>
