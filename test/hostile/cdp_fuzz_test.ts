@@ -136,7 +136,7 @@ async function driveBrowser(random: Random): Promise<void> {
 cdp("what an inspector says, and answers, never throws where nobody catches", () =>
   fuzz<Script>({
     name: "cdp",
-    ...{ reduced: 150, full: 20_000 },
+    ...{ reduced: 100, full: 10_000 },
     make: (random) => ({ seed: random.u32(), isBrowser: random.chance(50) }),
     check: async ({ seed, isBrowser }) => {
       const random = new Random(seed);

@@ -101,7 +101,7 @@ coverage(
   () =>
     fuzz<string>({
       name: "block tables",
-      ...{ reduced: 1500, full: 100_000 },
+      ...{ reduced: 500, full: 30_000 },
       make: randomSource,
       check: (source) => {
         refusal(() => checkTable(buildBlockTable(source)), SyntaxError);
@@ -162,7 +162,7 @@ function randomMappings(random: Random): string {
 coverage("a source map that makes no sense leaves each block a place", () =>
   fuzz<MapInput>({
     name: "source maps",
-    ...{ reduced: 400, full: 50_000 },
+    ...{ reduced: 150, full: 20_000 },
     limit: 10_000,
     make: randomMap,
     check: ({ source, text }) => {
@@ -245,7 +245,7 @@ coverage(
   () =>
     fuzz<ReportInput>({
       name: "reports",
-      ...{ reduced: 4000, full: 500_000 },
+      ...{ reduced: 1500, full: 200_000 },
       make: randomReport,
       check: ({ source, text }) => {
         refusal(() => reader.read(text, (report) => checkReport(report, source)), SyntaxError);
@@ -259,7 +259,7 @@ coverage(
   () =>
     fuzz<ReportInput & { sources: ReadonlyMap<string, string> }>({
       name: "engine",
-      ...{ reduced: 300, full: 30_000 },
+      ...{ reduced: 100, full: 10_000 },
       make(random) {
         const report = randomReport(random);
         const sources = ["0", "1", "2", "3"].map((id) =>
@@ -324,7 +324,7 @@ coverage(
   () =>
     fuzz<Uint8Array>({
       name: "symbol tables",
-      ...{ reduced: 300, full: 20_000 },
+      ...{ reduced: 100, full: 10_000 },
       make(random) {
         const lines = Buffer.from(mutateLines(symbolLines(random), random));
         return random.chance(20) ? mutateBytes(lines, random) : lines;
@@ -366,7 +366,7 @@ coverage(
 coverage("kept sources that make no sense are as none", () =>
   fuzz<Uint8Array>({
     name: "kept sources",
-    ...{ reduced: 300, full: 20_000 },
+    ...{ reduced: 100, full: 10_000 },
     make(random) {
       const kept = { source: "a", originals: [{ url: "file:///a.ts", text: "b" }] };
       const bytes = gzipSync(mutatedJsonText(kept, random));

@@ -84,7 +84,7 @@ recordings(
   () =>
     fuzz<Uint8Array>({
       name: "recordings",
-      ...{ reduced: 60, full: 5000 },
+      ...{ reduced: 40, full: 3000 },
       make: randomRecording,
       check: async (bytes) => {
         const file = path.join(kernel.folder, "mutant");
