@@ -282,7 +282,8 @@ coverage(
         await target.learn(sources, unknown);
         refusal(() => void target.absorb(text), SyntaxError);
         target.drain();
-        if (warnings.some((line) => line.includes("\n"))) throw new Error(`${warnings}`);
+        // Each of the four scripts is told of at most; their names are for whoever shows the lines.
+        if (warnings.length > 4) throw new Error(`${warnings.length} warnings`);
       },
       show: ({ text }) => shown(Buffer.from(text).toString()),
     }),
