@@ -72,6 +72,7 @@ export function serveConnection(
       targets: seen.targets,
       read: () => connection.reads,
       backings: () => connection.backings,
+      hasDirectMmap: () => connection.hasDirectMmap,
       onInit: () => {
         files = onInit(connection);
         recorder?.note({ direct: files !== undefined });

@@ -73,7 +73,14 @@ export class Agent {
     const { socket, hello } = options;
     const frames = new FrameReader((type, body) => this.#receive(type, body), MOST_BYTES);
     socket.on("connect", () => this.#send(FRAME.hello, Buffer.from(JSON.stringify(hello))));
-    socket.on("data", (chunk) => frames.push(chunk));
+    socket.on("data", (chunk) => {
+      try {
+        frames.push(chunk);
+      } catch {
+        // What makes no sense is not to be lived with: the target goes on as without a server.
+        socket.destroy();
+      }
+    });
     let reason = "";
     socket.on("error", (error) => reason = error.message);
     socket.on("close", async () => {
@@ -94,18 +101,18 @@ export class Agent {
     return Atomics.load(this.#control, CONTROL.armed) !== 0;
   }
 
+  /** @throws when a frame makes no sense. */
   #receive(type: number, body: Uint8Array): void {
     switch (type) {
       case FRAME.welcome:
-        this.#starting = this.#start(JSON.parse(decoder.decode(body)));
+        this.#starting = this.#start(parse(body, isWelcome));
         this.#turn = this.#starting;
         return;
       case FRAME.batch: {
         const batch = unpackNumber(body);
         const hold = body[4] !== 0;
         const run = unpackNumber(body, 5);
-        const pairs = JSON.parse(decoder.decode(body.subarray(9))) as [number, string][];
-        const messages = pairs.map(([id, text]) => ({ id, text }));
+        const messages = parse(body.subarray(9), isBatch).map(([id, text]) => ({ id, text }));
         this.#turn = this.#turn.then(() => this.#batch(messages, { batch, hold, run }));
         return;
       }
@@ -116,16 +123,16 @@ export class Agent {
         return;
       }
       case FRAME.ignore:
-        for (const id of JSON.parse(decoder.decode(body))) this.#ignored.add(id);
+        for (const id of parse(body, isList)) this.#ignored.add(String(id));
         return;
       case FRAME.armed:
         Atomics.store(this.#control, CONTROL.armed, body[0]);
         return;
       case FRAME.areas:
-        this.#trace(unpackNumber(body), JSON.parse(decoder.decode(body.subarray(4))));
+        this.#trace(unpackNumber(body), parse(body.subarray(4), isAreas));
         return;
       case FRAME.probed:
-        this.#sources.answer(unpackNumber(body), JSON.parse(decoder.decode(body.subarray(4))));
+        this.#sources.answer(unpackNumber(body), parse(body.subarray(4), isProbed));
         return;
       case FRAME.list:
         return void this.#list(unpackNumber(body));
@@ -297,4 +304,35 @@ export class Agent {
     this.leave();
     this.#options.socket.destroySoon();
   }
+}
+
+/** @throws when it is no JSON, or of another shape. */
+function parse<T>(body: Uint8Array, isValid: (value: unknown) => value is T): T {
+  const value: unknown = JSON.parse(decoder.decode(body));
+  if (!isValid(value)) throw new TypeError("a frame is of another shape");
+  return value;
+}
+
+const isList = (value: unknown): value is unknown[] => Array.isArray(value);
+
+const isAreas = (value: unknown): value is TracedArea[] =>
+  isList(value) && value.every((area) => {
+    const { id, path, words } = (area ?? {}) as Partial<TracedArea>;
+    return typeof id === "string" && typeof path === "string" && typeof words === "number";
+  });
+
+const isBatch = (value: unknown): value is [number, string][] =>
+  isList(value) &&
+  value.every((pair) => isList(pair) && typeof pair[0] === "number" && typeof pair[1] === "string");
+
+function isWelcome(value: unknown): value is Welcome {
+  const { id, name, holdTimeout, pipe, areas } = (value ?? {}) as Partial<Welcome>;
+  return typeof id === "number" && typeof name === "string" && typeof pipe === "string" &&
+    typeof holdTimeout === "number" && isAreas(areas);
+}
+
+function isProbed(value: unknown): value is ProbedSource {
+  if (typeof value !== "object" || value === null) return false;
+  const { code } = value as ProbedSource;
+  return code === undefined || typeof code === "string";
 }

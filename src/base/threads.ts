@@ -40,7 +40,7 @@ export interface FactsReply {
 export const THREAD_FACTS = "kcovfs thread facts";
 /** ms that the thread which reads `/proc` is given: whoever holds a lock that it needs may keep it for ever. */
 const PATIENCE = 1000;
-/** The same where no answer would be a refusal. */
+/** The same where no answer would be a refusal, or a name less. */
 const MOST_PATIENCE = 10_000;
 /** MB. */
 const STACK = 1;
@@ -141,7 +141,7 @@ export class Threads implements AsyncDisposable {
     return (await this.#read({ kind: "starts", tids }, patience))?.starts;
   }
 
-  #read(request: FactsRequest, patience = PATIENCE): Promise<FactsReply | undefined> {
+  #read(request: FactsRequest, patience: number): Promise<FactsReply | undefined> {
     return inTime(this.#reader.run(request), patience).catch(() => undefined);
   }
 
@@ -150,7 +150,7 @@ export class Threads implements AsyncDisposable {
     if (!(tid > 0)) return undefined;
     using pidfd = this.#hasPidfds ? openThread(tid, { isPatient: true }) : undefined;
     if (this.#hasPidfds && !pidfd) return undefined;
-    const reply = await this.#read({ kind: "names", tids: [tid] });
+    const reply = await this.#read({ kind: "names", tids: [tid] }, MOST_PATIENCE);
     // By then its number may be another's.
     return pidfd?.hasEnded ? undefined : reply?.names?.[0] ?? undefined;
   }

@@ -2,6 +2,7 @@
 import type { Session } from "node:inspector";
 import yargs, { type Argv } from "yargs";
 import { MountError } from "../fuse/mod.ts";
+import { onOneLine } from "../report/display_text.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
@@ -50,7 +51,7 @@ export async function main(
 ): Promise<number> {
   const io: Io = {
     print: (text) => process.stdout.write(text),
-    warn: (line) => process.stderr.write(`kcovfs: ${line}\n`),
+    warn: (line) => process.stderr.write(`kcovfs: ${onOneLine(line)}\n`),
     self: options.self,
   };
   // A reader that has seen enough (`kcovfs symbolize -all | head`) is no error.

@@ -1,4 +1,4 @@
-import { type ScriptCoverage, ScriptReport } from "./script_report.ts";
+import { isScriptCoverage, ScriptReport } from "./script_report.ts";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -45,7 +45,7 @@ export class CoverageReader {
 
   /**
    * @param each Takes each script's report, which is valid until it returns, and its text.
-   * @throws {SyntaxError} when the text is not JSON; reports before that place were taken.
+   * @throws {SyntaxError} when the text is not JSON, or no such array; reports before that place were taken.
    */
   read(bytes: Uint8Array, each: (report: ScriptReport, text: Uint8Array) => void): void {
     this.#bytes = bytes;
@@ -72,9 +72,10 @@ export class CoverageReader {
     taken: number,
     each: (report: ScriptReport, text: Uint8Array) => void,
   ): void {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
-    const scripts = JSON.parse(text) as ScriptCoverage[];
-    for (const script of scripts.slice(taken)) {
+    const scripts = parseJson(bytes);
+    if (!Array.isArray(scripts)) throw new SyntaxError("a collection is no list");
+    for (const script of scripts.slice(taken) as unknown[]) {
+      if (!isScriptCoverage(script)) throw new SyntaxError("a script's coverage is none of V8's");
       this.#report.fill(script);
       each(this.#report, Buffer.from(JSON.stringify(script)));
     }
@@ -170,7 +171,17 @@ export class CoverageReader {
   #textAt(start: number): string {
     const bytes = this.#bytes;
     const length = stringEnd(bytes, start) - start;
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, length).toString());
+    return parseJson(bytes.subarray(start, start + length)) as string;
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The error's message quotes the text, which may be anything, and of several lines.
+    throw new SyntaxError("a collection is no JSON");
   }
 }
 

@@ -65,33 +65,56 @@ function decodePercents(text: string): string {
   }
 }
 
+/** `O_PATH`, which Node has no name for: the file is found, and not opened by its driver. */
+const O_PATH = 0o10000000;
+
 /**
- * Reads a regular file. What is none, or tells no length (as in `/proc`), might never end.
+ * Reads a regular file. What is none, or tells no length (as in `/proc`), might never end, and to open it
+ * may do something by itself: a watchdog's device, a terminal's line, an instance of `kcov`. So it is looked
+ * at before it is opened.
  *
  * @throws {MapError}
  */
 export function readFileUrl(url: URL): string {
   const path = filePath(url);
+  return withFile(path, { name: path, flags: O_PATH }, (found) => {
+    const { size } = checkFile(found, path);
+    // The file that was looked at, whatever is under its name now.
+    const opened = { name: `/proc/self/fd/${found}`, flags: fs.constants.O_RDONLY };
+    return withFile(path, opened, (fd) => readText(fd, size));
+  });
+}
+
+/** @param path What errors call it. */
+function withFile<T>(
+  path: string,
+  { name, flags }: { name: string; flags: number },
+  use: (fd: number) => T,
+): T {
   let fd: number;
   try {
-    fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    fd = fs.openSync(name, flags);
   } catch (error) {
     throw new MapError(`cannot open ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
   try {
-    const stat = fs.fstatSync(fd);
-    if (!stat.isFile()) throw new MapError(`${path} is no regular file`);
-    if (stat.size === 0) throw new MapError(`${path} is empty`);
-    if (stat.size > MOST_BYTES) {
-      throw new MapError(`${path} is larger than ${MOST_BYTES / 1024 / 1024} MB`);
-    }
-    return readText(fd, stat.size);
+    return use(fd);
   } catch (error) {
     if (error instanceof MapError) throw error;
     throw new MapError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
   } finally {
     fs.closeSync(fd);
   }
+}
+
+function checkFile(fd: number, path: string): fs.Stats {
+  const stat = fs.fstatSync(fd);
+  if (!stat.isFile()) throw new MapError(`${path} is no regular file`);
+  if (stat.size === 0) throw new MapError(`${path} is empty`);
+  if (stat.size > MOST_BYTES) {
+    throw new MapError(`${path} is larger than ${MOST_BYTES / 1024 / 1024} MB`);
+  }
+  return stat;
 }
 
 function filePath(url: URL): string {

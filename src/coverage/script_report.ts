@@ -21,6 +21,24 @@ export interface ScriptCoverage {
   readonly functions: readonly FunctionCoverage[];
 }
 
+/** Whether a value is such a report: what others write may be anything. */
+export function isScriptCoverage(value: unknown): value is ScriptCoverage {
+  const { scriptId, url, functions } = (value ?? {}) as Partial<ScriptCoverage>;
+  return typeof scriptId === "string" && typeof url === "string" && Array.isArray(functions) &&
+    functions.every(isFunctionCoverage);
+}
+
+function isFunctionCoverage(value: unknown): boolean {
+  const { functionName, ranges, isBlockCoverage } = (value ?? {}) as Partial<FunctionCoverage>;
+  return typeof functionName === "string" && typeof isBlockCoverage === "boolean" &&
+    Array.isArray(ranges) && ranges.every(isRange);
+}
+
+function isRange(value: unknown): boolean {
+  const { startOffset, endOffset, count } = (value ?? {}) as Record<string, unknown>;
+  return [startOffset, endOffset, count].every((number) => typeof number === "number");
+}
+
 /**
  * V8's report of one script, flat: a report is some thousands of numbers, and an object for each three
  * of them costs more than all that is done with them. One instance is filled again and again.

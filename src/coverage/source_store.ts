@@ -22,6 +22,14 @@ export interface KeptSource {
 
 const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
 
+function isKeptSource(value: unknown): value is KeptSource {
+  const { source, originals } = (value ?? {}) as Partial<KeptSource>;
+  return typeof source === "string" && Array.isArray(originals) &&
+    originals.every((original: Partial<SourceText> | null) =>
+      typeof original?.url === "string" && typeof original.text === "string"
+    );
+}
+
 async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
@@ -70,7 +78,8 @@ export class SourceStore implements AsyncDisposable {
   async read(script: ScriptKey): Promise<KeptSource | undefined> {
     try {
       const text = await unpack(await readFile(this.#fileOf(script)));
-      return JSON.parse(text.toString("utf8")) as KeptSource;
+      const kept: unknown = JSON.parse(text.toString("utf8"));
+      return isKeptSource(kept) ? kept : undefined;
     } catch {
       return undefined;
     }

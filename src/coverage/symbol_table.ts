@@ -115,6 +115,21 @@ export class SymbolTable implements Disposable {
     this.#size += start;
     if (added.length === 0) return;
     this.#segments = [...this.#segments, ...added].sort((a, b) => a.base - b.base);
+    if (overlap(this.#segments)) this.#dropOverlapping();
+  }
+
+  /** A PC is of one script: of lines that claim the same the first in the file counts. */
+  #dropOverlapping(): void {
+    let kept: SymbolSegment[] = [];
+    for (const segment of this.#segments.sort((a, b) => a.positionsAt - b.positionsAt)) {
+      const { base, count } = segment;
+      const next = firstEndingAfter(kept, base);
+      if (kept[next] && kept[next].base < base + count) {
+        this.#byKey.delete(keyOf(segment));
+        this.#damaged++;
+      } else kept = kept.toSpliced(next, 0, segment);
+    }
+    this.#segments = kept;
   }
 
   /** Under the lock: whoever tore the last line is no longer writing it. */
@@ -161,10 +176,11 @@ export class SymbolTable implements Disposable {
     return placeOf(segment, this.#places(segment)[block - segment.base]);
   }
 
-  /** Where the blocks of a script stand, in order. */
+  /** Where the blocks of a script stand, in order; not for more than a damaged line can have places for. */
   positions(segment: SymbolSegment): SymbolPosition[] {
     const places = this.#places(segment);
-    return Array.from({ length: segment.count }, (_, i) => placeOf(segment, places[i]));
+    const length = Math.min(segment.count, segment.positionsLength + 1);
+    return Array.from({ length }, (_, i) => placeOf(segment, places[i]));
   }
 
   #places(segment: SymbolSegment): string[] {
@@ -178,6 +194,14 @@ function placeOf({ url, files }: SymbolSegment, place = NOWHERE): SymbolPosition
   const colon = place.indexOf(":");
   if (colon < 0) return { url, range: place };
   return { url: files[Number(place.slice(0, colon)) - 1] ?? url, range: place.slice(colon + 1) };
+}
+
+/** @param segments By ascending base. */
+function overlap(segments: readonly SymbolSegment[]): boolean {
+  return segments.some(({ base }, i) => {
+    const before = segments[i - 1];
+    return before !== undefined && before.base + before.count > base;
+  });
 }
 
 function keyOf(script: { url: string; hash: string }): string {
@@ -223,6 +247,7 @@ function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
   const numbers = [base, count].map((digits) => /^\d+$/.test(digits) ? Number(digits) : NaN);
   const isKnown = isMapped || magic === PLAIN;
   if (!isKnown || !(numbers[0] + numbers[1] <= BLOCKS) || !url.startsWith('"')) return undefined;
+  if (numbers[1] === 0) return undefined;
   const files = parseList(list);
   try {
     return files && {

@@ -18,12 +18,21 @@ export const FUSE_OPCODE = {
   GETATTR: 3,
   SETATTR: 4,
   READLINK: 5,
+  SYMLINK: 6,
+  MKNOD: 8,
+  MKDIR: 9,
+  UNLINK: 10,
+  RMDIR: 11,
+  RENAME: 12,
+  LINK: 13,
   OPEN: 14,
   READ: 15,
   WRITE: 16,
   STATFS: 17,
   RELEASE: 18,
   FSYNC: 20,
+  SETXATTR: 21,
+  REMOVEXATTR: 24,
   FLUSH: 25,
   INIT: 26,
   OPENDIR: 27,
@@ -31,11 +40,14 @@ export const FUSE_OPCODE = {
   RELEASEDIR: 29,
   FSYNCDIR: 30,
   ACCESS: 34,
+  CREATE: 35,
   INTERRUPT: 36,
   DESTROY: 38,
   IOCTL: 39,
   BATCH_FORGET: 42,
   READDIRPLUS: 44,
+  RENAME2: 45,
+  TMPFILE: 51,
 } as const;
 
 /** `enum fuse_notify_code`. */
@@ -56,9 +68,13 @@ export const FUSE_EXPLICIT_INVAL_DATA = 1 << 25;
 export const FUSE_INIT_EXT = 1 << 30;
 /** Bit 5 of `flags2`. Offered by Linux 6.9 and newer that are built with CONFIG_FUSE_PASSTHROUGH. */
 export const FUSE_PASSTHROUGH = 2 ** 37;
+/** Bit 4 of `flags2`. Offered by Linux 6.6 and newer: files of FOPEN_DIRECT_IO may be mapped, shared. */
+export const FUSE_DIRECT_IO_ALLOW_MMAP = 2 ** 36;
 
 export const FUSE_GETATTR_FH = 1 << 0;
 export const FUSE_WRITE_CACHE = 1 << 0;
+/** Of `fuse_read_in.read_flags`; READs for the page cache do not have it (`fuse_send_read`). */
+export const FUSE_READ_LOCKOWNER = 1 << 1;
 export const FUSE_IOCTL_COMPAT = 1 << 0;
 export const FUSE_IOCTL_DIR = 1 << 4;
 

@@ -106,6 +106,11 @@ const openOut: Codec<abi.FuseOpenOut> = {
   },
 };
 
+/** What is refused without being looked at closely: it is shown in debug lines as bytes. */
+const anything: Decoder<{ rest: Uint8Array }> = {
+  decode: (reader) => ({ rest: reader.bytes(reader.remaining) }),
+};
+
 interface Row<Method extends string, In, Out> {
   readonly opcode: number;
   readonly name: string;
@@ -144,6 +149,22 @@ export const OPERATIONS = [
   row("IOCTL", "ioctl", { input: ioctlIn, output: ioctlOut }),
 ] as const;
 
+/** The operations that change a tree. What they bring is not decoded: no filesystem here allows them. */
+export const TREE_OPERATIONS = [
+  row("SYMLINK", "change", { input: anything, output: nothing }),
+  row("MKNOD", "change", { input: anything, output: nothing }),
+  row("MKDIR", "change", { input: anything, output: nothing }),
+  row("UNLINK", "change", { input: anything, output: nothing }),
+  row("RMDIR", "change", { input: anything, output: nothing }),
+  row("RENAME", "change", { input: anything, output: nothing }),
+  row("LINK", "change", { input: anything, output: nothing }),
+  row("SETXATTR", "change", { input: anything, output: nothing }),
+  row("REMOVEXATTR", "change", { input: anything, output: nothing }),
+  row("CREATE", "change", { input: anything, output: nothing }),
+  row("RENAME2", "change", { input: anything, output: nothing }),
+  row("TMPFILE", "change", { input: anything, output: nothing }),
+] as const;
+
 /** What INIT brings. */
 export type InitIn = InputOf<typeof SESSION_OPERATIONS[0]>;
 
@@ -173,6 +194,8 @@ export type Filesystem =
     ) => OutputOf<R> | Promise<OutputOf<R>>;
   }
   & {
+    /** The tree is to be changed: see {@linkcode TREE_OPERATIONS}. */
+    change?(request: Request, input: { rest: Uint8Array }): void;
     /** The first request was answered: what the connection offers is known. */
     init?(): void;
     /** The kernel lets go of `nlookup` of its references to a node; there is no answer. */
@@ -186,5 +209,7 @@ export type Operation = Row<string, unknown, never>;
 
 /** Rows by opcode. */
 export const OPERATION_BY_OPCODE: ReadonlyMap<number, Operation> = new Map(
-  [...OPERATIONS, ...SESSION_OPERATIONS].map((row) => [row.opcode, row as Operation]),
+  [...OPERATIONS, ...TREE_OPERATIONS, ...SESSION_OPERATIONS].map((
+    row,
+  ) => [row.opcode, row as Operation]),
 );

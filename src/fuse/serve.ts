@@ -35,6 +35,8 @@ export interface Connection {
   readonly reads: number;
   /** Undefined before INIT, and where there is no passthrough: the kernel has none, or no `ioctl`. */
   readonly backings: Backings | undefined;
+  /** See {@linkcode Session.hasDirectMmap}. */
+  readonly hasDirectMmap: boolean;
   /** Resolves when the kernel has ended the connection; rejects when reading failed. */
   readonly ended: Promise<void>;
 }
@@ -84,6 +86,9 @@ export function serveDescriptor(
     get backings() {
       return session.hasPassthrough ? backings : undefined;
     },
+    get hasDirectMmap() {
+      return session.hasDirectMmap;
+    },
     ended,
   };
   const session = new Session(
@@ -123,6 +128,9 @@ export async function serve(
     },
     get backings() {
       return connection.backings;
+    },
+    get hasDirectMmap() {
+      return connection.hasDirectMmap;
     },
     ended: connection.ended,
     async [Symbol.asyncDispose]() {

@@ -9,7 +9,7 @@ import {
   OPERATION_BY_OPCODE,
   type Request,
 } from "./operations.ts";
-import { type Decoded, Reader, WireError, Writer } from "./wire.ts";
+import { type Decoded, LargeValueError, Reader, WireError, Writer } from "./wire.ts";
 
 /** Where a session's debug lines go; `enabled` is asked before a line is formatted. */
 export interface Log {
@@ -40,6 +40,7 @@ const WANTED_FLAGS = abi.FUSE_ATOMIC_O_TRUNC | abi.FUSE_BIG_WRITES | abi.FUSE_MA
 
 /** As a flag of `flags2`. */
 const PASSTHROUGH_FLAG = abi.FUSE_PASSTHROUGH / 2 ** 32;
+const DIRECT_MMAP_FLAG = abi.FUSE_DIRECT_IO_ALLOW_MMAP / 2 ** 32;
 /**
  * How many filesystems may be stacked upon each other with this one on top: the files behind ours are in
  * one that is not stacked itself. The kernel takes 1 and 2 (`FILESYSTEM_MAX_STACK_DEPTH`).
@@ -58,6 +59,8 @@ class Pending implements Request {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
+  /** Whether the kernel has its answer, of which it takes one. */
+  isAnswered = false;
   #controller: AbortController | undefined;
   #aborted = false;
 
@@ -86,7 +89,7 @@ class Pending implements Request {
 /**
  * The FUSE protocol for one mount, without a descriptor: messages of the kernel's go in with
  * {@linkcode receive}, replies come out through the `reply` option. Replies may come out of order; each
- * request but FORGET, BATCH_FORGET and INTERRUPT gets exactly one.
+ * request but FORGET, BATCH_FORGET, NOTIFY_REPLY and INTERRUPT gets exactly one.
  */
 export class Session {
   readonly #filesystem: Filesystem;
@@ -94,7 +97,10 @@ export class Session {
   readonly #writer = new Writer(64 * 1024);
   readonly #pending = new Map<number, Pending>();
   #minor = 0;
+  /** Whether DESTROY has come. */
+  #isOver = false;
   #hasPassthrough = false;
+  #hasDirectMmap = false;
 
   constructor(filesystem: Filesystem, options: SessionOptions) {
     this.#filesystem = filesystem;
@@ -111,6 +117,16 @@ export class Session {
     return this.#hasPassthrough;
   }
 
+  /** Whether files that bypass the page cache (FOPEN_DIRECT_IO) can be mapped; false before INIT. */
+  get hasDirectMmap(): boolean {
+    return this.#hasDirectMmap;
+  }
+
+  /** Requests whose answers are still to come. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   /** Takes one message. Never throws: what is wrong with it is answered and logged. */
   receive(message: Uint8Array): void {
     const reader = new Reader(message);
@@ -118,6 +134,9 @@ export class Session {
     try {
       header = abi.fuse_in_header.decode(reader);
     } catch (error) {
+      if (error instanceof LargeValueError && message.length >= abi.fuse_in_header.size) {
+        return this.#refuse(message);
+      }
       this.#warn(`Cannot read a request of ${message.length} bytes: ${(error as Error).message}`);
       return;
     }
@@ -128,7 +147,7 @@ export class Session {
         const name = `opcode ${header.opcode}`;
         this.#options.log(formatRequest(pending, { name, input: undefined }));
       }
-      this.#fail(pending, new Errno("ENOSYS"));
+      if (isAnswered(header.opcode)) this.#fail(pending, new Errno("ENOSYS"));
       return;
     }
     try {
@@ -141,14 +160,34 @@ export class Session {
       }
       this.#dispatch(pending, operation, input);
     } catch (error) {
-      if (error instanceof WireError) {
-        this.#warn(
-          `Cannot read ${operation.name} ${header.unique} of ${message.length} bytes: ${error.message}`,
-        );
-        if (isAnswered(operation)) this.#fail(pending, new Errno("EIO"));
-      } else if (isAnswered(operation)) this.#fail(pending, error);
-      else this.#warn(`Cannot take in ${operation.name} ${header.unique}: ${inspect(error)}`);
+      this.#failToTake(pending, { operation, error, length: message.length });
     }
+  }
+
+  #failToTake(
+    pending: Pending,
+    { operation, error, length }: { operation: Operation; error: unknown; length: number },
+  ): void {
+    const { name, opcode } = operation;
+    const refuse = (reason: unknown) => isAnswered(opcode) && this.#fail(pending, reason);
+    // Programs choose offsets: one that there cannot be is nothing that the log is to be filled with.
+    if (error instanceof LargeValueError) refuse(new Errno("EINVAL"));
+    else if (error instanceof WireError) {
+      this.#warn(`Cannot read ${name} ${pending.unique} of ${length} bytes: ${error.message}`);
+      refuse(new Errno("EIO"));
+    } else if (isAnswered(opcode)) refuse(error);
+    else this.#warn(`Cannot take in ${name} ${pending.unique}: ${inspect(error)}`);
+  }
+
+  /** Answers a request whose number, or whose node, is one that there cannot be. */
+  #refuse(message: Uint8Array): void {
+    const view = new DataView(message.buffer, message.byteOffset);
+    if (!isAnswered(view.getUint32(OPCODE_AT, true))) return;
+    const writer = this.#writer.restart();
+    writer.u32(abi.fuse_out_header.size);
+    writer.i32(-new Errno("EINVAL").errno);
+    writer.u64(view.getBigUint64(UNIQUE_AT, true));
+    this.#options.reply(writer.finish());
   }
 
   /** Ends the session: what is in flight is aborted, as it is when the filesystem is unmounted. */
@@ -161,6 +200,8 @@ export class Session {
       case abi.FUSE_OPCODE.INIT:
         return this.#init(pending, input as InitIn);
       case abi.FUSE_OPCODE.DESTROY:
+        if (!this.#isServing) throw new Errno("EIO");
+        this.#isOver = true;
         this.#filesystem.destroy?.();
         return this.#succeed(pending, operation, undefined);
       case abi.FUSE_OPCODE.INTERRUPT:
@@ -173,7 +214,7 @@ export class Session {
         }
         return;
     }
-    if (this.#minor === 0) throw new Errno("EIO");
+    if (!this.#isServing) throw new Errno("EIO");
     const handlers = this.#filesystem as Record<string, Handler | undefined>;
     const handler = handlers[operation.method];
     if (!handler) throw new Errno("ENOSYS");
@@ -182,10 +223,19 @@ export class Session {
     this.#pending.set(pending.unique, pending);
     output.then((value) => this.#succeed(pending, operation, value))
       .catch((error) => this.#fail(pending, error))
-      .finally(() => this.#pending.delete(pending.unique));
+      .finally(() => {
+        if (this.#pending.get(pending.unique) === pending) this.#pending.delete(pending.unique);
+      });
+  }
+
+  /** Whether INIT has come, and DESTROY has not. */
+  get #isServing(): boolean {
+    return this.#minor !== 0 && !this.#isOver;
   }
 
   #init(pending: Pending, input: InitIn): void {
+    // What was agreed on holds until the end.
+    if (this.#minor !== 0 || this.#isOver) throw new Errno("EIO");
     const output = this.#initOut(input);
     const operation = OPERATION_BY_OPCODE.get(abi.FUSE_OPCODE.INIT)!;
     // A kernel with a newer major version sends INIT again, in ours, after this answer.
@@ -201,6 +251,7 @@ export class Session {
     }
     this.#minor = output.minor;
     this.#hasPassthrough = (output.flags2 & PASSTHROUGH_FLAG) !== 0;
+    this.#hasDirectMmap = (output.flags2 & DIRECT_MMAP_FLAG) !== 0;
     this.#succeed(pending, operation, output);
     this.#filesystem.init?.();
   }
@@ -210,7 +261,8 @@ export class Session {
     const unwanted = this.#filesystem.readdirplus ? 0 : READDIRPLUS_FLAGS;
     const maxWrite = this.#options.maxWrite ?? 1024 * 1024;
     // The kernel confirms nothing: what it offered it grants.
-    const flags2 = this.#options.passthrough ? input.flags2 & PASSTHROUGH_FLAG : 0;
+    const wanted2 = DIRECT_MMAP_FLAG | (this.#options.passthrough ? PASSTHROUGH_FLAG : 0);
+    const flags2 = input.flags2 & wanted2;
     const extended = flags2 === 0 ? 0 : abi.FUSE_INIT_EXT;
     return {
       major: abi.FUSE_KERNEL_VERSION,
@@ -223,7 +275,7 @@ export class Session {
       max_pages: Math.ceil(maxWrite / 4096),
       map_alignment: 0,
       flags2,
-      max_stack_depth: flags2 === 0 ? 0 : MAX_STACK_DEPTH,
+      max_stack_depth: (flags2 & PASSTHROUGH_FLAG) === 0 ? 0 : MAX_STACK_DEPTH,
     };
   }
 
@@ -247,6 +299,7 @@ export class Session {
       this.#warn(`Cannot answer request ${pending.unique}: ${inspect(error)}`);
       errno = new Errno("EIO").errno;
     }
+    if (pending.isAnswered) return;
     this.#writer.restart(abi.fuse_out_header.size);
     try {
       this.#send(pending, { errno });
@@ -265,6 +318,7 @@ export class Session {
     });
     if (this.#options.log?.enabled) this.#options.log(formatReply(pending.unique, outcome));
     this.#options.reply(this.#writer.seek(len).finish());
+    pending.isAnswered = true;
   }
 
   #warn(line: string): void {
@@ -274,8 +328,19 @@ export class Session {
 
 type Handler = (request: Request, input: unknown) => unknown;
 
-function isAnswered(operation: Operation): boolean {
-  return operation.opcode !== abi.FUSE_OPCODE.FORGET &&
-    operation.opcode !== abi.FUSE_OPCODE.BATCH_FORGET &&
-    operation.opcode !== abi.FUSE_OPCODE.INTERRUPT;
+/** Where they are in `fuse_in_header`. */
+const OPCODE_AT = 4;
+const UNIQUE_AT = 8;
+/** What the kernel sends where we have asked it by a notification, which we never do. */
+const NOTIFY_REPLY = 41;
+
+const UNANSWERED: ReadonlySet<number> = new Set([
+  abi.FUSE_OPCODE.FORGET,
+  abi.FUSE_OPCODE.BATCH_FORGET,
+  abi.FUSE_OPCODE.INTERRUPT,
+  NOTIFY_REPLY,
+]);
+
+function isAnswered(opcode: number): boolean {
+  return !UNANSWERED.has(opcode);
 }

@@ -9,6 +9,11 @@ export class WireError extends RangeError {
   override name = "WireError";
 }
 
+/** A number of 2^53 or more where none of ours is: whoever has asked, asked for what there cannot be. */
+export class LargeValueError extends WireError {
+  override name = "LargeValueError";
+}
+
 /** Reads values in order from a message; every read is checked against its end. */
 export class Reader {
   readonly #bytes: Uint8Array;
@@ -50,11 +55,11 @@ export class Reader {
     return this.#view.getBigUint64(this.#take(8), true);
   }
 
-  /** @throws {WireError} when the value is not a safe integer. */
+  /** @throws {LargeValueError} when the value is not a safe integer. */
   u53(): number {
     const at = this.#take(8);
     const high = this.#view.getUint32(at + 4, true);
-    if (high >= 0x200000) throw new WireError("Cannot read a 64-bit value: it is above 2^53");
+    if (high >= 0x200000) throw new LargeValueError("Cannot read a 64-bit value: it is above 2^53");
     return high * 0x1_0000_0000 + this.#view.getUint32(at, true);
   }
 

@@ -31,6 +31,8 @@ export interface Measured {
 export interface ReadRange {
   readonly offset: number;
   readonly size: number;
+  /** Whether read(2) asks, past the page cache; otherwise they are whole pages for the cache. */
+  readonly isCall?: boolean;
 }
 
 /**

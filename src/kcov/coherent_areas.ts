@@ -51,7 +51,11 @@ export class CoherentAreas implements AreaKeeper {
   }
 
   close(id: number): void {
+    const slot = this.#slots.get(id);
     this.#slots.delete(id);
+    for (const waiting of [...slot?.reads ?? [], ...slot?.operations ?? []]) {
+      waiting.reject(new Refusal("EIO"));
+    }
     this.#traced.delete(id);
     this.#driver.dispatch({ kind: "closed", line: id });
     this.#trace();
@@ -73,8 +77,8 @@ export class CoherentAreas implements AreaKeeper {
       await this.#trace();
     }
     if (this.#slots.get(id) !== slot) throw new Refusal("EIO");
-    await new Promise<void>((resolve) => {
-      slot.operations.push({ operation, resolve, ...(enabling && { enabling }) });
+    await new Promise<void>((resolve, reject) => {
+      slot.operations.push({ operation, resolve, reject, ...(enabling && { enabling }) });
       const scope = enabling && this.#lineScope(enabling.scope);
       this.#driver.dispatch({ kind: "operate", line: id, operation, ...(scope && { scope }) });
     });
@@ -103,8 +107,8 @@ export class CoherentAreas implements AreaKeeper {
   async refresh(): Promise<void> {
     this.#refreshed = this.#refreshed.then(async () => {
       this.open(NOBODYS, "all");
-      await new Promise<void>((resolve) => {
-        this.#slot(NOBODYS).operations.push({ operation: "enable", resolve });
+      await new Promise<void>((resolve, reject) => {
+        this.#slot(NOBODYS).operations.push({ operation: "enable", resolve, reject });
         this.#driver.dispatch({ kind: "operate", line: NOBODYS, operation: "enable" });
       });
       this.#slots.delete(NOBODYS);
@@ -133,9 +137,19 @@ export class CoherentAreas implements AreaKeeper {
     const slot = this.#slot(id);
     const { area } = slot.instance;
     if (!area) throw new Refusal("EINVAL");
-    if (range.offset >= abi.PAGE_SIZE) return slot.above.read(area, range);
-    return new Promise((resolve) => {
-      slot.reads.push({ ...range, resolve });
+    const end = range.isCall ? area.size : Math.ceil(area.size / abi.PAGE_SIZE) * abi.PAGE_SIZE;
+    if (range.offset >= end) return new Uint8Array(0);
+    return this.#read(slot, { ...range, size: Math.min(range.size, end - range.offset) });
+  }
+
+  /** @param range Within the area's pages. */
+  #read(slot: Slot, range: ReadRange): Uint8Array | Promise<Uint8Array> {
+    const { id, area } = slot.instance;
+    if (range.offset >= abi.PAGE_SIZE) {
+      return range.isCall ? area!.read(range.offset, range.size) : slot.above.read(area!, range);
+    }
+    return new Promise((resolve, reject) => {
+      slot.reads.push({ ...range, resolve, reject });
       this.#driver.dispatch({ kind: "read", line: id });
     });
   }

@@ -47,6 +47,8 @@ interface Call {
  * others of its end (`exit_mm_release` comes before `exit_notify` in `kernel/exit.c`).
  */
 const GRACE = 50;
+/** Bytes of one read: the kernel asks for no more than the pages that were agreed on, which are fewer. */
+const MOST_BYTES = 1024 * 1024;
 
 /** An instance that is open. */
 interface Opened {
@@ -171,6 +173,8 @@ export class Device implements AsyncDisposable {
 
   async #ioctl(opened: Opened, call: Call): Promise<void> {
     const { instance } = opened;
+    // It was closed before its turn, and another may be open under its number.
+    if (this.#opened.get(instance.id) !== opened) throw new Refusal("EIO");
     switch (call.cmd) {
       case abi.KCOV_INIT_TRACE:
         instance.checkInitialize(call.arg);
@@ -325,7 +329,7 @@ export class Device implements AsyncDisposable {
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
   read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
-    return this.#areas.read(id, range);
+    return this.#areas.read(id, { ...range, size: Math.min(range.size, MOST_BYTES) });
   }
 
   /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */

@@ -29,6 +29,8 @@ export interface TreeOptions {
   readonly socket: string;
   /** Puts files behind those of instances, where areas are files. */
   readonly backings: () => Backings | undefined;
+  /** Whether files that bypass the page cache can be mapped; see `Session.hasDirectMmap`. */
+  readonly hasDirectMmap: () => boolean;
   /** Called when it is known what the connection offers. */
   readonly onInit?: () => void;
   /** The number of the device read that brought the message in hand; see `Area.write`. */
@@ -69,6 +71,12 @@ export class KcovFilesystem implements Filesystem {
     this.#mounted = options.mounted ?? Math.floor(Date.now() / 1000);
     this.#entries = fixedEntries(options);
     this.#targets = new TargetFiles(options.targets, device);
+  }
+
+  /** @throws {Errno} ESTALE for a node that the kernel was never told of. */
+  #check(nodeid: number): void {
+    const isTold = nodeid >= FIRST_INSTANCE && nodeid < this.#nextInstance;
+    if (!isTold && !this.#entries.has(nodeid)) throw new Errno("ESTALE");
   }
 
   #attributes(nodeid: number): abi.FuseAttr {
@@ -130,6 +138,7 @@ export class KcovFilesystem implements Filesystem {
    * kernel would answer by its size of 0 alone, asks first (and only it names the file handle).
    */
   getattr(request: Request, input: { getattr_flags: number }): abi.FuseAttrOut {
+    this.#check(request.nodeid);
     const isInstance = !this.#entries.has(request.nodeid);
     const isUninitialized = isInstance && this.#device.size(request.nodeid) === undefined;
     const isRead = (input.getattr_flags & abi.FUSE_GETATTR_FH) !== 0;
@@ -142,6 +151,7 @@ export class KcovFilesystem implements Filesystem {
   }
 
   setattr(request: Request, input: { valid: number; size: bigint }): abi.FuseAttrOut {
+    this.#check(request.nodeid);
     const changes = abi.FATTR_MODE | abi.FATTR_UID | abi.FATTR_GID;
     if (input.valid & changes) throw new Errno("EPERM");
     const { size } = this.#attributes(request.nodeid);
@@ -157,19 +167,35 @@ export class KcovFilesystem implements Filesystem {
 
   access(): void {}
 
+  /** No block is a disk's, and no file can be added. */
   statfs() {
+    const files = this.#entries.size + 1 + this.#targets.list().length;
     return {
-      ...{ blocks: 0, bfree: 0, bavail: 0, files: 0, ffree: 0 },
+      ...{ blocks: 0, bfree: 0, bavail: 0, files, ffree: 0 },
       ...{ bsize: 4096, namelen: 255, frsize: 4096 },
     };
   }
 
-  opendir(): abi.FuseOpenOut {
+  /** As in debugfs, whose directories have no operation for it (`vfs_mkdir` and others in `fs/namei.c`). */
+  change(): never {
+    throw new Errno("EPERM");
+  }
+
+  opendir(request: Request): abi.FuseOpenOut {
+    this.#directory(request.nodeid);
     return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
   }
 
+  /** @throws {Errno} ESTALE, or ENOTDIR for what is none. */
+  #directory(nodeid: number): FixedEntry {
+    this.#check(nodeid);
+    const entry = this.#entries.get(nodeid);
+    if (!entry || (entry.mode & constants.S_IFMT) !== constants.S_IFDIR) throw new Errno("ENOTDIR");
+    return entry;
+  }
+
   #list(nodeid: number): Dirent[] {
-    const { parent } = this.#entries.get(nodeid)!;
+    const { parent } = this.#directory(nodeid);
     const directory = constants.S_IFDIR;
     const found: Dirent[] = [
       { name: ".", ino: nodeid, mode: directory },
@@ -200,6 +226,7 @@ export class KcovFilesystem implements Filesystem {
   releasedir(): void {}
 
   async open(request: Request, input: { flags: number }): Promise<abi.FuseOpenOut> {
+    this.#check(request.nodeid);
     const entry = this.#entries.get(request.nodeid);
     if (!entry) return this.#openInstance(request);
     if (!entry.content || (input.flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) {
@@ -214,8 +241,11 @@ export class KcovFilesystem implements Filesystem {
   /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
   #openInstance({ nodeid, pid: tid }: Request): abi.FuseOpenOut {
     if (this.#device.isOpen(nodeid)) throw new Errno("EBUSY");
-    const file = this.#device.open(nodeid, this.#targets.scopeOf(nodeid), { tid });
-    if (!file) return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
+    const scope = this.#targets.scopeOf(nodeid);
+    const file = this.#refusing(() => this.#device.open(nodeid, scope, { tid }));
+    // Past the cache, write(2) reaches us before it has changed what others have mapped.
+    const past = this.#options.hasDirectMmap() ? abi.FOPEN_DIRECT_IO : 0;
+    if (!file) return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE | past };
     let backing: number;
     try {
       backing = this.#options.backings()!.open(file.fd);
@@ -236,6 +266,7 @@ export class KcovFilesystem implements Filesystem {
       this.#opened.delete(input.fh);
       return;
     }
+    if (!this.#device.isOpen(nodeid)) throw new Errno("EBADF");
     const backing = this.#backings.get(nodeid);
     this.#backings.delete(nodeid);
     if (backing !== undefined) this.#options.backings()?.close(backing);
@@ -252,19 +283,23 @@ export class KcovFilesystem implements Filesystem {
 
   read(
     request: Request,
-    input: { fh: number; offset: number; size: number },
+    input: { fh: number; offset: number; size: number; read_flags: number },
   ): Uint8Array | Promise<Uint8Array> {
+    this.#check(request.nodeid);
     const opened = this.#opened.get(input.fh);
     if (this.#entries.has(request.nodeid)) {
       return opened?.subarray(input.offset, input.offset + input.size) ?? new Uint8Array(0);
     }
-    return this.#refusing(() => this.#device.read(request.nodeid, input));
+    const { offset, size } = input;
+    const isCall = (input.read_flags & abi.FUSE_READ_LOCKOWNER) !== 0;
+    return this.#refusing(() => this.#device.read(request.nodeid, { offset, size, isCall }));
   }
 
   write(
     request: Request,
     input: { offset: number; size: number; write_flags: number; data: Uint8Array },
   ): { size: number } {
+    this.#check(request.nodeid);
     if (this.#entries.has(request.nodeid)) throw new Errno("EACCES");
     // write(2) does nothing on the device of the kernel: it has no such operation.
     if ((input.write_flags & abi.FUSE_WRITE_CACHE) === 0) throw new Errno("EINVAL");
@@ -277,6 +312,7 @@ export class KcovFilesystem implements Filesystem {
     request: Request,
     input: { cmd: number; arg: bigint; data?: Uint8Array },
   ): Promise<{ result: number }> {
+    this.#check(request.nodeid);
     if (this.#entries.has(request.nodeid)) throw new Errno("ENOTTY");
     const { cmd, arg } = input;
     // A copy: the message's bytes are gone when the instance's earlier ioctls are done.
@@ -288,10 +324,14 @@ export class KcovFilesystem implements Filesystem {
   }
 
   #refusing<T>(call: () => T): T {
-    try {
-      return call();
-    } catch (error) {
+    const refuse = (error: unknown): never => {
       throw error instanceof Refusal ? new Errno(error.message as ErrnoName) : error;
+    };
+    try {
+      const answer = call();
+      return answer instanceof Promise ? answer.catch(refuse) as T : answer;
+    } catch (error) {
+      return refuse(error);
     }
   }
 }

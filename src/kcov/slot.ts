@@ -10,6 +10,15 @@ export interface Waiting {
   readonly offset: number;
   readonly size: number;
   readonly resolve: (data: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** An ioctl that waits for the targets to stand still. */
+export interface WaitingOperation {
+  readonly operation: Operation;
+  readonly enabling?: Enabling;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
 }
 
 /** An instance that is open, with what waits for it. */
@@ -17,8 +26,7 @@ export interface Slot {
   readonly instance: Instance<Area>;
   /** READs of page 0 that wait for their answer. */
   reads: Waiting[];
-  /** ioctls that wait for the targets to stand still. */
-  operations: { operation: Operation; resolve: () => void; enabling?: Enabling }[];
+  operations: WaitingOperation[];
   /** Answers READs of the pages above page 0. */
   readonly above: ReadAhead;
   readonly meter: Meter;

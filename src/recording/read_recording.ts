@@ -1,5 +1,5 @@
 import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { isEntry, isHeader } from "./check_entry.ts";
 import { type Entry, FORMAT, type Header } from "./entry.ts";
 
 /** A recording that is being read. */
@@ -11,6 +11,9 @@ export interface Recording {
   readonly isCut: boolean;
 }
 
+/** UTF-16 units of the longest line: a message's bytes, and more than there are targets. */
+const MOST_UNITS = 32 * 1024 * 1024;
+
 /**
  * Opens a recording.
  *
@@ -18,31 +21,38 @@ export interface Recording {
  * line but the last is damaged.
  */
 export async function readRecording(path: string): Promise<Recording> {
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Infinity });
-  const iterator = lines[Symbol.asyncIterator]();
+  const lines = linesOf(path);
   const refuse = (reason: string) =>
     new Error(`Cannot replay ${path}: ${reason}; make one with 'kcovfs mount --record FILE'`);
-  let first: IteratorResult<string>;
+  const next = async (): Promise<string | undefined> => {
+    try {
+      const { done, value } = await lines.next();
+      return done ? undefined : value;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      throw refuse(code === "ENOENT" ? "no such file" : message);
+    }
+  };
+  let header: Header;
   try {
-    first = await iterator.next();
+    header = headerOf(await next() ?? "", refuse);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw refuse(code === "ENOENT" ? "no such file" : message);
-  }
-  const header = first.done ? undefined : parse<Header>(first.value);
-  if (header?.recording !== "kcovfs") throw refuse("it is no recording");
-  if (header.format !== FORMAT) {
-    throw refuse(`it is of format ${header.format}, written by kcovfs ${header.version}`);
+    await lines.return(undefined);
+    throw error;
   }
   let isCut = false;
   async function* read(): AsyncGenerator<Entry> {
-    for (let number = 2;; number++) {
-      const { done, value } = await iterator.next();
-      if (done) return;
-      if (isCut) throw refuse(`line ${number - 1} is damaged`);
-      const entry = parse<Entry>(value);
-      if (entry) yield entry;
-      else isCut = true;
+    try {
+      for (let number = 2;; number++) {
+        const line = await next();
+        if (line === undefined) return;
+        if (isCut) throw refuse(`line ${number - 1} is damaged`);
+        const entry = parse(line);
+        if (entry && isEntry(entry)) yield entry;
+        else isCut = true;
+      }
+    } finally {
+      await lines.return(undefined);
     }
   }
   return {
@@ -54,10 +64,41 @@ export async function readRecording(path: string): Promise<Recording> {
   };
 }
 
-function parse<T>(line: string): T | undefined {
+function headerOf(line: string, refuse: (reason: string) => Error): Header {
+  const header = parse(line) as Partial<Header> | undefined;
+  if (header?.recording !== "kcovfs") throw refuse("it is no recording");
+  if (header.format !== FORMAT) {
+    throw refuse(`it is of format ${header.format}, written by kcovfs ${header.version}`);
+  }
+  if (!isHeader(header)) throw refuse("its first line is damaged");
+  return header;
+}
+
+/**
+ * The lines of a file. They end at line feeds and nowhere else: JSON has U+2028 as it is, where `readline`
+ * ends a line, too.
+ */
+async function* linesOf(path: string): AsyncGenerator<string, undefined> {
+  let pieces: string[] = [];
+  let units = 0;
+  for await (const chunk of createReadStream(path, { encoding: "utf8" }) as AsyncIterable<string>) {
+    const [first, ...others] = chunk.split("\n");
+    pieces.push(first);
+    units += first.length;
+    if (units > MOST_UNITS) throw new Error(`a line is longer than ${MOST_UNITS} characters`);
+    for (const other of others) {
+      yield pieces.join("");
+      pieces = [other];
+      units = other.length;
+    }
+  }
+  if (units > 0) yield pieces.join("");
+}
+
+function parse(line: string): object | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? value as T : undefined;
+    return typeof value === "object" && value !== null ? value : undefined;
   } catch {
     return undefined;
   }

@@ -34,7 +34,8 @@ export class ReplayedServer implements AsyncDisposable {
         return messages();
       },
     }, {
-      files: () => world.isDirect ? makeScratchFile : undefined,
+      // Without passthrough there is nothing to put the files behind, whatever the recording says.
+      files: () => world.isDirect && this.#session.hasPassthrough ? makeScratchFile : undefined,
       callers: world.callers,
       log,
     });
@@ -44,6 +45,7 @@ export class ReplayedServer implements AsyncDisposable {
       files: new Map(server.files.map((name) => [name, () => ""])),
       targets: world.targets,
       backings: () => this.#session.hasPassthrough ? backings : undefined,
+      hasDirectMmap: () => this.#session.hasDirectMmap,
       read: messages,
     });
     const { maxWrite, maxReadahead, passthrough } = server;

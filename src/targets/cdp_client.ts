@@ -87,10 +87,7 @@ export class CdpClient {
       return false;
     }
     if (typeof message !== "object" || message === null) return false;
-    if (message.id === undefined) {
-      this.#listeners.get(message.method ?? "")?.(message.params ?? {} as never);
-      return typeof message.method === "string";
-    }
+    if (message.id === undefined) return this.#tell(message.method, message.params);
     const pending = this.#pending.get(message.id);
     if (!pending) return false;
     this.#pending.delete(message.id);
@@ -100,6 +97,18 @@ export class CdpClient {
       pending.reject(new CdpError(`Cannot run ${pending.method}: ${text}`));
     } else pending.resolve(message.result!);
     return true;
+  }
+
+  /** Whether a listener could make sense of an event, if there is one. */
+  #tell(method: unknown, params: unknown): boolean {
+    if (typeof method !== "string") return false;
+    try {
+      this.#listeners.get(method)?.((params ?? {}) as never);
+      return true;
+    } catch {
+      // It is not of the shape that the protocol says.
+      return false;
+    }
   }
 
   /** Ends it: what is pending is rejected, and so is what comes later. */

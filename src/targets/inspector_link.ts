@@ -202,7 +202,7 @@ export class InspectorLink implements Link {
     this.#isArmed = isArmed;
   }
 
-  /** The target is at its end, and exits when the session is closed. */
+  /** The target is at its end, and exits when the session is closed. Never rejects. */
   async #leave(): Promise<void> {
     if (this.#isEnding) return;
     this.#isEnding = true;
@@ -211,6 +211,8 @@ export class InspectorLink implements Link {
       if (this.#isArmed) await this.#options.onFarewell(this, await this.#take());
       // Deno runs its `unload` listeners when the session is closed.
       if (this.#isHeld) await new Promise<void>((resolve) => this.#onRelease = resolve);
+    } catch {
+      // It has ended before it could answer: what it did last is gone with it.
     } finally {
       this.#session.close("exited");
     }

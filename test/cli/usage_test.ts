@@ -39,6 +39,11 @@ const COMMANDS = [
   "install-service",
 ];
 
+usage("names in errors are text, whatever a terminal would do with them", async () => {
+  const found = await execute([KCOVFS, "replay", "no\nsuch\x1b[31m\x9bfile\u2028é"]);
+  refused(found, 1, /Cannot replay no\\nsuch\\u001b\[31m\\u009bfile\\u2028é: no such file/);
+});
+
 usage("the help lists all commands, and each has its own, with an example", async () => {
   const { status, stdout } = await execute([KCOVFS, "--help"]);
   assert.is(status, 0);

@@ -36,6 +36,31 @@ function range(startOffset: number, endOffset: number, count: number) {
   return { startOffset, endOffset, count };
 }
 
+test("what is JSON and none of V8's is a SyntaxError, after what was", () => {
+  const whole = { scriptId: "1", url: "", functions: [] };
+  const fn = { functionName: "f", ranges: [range(0, 1, 1)], isBlockCoverage: true };
+  const others = [
+    ...[null, 1, "x", [], {}, { ...whole, scriptId: 1 }, { ...whole, url: null }],
+    ...[{ length: 1 }, null, [null], [1], [{}], [{ ...fn, functionName: 1 }]].map((functions) => ({
+      ...whole,
+      functions,
+    })),
+    ...[null, [null], [{}], [{ ...range(0, 1, 1), count: "1" }]].map((ranges) => ({
+      ...whole,
+      functions: [{ ...fn, ranges }],
+    })),
+    { ...whole, functions: [{ ...fn, isBlockCoverage: 1 }] },
+  ];
+  for (const text of ["{}", "null", "1", '"x"']) assert.throws(() => read(text), SyntaxError);
+  for (const other of others) {
+    const ids: string[] = [];
+    const text = Buffer.from(JSON.stringify([whole, other]));
+    const reading = () => new CoverageReader().read(text, ({ scriptId }) => ids.push(scriptId));
+    assert.throws(reading, SyntaxError, JSON.stringify(other));
+    assert.equal(ids, ["1"]);
+  }
+});
+
 const SCRIPTS: readonly ScriptCoverage[] = [
   {
     scriptId: "12",

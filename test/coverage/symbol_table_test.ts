@@ -253,6 +253,28 @@ symbols("damaged lines in the middle are kept and ignored, and counted", () => {
   withTable((table) => assert.equal(table.locate(added.base), { url: "a", range: "1.2,1.3" }));
 });
 
+symbols(
+  "of lines that claim the same PCs the first counts, and one that claims none does not",
+  () => {
+    const text = [line(10, 5, "a"), line(14, 1, "b"), line(9, 2, "c"), line(15, 1, "d")];
+    fs.writeFileSync(file, [...text, line(8, 20, "e"), line(20, 0, "f")].join(""));
+    withTable((table) => {
+      assert.equal(table.segments.map(({ url }) => url), ["a", "d"]);
+      assert.is(table.damaged, 4);
+      assert.is(table.find({ url: "b", hash: "aa" }), undefined);
+      assert.ok(table.add(script("b", 2)).base > 15);
+    });
+  },
+);
+
+symbols("a line that claims millions of blocks takes no memory for their places", () => {
+  fs.writeFileSync(file, line(0, BLOCKS - 4, "most"));
+  withTable((table) => {
+    assert.ok(table.positions(table.segments[0]).length < 100);
+    assert.equal(table.locate(BLOCKS - 5), { url: "most", range: "1.1,1.1" });
+  });
+});
+
 symbols("of two lines about one script the first counts", () => {
   fs.writeFileSync(file, line(10, 1, "a") + line(50, 1, "a"));
   withTable((table) => {

@@ -20,6 +20,9 @@ const SCENARIOS = {
   owner_process_exits: "an instance can be enabled anew when its process is a zombie",
   closed_while_enabled: "a thread traces on when the instance is closed and unmapped",
   many_instances: "two hundred instances have an area each",
+  nothing_changes: "write(2) and whatever else changes files changes no word",
+  names_stay: "no file can be made, removed or renamed",
+  execs_while_enabled: "a thread that has enabled and execs waits for nobody",
   reopened: "an open instance can be neither opened again, resized nor given away",
 };
 

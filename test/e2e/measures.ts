@@ -4,7 +4,10 @@
 export interface Measure {
   /** The server's options. */
   readonly options: readonly string[];
-  /** What clients are to know: that a block is told each time that it runs, and comparisons can be had. */
+  /**
+   * What clients are to know: that a block is told each time that it runs, that comparisons can be had, that
+   * areas are files of a tmpfs.
+   */
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -14,13 +17,13 @@ export const COUNTS: Measure = { options: [], env: {} };
 /** By probes, whose areas clients map. */
 export const DIRECT: Measure = {
   options: ["--collector", "trace"],
-  env: { REPEATED: "1", COMPARISONS: "1" },
+  env: { REPEATED: "1", COMPARISONS: "1", PASSTHROUGH: "1" },
 };
 
 /** By probes, whose areas come to the clients by page faults. */
 export const FAULTS: Measure = {
   options: [...DIRECT.options, "--no-passthrough"],
-  env: DIRECT.env,
+  env: { REPEATED: "1", COMPARISONS: "1" },
 };
 
 /** Probes, either way, by what a sentence says of them. */

@@ -127,18 +127,26 @@ function negotiate(offered: Offer, passthrough = true) {
   const kernel = new FakeKernel({}, { passthrough });
   kernel.send(offer(offered));
   const { flags, flags2, stackDepth } = answer(kernel);
-  return { flags, flags2, stackDepth, granted: kernel.session.hasPassthrough };
+  const { hasPassthrough: granted, hasDirectMmap: mapped } = kernel.session;
+  return { flags, flags2, stackDepth, granted, mapped };
 }
 
-const NOT_GRANTED = { flags: 0, flags2: 0, stackDepth: 0, granted: false };
+const NOT_GRANTED = { flags: 0, flags2: 0, stackDepth: 0, granted: false, mapped: false };
+const MAPPED = { ...NOT_GRANTED, flags: EXT, flags2: 0x10, mapped: true };
 
 init("passthrough is granted where it is wanted and the kernel offers it", () => {
-  for (const flags2 of [0x20, 0xffffffff]) {
-    const granted = { flags: EXT, flags2: 0x20, stackDepth: 1, granted: true };
-    assert.equal(negotiate({ flags: EXT, flags2 }), granted);
-    assert.equal(negotiate({ flags: EXT, flags2 }, false), NOT_GRANTED);
-  }
-  assert.equal(negotiate({ flags: EXT, flags2: 0xffffffdf }), NOT_GRANTED);
+  const granted = { flags: EXT, flags2: 0x20, stackDepth: 1, granted: true, mapped: false };
+  assert.equal(negotiate({ flags: EXT, flags2: 0x20 }), granted);
+  assert.equal(negotiate({ flags: EXT, flags2: 0x20 }, false), NOT_GRANTED);
+  const both = { ...granted, flags2: 0x30, mapped: true };
+  assert.equal(negotiate({ flags: EXT, flags2: 0xffffffff }), both);
+  assert.equal(negotiate({ flags: EXT, flags2: 0xffffffff }, false), MAPPED);
+  assert.equal(negotiate({ flags: EXT, flags2: 0xffffffcf }), NOT_GRANTED);
+});
+
+init("files that bypass the cache can be mapped where the kernel offers it", () => {
+  assert.equal(negotiate({ flags: EXT, flags2: 0x10 }, false), MAPPED);
+  assert.equal(negotiate({ flags2: 0x10 }, false), NOT_GRANTED);
 });
 
 init("a kernel whose INIT has no second flags, or does not use them, is not asked for more", () => {

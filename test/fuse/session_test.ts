@@ -48,18 +48,27 @@ session("what stands behind an opened file is in the answer's last four bytes", 
 session("the session answers INIT, DESTROY and INTERRUPT by itself", () => {
   for (const name of ["INIT", "DESTROY", "INTERRUPT"]) {
     const { request, reply } = EXCHANGES.find((exchange) => exchange.name === name)!;
-    const kernel = FakeKernel.started({});
+    const kernel = name === "INIT" ? new FakeKernel({}) : FakeKernel.started({});
     kernel.send(request);
     assert.equal(kernel.take(), [join(reply!)], name);
   }
 });
 
-session("DESTROY reaches the filesystem", () => {
+session("DESTROY reaches the filesystem, once, and nothing is served after it", () => {
   let destroyed = 0;
-  const kernel = FakeKernel.started({ destroy: () => void destroyed++ });
+  const kernel = FakeKernel.started({ destroy: () => void destroyed++, statfs: notAsked });
   kernel.send(numbered("DESTROY", 2));
-  assert.is(destroyed, 1);
+  kernel.take();
+  for (const name of ["DESTROY", "INIT", "STATFS"]) {
+    kernel.send(numbered(name, 4));
+    assert.equal(kernel.take(), [failed(4, EIO)], name);
+  }
+  assert.equal([destroyed, kernel.warnings], [1, []]);
 });
+
+function notAsked(): never {
+  throw new Error("it was asked");
+}
 
 session("FORGET and BATCH_FORGET reach the filesystem node by node and are never answered", () => {
   const forgotten: number[][] = [];
@@ -90,8 +99,8 @@ session("a forget that throws is told of, not answered", () => {
 });
 
 session("an opcode that is not served is answered with ENOSYS, however long its message", () => {
-  // SYMLINK to RENAME, xattrs, locks, CREATE, BMAP, POLL, NOTIFY_REPLY, ... SYNCFS, and one to come.
-  const others = [6, 8, 9, 10, 11, 12, 13, 21, 22, 23, 24, 31, 32, 33, 35, 37, 40, 41, 43];
+  // SYMLINK to RENAME, xattrs, locks, CREATE, BMAP, POLL, ... SYNCFS, and one to come.
+  const others = [6, 8, 9, 10, 11, 12, 13, 21, 22, 23, 24, 31, 32, 33, 35, 37, 40, 43];
   const kernel = FakeKernel.started({});
   for (const opcode of [...others, 45, 46, 47, 48, 49, 50, 51, 99, 0]) {
     const bytes = numbered("READ", 4);
@@ -99,6 +108,47 @@ session("an opcode that is not served is answered with ENOSYS, however long its 
     assert.equal(kernel.take(), [failed(4, ENOSYS)], `opcode ${opcode}`);
   }
   assert.equal(kernel.warnings, []);
+});
+
+session("what the kernel sends in answer to a notification is not answered", () => {
+  const kernel = FakeKernel.started({});
+  const bytes = numbered("READ", 4);
+  kernel.send(`${bytes.slice(0, 8)}29${bytes.slice(10)}`);
+  assert.equal([kernel.take(), kernel.warnings], [[], []]);
+});
+
+session("what throws when it was answered is told of, and not answered again", () => {
+  const kernel = new FakeKernel({
+    init() {
+      throw new Error("too late");
+    },
+  });
+  const { request, reply } = EXCHANGES.find(({ name }) => name === "INIT")!;
+  kernel.send(request);
+  assert.equal(kernel.take(), [join(reply!)]);
+  assert.is(kernel.warnings.length, 1);
+  assert.match(kernel.warnings[0], /^Cannot answer request 2: Error: too late/);
+});
+
+session("of two requests under one number the later can be interrupted, too", async () => {
+  const signals: AbortSignal[] = [];
+  const ends: (() => void)[] = [];
+  const kernel = FakeKernel.started({
+    access: ({ signal }) => {
+      signals.push(signal);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    },
+  });
+  kernel.send(numbered("ACCESS", 6));
+  kernel.send(numbered("ACCESS", 6));
+  ends[0]();
+  await turn();
+  assert.is(kernel.session.pending, 1);
+  kernel.send(EXCHANGES.find(({ name }) => name === "INTERRUPT")!.request);
+  assert.equal(signals.map(({ aborted }) => aborted), [false, true]);
+  ends[1]();
+  await turn();
+  assert.is(kernel.session.pending, 0);
 });
 
 session("an operation without a method is answered with ENOSYS", () => {

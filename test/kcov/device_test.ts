@@ -206,10 +206,11 @@ scenario(
     let open!: (value?: unknown) => void;
     world.source.gate = new Promise((resolve) => open = resolve);
     world.source.execute(8);
-    closing.load(0);
+    const refused = closing.load(0).then(() => "", ({ message }) => message);
     const loaded = staying.pcs();
     await turn();
     closing.close();
+    assert.is(await refused, "EIO");
     world.device.write(1, { offset: 0, bytes: new Uint8Array(PAGE), read: 1 });
     open();
     assert.equal(await loaded, [8]);

@@ -75,7 +75,8 @@ scenario("an open that the kernel has no file behind for leaves nothing", async 
 scenario("read(2) is ours: EINVAL before INIT_TRACE, then what is in the file", async (scene) => {
   const { tree, world } = scene;
   const nodeid = await tree.openKcov();
-  const read = () => tree.subject.read(tree.request(nodeid), { fh: 0, offset: 0, size: 4096 });
+  const read = () =>
+    tree.subject.read(tree.request(nodeid), { fh: 0, offset: 0, size: 4096, read_flags: 0 });
   assert.throws(read, /EINVAL/);
   await tree.initialize(nodeid, 2n);
   world.write(0, [1n, 0xffffffff80000008n]);

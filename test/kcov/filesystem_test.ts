@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { abi, type Errno } from "../../src/fuse/mod.ts";
-import { PAGE } from "./device_world.ts";
+import { PAGE, turn } from "./device_world.ts";
 import { Tree } from "./tree.ts";
 
 const filesystem = suite("kcov/filesystem");
@@ -194,7 +194,7 @@ scenario("what is looked up and not open has attributes however they are asked f
   assert.is(tree.getattr(ROOT, abi.FUSE_GETATTR_FH).attr.mode & S_IFMT, S_IFDIR);
 });
 
-const page = (index: number) => ({ fh: 0, offset: index * PAGE, size: PAGE });
+const page = (index: number) => ({ fh: 0, offset: index * PAGE, size: PAGE, read_flags: 0 });
 
 scenario("reads and writes of the page cache's reach the area", async (tree) => {
   const node = await tree.openKcov();
@@ -249,6 +249,66 @@ scenario("nothing but kcov has ioctls", async (tree) => {
   assert.is(await refusal(() => tree.ioctl(tree.lookup("kcov").nodeid, 0x6364)), "EIO", "not open");
 });
 
+scenario("a node that the kernel was never told of is ESTALE, whatever is asked", async (tree) => {
+  const { nodeid } = tree.lookup("kcov");
+  const data = new Uint8Array(PAGE);
+  const write = { offset: 0, size: PAGE, write_flags: abi.FUSE_WRITE_CACHE, data };
+  for (const forged of [0, 99, nodeid + 1, Number.MAX_SAFE_INTEGER]) {
+    const request = tree.request(forged);
+    const asked: (() => unknown)[] = [
+      () => tree.getattr(forged),
+      () => tree.setattr(forged, { valid: 0 }),
+      () => tree.open(forged),
+      () => tree.subject.read(request, page(0)),
+      () => tree.subject.write(request, write),
+      () => tree.ioctl(forged, 0x6364),
+      () => tree.subject.opendir(request),
+      () => tree.list(forged, PAGE),
+    ];
+    for (const ask of asked) assert.is(await refusal(ask), "ESTALE", `${ask} of ${forged}`);
+  }
+  assert.equal(tree.world.device.instances, []);
+});
+
+scenario("what is no directory is not listed, and what is not open not released", async (tree) => {
+  const { nodeid } = tree.lookup("kcov");
+  for (const other of [nodeid, tree.walk("kcovfs/targets").nodeid]) {
+    assert.is(await refusal(() => tree.list(other, PAGE)), "ENOTDIR");
+    assert.is(await refusal(() => tree.subject.opendir(tree.request(other))), "ENOTDIR");
+  }
+  assert.is(await refusal(() => tree.subject.release(tree.request(nodeid), { fh: 0 })), "EBADF");
+});
+
+scenario("a read beyond the area, or of more than it is, takes no memory for it", async (tree) => {
+  const node = await tree.openKcov();
+  await tree.initialize(node, 1024n);
+  const read = (offset: number, size: number) =>
+    tree.subject.read(tree.request(node), { fh: 0, offset, size, read_flags: 0 });
+  assert.is((await read(PAGE, 0xffffffff)).length, PAGE);
+  assert.is((await read(0, 0xffffffff)).length, 2 * PAGE);
+  for (const offset of [2 * PAGE, 2 ** 43, Number.MAX_SAFE_INTEGER]) {
+    assert.is((await read(offset, 0xffffffff)).length, 0);
+  }
+});
+
+scenario("what waits when an instance is closed is refused", async (tree) => {
+  const node = await tree.openKcov();
+  await tree.initialize(node);
+  await tree.ioctl(node, 0x6364);
+  let open = () => {};
+  tree.world.source.gate = new Promise<void>((resolve) => open = resolve);
+  const reading = refusal(() => tree.subject.read(tree.request(node), page(0)));
+  const resetting = tree.ioctl(node, 0x6368);
+  await turn();
+  const late = tree.initialize(node);
+  tree.subject.release(tree.request(node), { fh: 0 });
+  assert.equal([await reading, await resetting], ["EIO", { result: -5 }]);
+  await tree.open(node);
+  assert.equal(await late, { result: -5 }, "it is not of the instance that is open now");
+  assert.is(tree.world.stateOf(node), "opened");
+  open();
+});
+
 scenario("a file is neither resized nor given away, and may be touched", async (tree) => {
   const node = await tree.openKcov();
   await tree.initialize(node);
@@ -278,7 +338,9 @@ filesystem("a text is what it was when it was opened, for each who opens it", as
   const [first, second] = [await tree.open(nodeid, 0), await tree.open(nodeid, 0)];
   assert.ok(first.fh !== second.fh && (first.open_flags & abi.FOPEN_DIRECT_IO) !== 0);
   const read = (fh: number, offset: number, size: number) =>
-    Buffer.from(tree.subject.read(tree.request(nodeid), { fh, offset, size }) as Uint8Array);
+    Buffer.from(
+      tree.subject.read(tree.request(nodeid), { fh, offset, size, read_flags: 0 }) as Uint8Array,
+    );
   assert.is(String(read(second.fh, 0, 4096)), "é 2\n");
   assert.is(String(read(first.fh, 0, 4096)), "é 1\n");
   assert.equal([read(first.fh, 3, 1).toString(), read(first.fh, 5, 10).length], ["1", 0]);

@@ -20,7 +20,8 @@ export class Tree implements AsyncDisposable {
     const read = () => this.world.cache.reads;
     const targets = () => this.targets;
     const backings = () => undefined;
-    const tree = { ...own, files, read, targets, backings, ...options };
+    const hasDirectMmap = () => false;
+    const tree = { ...own, files, read, targets, backings, hasDirectMmap, ...options };
     this.subject = new KcovFilesystem(this.world.device, tree);
   }
 

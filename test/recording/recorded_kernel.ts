@@ -64,6 +64,7 @@ export class RecordedKernel implements AsyncDisposable {
         targets: seen.targets,
         read: () => connection.reads,
         backings: () => undefined,
+        hasDirectMmap: () => false,
       });
     }, { ...sizes, tap: this.#recorder });
     this.#kcov = kcov!;

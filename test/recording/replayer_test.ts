@@ -157,6 +157,11 @@ const REFUSED: [string, string, RegExp][] = [
     '{"recording":"kcovfs","format":99,"version":"9.0.0"}\n',
     /it is of format 99, written by kcovfs 9\.0\.0;/,
   ],
+  [
+    "a first line that lacks what a server is",
+    '{"recording":"kcovfs","format":1,"version":"0.1.0","files":null}\n',
+    /its first line is damaged;/,
+  ],
 ];
 
 for (const [what, content, reason] of REFUSED) {
@@ -175,6 +180,12 @@ replayer("a damaged line is named, unless it is the last", async () => {
   await kernel.converse();
   const damages: [string, RegExp][] = [
     ['{"t":1,"rx', /line 4 is damaged/],
+    ['{"t":1,"rx":5}', /line 4 is damaged/],
+    ['{"rx":"KAAAAA=="}', /line 4 is damaged/],
+    ['{"t":1,"nt":1}', /line 4 is damaged/],
+    ['{"t":1,"targets":[null]}', /line 4 is damaged/],
+    ['{"t":1,"memory":"0x1","tid":1,"bytes":1}', /line 4 is damaged/],
+    ['{"t":1,"future":1}', /^$/],
     ['{"t":1,"rx":"////"}', /^Cannot replay line 4: a message is damaged; is the file damaged\?$/],
     ['{"t":1,"rx":"/////w=="}', /^Cannot replay line 4: a message is damaged/],
     ['{"t":1,"rx":"KAAAAA=="}', /^$/],

@@ -55,6 +55,25 @@ links("an inspector that never answers is given up in time", async () => {
   assert.ok(inspector.isClosed);
 });
 
+links(
+  "a target that is killed while its last coverage is waited for ends, and nothing else",
+  async () => {
+    const unhandled: unknown[] = [];
+    const listen = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", listen);
+    const { inspector, link } = await connected();
+    link.setArmed(true);
+    inspector.answers.set("Profiler.takePreciseCoverage", () => undefined);
+    inspector.say({ method: "NodeRuntime.waitingForDisconnect", params: {} });
+    await turn();
+    inspector.close("connection lost");
+    assert.is(await link.closed, "connection lost");
+    await turn();
+    process.off("unhandledRejection", listen);
+    assert.equal(unhandled, []);
+  },
+);
+
 links("a target without a debugger is measured, and not held", async () => {
   const inspector = new FakeInspector();
   inspector.answers.set("Debugger.enable", () => "not allowed");

@@ -86,6 +86,7 @@ export class Browser {
     session.on("Target.attachedToTarget", (attached) => {
       children.add(attached.sessionId);
       const admitting = this.#admit(session, attached)
+        .catch((error) => this.#warn("a target of the browser", error))
         .finally(() => this.#admitting.delete(admitting));
       this.#admitting.add(admitting);
     });
@@ -99,7 +100,11 @@ export class Browser {
     });
   }
 
-  /** Never rejects; whatever happens, the target runs afterwards. */
+  #warn(what: string, error: unknown): void {
+    this.#host.warn(`Cannot measure ${what}: ${(error as Error).message}`);
+  }
+
+  /** Whatever happens, the target runs afterwards; rejects when it is announced as none is. */
   async #admit(parent: CdpSession, attached: Attached): Promise<void> {
     const { sessionId, targetInfo, waitingForDebugger } = attached;
     const session = this.#connection.open(sessionId);
@@ -113,7 +118,7 @@ export class Browser {
     try {
       if (isWanted) await this.#measure(session, attached);
     } catch (error) {
-      this.#host.warn(`Cannot measure ${url || type}: ${(error as Error).message}`);
+      this.#warn(url || type, error);
       if (this.#sessions.get(targetId) === session) this.#sessions.delete(targetId);
     }
     if (waitingForDebugger) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
@@ -152,7 +157,10 @@ export class Browser {
     await inTime(Promise.all([counting, hooking, link.find()]), SETUP_TIMEOUT);
     if (info.url !== "" && !info.openerId) await add(info.url);
     // A frame, and a popup, is announced before it is known what it will show, if it ever shows anything.
-    else setTimeout(() => add(link.url), ARRIVAL_TIMEOUT).unref();
+    else {
+      const arrived = () => add(link.url).catch((error) => this.#warn(link.url, error));
+      setTimeout(arrived, ARRIVAL_TIMEOUT).unref();
+    }
   }
 
   async #add(link: ChromiumLink, info: Protocol.Target.TargetInfo): Promise<void> {

@@ -2,10 +2,16 @@
  *
  * The errors of kcov's ioctls, as kernel/kcov.c has them, with CONFIG_KCOV_ENABLE_COMPARISONS if
  * COMPARISONS is set. Exits with 0 when the scenario came out as in the kernel, else says what differed. */
+#define _GNU_SOURCE
 #include "kcov.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 
 #define ENOTSUPP 524
 /* The head of struct kcov_remote_arg, which is all that the ioctl's number counts. */
@@ -377,6 +383,88 @@ static void reopened(void) {
   EXPECT(0, fsync(fd));
 }
 
+/* Whatever a descriptor is good for elsewhere changes no word here: the kernel's kcov has no operation for it. */
+static void nothing_changes(void) {
+  char bytes[8192];
+  memset(bytes, 7, sizeof bytes);
+  struct iovec vector = {bytes, sizeof bytes};
+  int ends[2], file = open("/proc/self/exe", O_RDONLY), fd = open_kcov();
+  EXPECT(0, pipe(ends));
+  CHECK(file >= 0 && write(ends[1], bytes, 4096) == 4096);
+  EXPECT(0, ioctl(fd, KCOV_INIT_TRACE, 2048ul));
+  volatile uint64_t *area = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  for (int i = 0; i < 2048; i++)
+    area[i] = i + 1;
+  EXPECT(EINVAL, write(fd, bytes, sizeof bytes));
+  EXPECT(EINVAL, pwrite(fd, bytes, sizeof bytes, 0));
+  EXPECT(EINVAL, pwrite(fd, bytes, 1, 16383));
+  EXPECT(EINVAL, pwrite(fd, bytes, 100, 1 << 20));
+  EXPECT(EINVAL, writev(fd, &vector, 1));
+  EXPECT(EINVAL, splice(ends[0], NULL, fd, NULL, 4096, 0));
+  EXPECT(EINVAL, sendfile(fd, file, NULL, 4096));
+  CHECK(copy_file_range(file, NULL, fd, NULL, 4096, 0) == -1);
+  EXPECT(EOPNOTSUPP, fallocate(fd, 0, 0, 1 << 20));
+  EXPECT(EOPNOTSUPP, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+  EXPECT(EINVAL, ftruncate(fd, 0));
+  EXPECT(EINVAL, ftruncate(fd, 1 << 20));
+  /* With passthrough the kernel asks the file behind, which is a tmpfs's: the README says so. */
+  if (!getenv("PASSTHROUGH"))
+    EXPECT(EOPNOTSUPP, madvise((void *)area, 16384, MADV_REMOVE));
+  madvise((void *)area, 16384, MADV_DONTNEED);
+  for (int i = 0; i < 2048; i++)
+    CHECK(area[i] == (uint64_t)i + 1);
+  struct stat stats;
+  CHECK(fstat(fd, &stats) == 0 && stats.st_size == 16384);
+}
+
+/* The names are the server's. */
+static void names_stay(void) {
+  char folder[256];
+  snprintf(folder, sizeof folder, "%s", path);
+  *strrchr(folder, '/') = 0;
+  EXPECT(0, chdir(folder));
+  EXPECT(EPERM, open("new", O_RDWR | O_CREAT, 0600));
+  EXPECT(EPERM, mkdir("new", 0700));
+  EXPECT(EPERM, mknod("new", S_IFIFO | 0600, 0));
+  EXPECT(EPERM, symlink("kcov", "new"));
+  EXPECT(EPERM, link("kcovfs/targets", "new"));
+  EXPECT(EPERM, rename("kcovfs/targets", "kcovfs/new"));
+  EXPECT(EPERM, unlink("kcov"));
+  EXPECT(EPERM, rmdir("kcov.d"));
+  CHECK(open(".", O_TMPFILE | O_RDWR, 0600) == -1);
+  EXPECT(ENOENT, unlink("new"));
+  EXPECT(0, utimensat(AT_FDCWD, "kcov", NULL, 0)); /* touch(1) */
+  struct statfs stats;
+  CHECK(statfs(".", &stats) == 0 && stats.f_bsize == 4096 && stats.f_blocks == 0);
+  CHECK(stats.f_files >= 6 && stats.f_ffree == 0 && stats.f_namelen == 255);
+}
+
+/* A tracer's usual shape. exec closes or writes back what is ours under locks of the child's. */
+static void execs_while_enabled(void) {
+  for (int i = 0; i < 40; i++) {
+    pid_t children[2];
+    for (int k = 0; k < 2; k++) {
+      int fd = open(path, O_RDWR | (k ? O_CLOEXEC : 0));
+      CHECK(fd >= 0);
+      EXPECT(0, ioctl(fd, KCOV_INIT_TRACE, 4096ul));
+      volatile uint64_t *area = mmap(NULL, 32768, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      if ((children[k] = fork()) == 0) {
+        EXPECT(0, ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC));
+        for (int word = 512; word < 4096; word += 512)
+          area[word] = 1;
+        execl("/bin/true", "true", NULL);
+        _exit(1);
+      }
+      munmap((void *)area, 32768);
+      close(fd);
+    }
+    for (int k = 0; k < 2; k++) {
+      int status;
+      CHECK(waitpid(children[k], &status, 0) == children[k] && status == 0);
+    }
+  }
+}
+
 int main(int argc, char **argv) {
   struct { const char *name; void (*run)(void); } scenarios[] = {
       {"init_sizes", init_sizes},
@@ -396,6 +484,9 @@ int main(int argc, char **argv) {
       {"closed_while_enabled", closed_while_enabled},
       {"many_instances", many_instances},
       {"reopened", reopened},
+      {"nothing_changes", nothing_changes},
+      {"names_stay", names_stay},
+      {"execs_while_enabled", execs_while_enabled},
   };
   if (argc != 3)
     die("usage: abi KCOV SCENARIO");

@@ -85,7 +85,11 @@ export class FakePage implements CdpTransport {
   }
 
   say(method: string, params: object = {}): void {
-    this.#receive(Buffer.from(JSON.stringify({ method, params })));
+    this.sayText(JSON.stringify({ method, params }));
+  }
+
+  sayText(text: string): void {
+    this.#receive(Buffer.from(text));
   }
 
   /** A document begins, or goes on, with these scripts. */
