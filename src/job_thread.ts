@@ -1,4 +1,6 @@
 import { parentPort, Worker, workerData } from "node:worker_threads";
+import { LateError } from "./in_time.ts";
+import { exitNow } from "./system_calls.ts";
 
 /** What a {@linkcode JobThread} runs. */
 export interface JobThreadOptions {
@@ -26,6 +28,7 @@ export interface Done<Reply> {
 
 interface Pending<Request, Reply> {
   readonly request: Request;
+  readonly limit: number | undefined;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: Error) => void;
 }
@@ -53,6 +56,8 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
   readonly #pending = new Map<number, Pending<Request, Reply>>();
   #worker: Worker | undefined;
   #nextId = 1;
+  /** Of the job that the thread does now, where that has a limit. */
+  #timer: NodeJS.Timeout | undefined;
   #isDisposed = false;
 
   constructor(options: JobThreadOptions) {
@@ -63,14 +68,33 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
     return this.#isDisposed;
   }
 
-  /** Rejects when the thread dies of the job, or is ended. */
-  run(request: Request): Promise<Reply> {
+  /**
+   * Rejects when the thread dies of the job, or is ended.
+   *
+   * @param options `limit`: ms that the job itself may take. A thread that takes longer, as one does that
+   * opens a file of a filesystem that does not answer, is left to itself.
+   */
+  run(request: Request, options: { limit?: number } = {}): Promise<Reply> {
     if (this.#isDisposed) return Promise.reject(this.#ended("was ended"));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { request, resolve, reject });
+      this.#pending.set(id, { request, limit: options.limit, resolve, reject });
       this.#post({ id, request });
+      if (this.#pending.size === 1) this.#beginOldest();
     });
+  }
+
+  /** The thread does the oldest job. */
+  #beginOldest(): void {
+    clearTimeout(this.#timer);
+    const [oldest] = this.#pending.values();
+    if (oldest?.limit === undefined) return;
+    const worker = this.#worker;
+    this.#timer = setTimeout(() => {
+      if (worker) leave(worker);
+      const late = new LateError(`Cannot ${this.#options.job}: its thread took too long`);
+      if (worker) this.#replace(worker, late);
+    }, oldest.limit).unref();
   }
 
   #post(job: Job<Request>): void {
@@ -87,9 +111,11 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
       resourceLimits: { stackSizeMb: stackSize },
     });
     worker.on("message", ({ id, reply }: Done<Reply>) => {
+      if (worker !== this.#worker) return;
       const pending = this.#pending.get(id);
       this.#pending.delete(id);
       if (this.#pending.size === 0) worker.unref();
+      this.#beginOldest();
       pending?.resolve(reply);
     });
     worker.on("error", (error) => this.#replace(worker, error));
@@ -106,6 +132,7 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
     this.#pending.delete(oldest[0]);
     oldest[1].reject(error);
     for (const [id, { request }] of others) this.#post({ id, request });
+    this.#beginOldest();
   }
 
   #ended(how: "ended" | "was ended"): Error {
@@ -114,8 +141,26 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
+    clearTimeout(this.#timer);
     await this.#worker?.terminate();
     for (const { reject } of this.#pending.values()) reject(this.#ended("was ended"));
     this.#pending.clear();
   }
+}
+
+/** Threads that were left to themselves and have not ended. */
+const left = new Set<Worker>();
+
+/** Lets a thread end when it can, which may be never: this process ends without it. */
+function leave(worker: Worker): void {
+  if (left.size === 0) process.once("exit", endWithout);
+  left.add(worker);
+  worker.once("exit", () => left.delete(worker));
+  worker.unref();
+  worker.terminate();
+}
+
+/** The end of a process waits for all its threads. */
+function endWithout(status: number): void {
+  if (left.size > 0) exitNow(status);
 }

@@ -231,3 +231,8 @@ export function acknowledgeAtOnce(fd: number): void {
     ...[ONE, 4],
   );
 }
+
+/** `_exit(2)`: ends this process with all its threads, whatever they do; nothing more of it is run. */
+export function exitNow(status: number): void {
+  libc("void _exit(int)")(status);
+}

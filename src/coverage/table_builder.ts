@@ -1,3 +1,4 @@
+import { LateError } from "../in_time.ts";
 import { JobThread } from "../job_thread.ts";
 import type { BlockPlaces } from "./block_places.ts";
 import type { BlockTable } from "./block_table.ts";
@@ -37,7 +38,14 @@ export const TABLE_WORKER = "kcovfs:table";
 /** MB; parsing recurses as deep as the source is nested. */
 export const STACK_SIZE = 64;
 
+/**
+ * ms that a table may take whose script has a map: files that it names may be where nobody answers. Without
+ * its map the script has a table all the same.
+ */
+export const MAP_LIMIT = 60_000;
+
 const TOO_LARGE = "it is too large for the memory there is";
+export const TOO_LATE = "it takes too long, or a file that it names does not answer";
 
 /**
  * Builds block tables on a thread of its own, which a large script occupies for seconds: the server
@@ -57,19 +65,19 @@ export class TableBuilder implements AsyncDisposable {
    * @throws {SyntaxError} when the source cannot be parsed.
    */
   async build(script: TableSource): Promise<BuiltTable> {
+    const hasMap = script.mapUrl !== undefined || findMapUrl(script.source) !== undefined;
     try {
-      return await this.#build(script);
+      return await this.#build(script, hasMap ? { limit: MAP_LIMIT } : {});
     } catch (error) {
       // The thread died, perhaps of the map; the table must not depend on it.
-      const hasMap = script.mapUrl !== undefined || findMapUrl(script.source) !== undefined;
       if (!hasMap || error instanceof SyntaxError || this.#thread.isDisposed) throw error;
       const built = await this.#build({ ...script, isPlain: true });
-      return { ...built, broken: TOO_LARGE };
+      return { ...built, broken: error instanceof LateError ? TOO_LATE : TOO_LARGE };
     }
   }
 
-  async #build(script: TableSource): Promise<BuiltTable> {
-    const reply = await this.#thread.run(script);
+  async #build(script: TableSource, options: { limit?: number } = {}): Promise<BuiltTable> {
+    const reply = await this.#thread.run(script, options);
     if ("built" in reply) return reply.built;
     throw new SyntaxError(reply.error);
   }

@@ -1,8 +1,10 @@
+import { findMapUrl } from "../coverage/map_url.ts";
 import { pcOfBlock } from "../coverage/pc_space.ts";
 import { scriptHash } from "../coverage/script_hash.ts";
 import type { SourceStore } from "../coverage/source_store.ts";
 import type { SymbolTable } from "../coverage/symbol_table.ts";
-import { type BuiltTable, STACK_SIZE } from "../coverage/table_builder.ts";
+import { type BuiltTable, MAP_LIMIT, STACK_SIZE, TOO_LATE } from "../coverage/table_builder.ts";
+import { LateError } from "../in_time.ts";
 import { JobThread } from "../job_thread.ts";
 import { KeptScripts } from "./kept_scripts.ts";
 
@@ -95,9 +97,13 @@ export class Prober implements AsyncDisposable {
 
   async #addSymbols(script: PlainScript, hash: string) {
     const { symbols, sources, warn } = this.#options;
-    const reply = await this.#ask(script).catch((error) => {
+    const limit = findMapUrl(script.source) === undefined ? {} : { limit: MAP_LIMIT };
+    const reply = await this.#ask(script, limit).catch((error) => {
       // The thread died, perhaps of the map.
       if (error instanceof SyntaxError || this.#thread.isDisposed) throw error;
+      if (error instanceof LateError) {
+        warn(`Cannot follow the source map of ${script.url}: ${TOO_LATE}`);
+      }
       return this.#ask({ ...script, isPlain: true });
     });
     if (!("built" in reply)) throw new Error(`Cannot find the blocks of ${script.url}`);
@@ -110,8 +116,8 @@ export class Prober implements AsyncDisposable {
     return segment;
   }
 
-  async #ask(request: ProbeRequest): Promise<ProbeReply> {
-    const reply = await this.#thread.run(request);
+  async #ask(request: ProbeRequest, options: { limit?: number } = {}): Promise<ProbeReply> {
+    const reply = await this.#thread.run(request, options);
     if ("error" in reply) throw new SyntaxError(reply.error);
     return reply;
   }
