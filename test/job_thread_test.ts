@@ -106,7 +106,7 @@ jobs("what is under way when it is disposed of is rejected, and what comes after
   await subject[Symbol.asyncDispose]();
 });
 
-jobs("a process ends without a thread that waits for a file for ever", async () => {
+jobs("a process ends without a thread that waits for a file for ever", () => {
   const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
   const pipe = join(folder, "pipe");
   execFileSync("mkfifo", [pipe]);
