@@ -173,8 +173,7 @@ export class Device implements AsyncDisposable {
 
   async #ioctl(opened: Opened, call: Call): Promise<void> {
     const { instance } = opened;
-    // It was closed before its turn, and another may be open under its number.
-    if (this.#opened.get(instance.id) !== opened) throw new Refusal("EIO");
+    this.#checkOpen(opened);
     switch (call.cmd) {
       case abi.KCOV_INIT_TRACE:
         instance.checkInitialize(call.arg);
@@ -197,7 +196,7 @@ export class Device implements AsyncDisposable {
   async #enable(opened: Opened, call: Call): Promise<void> {
     const { instance } = opened;
     const wanted = { mode: call.arg, scope: instance.fileScope, tid: call.tid };
-    await this.#carryThrough(instance, await this.#checkEnable(opened, wanted));
+    await this.#carryThrough(opened, await this.#checkEnable(opened, wanted));
   }
 
   async #enableRemote(opened: Opened, call: Call): Promise<void> {
@@ -213,11 +212,18 @@ export class Device implements AsyncDisposable {
       owner[Symbol.dispose]();
       throw error;
     }
-    await this.#carryThrough(instance, enabling);
+    await this.#carryThrough(opened, enabling);
   }
 
-  async #carryThrough({ id }: Instance, enabling: Enabling): Promise<void> {
+  /** What waits may be closed meanwhile, and another be open under its number. */
+  #checkOpen(opened: Opened): void {
+    if (this.#opened.get(opened.instance.id) !== opened) throw new Refusal("EIO");
+  }
+
+  async #carryThrough(opened: Opened, enabling: Enabling): Promise<void> {
+    const { id } = opened.instance;
     try {
+      this.#checkOpen(opened);
       await this.#areas.operate(id, "enable", enabling);
     } catch (error) {
       this.#handles.free(id);

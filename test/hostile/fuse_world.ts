@@ -4,6 +4,7 @@ import {
   type Callers,
   Device,
   KcovFilesystem,
+  type Owner,
   type PageCache,
   type Source,
   type TargetPcs,
@@ -57,6 +58,8 @@ export class FuseWorld implements AsyncDisposable {
   #lines = 0;
   /** Threads that have ended. */
   readonly #ended = new Set<number>();
+  /** Those that are watched. */
+  readonly #owners = new Set<Owner & { onEnd: () => void }>();
 
   constructor(options: WorldOptions) {
     this.#options = options;
@@ -141,26 +144,40 @@ export class FuseWorld implements AsyncDisposable {
 
   #callers(): Callers {
     const { random } = this.#options;
-    const ended = this.#ended;
     return {
-      find: (tid) => {
-        if (tid === 0 || ended.has(tid)) return Promise.resolve(undefined);
-        return Promise.resolve({
-          ...{ tid, serial: 1 },
-          get hasEnded() {
-            return ended.has(tid);
-          },
-          look: () => Promise.resolve(),
-          [Symbol.dispose]() {},
-        });
-      },
-      nameOf: () => this.#later(undefined),
-      readMemory: (_, { size }) => this.#later(random.chance(20) ? undefined : random.bytes(size)),
+      find: (tid, onEnd) => this.#later(this.#owner(tid, onEnd)),
+      nameOf: (tid) => this.#later(random.chance(50) ? undefined : { pid: tid, name: "client" }),
+      readMemory: (_, { size }) =>
+        this.#later(random.chance(20) ? undefined : random.bytes(size)),
     };
+  }
+
+  #owner(tid: number, onEnd: () => void): Owner | undefined {
+    if (tid === 0 || this.#ended.has(tid)) return undefined;
+    const ended = this.#ended;
+    const owners = this.#owners;
+    const owner: Owner & { onEnd: () => void } = {
+      ...{ tid, serial: 1, onEnd },
+      get hasEnded() {
+        return ended.has(tid);
+      },
+      look: () => this.#later(undefined),
+      [Symbol.dispose]: () => owners.delete(owner),
+    };
+    owners.add(owner);
+    return owner;
   }
 
   endThread(tid: number): void {
     this.#ended.add(tid);
+    for (const owner of this.#owners) {
+      if (owner.tid === tid) this.#later(undefined).then(() => owner.onEnd());
+    }
+  }
+
+  /** How many threads are watched. */
+  get watched(): number {
+    return this.#owners.size;
   }
 
   /** Sends a message in a buffer that is used for another at once. */
