@@ -264,6 +264,10 @@ async function play(
         `${instances.length} instances are open, not ${size}`,
       );
     }
+    // What threads still had enabled is given back when they end.
+    for (const tid of THREADS) world.endThread(tid);
+    for (let i = 0; i < 200 && world.watched > 0; i++) await turn();
+    if (world.watched > 0) throw new Violation(`${world.watched} threads are still watched`);
   } catch (error) {
     failure = error as Error;
   }

@@ -15,7 +15,7 @@ messages(
   "each mutated message has its one answer, with the right errno, and no more",
   async () => {
     const name = "fuse";
-    const run = wanted({ name, reduced: 30_000, full: 1_000_000 });
+    const run = wanted({ name, reduced: 10_000, full: 1_000_000 });
     if (!run) return;
     const { seed, count, at } = run;
     using watch = new Watch(name, seed);
@@ -40,7 +40,7 @@ messages(
 
 messages("a long conversation keeps nothing of what is over", async () => {
   const name = "fuse memory";
-  const run = wanted({ name, reduced: 12_000, full: 500_000 });
+  const run = wanted({ name, reduced: 5_000, full: 500_000 });
   if (!run) return;
   const { seed, count } = run;
   using watch = new Watch(name, seed);

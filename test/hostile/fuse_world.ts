@@ -147,8 +147,7 @@ export class FuseWorld implements AsyncDisposable {
     return {
       find: (tid, onEnd) => this.#later(this.#owner(tid, onEnd)),
       nameOf: (tid) => this.#later(random.chance(50) ? undefined : { pid: tid, name: "client" }),
-      readMemory: (_, { size }) =>
-        this.#later(random.chance(20) ? undefined : random.bytes(size)),
+      readMemory: (_, { size }) => this.#later(random.chance(20) ? undefined : random.bytes(size)),
     };
   }
 
