@@ -15,11 +15,12 @@ const PATIENCE = 50;
 
 /**
  * Aborts a connection. Its control file is in a filesystem of its own, which is mounted for the purpose
- * where nobody else sees it; if that is not allowed, a forced unmount does the same.
+ * where nobody else sees it, unless it is there already: then mount(8) fails. If neither is so, a forced
+ * unmount does the same.
  */
 function abort({ connection, directory, namespace }: WatchedConnection): void {
   const control = "/sys/fs/fuse/connections";
-  const script = `mount -t fusectl fusectl ${control} && echo 1 > ${control}/${connection}/abort`;
+  const script = `mount -t fusectl fusectl ${control}; echo 1 > ${control}/${connection}/abort`;
   spawnSync("unshare", ["--mount", "--propagation", "private", "sh", "-c", script]);
   if (directory === undefined) return;
   const [command, ...args] = within(namespace, ["umount", "-i", "-f", "-l", directory]);
