@@ -15,7 +15,7 @@ const TIMEOUT = 20 * 60_000;
 const LATE = ["cli", "e2e", "hostile"];
 /** Files that run alone: they load the machine, or are about how long a client waits. */
 const ALONE =
-  /hostile\/|e2e\/(?:agreement|attach|behaviour|chromium|crash|family|inspector|large_area|several|short_lived|stability|trace_order|traced_crash|writers|\w*exactness)_test/;
+  /hostile\/(?:clock|crowds|faults|limits|stress|watchdog)_test|e2e\/(?:agreement|attach|behaviour|chromium|crash|family|inspector|large_area|several|short_lived|stability|trace_order|traced_crash|writers|\w*exactness)_test/;
 
 interface Outcome {
   readonly passed: number;

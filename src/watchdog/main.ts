@@ -1,6 +1,6 @@
 /** The watchdog's process; see `mod.ts`. It is started with the server's process id. */
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { signalOnParentDeath } from "../system_calls.ts";
@@ -49,12 +49,18 @@ function cleanUpSoon(): void {
   setTimeout(cleanUp, PATIENCE);
 }
 
+/** It may have died before this process asked for a signal, and keep its children while a thread sleeps. */
+function isDead(server: number): boolean {
+  const stat = readFileSync(`/proc/${server}/stat`, "latin1");
+  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+}
+
 /** Only the process that `mod.ts` starts is given a parent to watch. */
 function run(parent: number): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
   process.on("SIGUSR2", cleanUpSoon);
   signalOnParentDeath(constants.signals.SIGUSR2);
-  if (process.ppid !== parent) cleanUpSoon();
+  if (process.ppid !== parent || isDead(parent)) cleanUpSoon();
   createInterface({ input: process.stdin })
     .on("line", (line) => receive(JSON.parse(line)))
     .on("close", cleanUp);

@@ -55,10 +55,7 @@ export class Watchdog implements AsyncDisposable {
   }
 
   #spawn(): ChildProcess {
-    const file = fileURLToPath(import.meta.url).replace(
-      /mod(\.[jt]s)$/,
-      "main$1",
-    );
+    const file = fileURLToPath(import.meta.url).replace(/mod(\.[jt]s)$/, "main$1");
     const child = spawn(process.execPath, [file, String(process.pid)], {
       stdio: ["pipe", "ignore", "inherit"],
       // Not in the terminal's foreground group, whose signals are the server's business.
@@ -67,9 +64,7 @@ export class Watchdog implements AsyncDisposable {
       env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     const began = performance.now();
-    for (const event of ["error", "exit"]) {
-      child.once(event, () => this.#replace(child, began));
-    }
+    for (const event of ["error", "exit"]) child.once(event, () => this.#replace(child, began));
     child.stdin!.on("error", () => {});
     child.unref();
     (child.stdin as unknown as { unref(): void }).unref();
@@ -85,9 +80,7 @@ export class Watchdog implements AsyncDisposable {
       for (const connection of this.#connections.values()) {
         this.#tell({ kind: "watch", ...connection });
       }
-      for (const folder of this.#folders) {
-        this.#tell({ kind: "remove", folder });
-      }
+      for (const folder of this.#folders) this.#tell({ kind: "remove", folder });
     }, delay).unref();
   }
 
@@ -107,10 +100,7 @@ export class Watchdog implements AsyncDisposable {
    * @param mount `directory`: where it is to be unmounted, and `namespace`: in which mount namespace.
    * @returns the connection's number.
    */
-  async watch(
-    root: string,
-    mount: Omit<WatchedConnection, "connection"> = {},
-  ): Promise<number> {
+  async watch(root: string, mount: Omit<WatchedConnection, "connection"> = {}): Promise<number> {
     const connection = await connectionOf(root);
     const { directory, namespace } = mount;
     const watched = { connection, directory, namespace };

@@ -2,6 +2,8 @@
  * SIGKILL and SIGSTOP of each process at random moments. By hand, as many rounds as wanted:
  *
  *     ROUNDS=200 SEED=1 node dist/test/hostile/faults_test.js "V8 counts"
+ *
+ * and with FAULT="server killed", those of one kind.
  */
 import { suite } from "uvu";
 import { COUNTS, DIRECT, FAULTS as BY_FAULTS, type Measure } from "../e2e/measures.ts";
@@ -31,7 +33,7 @@ for (const [name, measure] of MEASURES) {
     `${rounds} times a process of a loop on blocks ${name} is killed or stopped, and nothing hangs`;
   faults(sentence, async () => {
     process.stdout.write(`seed ${seed}\n`);
-    await runFaults({ rounds, seed, measure });
+    await runFaults({ rounds, seed, measure, only: process.env["FAULT"] });
   });
 }
 

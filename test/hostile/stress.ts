@@ -111,7 +111,7 @@ function weightOf({ file }: StressLoop): number {
 }
 
 /** Where the blocks stand whose PCs a text names, a line each. */
-async function placesIn(scene: Scene, text: string): Promise<string> {
+export async function placesOf(scene: Scene, text: string): Promise<string> {
   const pcs = [...new Set(text.match(/0x[0-9a-f]+/g) ?? [])];
   if (pcs.length === 0) return text;
   const places = await scene.symbolize(pcs);
@@ -151,7 +151,7 @@ export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
       { timeout: 3 * 3_600_000, env: { ...measure.env, LEARNED: learned } },
     );
     process.stdout.write(stdout);
-    assert.is(stderr, "", await placesIn(scene, stderr));
+    assert.is(stderr, "", await placesOf(scene, stderr));
     assert.is(status, 0, `${signal}`);
     for (const i of loops.keys()) await assertLearned(scene, `${learned}-${i}`);
   }));

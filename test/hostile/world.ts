@@ -182,6 +182,21 @@ export class World implements AsyncDisposable {
     return children.find((child) => child > 0 && isWatchdog(child)) ?? 0;
   }
 
+  /** The same, once it runs: one that was replaced has yet to begin. */
+  async findWatchdog(): Promise<number> {
+    await until("there is a watchdog", () => this.watchdog > 0);
+    return this.watchdog;
+  }
+
+  /** Resolves when the kernel has let go of a server that has ended, with all its threads. */
+  async serverReaped(): Promise<void> {
+    const { server } = this;
+    await until(
+      "the server's last thread has ended",
+      () => server.exitCode !== null || server.signalCode !== null,
+    );
+  }
+
   /** Starts whatever is not there; resolves when both clients are in their loops. */
   async complete(): Promise<void> {
     if (!this.isServing) await this.serve();
@@ -223,7 +238,7 @@ export class World implements AsyncDisposable {
       inode: statSync(join(CONNECTIONS, String(minor))).ino,
     };
     this.#areTargetsOld = true;
-    await until("the server has a watchdog", () => this.watchdog > 0);
+    await this.findWatchdog();
   }
 
   async #startTarget(name: string): Promise<void> {

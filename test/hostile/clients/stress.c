@@ -10,8 +10,11 @@
  *
  * A read is stale if it has a block of the request before, foreign if it has one of neither, missing if
  * one is not there, disordered if the blocks are right and their order, or how often they are there, is
- * not. One that filled its area is not checked, and counted. Prints a line a loop and one of all. LEARNED names files, with the loop's number behind, for the
- * PCs that belong to one path alone, a line a path. */
+ * not. One that filled its area is not checked, and counted. Prints a line a loop and one of all. LEARNED
+ * names files, with the loop's number behind, for the PCs that belong to one path alone, a line a path.
+ *
+ * SHARERS: after it has learned, each loop is so many, each with an instance and a connection of its own.
+ * As they ask the same target, what others of them ask for is not taken for a mistake. */
 #include "../../e2e/clients/kcov.h"
 #include <pthread.h>
 
@@ -38,10 +41,12 @@ struct loop {
   uint64_t table[TABLE];
   long stale, missing, foreign, disordered, full;
   double us;
+  /* Whose knowledge it uses. */
+  struct loop *teacher;
 };
 
 static struct loop loops[LOOPS];
-static int count;
+static int count, sharers = 1;
 static const char *mount;
 static pthread_barrier_t all_have_learned;
 
@@ -164,7 +169,7 @@ static void print_learned(const struct loop *loop) {
 
 /* Says what is wrong with a read, by the first few PCs of it. */
 static void tell(struct loop *loop, long request, int path, int before, const struct reading *now) {
-  const struct reading *known = &loop->learned[path];
+  const struct reading *known = &loop->teacher->learned[path];
   if (loop->stale + loop->foreign + loop->missing + loop->disordered >= 5)
     return;
   char text[1000];
@@ -182,11 +187,12 @@ static void tell(struct loop *loop, long request, int path, int before, const st
 
 /* Whether the words are what the path executes; counts what is wrong. */
 static void check(struct loop *loop, long request, int path, int before, uint64_t *words, unsigned n) {
-  const struct reading *known = &loop->learned[path];
+  struct loop *teacher = loop->teacher;
+  const struct reading *known = &teacher->learned[path];
   unsigned kept = 0, foreign = 0, stale = 0, missing = 0;
   int is_alone = !strcmp(loop->learn, loop->file);
   for (unsigned i = 0; i < n; i++)
-    if (knows(loop, words[i]))
+    if (knows(teacher, words[i]))
       words[kept++] = words[i];
     else
       foreign += is_alone || !is_anyones(words[i]);
@@ -195,8 +201,8 @@ static void check(struct loop *loop, long request, int path, int before, uint64_
     return;
   unsigned distinct = sort_distinct(words, kept);
   for (unsigned i = 0; i < distinct; i++)
-    if (!has(known, words[i])) {
-      if (before >= 0 && has(&loop->learned[before], words[i]))
+    if (sharers == 1 && !has(known, words[i])) {
+      if (before >= 0 && has(&teacher->learned[before], words[i]))
         stale++;
       else
         foreign++;
@@ -204,7 +210,8 @@ static void check(struct loop *loop, long request, int path, int before, uint64_
   struct reading now = {.distinct = distinct, .set = words};
   for (unsigned i = 0; i < known->distinct; i++)
     missing += !has(&now, known->set[i]);
-  int disordered = !stale && !foreign && !missing && (is_repeated() || kept != distinct);
+  int is_right = !stale && !foreign && !missing;
+  int disordered = is_right && sharers == 1 && (is_repeated() || kept != distinct);
   if (!stale && !foreign && !missing && !disordered)
     return;
   tell(loop, request, path, before, &now);
@@ -218,9 +225,11 @@ static void *run(void *argument) {
   unsigned long size = is_alone ? WORDS : WORDS_OF_ALL;
   uint64_t *words = malloc(size * sizeof *words);
   loop->service = service_connect(loop->socket);
-  learn(loop);
-  if (getenv("LEARNED"))
-    print_learned(loop);
+  if (loop->teacher == loop) {
+    learn(loop);
+    if (getenv("LEARNED"))
+      print_learned(loop);
+  }
   pthread_barrier_wait(&all_have_learned);
   struct kcov kcov = start(loop->file, size);
   double began = now_us();
@@ -240,15 +249,22 @@ static void *run(void *argument) {
 
 int main(int argc, char **argv) {
   long requests = 0, wrong = 0, full = 0;
-  if (argc < 4 || argc > 3 + LOOPS)
+  if (argc < 4 || (argc - 3) * (getenv("SHARERS") ? atoi(getenv("SHARERS")) : 1) > LOOPS)
     die("usage: stress MOUNT SEED LEARN:FILE:REQUESTS:SOCKET...");
   mount = argv[1];
-  count = argc - 3;
+  sharers = getenv("SHARERS") ? atoi(getenv("SHARERS")) : 1;
+  count = (argc - 3) * sharers;
   pthread_barrier_init(&all_have_learned, NULL, count);
   for (int i = 0; i < count; i++) {
     struct loop *loop = &loops[i];
     loop->number = i;
     loop->seed = atol(argv[2]) + 1000 * i;
+    loop->teacher = &loops[i % (argc - 3)];
+    if (loop->teacher != loop) {
+      loop->learn = loop->teacher->learn, loop->file = loop->teacher->file;
+      loop->socket = loop->teacher->socket, loop->requests = loop->teacher->requests;
+      continue;
+    }
     loop->learn = strtok(argv[3 + i], ":");
     loop->file = strtok(NULL, ":");
     loop->requests = atol(strtok(NULL, ":"));
