@@ -265,7 +265,9 @@ export async function runFaults({ rounds, seed, measure, only }: FaultPlan): Pro
     } catch (error) {
       const { message } = error as Error;
       const warnings = world.isServing ? world.server.warnings() : "";
-      throw new Error(`${where}: ${message}\n${warnings}`, { cause: error });
+      // The disposal that follows may fail, too, and would hide this.
+      process.stdout.write(`${where}: ${message}\n${warnings}`);
+      throw new Error(`${where}: ${message}`, { cause: error });
     }
   }
   await world.complete();
