@@ -140,7 +140,7 @@ export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
   const clients = await startClients(scene);
   const whole = clients.flat().reduce((sum, loop) => sum + weightOf(loop), 0);
   scene.keepBusy();
-  await Promise.all(clients.map(async (loops, client) => {
+  const ends = await Promise.allSettled(clients.map(async (loops, client) => {
     const learned = join(scene.folder, `learned${client}`);
     const args = loops.map((loop) => {
       const count = Math.ceil(requests * weightOf(loop) / whole);
@@ -155,5 +155,7 @@ export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
     assert.is(status, 0, `${signal}`);
     for (const i of loops.keys()) await assertLearned(scene, `${learned}-${i}`);
   }));
+  // All of them are to say how it went.
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
   assert.is(server.warnings(), "");
 }
