@@ -12,10 +12,10 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 /** ms after which a test file is killed. */
 const TIMEOUT = 20 * 60_000;
 /** Folders whose tests come last, in this order. */
-const LATE = ["cli", "e2e"];
+const LATE = ["cli", "e2e", "hostile"];
 /** Files that run alone: they load the machine, or are about how long a client waits. */
 const ALONE =
-  /e2e\/(?:agreement|attach|behaviour|chromium|crash|family|inspector|large_area|several|short_lived|stability|trace_order|traced_crash|writers|\w*exactness)_test/;
+  /hostile\/(?:clock|crowds|faults|limits|stress|watchdog)_test|e2e\/(?:agreement|attach|behaviour|chromium|crash|family|inspector|large_area|several|short_lived|stability|trace_order|traced_crash|writers|\w*exactness)_test/;
 
 interface Outcome {
   readonly passed: number;

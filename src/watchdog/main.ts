@@ -1,6 +1,6 @@
 /** The watchdog's process; see `mod.ts`. It is started with the server's process id. */
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { signalOnParentDeath } from "../system_calls.ts";
@@ -15,11 +15,12 @@ const PATIENCE = 50;
 
 /**
  * Aborts a connection. Its control file is in a filesystem of its own, which is mounted for the purpose
- * where nobody else sees it; if that is not allowed, a forced unmount does the same.
+ * where nobody else sees it, unless it is there already: then mount(8) fails. If neither is so, a forced
+ * unmount does the same.
  */
 function abort({ connection, directory, namespace }: WatchedConnection): void {
   const control = "/sys/fs/fuse/connections";
-  const script = `mount -t fusectl fusectl ${control} && echo 1 > ${control}/${connection}/abort`;
+  const script = `mount -t fusectl fusectl ${control}; echo 1 > ${control}/${connection}/abort`;
   spawnSync("unshare", ["--mount", "--propagation", "private", "sh", "-c", script]);
   if (directory === undefined) return;
   const [command, ...args] = within(namespace, ["umount", "-i", "-f", "-l", directory]);
@@ -48,12 +49,18 @@ function cleanUpSoon(): void {
   setTimeout(cleanUp, PATIENCE);
 }
 
+/** It may have died before this process asked for a signal, and keep its children while a thread sleeps. */
+function isDead(server: number): boolean {
+  const stat = readFileSync(`/proc/${server}/stat`, "latin1");
+  return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
+}
+
 /** Only the process that `mod.ts` starts is given a parent to watch. */
 function run(parent: number): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
   process.on("SIGUSR2", cleanUpSoon);
   signalOnParentDeath(constants.signals.SIGUSR2);
-  if (process.ppid !== parent) cleanUpSoon();
+  if (process.ppid !== parent || isDead(parent)) cleanUpSoon();
   createInterface({ input: process.stdin })
     .on("line", (line) => receive(JSON.parse(line)))
     .on("close", cleanUp);

@@ -25,6 +25,9 @@ export type WatchdogMessage =
   | ({ readonly kind: "remove" | "keep" } & WatchedFolder)
   | { readonly kind: "bye" };
 
+/** ms that a watchdog must have lived for the next one to be started at once. */
+const RESTART_DELAY = 1000;
+
 /**
  * A process that cleans up after a server that was killed.
  *
@@ -33,16 +36,25 @@ export type WatchdogMessage =
  * descriptors stay open. So nobody would learn that the server is gone, neither the clients in their
  * page faults nor the targets that it holds (measured on Linux 6.18). Aborting the connection, from
  * outside, ends all of that.
+ *
+ * A watchdog that was killed is replaced, and the next one is told what this one knew.
  */
 export class Watchdog implements AsyncDisposable {
-  readonly #child: ChildProcess;
+  #child: ChildProcess;
+  #isEnding = false;
+  readonly #connections = new Map<number, WatchedConnection>();
+  readonly #folders = new Set<string>();
 
-  private constructor(child: ChildProcess) {
-    this.#child = child;
+  private constructor() {
+    this.#child = this.#spawn();
   }
 
   /** Starts the process. */
   static start(): Watchdog {
+    return new Watchdog();
+  }
+
+  #spawn(): ChildProcess {
     const file = fileURLToPath(import.meta.url).replace(/mod(\.[jt]s)$/, "main$1");
     const child = spawn(process.execPath, [file, String(process.pid)], {
       stdio: ["pipe", "ignore", "inherit"],
@@ -51,11 +63,25 @@ export class Watchdog implements AsyncDisposable {
       // Deno finds commands by nothing else.
       env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
-    child.on("error", () => {});
+    const began = performance.now();
+    for (const event of ["error", "exit"]) child.once(event, () => this.#replace(child, began));
     child.stdin!.on("error", () => {});
     child.unref();
     (child.stdin as unknown as { unref(): void }).unref();
-    return new Watchdog(child);
+    return child;
+  }
+
+  /** @param began When the child, which has ended, was started. */
+  #replace(child: ChildProcess, began: number): void {
+    const delay = performance.now() - began < RESTART_DELAY ? RESTART_DELAY : 0;
+    setTimeout(() => {
+      if (this.#isEnding || child !== this.#child) return;
+      this.#child = this.#spawn();
+      for (const connection of this.#connections.values()) {
+        this.#tell({ kind: "watch", ...connection });
+      }
+      for (const folder of this.#folders) this.#tell({ kind: "remove", folder });
+    }, delay).unref();
   }
 
   get pid(): number | undefined {
@@ -77,26 +103,32 @@ export class Watchdog implements AsyncDisposable {
   async watch(root: string, mount: Omit<WatchedConnection, "connection"> = {}): Promise<number> {
     const connection = await connectionOf(root);
     const { directory, namespace } = mount;
-    this.#tell({ kind: "watch", connection, directory, namespace });
+    const watched = { connection, directory, namespace };
+    this.#connections.set(connection, watched);
+    this.#tell({ kind: "watch", ...watched });
     return connection;
   }
 
   /** The connection has ended. */
   forget(connection: number): void {
+    this.#connections.delete(connection);
     this.#tell({ kind: "forget", connection });
   }
 
   /** Has a folder removed, with all that is in it, when this process dies. */
   remove(folder: string): void {
+    this.#folders.add(folder);
     this.#tell({ kind: "remove", folder });
   }
 
   /** The folder is gone, or no longer this process's. */
   keep(folder: string): void {
+    this.#folders.delete(folder);
     this.#tell({ kind: "keep", folder });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isEnding = true;
     const { exitCode, signalCode } = this.#child;
     if (exitCode !== null || signalCode !== null) return;
     const ended = new Promise((resolve) => this.#child.once("exit", resolve));

@@ -1,0 +1,161 @@
+/** Many closed loops at once, each read of which is checked to the block; see `clients/stress.c`. */
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as assert from "uvu/assert";
+import { assertLearned } from "../e2e/exact_loop.ts";
+import { compileFile, execute, lineWith, NODES, Scene, SERVICES } from "../e2e/harness.ts";
+import type { Measure } from "../e2e/measures.ts";
+
+const CLIENTS = fileURLToPath(
+  new URL("../../../test/hostile/clients/", import.meta.url),
+);
+
+/** Compiles a client of `test/hostile/clients`; returns the program's path. */
+export function compileHostile(name: string): string {
+  return compileFile(join(CLIENTS, `${name}.c`));
+}
+
+/** What a thread of a client does; its service is its own. */
+export interface StressLoop {
+  /** The target's file, as `kcov.d/NAME`. */
+  readonly target: string;
+  /** What is read from: the target's file, or `kcov`. */
+  readonly file: string;
+  readonly socket: string;
+}
+
+/** The service `paths` from files of its own, so that its PCs are no other service's. */
+export async function startCopy(
+  scene: Scene,
+  name: string,
+  node: string,
+): Promise<string> {
+  const folder = join(scene.folder, name, "services");
+  mkdirSync(folder, { recursive: true });
+  for (const file of ["serve.cjs", "paths.cjs"]) {
+    copyFileSync(join(SERVICES, file), join(folder, file));
+  }
+  const socket = join(folder, "socket");
+  const program = [node, join(folder, "serve.cjs"), "paths", socket];
+  await lineWith(scene.start([...scene.run(name), ...program]), "ready");
+  return socket;
+}
+
+/** One client's loops, each with a service of its own. */
+type Client = readonly StressLoop[];
+
+/** A loop on a target of its own, which is read by its own file. */
+async function alone(
+  scene: Scene,
+  target: string,
+  node: string,
+): Promise<StressLoop> {
+  const { socket } = await scene.service("paths", { node, target });
+  return { target: `kcov.d/${target}`, file: `kcov.d/${target}`, socket };
+}
+
+async function inWorker(
+  scene: Scene,
+  target: string,
+  node: string,
+): Promise<StressLoop> {
+  const { socket } = await scene.service("paths", {
+    node,
+    target,
+    place: "worker",
+  });
+  return {
+    target: `kcov.d/${target}.server`,
+    file: `kcov.d/${target}.server`,
+    socket,
+  };
+}
+
+async function ofAll(
+  scene: Scene,
+  name: string,
+  node: string,
+): Promise<StressLoop> {
+  return {
+    target: `kcov.d/${name}`,
+    file: "kcov",
+    socket: await startCopy(scene, name, node),
+  };
+}
+
+/**
+ * Seven targets of three versions of Node, two of them worker threads. Two are read by `kcov`, which tells
+ * of all.
+ */
+async function startClients(scene: Scene): Promise<Client[]> {
+  const [node20, node24, node26] = Object.values(NODES);
+  return [
+    [await alone(scene, "main1", node20), await alone(scene, "main2", node24)],
+    [
+      await inWorker(scene, "worker1", node20),
+      await inWorker(scene, "worker2", node26),
+    ],
+    [
+      await ofAll(scene, "copy1", node20),
+      await ofAll(scene, "copy2", node26),
+      // Its files are those of the other clients' targets: this client knows their PCs, too.
+      await alone(scene, "main3", node20),
+    ],
+  ];
+}
+
+/** A read by `kcov` takes as long as several by a target's own file. */
+function weightOf({ file }: StressLoop): number {
+  return file === "kcov" ? 1 : 4;
+}
+
+/** Where the blocks stand whose PCs a text names, a line each. */
+export async function placesOf(scene: Scene, text: string): Promise<string> {
+  const pcs = [...new Set(text.match(/0x[0-9a-f]+/g) ?? [])];
+  if (pcs.length === 0) return text;
+  const places = await scene.symbolize(pcs);
+  return text + pcs.map((pc, i) => `${pc} ${places[i]}`).join("\n");
+}
+
+/** What is to run. */
+export interface StressPlan {
+  readonly requests: number;
+  readonly seed: number;
+  readonly measure: Measure;
+}
+
+/**
+ * Runs three clients of two or three threads each while both cores are busy, and checks that no read was stale,
+ * foreign or lacked anything; and that what was learned is what the paths execute.
+ */
+export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
+  const { requests, seed, measure } = plan;
+  await using scene = new Scene();
+  const server = await scene.serve(
+    "--collect-timeout",
+    "60000",
+    ...measure.options,
+  );
+  const clients = await startClients(scene);
+  const whole = clients.flat().reduce((sum, loop) => sum + weightOf(loop), 0);
+  scene.keepBusy();
+  const ends = await Promise.allSettled(clients.map(async (loops, client) => {
+    const learned = join(scene.folder, `learned${client}`);
+    const args = loops.map((loop) => {
+      const count = Math.ceil(requests * weightOf(loop) / whole);
+      return [loop.target, loop.file, count, loop.socket].join(":");
+    });
+    const { status, signal, stdout, stderr } = await execute(
+      [compileHostile("stress"), scene.mount, String(seed + client), ...args],
+      { timeout: 3 * 3_600_000, env: { ...measure.env, LEARNED: learned } },
+    );
+    process.stdout.write(stdout);
+    assert.is(stderr, "", await placesOf(scene, stderr));
+    assert.is(status, 0, `${signal}`);
+    for (const i of loops.keys()) await assertLearned(scene, `${learned}-${i}`);
+  }));
+  // All of them are to say how it went.
+  for (const end of ends) if (end.status === "rejected") throw end.reason;
+  assert.is(server.warnings(), "");
+}

@@ -1,0 +1,38 @@
+/**
+ * Exactness under stress. By hand, as many requests as wanted:
+ *
+ *     REQUESTS=1000000 node dist/test/hostile/stress_test.js "that probes write"
+ */
+import { suite } from "uvu";
+import { COUNTS, DIRECT, FAULTS, type Measure } from "../e2e/measures.ts";
+import { isolate } from "./isolated.ts";
+import { assertExactUnderStress, compileHostile } from "./stress.ts";
+
+isolate();
+
+const stress = suite("exactness under stress");
+
+stress.before(() => {
+  compileHostile("stress");
+});
+
+const MEASURES: readonly (readonly [name: string, measure: Measure, requests: number])[] = [
+  ["that V8 counts", COUNTS, 600],
+  ["that probes write", DIRECT, 6000],
+  ["that come by faults", FAULTS, 1200],
+];
+
+for (const [name, measure, usual] of MEASURES) {
+  if (!name.includes(process.argv[2] ?? "")) continue;
+  const requests = Number(process.env["REQUESTS"] ?? usual);
+  const seed = Number(process.env["SEED"] ?? Date.now() % 1_000_000);
+  stress(
+    `of ${requests} reads of blocks ${name} none is stale, foreign or lacks one`,
+    async () => {
+      process.stdout.write(`seed ${seed}\n`);
+      await assertExactUnderStress({ requests, seed, measure });
+    },
+  );
+}
+
+stress.run();
