@@ -1,0 +1,2 @@
+#include "model.h"
+void tree_step(int task) { (void)task; }
