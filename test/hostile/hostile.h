@@ -69,7 +69,7 @@ void start_actor(void);
 struct options {
   const char *mount, *program, *target, *service;
   uint64_t seed, calls;
-  int workers, only, seconds, compares, direct, trace;
+  int workers, only, seconds, compares, direct, trace, arenas;
   long number;
   const char *without;
 };
@@ -103,5 +103,8 @@ void expect(struct outcome outcome, const char *why, const int *errors);
 void drive(unsigned char request);
 void work(int worker, struct progress *progress);
 extern int worker_number;
+
+/* arena.c */
+void compete_for_instances(struct progress *progress);
 
 #endif

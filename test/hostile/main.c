@@ -1,8 +1,8 @@
-/* hostile --mount DIR --seed N --calls N [--workers N] [--only WORKER] [--seconds N] [--comparisons] [--direct]
+/* hostile --mount DIR --seed N --calls N [--workers N] [--arenas N] [--only WORKER] [--seconds N] [--comparisons] [--direct]
  *         [--target NAME --number N --service SOCKET] [--without KIND,KIND] [--trace]
  *
  * Makes random calls on the kcov device that is mounted on DIR, so many a worker, and compares what comes out with
- * a model of kernel/kcov.c. Exits with 0, or with 1 and what differed, and the calls that led to it. The same seed
+ * a model of kernel/kcov.c. The last workers are arenas: see arena.c. Exits with 0, or with 1 and what differed, and the calls that led to it. The same seed
  * makes the same calls. */
 #include "hostile.h"
 #include <sys/prctl.h>
@@ -30,6 +30,7 @@ static void parse(char **arguments) {
     else if ((text = value(arguments, "--seed"))) options.seed = strtoull(text, NULL, 0), arguments++;
     else if ((text = value(arguments, "--calls"))) options.calls = strtoull(text, NULL, 0), arguments++;
     else if ((text = value(arguments, "--workers"))) options.workers = atoi(text), arguments++;
+    else if ((text = value(arguments, "--arenas"))) options.arenas = atoi(text), arguments++;
     else if ((text = value(arguments, "--only"))) options.only = atoi(text), arguments++;
     else if ((text = value(arguments, "--seconds"))) options.seconds = atoi(text), arguments++;
     else if ((text = value(arguments, "--target"))) options.target = text, arguments++;
@@ -48,6 +49,9 @@ int main(int argc, char **argv) {
     start_actor();
     serve(&SHARED->slots[atoi(argv[2])]);
   }
+  /* What a child becomes that is traced. */
+  if (argc == 2 && !strcmp(argv[1], "--nothing"))
+    return 0;
   parse(argv + 1);
   if (!options.mount) {
     fprintf(stderr, "Cannot begin: --mount is missing\n");

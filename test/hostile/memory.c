@@ -106,6 +106,7 @@ static void unmap(int task, struct mapping *mapping) {
     return;
   EXPECT(CALL(task, note_of(mapping), SYS_munmap, (long)mapping->at + from * PAGE, count * PAGE), "it is mapped", 0);
   unmap_pages(mapping, from, count);
+  mapping->was_split = 1;
   if (is_empty(mapping))
     remove_mapping(process_of(task), mapping);
 }
@@ -134,7 +135,7 @@ static void resize(struct mapping *mapping, unsigned long pages) {
 }
 
 static void remap(int task, struct mapping *mapping) {
-  if (!is_uniform(mapping) || mapping->is_locked || mapping->is_left_out_of_forks || mapping->pages > 64)
+  if (mapping->was_split || mapping->is_locked || mapping->is_left_out_of_forks || mapping->pages > 64)
     return;
   unsigned long size = mapping->pages * PAGE, wanted = 1 + below(2 * mapping->pages);
   if (one_in(3)) {
@@ -177,6 +178,7 @@ static void protect(int task, struct mapping *mapping) {
     return;
   }
   EXPECT(outcome, "it may be mapped so", 0);
+  mapping->was_split |= count != mapping->pages;
   for (unsigned long page = from; page < from + count; page++)
     mapping->states[page].prot = prot;
 }
@@ -329,7 +331,15 @@ static int may_be(struct instance *instance, uint64_t index, uint64_t value) {
   return instance->compares || (value >> 31 == 0x1ffffffff && value % 8 == 0);
 }
 
-/* Compares a word that was seen with the model's. */
+/* Compares a word of an area that was seen with the model's. */
+void check_area(struct instance *instance, uint64_t index, uint64_t value) {
+  if (!may_be(instance, index, value))
+    differs("word %lu is 0x%lx, the model says 0x%lx", index, value, word_of(instance, index));
+  if (instance->is_loose)
+    set_word(instance, index, value);
+}
+
+/* The same of what was seen in a mapping. */
 static void check_word(struct mapping *mapping, uint64_t word, uint64_t value) {
   struct instance *instance = mapping->instance;
   uint64_t page = word / PAGE_WORDS, index = mapping->first * PAGE_WORDS + word;
@@ -342,10 +352,7 @@ static void check_word(struct mapping *mapping, uint64_t word, uint64_t value) {
       differs("word %lu, the process's own, is 0x%lx, the model says 0x%lx", index, value, copy[word % PAGE_WORDS]);
     return;
   }
-  if (!may_be(instance, index, value))
-    differs("word %lu is 0x%lx, the model says 0x%lx", index, value, word_of(instance, index));
-  if (instance->is_loose)
-    set_word(instance, index, value);
+  check_area(instance, index, value);
 }
 
 /* What touching a page gives: 0 or a signal. */

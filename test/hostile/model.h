@@ -39,7 +39,7 @@ struct mapping {
   struct instance *instance;
   char *at;
   unsigned long pages, first;
-  int is_shared, may_write, is_locked, is_left_out_of_forks;
+  int is_shared, may_write, is_locked, is_left_out_of_forks, was_split;
   struct page_state *states;
   /* Of a private mapping, what was written. */
   uint64_t **copies;
@@ -104,4 +104,5 @@ void map_step(int task);
 void tree_step(int task);
 void file_step(int task);
 int can_write(struct instance *instance);
+void check_area(struct instance *instance, uint64_t index, uint64_t value);
 #endif

@@ -251,6 +251,10 @@ void work(int worker, struct progress *progress) {
   worker_number = worker;
   mine = progress;
   state = options.seed * 1000003 + worker;
+  if (worker >= options.workers - options.arenas) {
+    compete_for_instances(progress);
+    _exit(0);
+  }
   prepare();
   begin_model();
   while (count < options.calls)
