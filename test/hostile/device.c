@@ -18,7 +18,7 @@ static const char *note_of(const struct instance *instance) {
 }
 
 /* Whether a target may write into an instance that is enabled. */
-int can_write(struct instance *instance) {
+static int can_write(struct instance *instance) {
   if (!options.target)
     return 0;
   if (instance->handle_count == 0)
@@ -29,10 +29,10 @@ int can_write(struct instance *instance) {
   return 0;
 }
 
-static void enable(int task, struct instance *instance, int compares) {
+static void enable(int task, struct instance *instance, int compares, int is_written) {
   instance->state = ENABLED, instance->owner = task, instance->compares = compares;
   tasks[task].enabled = instance;
-  if (can_write(instance))
+  if (is_written)
     instance->is_loose = instance->was_loose = 1, instance->is_settled = 0;
 }
 
@@ -171,7 +171,7 @@ static void enable_plainly(int task, int fd, struct instance *instance) {
   int error = enable_error(task, instance, mode);
   EXPECT(CALL(task, note_of(instance), SYS_ioctl, fd, KCOV_ENABLE, mode), "by state, thread and mode", error);
   if (error == 0)
-    enable(task, instance, mode == 1);
+    enable(task, instance, mode == 1, can_write(instance));
 }
 
 static void owned(int task, int fd, struct instance *instance, unsigned long command) {
@@ -263,9 +263,7 @@ static void enable_remotely(int task, int fd, struct instance *instance) {
     return;
   memcpy(instance->handles, taken, taken_count * sizeof *taken);
   instance->handle_count = taken_count;
-  enable(task, instance, remote->mode == 1);
-  if (taken_count == 0)
-    instance->is_loose = 0;
+  enable(task, instance, remote->mode == 1, taken_count > 0 && can_write(instance));
 }
 
 static void unknown(int task, int fd, struct instance *instance) {
@@ -427,6 +425,10 @@ static void process_step(int task) {
 
 void step(void) {
   int task = any_task();
+  if (options.target && worker_number == 0 && one_in(10)) {
+    target_step(task);
+    return;
+  }
   unsigned long what = below(1000);
   if (what < 90)
     open_kcov(task);

@@ -96,13 +96,13 @@ unsigned long file_pages(const struct instance *instance);
 int has_file_page(const struct mapping *mapping, unsigned long page);
 void copy_page(struct mapping *mapping, unsigned long page);
 
-/* device.c, memory.c, tree.c */
+/* device.c, memory.c, file.c, tree.c, target.c */
 void step(void);
 void finish_model(void);
 void memory_step(int task);
 void map_step(int task);
 void tree_step(int task);
 void file_step(int task);
-int can_write(struct instance *instance);
+void target_step(int task);
 void check_area(struct instance *instance, uint64_t index, uint64_t value);
 #endif
