@@ -30,7 +30,7 @@ static int can_write(struct instance *instance) {
 }
 
 static void enable(int task, struct instance *instance, int compares, int is_written) {
-  instance->state = ENABLED, instance->owner = task, instance->compares = compares;
+  instance->state = ENABLED, instance->owner = task, instance->compares |= compares;
   tasks[task].enabled = instance;
   if (is_written)
     instance->is_loose = instance->was_loose = 1, instance->is_settled = 0;
@@ -262,7 +262,7 @@ static void enable_remotely(int task, int fd, struct instance *instance) {
   if (error)
     return;
   memcpy(instance->handles, taken, taken_count * sizeof *taken);
-  instance->handle_count = taken_count;
+  instance->handle_count = taken_count, instance->is_remote = 1;
   enable(task, instance, remote->mode == 1, taken_count > 0 && can_write(instance));
 }
 

@@ -72,7 +72,7 @@ void drop(struct instance *instance) {
 void give_back(struct instance *instance) {
   tasks[instance->owner].enabled = NULL;
   instance->owner = NOBODY;
-  instance->handle_count = 0;
+  instance->handle_count = instance->is_remote = 0;
   instance->state = INITIALIZED;
   if (instance->references == 0)
     forget(instance);

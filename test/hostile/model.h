@@ -17,9 +17,10 @@ struct instance {
   int access;
   /* The one target that it sees; else all. */
   int is_targets;
+  /* It was enabled to be told of comparisons, if only once. */
   int compares;
   uint64_t handles[MAX_HANDLES];
-  int handle_count;
+  int handle_count, is_remote;
   /* Targets may write into it, or have since the model last looked; `is_settled`: they do not any more. */
   int is_loose, is_settled, was_loose;
   /* The words as they must be, a page each; NULL for zeros. */

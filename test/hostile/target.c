@@ -15,7 +15,9 @@ static int compare(const void *a, const void *b) {
 static int sees_target_alone(const struct instance *instance) {
   if (instance->state != ENABLED || instance->compares || !instance->is_loose || instance->words < 512)
     return 0;
-  return instance->handle_count > 0 ? instance->handle_count == 1 : instance->is_targets;
+  if (instance->handle_count == 0)
+    return instance->is_targets && !instance->is_remote;
+  return instance->handle_count == 1 && (instance->handles[0] & 0xffffffff) == (uint64_t)options.number;
 }
 
 static int is_whole_and_open(const struct mapping *mapping) {
