@@ -19,7 +19,7 @@ const SEED = process.env["HOSTILE_SEED"] ?? String(Date.now() % 1_000_000);
 /** Of whom the last is an arena: see `arena.c`. */
 const WORKERS = 4;
 /** What the server must not be given yet, for it does not withstand it. */
-const WITHOUT = process.env["HOSTILE_WITHOUT"] ?? "exec,write,remove,far";
+const WITHOUT = process.env["HOSTILE_WITHOUT"] ?? "write,remove,far";
 /** KiB by which the server's memory may grow. */
 const GROWTH = 200_000;
 
