@@ -14,10 +14,10 @@ import { COUNTS, DIRECT, FAULTS } from "../e2e/measures.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PROGRAM = join(ROOT, "dist/clients/hostile");
-const CALLS = Number(process.env["HOSTILE_CALLS"] ?? 5000);
+const CALLS = Number(process.env["HOSTILE_CALLS"] ?? 2000);
 const SEED = process.env["HOSTILE_SEED"] ?? String(Date.now() % 1_000_000);
 /** Of whom the last is an arena: see `arena.c`. */
-const WORKERS = 4;
+const WORKERS = 3;
 /** What the server must not be given yet, for it does not withstand it. */
 const WITHOUT = process.env["HOSTILE_WITHOUT"] ?? "write,remove,far";
 /** KiB by which the server's memory may grow. */
@@ -124,7 +124,7 @@ async function check(
     });
   };
   // What the server starts when it is first needed stays.
-  await run(500);
+  await run(200);
   const before = holdingsOf(server);
   const { status, stdout, stderr } = await run(CALLS);
   assert.is(stderr, "");
