@@ -2,6 +2,7 @@
 import type { Session } from "node:inspector";
 import yargs, { type Argv } from "yargs";
 import { MountError } from "../fuse/mod.ts";
+import { visible, visibleLines } from "../report/display_text.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
@@ -49,8 +50,9 @@ export async function main(
   options: { self?: Session | undefined } = {},
 ): Promise<number> {
   const io: Io = {
-    print: (text) => process.stdout.write(text),
-    warn: (line) => process.stderr.write(`kcovfs: ${line}\n`),
+    // Names of scripts and targets are in it, which others have made up.
+    print: (text) => process.stdout.write(visibleLines(text)),
+    warn: (line) => process.stderr.write(`kcovfs: ${visible(line)}\n`),
     self: options.self,
   };
   // A reader that has seen enough (`kcovfs symbolize -all | head`) is no error.
@@ -67,7 +69,8 @@ export async function main(
       return 2;
     }
     const isExpected = error instanceof MountError || /^Cannot /.test(message);
-    io.warn(isExpected ? message : `Cannot go on: ${(error as Error).stack}`);
+    if (isExpected) io.warn(message);
+    else for (const line of `Cannot go on: ${(error as Error).stack}`.split("\n")) io.warn(line);
     return 1;
   }
 }

@@ -1,5 +1,6 @@
 import { pcOfBlock } from "../coverage/pc_space.ts";
 import { scriptHash } from "../coverage/script_hash.ts";
+import { inState } from "../coverage/state_error.ts";
 import type { SourceStore } from "../coverage/source_store.ts";
 import type { SymbolTable } from "../coverage/symbol_table.ts";
 import { type BuiltTable, STACK_SIZE } from "../coverage/table_builder.ts";
@@ -67,7 +68,10 @@ export class Prober implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** @throws {SyntaxError} when the source cannot be parsed. */
+  /**
+   * @throws {SyntaxError} when the source cannot be parsed.
+   * @throws {StateError} when it can have no PCs now; it may be tried again.
+   */
   async probe(script: PlainScript): Promise<ProbedScript> {
     const { source, url } = script;
     const hash = scriptHash(source);
@@ -105,7 +109,7 @@ export class Prober implements AsyncDisposable {
     if (built.broken) {
       warn(`Cannot follow the source map of ${script.url}: ${built.broken}`);
     }
-    const segment = symbols.add({ ...built, url: script.url, hash });
+    const segment = inState(() => symbols.add({ ...built, url: script.url, hash }));
     sources?.keep(segment, { source: script.source, originals: built.originals });
     return segment;
   }

@@ -23,3 +23,31 @@ export function clock(seconds: number): string {
 export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/gu, "?");
 }
+
+/**
+ * What a terminal acts on instead of showing it: control characters of both kinds, and those that turn the
+ * direction of text or break lines.
+ */
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A name, of a script, say, on one line: names are what others have made up. */
+export function visible(text: string, replace: (character: string) => string = () => "?"): string {
+  return text.replace(CONTROLS, replace);
+}
+
+/** The same of a text of several lines and tabs. */
+export function visibleLines(text: string): string {
+  return visible(text, (character) => character === "\n" || character === "\t" ? character : "?");
+}
+
+/** JSON that a terminal shows as it is. */
+export function visibleJson(value: unknown): string {
+  return visible(
+    JSON.stringify(value, null, 2),
+    (character) =>
+      character === "\n"
+        ? character
+        : `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

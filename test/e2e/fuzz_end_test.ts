@@ -3,14 +3,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  DENO,
-  execute,
-  finish,
-  type Finished,
-  KCOVFS,
-  Scene,
-} from "./harness.ts";
+import { DENO, execute, finish, type Finished, KCOVFS, Scene } from "./harness.ts";
 
 const fuzz = suite<{ scene: Scene }>("kcovfs fuzz, its end");
 const NODE = process.execPath;
@@ -73,8 +66,7 @@ fuzz(
 fuzz(
   "targets are ended by SIGTERM, and named, and the status is the command's",
   async ({ scene }) => {
-    const service =
-      `process.on("SIGTERM", () => { console.log("told"); process.exit() });
+    const service = `process.on("SIGTERM", () => { console.log("told"); process.exit() });
     setInterval(() => {}, 1000); console.log("ready")`;
     const script = `setsid ${NODE} -e '${service}' & sleep 2; exit 7`;
     const { status, stdout, stderr } = await run(scene, script);
@@ -90,8 +82,7 @@ fuzz(
   async ({ scene }) => {
     const service =
       'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log(process.pid)';
-    const script =
-      `${NODE} -e '${service}' & A=$!; sleep 2; kill -STOP $A; kill -9 $$`;
+    const script = `${NODE} -e '${service}' & A=$!; sleep 2; kill -STOP $A; kill -9 $$`;
     const { status, stdout, stderr } = await run(scene, script);
     assert.is(status, 128 + 9);
     assert.match(
@@ -178,8 +169,7 @@ fuzz(
 fuzz(
   "a signal after the command's end cuts the grace short, and not the end",
   async ({ scene }) => {
-    const service =
-      'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)';
+    const service = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)';
     const script = `${NODE} -e '${service}' & sleep 2; echo over`;
     const child = scene.start([
       KCOVFS,
