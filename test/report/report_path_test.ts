@@ -14,11 +14,16 @@ const PATHS: readonly (readonly [url: string, path: string])[] = [
   ["webpack:///", "webpack"],
 ];
 for (const [url, expected] of PATHS) {
-  path(`${url} stands at ${expected}`, () => assert.is(reportPath(url), expected));
+  path(
+    `${url} stands at ${expected}`,
+    () => assert.is(reportPath(url), expected),
+  );
 }
 
 path("a name that no file can have is cut, and told from others", () => {
-  const [one, other] = ["a", "b"].map((end) => reportPath(`data:text/${"x".repeat(500)}${end}`));
+  const [one, other] = ["a", "b"].map((end) =>
+    reportPath(`data:text/${"x".repeat(500)}${end}`)
+  );
   assert.is.not(one, other);
   assert.ok(one.split("/").every((name) => Buffer.byteLength(name) < 240));
 });
