@@ -77,9 +77,11 @@ function pagesOf(folder: string): Map<string, string> {
 names("pages have no tag, and no attribute, that a name has made", async () => {
   await render("html", (folder) => {
     for (const [name, text] of pagesOf(folder)) {
-      for (const [tag, element] of text.matchAll(/<\/?(!doctype|[a-z]\w*)[^>]*>/gi)) {
+      for (
+        const [tag, element] of text.matchAll(/<\/?(!doctype|[a-z]\w*)[^>]*>/gi)
+      ) {
         assert.match(element, OWN_TAGS, `${name}: ${tag}`);
-        assert.not.match(tag, /onerror/, name);
+        assert.not.match(tag.replace(/"[^"]*"|'[^']*'/g, ""), /onerror/, name);
       }
       assert.not.match(text, CONTROLS, name);
     }
