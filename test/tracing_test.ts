@@ -102,8 +102,7 @@ scenario("targets' scripts are counted apart", ({ subject, registry }) => {
 scenario(
   "why scripts have no probes is told",
   async ({ subject, target, link, warnings }) => {
-    const source = (url: string, text = "1;") =>
-      subject.probe(target, { url, source: text });
+    const source = (url: string, text = "1;") => subject.probe(target, { url, source: text });
     assert.equal(await source("file:///excluded.js"), {});
     assert.equal(await source("file:///bad.js", "function ("), {});
     await source("file:///good.js");

@@ -54,7 +54,9 @@ memory("a target goes on without marks, and reports have what it did before", as
     "kcovfs report --format lcov --out lcov >/dev/null; cat lcov/lcov.info";
   const { stdout, stderr } = await run(scene, script);
   assert.match(stdout, /^ENOSPC\ndone 6 big\n/);
-  const files = stdout.split("end_of_record").map((file) => file.match(/^DA:\d+,1$/gm)?.length ?? 0);
+  const files = stdout.split("end_of_record").map((file) =>
+    file.match(/^DA:\d+,1$/gm)?.length ?? 0
+  );
   assert.ok(Math.max(...files) >= 3, stdout);
   assert.is(stderr.match(LACK)?.length, 1, stderr);
 });

@@ -1,19 +1,14 @@
 /** What is shown of names that others have made up. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  visible,
-  visibleJson,
-  visibleLines,
-} from "../../src/report/display_text.ts";
+import { visible, visibleJson, visibleLines } from "../../src/report/display_text.ts";
 import { formatOpenMetrics } from "../../src/report/open_metrics.ts";
 import { formatTargets, formatUnprobed } from "../../src/report/targets.ts";
 
 const display = suite("report/display_text");
 
 /** Colours, a clipboard, a link, a C1 CSI, an overriding direction, a line, a return. */
-const EVIL =
-  "a\x1b[31m\x1b]52;c;YQ==\x07\x1b]8;;x\x1b\\\x9b2J\u202e\u2066\n\r\t\u2028z\\\"'é";
+const EVIL = "a\x1b[31m\x1b]52;c;YQ==\x07\x1b]8;;x\x1b\\\x9b2J\u202e\u2066\n\r\t\u2028z\\\"'é";
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/;
 

@@ -63,8 +63,7 @@ coverage(
   () => {
     const states = statesOf(
       TEXT,
-      (block) =>
-        !/^\{\n {4}return "neg/.test(block) && !block.startsWith("(a)"),
+      (block) => !/^\{\n {4}return "neg/.test(block) && !block.startsWith("(a)"),
     );
     assert.equal(missed(TEXT, states), {
       statements: ['return "negative";', "a + 1;"],
@@ -117,8 +116,7 @@ for (const [source, name] of NAMED) {
 }
 
 coverage("TypeScript is read as the JavaScript in it", () => {
-  const text =
-    "export function f(a: number): string {\n  return String(a);\n}\n";
+  const text = "export function f(a: number): string {\n  return String(a);\n}\n";
   const outline = outlineFile({
     url: "file:///srv/f.ts",
     text,

@@ -1,19 +1,10 @@
 /** Names of scripts in reports: they are what others have made up. */
-import {
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-} from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  type FormatName,
-  renderReport,
-} from "../../src/report/coverage_report.ts";
+import { type FormatName, renderReport } from "../../src/report/coverage_report.ts";
 import { fileCoverage } from "../../src/report/file_coverage.ts";
 import { ReportPaths } from "../../src/report/report_path.ts";
 

@@ -6,8 +6,7 @@ import { direct, NOW } from "./snapshots.ts";
 const metrics = suite("report/metrics");
 
 /** The samples of a text. */
-const samplesOf = (text: string) =>
-  text.split("\n").filter((line) => /^\w/.test(line));
+const samplesOf = (text: string) => text.split("\n").filter((line) => /^\w/.test(line));
 
 metrics("the server has its numbers without labels", () => {
   assert.equal(

@@ -1,9 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  formatOpenMetrics,
-  stateSamples,
-} from "../../src/report/open_metrics.ts";
+import { formatOpenMetrics, stateSamples } from "../../src/report/open_metrics.ts";
 
 const metrics = suite("report/open_metrics");
 

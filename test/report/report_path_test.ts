@@ -21,9 +21,7 @@ for (const [url, expected] of PATHS) {
 }
 
 path("a name that no file can have is cut, and told from others", () => {
-  const [one, other] = ["a", "b"].map((end) =>
-    reportPath(`data:text/${"x".repeat(500)}${end}`)
-  );
+  const [one, other] = ["a", "b"].map((end) => reportPath(`data:text/${"x".repeat(500)}${end}`));
   assert.is.not(one, other);
   assert.ok(one.split("/").every((name) => Buffer.byteLength(name) < 240));
 });

@@ -1,10 +1,6 @@
 /** A server's numbers at two times, ten seconds apart. */
 import type { Snapshot, TargetRow } from "../../src/control_client.ts";
-import {
-  type Counts,
-  type InstanceStatus,
-  noCounts,
-} from "../../src/kcov/mod.ts";
+import { type Counts, type InstanceStatus, noCounts } from "../../src/kcov/mod.ts";
 
 const TARGET: TargetRow = {
   ...{ id: 1, name: "api", pid: 4321, runtime: "node v20.20.2", link: "agent" },
@@ -89,9 +85,7 @@ export const NOW: Snapshot = {
 
 /** The same where clients map what targets write. */
 export function direct({ total: _, ...rest }: Snapshot): Snapshot {
-  const instances = rest.instances.map(({ counts: _, ...instance }) =>
-    instance
-  );
+  const instances = rest.instances.map(({ counts: _, ...instance }) => instance);
   const server = {
     ...rest.server,
     collector: "trace",

@@ -4,11 +4,7 @@ import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SymbolTable } from "../../src/coverage/symbol_table.ts";
-import {
-  formatSymbols,
-  symbolize,
-  symbolLines,
-} from "../../src/report/symbolize.ts";
+import { formatSymbols, symbolize, symbolLines } from "../../src/report/symbolize.ts";
 
 const report = suite("report/symbolize");
 
@@ -20,9 +16,7 @@ function withSymbols(
   const folder = mkdtempSync(path.join(tmpdir(), "kcovfs-symbolize-"));
   try {
     const lines = scripts.map(([base, url, positions]) =>
-      `kcovfs1\t${base}\t${positions.split(" ").length}\taa\t${
-        JSON.stringify(url)
-      }\t${positions}\n`
+      `kcovfs1\t${base}\t${positions.split(" ").length}\taa\t${JSON.stringify(url)}\t${positions}\n`
     );
     writeFileSync(path.join(folder, "symbols"), lines.join(""));
     using symbols = SymbolTable.open(path.join(folder, "symbols"), {
@@ -155,9 +149,7 @@ report(
       ].join("");
       const lines = text.trimEnd().split("\n").filter((_, i) => i % 2 === 1);
       assert.is(lines.length, 4);
-      const names = SYZKALLER.map((pattern) =>
-        lines.map((line) => line.match(pattern)?.[1])
-      );
+      const names = SYZKALLER.map((pattern) => lines.map((line) => line.match(pattern)?.[1]));
       assert.equal(names[0].slice(0, 3), [
         "pkg/srv/my app/a.js",
         "pkg/https%3A//example.org%3A8080/b.js",
