@@ -14,12 +14,7 @@ import { TracedLink } from "./traced_world.ts";
 
 const tracing = suite("tracing");
 
-const INFO = {
-  name: "api",
-  pid: 7,
-  runtime: "node",
-  collector: "trace",
-} as const;
+const INFO = { name: "api", pid: 7, runtime: "node", collector: "trace" } as const;
 
 interface Scene {
   readonly subject: Tracing;
@@ -47,12 +42,7 @@ async function withTracing(
   const { symbols, warnings } = world;
   await using subject = new Tracing(folder, {
     covered: new CoveredBlocks(),
-    ...{
-      registry,
-      symbols,
-      watchdog: watchdog as Watchdog,
-      isPassthrough: true,
-    },
+    ...{ registry, symbols, watchdog: watchdog as Watchdog, isPassthrough: true },
     filterFor: () => (url) => !url.includes("excluded"),
     files: { mode: 0o640, uid: 1000, gid: 1001 },
     warn: (line) => warnings.push(line),
@@ -67,106 +57,52 @@ function scenario(sentence: string, run: (scene: Scene) => unknown): void {
   tracing(sentence, () => withTracing(run));
 }
 
-scenario(
-  "a target's scripts get probes, and are counted",
-  async ({ subject, target }) => {
-    const first = await subject.probe(target, {
-      url: "file:///a.js",
-      source: "f = () => 1;",
-    });
-    const second = await subject.probe(target, {
-      url: "file:///b.js",
-      source: "1;",
-    });
-    assert.ok([first, second].every(({ code }) => code!.includes("__kcov(")));
-    assert.equal(subject.countsOf(target), {
-      measured: 2,
-      blocks: 3,
-      unparsed: 0,
-      unkept: 0,
-    });
-    assert.equal(await subject.unprobed(target), []);
-  },
-);
+scenario("a target's scripts get probes, and are counted", async ({ subject, target }) => {
+  const first = await subject.probe(target, { url: "file:///a.js", source: "f = () => 1;" });
+  const second = await subject.probe(target, { url: "file:///b.js", source: "1;" });
+  assert.ok([first, second].every(({ code }) => code!.includes("__kcov(")));
+  assert.equal(subject.countsOf(target), { measured: 2, blocks: 3, unparsed: 0, unkept: 0 });
+  assert.equal(await subject.unprobed(target), []);
+});
 
 scenario("targets' scripts are counted apart", ({ subject, registry }) => {
   const other = registry.add(new TracedLink(), INFO);
-  assert.equal(subject.countsOf(other), {
-    measured: 0,
-    blocks: 0,
-    unparsed: 0,
-    unkept: 0,
-  });
+  assert.equal(subject.countsOf(other), { measured: 0, blocks: 0, unparsed: 0, unkept: 0 });
 });
 
-scenario(
-  "why scripts have no probes is told",
-  async ({ subject, target, link, warnings }) => {
-    const source = (url: string, text = "1;") => subject.probe(target, { url, source: text });
-    assert.equal(await source("file:///excluded.js"), {});
-    assert.equal(await source("file:///bad.js", "function ("), {});
-    await source("file:///good.js");
-    link.urls = [
-      ...[
-        "file:///good.js",
-        "file:///excluded.js",
-        "evalmachine.js",
-        "file:///excluded-too.js",
-      ],
-      "file:///app/node_modules/koffi/index.cjs",
-    ];
-    const unprobed = await subject.unprobed(target);
-    const bad = unprobed.find(({ url }) => url === "file:///bad.js")!;
-    assert.equal(unprobed, [
-      { url: "file:///excluded.js", reason: "the globs leave it out" },
-      bad,
-      {
-        url: "evalmachine.js",
-        reason: "no loader loaded it: `vm`, `eval`, a command line",
-      },
-    ]);
-    assert.equal(warnings, [`Cannot measure file:///bad.js: ${bad.reason}`]);
-    assert.equal(subject.countsOf(target), {
-      measured: 1,
-      blocks: 1,
-      unparsed: 1,
-      unkept: 0,
-    });
-  },
-);
+scenario("why scripts have no probes is told", async ({ subject, target, link, warnings }) => {
+  const source = (url: string, text = "1;") => subject.probe(target, { url, source: text });
+  assert.equal(await source("file:///excluded.js"), {});
+  assert.equal(await source("file:///bad.js", "function ("), {});
+  await source("file:///good.js");
+  link.urls = [
+    ...["file:///good.js", "file:///excluded.js", "evalmachine.js", "file:///excluded-too.js"],
+    "file:///app/node_modules/koffi/index.cjs",
+  ];
+  const unprobed = await subject.unprobed(target);
+  const bad = unprobed.find(({ url }) => url === "file:///bad.js")!;
+  assert.equal(unprobed, [
+    { url: "file:///excluded.js", reason: "the globs leave it out" },
+    bad,
+    { url: "evalmachine.js", reason: "no loader loaded it: `vm`, `eval`, a command line" },
+  ]);
+  assert.equal(warnings, [`Cannot measure file:///bad.js: ${bad.reason}`]);
+  assert.equal(subject.countsOf(target), { measured: 1, blocks: 1, unparsed: 1, unkept: 0 });
+});
 
-scenario(
-  "a script is known by the name that it gives itself",
-  async ({ subject, target }) => {
-    const source = "1;\n//# sourceURL=excluded.js\n";
-    assert.equal(
-      await subject.probe(target, { url: "file:///a.js", source }),
-      {},
-    );
-    assert.equal((await subject.unprobed(target)).map(({ url }) => url), [
-      "excluded.js",
-    ]);
-  },
-);
+scenario("a script is known by the name that it gives itself", async ({ subject, target }) => {
+  const source = "1;\n//# sourceURL=excluded.js\n";
+  assert.equal(await subject.probe(target, { url: "file:///a.js", source }), {});
+  assert.equal((await subject.unprobed(target)).map(({ url }) => url), ["excluded.js"]);
+});
 
-scenario(
-  "a script that has probes is left as it is",
-  async ({ subject, target }) => {
-    const { code } = await subject.probe(target, {
-      url: "file:///a.js",
-      source: "1;",
-    });
-    assert.equal(
-      await subject.probe(target, { url: "file:///b.js", source: code! }),
-      {},
-    );
-    assert.equal(await subject.unprobed(target), [], "and is measured");
-    const text = "// what calls __kcov(pc)\n1;";
-    assert.ok(
-      (await subject.probe(target, { url: "file:///c.js", source: text })).code,
-    );
-  },
-);
+scenario("a script that has probes is left as it is", async ({ subject, target }) => {
+  const { code } = await subject.probe(target, { url: "file:///a.js", source: "1;" });
+  assert.equal(await subject.probe(target, { url: "file:///b.js", source: code! }), {});
+  assert.equal(await subject.unprobed(target), [], "and is measured");
+  const text = "// what calls __kcov(pc)\n1;";
+  assert.ok((await subject.probe(target, { url: "file:///c.js", source: text })).code);
+});
 
 scenario(
   "targets that cannot list their scripts have none besides",
@@ -207,28 +143,19 @@ scenario(
   },
 );
 
-scenario(
-  "where it refuses them that is warned of, and areas are no files",
-  (scene) => {
-    const { subject, folder, warnings } = scene;
-    assert.is(subject.filesFor(connection("EPERM").connection), undefined);
-    assert.equal(fs.readdirSync(folder.path), []);
-    assert.equal(warnings, [
-      "Cannot use passthrough, so targets are held while clients read: EPERM",
-    ]);
-  },
-);
+scenario("where it refuses them that is warned of, and areas are no files", (scene) => {
+  const { subject, folder, warnings } = scene;
+  assert.is(subject.filesFor(connection("EPERM").connection), undefined);
+  assert.equal(fs.readdirSync(folder.path), []);
+  assert.equal(warnings, [
+    "Cannot use passthrough, so targets are held while clients read: EPERM",
+  ]);
+});
 
-scenario(
-  "a kernel without passthrough is asked nothing",
-  ({ subject, warnings }) => {
-    assert.is(
-      subject.filesFor({ backings: undefined } as unknown as Connection),
-      undefined,
-    );
-    assert.equal(warnings, []);
-  },
-);
+scenario("a kernel without passthrough is asked nothing", ({ subject, warnings }) => {
+  assert.is(subject.filesFor({ backings: undefined } as unknown as Connection), undefined);
+  assert.equal(warnings, []);
+});
 
 tracing("without passthrough the kernel is not asked", async () => {
   await withTracing(({ subject }) => {
@@ -245,10 +172,7 @@ tracing("its folder goes with it, or with the server's death", async () => {
     assert.ok(fs.existsSync(scene.folder.path));
   });
   const { folder, watched } = seen!;
-  assert.equal([watched.at(-1), fs.existsSync(folder.path)], [
-    `keep ${folder.path}`,
-    false,
-  ]);
+  assert.equal([watched.at(-1), fs.existsSync(folder.path)], [`keep ${folder.path}`, false]);
 });
 
 tracing.run();

@@ -17,25 +17,13 @@ sign(3);
 `;
 
 /** The blocks of a text as a symbol table has them, and which of these texts begin one that has executed. */
-function statesOf(
-  text: string,
-  isCovered: (blockText: string) => boolean,
-): Map<string, boolean> {
+function statesOf(text: string, isCovered: (blockText: string) => boolean): Map<string, boolean> {
   const { positions, table } = outlineFile({ url: URL, text, isScript: true })!;
   const states = new Map<string, boolean>();
   for (let block = 0; block < table.blockStart.length; block++) {
-    const [line, column, endLine, endColumn] = positions.subarray(
-      4 * block,
-      4 * block + 4,
-    );
-    const blockText = text.slice(
-      table.blockStart[block],
-      table.blockEnd[block],
-    );
-    states.set(
-      `${line}.${column},${endLine}.${endColumn}`,
-      isCovered(blockText),
-    );
+    const [line, column, endLine, endColumn] = positions.subarray(4 * block, 4 * block + 4);
+    const blockText = text.slice(table.blockStart[block], table.blockEnd[block]);
+    states.set(`${line}.${column},${endLine}.${endColumn}`, isCovered(blockText));
   }
   return states;
 }
@@ -58,21 +46,18 @@ function missed(text: string, states: Map<string, boolean>) {
   };
 }
 
-coverage(
-  "statements, functions and branches are those of the blocks that they are in",
-  () => {
-    const states = statesOf(
-      TEXT,
-      (block) => !/^\{\n {4}return "neg/.test(block) && !block.startsWith("(a)"),
-    );
-    assert.equal(missed(TEXT, states), {
-      statements: ['return "negative";', "a + 1;"],
-      functions: ["unused"],
-      branches: ["{"],
-      all: [6, 2, 2],
-    });
-  },
-);
+coverage("statements, functions and branches are those of the blocks that they are in", () => {
+  const states = statesOf(
+    TEXT,
+    (block) => !/^\{\n {4}return "neg/.test(block) && !block.startsWith("(a)"),
+  );
+  assert.equal(missed(TEXT, states), {
+    statements: ['return "negative";', "a + 1;"],
+    functions: ["unused"],
+    branches: ["{"],
+    all: [6, 2, 2],
+  });
+});
 
 coverage("what nothing has run of is missed as a whole", () => {
   const { statements, functions } = missed(TEXT, statesOf(TEXT, () => false));
@@ -82,9 +67,7 @@ coverage("what nothing has run of is missed as a whole", () => {
 
 coverage("what no target has compiled is left out", () => {
   const states = statesOf(TEXT, () => true);
-  for (const range of states.keys()) {
-    if (range.startsWith("7.")) states.delete(range);
-  }
+  for (const range of states.keys()) if (range.startsWith("7.")) states.delete(range);
   assert.equal(missed(TEXT, states).all, [5, 1, 2]);
 });
 
@@ -117,11 +100,7 @@ for (const [source, name] of NAMED) {
 
 coverage("TypeScript is read as the JavaScript in it", () => {
   const text = "export function f(a: number): string {\n  return String(a);\n}\n";
-  const outline = outlineFile({
-    url: "file:///srv/f.ts",
-    text,
-    isScript: false,
-  });
+  const outline = outlineFile({ url: "file:///srv/f.ts", text, isScript: false });
   const states = new Map([["1.8,3.2", false]]);
   const data = fileCoverage("/srv/f.ts", { states, outline });
   assert.equal([data.fnMap[0]?.name, data.f[0]], ["f", 0]);

@@ -6,12 +6,7 @@ const metrics = suite("report/open_metrics");
 
 metrics("samples are called after their family and its type", () => {
   const text = formatOpenMetrics([
-    {
-      name: "a_build",
-      type: "info",
-      help: "It.",
-      samples: [{ labels: { v: "1" }, value: 1 }],
-    },
+    { name: "a_build", type: "info", help: "It.", samples: [{ labels: { v: "1" }, value: 1 }] },
     { name: "a_runs", type: "counter", help: "Runs.", samples: [{ value: 7 }] },
     {
       name: "a_up_seconds",
@@ -40,12 +35,7 @@ metrics("samples are called after their family and its type", () => {
 
 metrics("quotes, backslashes and line ends are escaped", () => {
   const samples = [{ labels: { name: 'a"b\\c\nd', id: 3 }, value: 1 }];
-  const text = formatOpenMetrics([{
-    name: "a",
-    type: "gauge",
-    help: 'A "\\".\n',
-    samples,
-  }]);
+  const text = formatOpenMetrics([{ name: "a", type: "gauge", help: 'A "\\".\n', samples }]);
   assert.equal(text.split("\n").slice(1, 3), [
     '# HELP a A \\"\\\\\\".\\n',
     'a{name="a\\"b\\\\c\\nd",id="3"} 1',
@@ -54,17 +44,10 @@ metrics("quotes, backslashes and line ends are escaped", () => {
 
 metrics("of several states one is true", () => {
   const labels = { target: "api" };
-  assert.equal(
-    stateSamples("late", {
-      family: "a_state",
-      states: ["held", "late"],
-      labels,
-    }),
-    [
-      { labels: { target: "api", a_state: "held" }, value: 0 },
-      { labels: { target: "api", a_state: "late" }, value: 1 },
-    ],
-  );
+  assert.equal(stateSamples("late", { family: "a_state", states: ["held", "late"], labels }), [
+    { labels: { target: "api", a_state: "held" }, value: 0 },
+    { labels: { target: "api", a_state: "late" }, value: 1 },
+  ]);
 });
 
 metrics("without families there is the end alone", () => {

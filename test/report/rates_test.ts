@@ -21,10 +21,7 @@ rates("without a fault there is no mean of one", () => {
 rates("what was not counted at both times has no rate", () => {
   assert.is(ratesIn({ now: NOW }), undefined);
   assert.is(ratesIn({ before: direct(BEFORE), now: direct(NOW) }), undefined);
-  const ofNew = ratesIn(
-    { before: BEFORE, now: NOW },
-    ({ instances }) => instances[1]?.counts,
-  );
+  const ofNew = ratesIn({ before: BEFORE, now: NOW }, ({ instances }) => instances[1]?.counts);
   assert.is(ofNew, undefined);
 });
 

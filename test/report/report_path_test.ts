@@ -14,10 +14,7 @@ const PATHS: readonly (readonly [url: string, path: string])[] = [
   ["webpack:///", "webpack"],
 ];
 for (const [url, expected] of PATHS) {
-  path(
-    `${url} stands at ${expected}`,
-    () => assert.is(reportPath(url), expected),
-  );
+  path(`${url} stands at ${expected}`, () => assert.is(reportPath(url), expected));
 }
 
 path("a name that no file can have is cut, and told from others", () => {

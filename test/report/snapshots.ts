@@ -4,14 +4,7 @@ import { type Counts, type InstanceStatus, noCounts } from "../../src/kcov/mod.t
 
 const TARGET: TargetRow = {
   ...{ id: 1, name: "api", pid: 4321, runtime: "node v20.20.2", link: "agent" },
-  ...{
-    collector: "v8",
-    hold: "gate",
-    scripts: 12,
-    blocks: 3456,
-    state: "running",
-    note: "",
-  },
+  ...{ collector: "v8", hold: "gate", scripts: 12, blocks: 3456, state: "running", note: "" },
 };
 
 const COUNTS: Counts = {
@@ -22,41 +15,20 @@ const COUNTS: Counts = {
 /** After `COUNTS`: 4,123 executions, 4,200 faults of 2.1 ms, 0.03 ms and 0.2 ms. */
 const LATER: Counts = {
   ...{ executions: 4423, pcs: 140_936, full: 2 },
-  ...{
-    faults: 4510,
-    collecting: 9_440_000,
-    answering: 132_200,
-    holding: 871_000,
-  },
+  ...{ faults: 4510, collecting: 9_440_000, answering: 132_200, holding: 871_000 },
 };
 
 const ENABLED: InstanceStatus = {
-  ...{
-    id: 1001,
-    client: { pid: 815, name: "my-fuzzer" },
-    state: "enabled",
-    owner: 816,
-  },
+  ...{ id: 1001, client: { pid: 815, name: "my-fuzzer" }, state: "enabled", owner: 816 },
   ...{ mode: "pc", scope: "all", words: 65536 },
 };
 
-const OPENED: InstanceStatus = {
-  id: 1007,
-  state: "opened",
-  scope: [2, 9],
-  counts: noCounts(),
-};
+const OPENED: InstanceStatus = { id: 1007, state: "opened", scope: [2, 9], counts: noCounts() };
 
 export const BEFORE: Snapshot = {
   uptime: 3722.5,
   server: {
-    ...{
-      pid: 4711,
-      state: "/var/lib/kcovfs",
-      version: "0.1.0",
-      collector: "v8",
-      isDirect: false,
-    },
+    ...{ pid: 4711, state: "/var/lib/kcovfs", version: "0.1.0", collector: "v8", isDirect: false },
   },
   targets: [TARGET],
   instances: [{ ...ENABLED, count: 30, counts: COUNTS }],
@@ -86,10 +58,6 @@ export const NOW: Snapshot = {
 /** The same where clients map what targets write. */
 export function direct({ total: _, ...rest }: Snapshot): Snapshot {
   const instances = rest.instances.map(({ counts: _, ...instance }) => instance);
-  const server = {
-    ...rest.server,
-    collector: "trace",
-    isDirect: true,
-  } as const;
+  const server = { ...rest.server, collector: "trace", isDirect: true } as const;
   return { ...rest, instances, server };
 }

@@ -6,67 +6,40 @@ import { FakeLink } from "../targets/fake_link.ts";
 
 const report = suite("report/target_row");
 
-const NONE = {
-  measured: 0,
-  blocks: 0,
-  coarse: 0,
-  unnamed: 0,
-  unparsed: 0,
-  unkept: 0,
-  strange: 0,
-};
+const NONE = { measured: 0, blocks: 0, coarse: 0, unnamed: 0, unparsed: 0, unkept: 0, strange: 0 };
 
 function target(id: number, info: Partial<TargetInfo> = {}): Target {
   const whole = { name: "api", pid: 4321, runtime: "node v20.20.2", ...info };
-  return new Target(new FakeLink(), {
-    id,
-    info: whole,
-    hold: "auto",
-    onChange() {},
-  });
+  return new Target(new FakeLink(), { id, info: whole, hold: "auto", onChange() {} });
 }
 
 report("a row has what the target says of itself, and what was counted", () => {
   assert.equal(targetRow(target(1), { ...NONE, measured: 12, blocks: 3456 }), {
-    ...{
-      id: 1,
-      name: "api",
-      pid: 4321,
-      runtime: "node v20.20.2",
-      link: "fake",
-    },
-    ...{
-      collector: "v8",
-      hold: "gate",
-      scripts: 12,
-      blocks: 3456,
-      state: "running",
-      note: "",
-    },
+    ...{ id: 1, name: "api", pid: 4321, runtime: "node v20.20.2", link: "fake" },
+    ...{ collector: "v8", hold: "gate", scripts: 12, blocks: 3456, state: "running", note: "" },
   });
 });
 
-report(
-  "a worker thread's has its number, and the target that has started it",
-  () => {
-    const row = targetRow(target(2, { tid: 4330, parent: target(1) }), NONE);
-    assert.equal([row.tid, row.parent], [4330, 1]);
-  },
-);
+report("a worker thread's has its number, and the target that has started it", () => {
+  const row = targetRow(target(2, { tid: 4330, parent: target(1) }), NONE);
+  assert.equal([row.tid, row.parent], [4330, 1]);
+});
 
 report("the note has all that is to be said", () => {
   const subject = target(1, { remark: "its optimisers are on" });
   subject.note = "cannot be held";
   assert.is(
-    targetRow(subject, {
-      ...NONE,
-      coarse: 3,
-      unnamed: 2,
-      unparsed: 1,
-      unkept: 0,
-    }).note,
+    targetRow(subject, { ...NONE, coarse: 3, unnamed: 2, unparsed: 1 }).note,
     "cannot be held, its optimisers are on, 3 functions without block counters, " +
       "2 scripts without a URL, 1 scripts that cannot be parsed",
+  );
+});
+
+report("a script that could have no PCs is in the note, with the reason", () => {
+  const counts = { ...NONE, unkept: 2, unkeptReason: "no space left in the state folder" };
+  assert.is(
+    targetRow(target(1), counts).note,
+    "2 scripts without PCs: no space left in the state folder",
   );
 });
 

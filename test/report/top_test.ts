@@ -66,76 +66,51 @@ top("at the start there is no rate yet", () => {
 
 top("new blocks are those of the last minute, where that is known", () => {
   const minuteAgo = { ...BEFORE, uptime: NOW.uptime - 60, coveredBlocks: 1100 };
-  const lines = formatTop({ ...INTERVAL, minuteAgo }, {
-    columns: 80,
-    rows: 24,
-  });
+  const lines = formatTop({ ...INTERVAL, minuteAgo }, { columns: 80, rows: 24 });
   assert.match(lines[1], /, new blocks 104\/min \(1204 in all\)$/);
 });
 
-top(
-  "where clients map what targets write, what nobody sees is not made up",
-  () => {
-    const { counts: _, ...full } = {
-      ...NOW.instances[0],
-      id: 1010,
-      count: 65535,
-    };
-    const now = direct({ ...NOW, instances: [...NOW.instances, full] });
-    const lines = formatTop({ before: direct(BEFORE), now }, {
-      columns: 95,
-      rows: 24,
-    });
-    assert.equal(lines.slice(0, 3), [
-      "kcovfs 0.1.0, pid 4711, up 1:02:12, collector trace",
-      "executions -, new blocks 24.0/min (1204 in all)",
-      "clients map what targets write: nothing is collected, and nobody sees what they do",
-    ]);
-    assert.equal(lines.slice(-4), [
-      "  ID  CLIENT     PID  STATE    TARGETS                      AREA  FULL  PCS  EXECS  EXECS/S",
-      "1001  my-fuzzer  815  enabled  all                      32/65536     -    -      -        -",
-      "1007  -            -  opened   api.resize-worker.j~            -     -    -      -        -",
-      "1010  my-fuzzer  815  enabled  all                   65535/65536   now    -      -        -",
-    ]);
-  },
-);
+top("where clients map what targets write, what nobody sees is not made up", () => {
+  const { counts: _, ...full } = { ...NOW.instances[0], id: 1010, count: 65535 };
+  const now = direct({ ...NOW, instances: [...NOW.instances, full] });
+  const lines = formatTop({ before: direct(BEFORE), now }, { columns: 95, rows: 24 });
+  assert.equal(lines.slice(0, 3), [
+    "kcovfs 0.1.0, pid 4711, up 1:02:12, collector trace",
+    "executions -, new blocks 24.0/min (1204 in all)",
+    "clients map what targets write: nothing is collected, and nobody sees what they do",
+  ]);
+  assert.equal(lines.slice(-4), [
+    "  ID  CLIENT     PID  STATE    TARGETS                      AREA  FULL  PCS  EXECS  EXECS/S",
+    "1001  my-fuzzer  815  enabled  all                      32/65536     -    -      -        -",
+    "1007  -            -  opened   api.resize-worker.j~            -     -    -      -        -",
+    "1010  my-fuzzer  815  enabled  all                   65535/65536   now    -      -        -",
+  ]);
+});
 
 top("what there is no room for is counted", () => {
-  const instances = Array.from(
-    { length: 40 },
-    (_, i) => ({ ...NOW.instances[0], id: 2000 + i }),
-  );
-  const lines = formatTop({ now: { ...NOW, instances } }, {
-    columns: 80,
-    rows: 24,
-  });
+  const instances = Array.from({ length: 40 }, (_, i) => ({ ...NOW.instances[0], id: 2000 + i }));
+  const lines = formatTop({ now: { ...NOW, instances } }, { columns: 80, rows: 24 });
   assert.is(lines.length, 24);
   assert.match(lines[5], /^ 1 {2}api /, "targets are few");
   assert.match(lines[22], /^2013 /);
   assert.is(lines[23], "26 more");
 });
 
-top(
-  "no line is longer than the terminal, and there are no more than it has",
-  () => {
-    for (let columns = 1; columns <= 160; columns++) {
-      for (let rows = 1; rows <= 16; rows++) {
-        const lines = formatTop(INTERVAL, { columns, rows });
-        assert.ok(lines.length <= rows, `${lines.length} lines in ${rows}`);
-        const longest = Math.max(...lines.map(({ length }) => length));
-        assert.ok(longest <= columns, `${longest} characters in ${columns}`);
-      }
+top("no line is longer than the terminal, and there are no more than it has", () => {
+  for (let columns = 1; columns <= 160; columns++) {
+    for (let rows = 1; rows <= 16; rows++) {
+      const lines = formatTop(INTERVAL, { columns, rows });
+      assert.ok(lines.length <= rows, `${lines.length} lines in ${rows}`);
+      const longest = Math.max(...lines.map(({ length }) => length));
+      assert.ok(longest <= columns, `${longest} characters in ${columns}`);
     }
-  },
-);
+  }
+});
 
 top("a client's name does nothing to the terminal", () => {
   const client = { pid: 1, name: "\x1b[2J\n\x9bé\u{1f600}" };
   const instances = [{ ...NOW.instances[0], client }];
-  const lines = formatTop({ now: { ...NOW, instances } }, {
-    columns: 80,
-    rows: 24,
-  });
+  const lines = formatTop({ now: { ...NOW, instances } }, { columns: 80, rows: 24 });
   assert.match(lines.at(-1)!, /^1001 {2}\?\[2J\?\?\?\? {2}/);
 });
 
