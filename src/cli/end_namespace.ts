@@ -24,6 +24,8 @@ export interface EndedProcess {
 
 /** ms between two looks. */
 const INTERVAL = 20;
+/** ms in which those end that were told to by somebody else, such as the command at its own end. */
+const PATIENCE = 300;
 /** ms that killed processes are given. */
 const LONGEST_DEATH = 2000;
 
@@ -44,6 +46,7 @@ export async function endNamespace(
   { grace, hurry }: EndOptions,
 ): Promise<EndedProcess[]> {
   const members: Member[] = [];
+  await untilEmpty(namespace, hurry);
   const start = performance.now();
   try {
     for (;;) {
@@ -65,6 +68,18 @@ export async function endNamespace(
   }
 }
 
+async function untilEmpty(namespace: string, hurry: AbortSignal): Promise<void> {
+  const end = performance.now() + PATIENCE;
+  while (performance.now() < end && !hurry.aborted && pidsIn(namespace).length > 0) {
+    await sleep(INTERVAL);
+  }
+}
+
+function pidsIn(namespace: string): number[] {
+  return fs.readdirSync("/proc").map(Number)
+    .filter((pid) => Number.isInteger(pid) && isIn(namespace, pid));
+}
+
 function terminate(handle: ProcessHandle): void {
   handle.signal("SIGTERM");
   handle.signal("SIGCONT");
@@ -81,9 +96,8 @@ function kill(member: Member): void {
  */
 function membersOf(namespace: string, known: ReadonlySet<number>): Member[] {
   const members: Member[] = [];
-  for (const entry of fs.readdirSync("/proc")) {
-    const pid = Number(entry);
-    if (!Number.isInteger(pid) || known.has(pid) || !isIn(namespace, pid)) continue;
+  for (const pid of pidsIn(namespace)) {
+    if (known.has(pid)) continue;
     const handle = ProcessHandle.open(pid);
     if (!handle) continue;
     // The number may have gone to another process before the descriptor was opened, but not since.
