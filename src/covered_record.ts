@@ -1,4 +1,4 @@
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import * as path from "node:path";
 import type { CoveredTarget, Since } from "./control_client.ts";
 import { packBits } from "./coverage/block_bits.ts";
@@ -24,14 +24,25 @@ export function coveredTargets(covered: CoveredBlocks, since: Since): CoveredTar
  * Keeps what a server's targets have executed, for reports after its end. The last server of a folder is the
  * one that is kept; one without targets leaves what is there.
  *
- * @throws when it cannot be written.
+ * @throws when it cannot be written; then what was there stays.
  */
 export async function keepCovered(state: string, covered: CoveredBlocks): Promise<void> {
   const [start, reset] = [coveredTargets(covered, "start"), coveredTargets(covered, "reset")];
   if (start.length === 0) return;
   const temporary = `${recordFile(state)}.${process.pid}`;
-  await writeFile(temporary, JSON.stringify({ start, reset }), { mode: 0o600 });
-  await rename(temporary, recordFile(state));
+  try {
+    const handle = await open(temporary, "w", 0o600);
+    try {
+      await handle.writeFile(JSON.stringify({ start, reset }));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, recordFile(state));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** @returns undefined where no server has left anything, or what cannot be read. */

@@ -206,6 +206,12 @@ export class Server implements AsyncDisposable {
     return this.#control.path;
   }
 
+  /** The targets that live. */
+  get targets(): { name: string; pid: number }[] {
+    const alive = this.#registry.targets.filter(({ state }) => state !== "ended");
+    return alive.map(({ info: { name, pid } }) => ({ name, pid }));
+  }
+
   #report(target: Target, log: (line: string) => void): void {
     const { name, pid } = target.info;
     log(`${name} (pid ${pid}): ${target.state}${target.note && `, ${target.note}`}`);

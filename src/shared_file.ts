@@ -63,13 +63,22 @@ export class SharedFile implements Disposable {
   }
 
   /**
-   * Makes the file longer, by zeros, all of it sparse.
+   * Makes the file longer, by zeros, all of it sparse: {@linkcode reserve} what is to be written.
    *
    * @param bytes The new size.
    */
   extend(bytes: number): void {
     fs.ftruncateSync(this.fd, bytes);
     this.#size = bytes;
+  }
+
+  /**
+   * Takes memory for a part of the file, so that nobody who writes there is ended by SIGBUS.
+   *
+   * @throws ENOSPC, as `code`, when there is not that much.
+   */
+  reserve({ from, bytes }: { from: number; bytes: number }): void {
+    reserve(this.fd, bytes, from);
   }
 
   /**

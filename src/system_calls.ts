@@ -111,10 +111,11 @@ export function tryLock(fd: number): boolean {
  * Has the filesystem take memory or disk for the first bytes of a file, so that writing them cannot fail
  * (`posix_fallocate(3)`). What is there already stays.
  *
+ * @param from Where the bytes begin, which are the first unless it is given.
  * @throws {SystemCallError} ENOSPC when there is not that much.
  */
-export function reserve(fd: number, bytes: number): void {
-  const number = libc("int posix_fallocate(int, int64_t, int64_t)")(fd, 0, bytes);
+export function reserve(fd: number, bytes: number, from = 0): void {
+  const number = libc("int posix_fallocate(int, int64_t, int64_t)")(fd, from, bytes);
   if (number !== 0) throw new SystemCallError(`Cannot reserve ${bytes} bytes`, number);
 }
 

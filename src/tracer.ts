@@ -146,15 +146,10 @@ export class Tracer {
 
   /** Where it marks blocks: nowhere, when there is no memory for it. */
   #marksOf(target: Target): TracedArea[] {
-    try {
-      const path = this.#options.blocks?.pathOf(target);
-      if (path === undefined) return [];
-      const rest = { words: 0, takesComparisons: false, isShared: false };
-      return [{ id: path, path, takesMarks: true, ...rest }];
-    } catch (error) {
-      this.#warnOf(target, error);
-      return [];
-    }
+    const path = this.#options.blocks?.pathOf(target);
+    if (path === undefined) return [];
+    const rest = { words: 0, takesComparisons: false, isShared: false };
+    return [{ id: path, path, takesMarks: true, ...rest }];
   }
 
   #areasOf(target: Target): TracedArea[] {

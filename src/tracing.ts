@@ -2,18 +2,19 @@ import { join } from "node:path";
 import type { NewSource, ProbedSource } from "./agent/protocol.ts";
 import { findSourceUrl } from "./coverage/source_url.ts";
 import type { CoveredBlocks } from "./coverage/covered_blocks.ts";
+import { StateError } from "./coverage/state_error.ts";
 import type { SourceStore } from "./coverage/source_store.ts";
 import type { SymbolTable } from "./coverage/symbol_table.ts";
 import type { Connection } from "./fuse/mod.ts";
 import { inTime } from "./in_time.ts";
 import { Prober } from "./instrument/prober.ts";
-import { hasProbes } from "./instrument/standalone.ts";
+import { hasProbes, probedPcs } from "./instrument/standalone.ts";
 import type { AreaFile } from "./kcov/mod.ts";
 import { SharedFile, type SharedFileOptions } from "./shared_file.ts";
 import type { SharedFolder } from "./shared_folder.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
-import { TracedBlocks } from "./traced_blocks.ts";
+import { blocksOf, TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "./watchdog/mod.ts";
 
@@ -41,6 +42,9 @@ export interface ProbedCounts {
   blocks: number;
   /** Scripts whose source could not be parsed. */
   unparsed: number;
+  /** Scripts that could have no PCs when they were loaded, and why not. */
+  unkept: number;
+  unkeptReason?: string;
 }
 
 /** A target's scripts. */
@@ -77,6 +81,7 @@ export class Tracing implements AsyncDisposable {
       covered,
       segments: () => symbols.segments,
       makeFile: () => this.#makeFile("blocks"),
+      warn,
     });
     const makeFile = () => this.#makeFile("area");
     this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, warn });
@@ -128,7 +133,7 @@ export class Tracing implements AsyncDisposable {
   #scriptsOf(target: Target): ProbedScripts {
     let scripts = this.#scripts.get(target);
     if (!scripts) {
-      scripts = { counts: { measured: 0, blocks: 0, unparsed: 0 }, reasons: new Map() };
+      scripts = { counts: { measured: 0, blocks: 0, unparsed: 0, unkept: 0 }, reasons: new Map() };
       this.#scripts.set(target, scripts);
     }
     return scripts;
@@ -143,21 +148,33 @@ export class Tracing implements AsyncDisposable {
       return {};
     }
     reasons.set(url, undefined);
-    if (hasProbes(source)) return {};
+    if (hasProbes(source)) {
+      await this.#reserve(target, blocksOfPcs(probedPcs(source)));
+      return {};
+    }
     try {
       const { code, blocks, base } = await this.#prober.probe({ url, source });
       // A script of which nothing is executed is in reports, too.
       this.#options.covered.marksOf(target.info.name, { base, count: blocks });
+      await this.#reserve(target, blocksOf({ base, count: blocks }));
       counts.measured++;
       counts.blocks += blocks;
       return { code };
     } catch (error) {
       const { message } = error as Error;
-      counts.unparsed++;
+      if (error instanceof StateError) {
+        counts.unkept++;
+        counts.unkeptReason = message;
+      } else counts.unparsed++;
       reasons.set(url, message);
       this.#options.warn(`Cannot measure ${url}: ${message}`);
       return {};
     }
+  }
+
+  /** Before probes run, there is memory for what they mark, or they mark nothing. */
+  async #reserve(target: Target, blocks: Iterable<number>): Promise<void> {
+    if (!this.#blocks.reserve(target, blocks)) await this.tracer.update();
   }
 
   /** A target's scripts that have no probes, and why. */
@@ -184,4 +201,8 @@ export class Tracing implements AsyncDisposable {
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);
   }
+}
+
+function* blocksOfPcs(pcs: Iterable<number>): Generator<number> {
+  for (const pc of pcs) yield pc >>> 3 & 0xfffffff;
 }

@@ -61,13 +61,13 @@ scenario("a target's scripts get probes, and are counted", async ({ subject, tar
   const first = await subject.probe(target, { url: "file:///a.js", source: "f = () => 1;" });
   const second = await subject.probe(target, { url: "file:///b.js", source: "1;" });
   assert.ok([first, second].every(({ code }) => code!.includes("__kcov(")));
-  assert.equal(subject.countsOf(target), { measured: 2, blocks: 3, unparsed: 0 });
+  assert.equal(subject.countsOf(target), { measured: 2, blocks: 3, unparsed: 0, unkept: 0 });
   assert.equal(await subject.unprobed(target), []);
 });
 
 scenario("targets' scripts are counted apart", ({ subject, registry }) => {
   const other = registry.add(new TracedLink(), INFO);
-  assert.equal(subject.countsOf(other), { measured: 0, blocks: 0, unparsed: 0 });
+  assert.equal(subject.countsOf(other), { measured: 0, blocks: 0, unparsed: 0, unkept: 0 });
 });
 
 scenario("why scripts have no probes is told", async ({ subject, target, link, warnings }) => {
@@ -87,7 +87,7 @@ scenario("why scripts have no probes is told", async ({ subject, target, link, w
     { url: "evalmachine.js", reason: "no loader loaded it: `vm`, `eval`, a command line" },
   ]);
   assert.equal(warnings, [`Cannot measure file:///bad.js: ${bad.reason}`]);
-  assert.equal(subject.countsOf(target), { measured: 1, blocks: 1, unparsed: 1 });
+  assert.equal(subject.countsOf(target), { measured: 1, blocks: 1, unparsed: 1, unkept: 0 });
 });
 
 scenario("a script is known by the name that it gives itself", async ({ subject, target }) => {

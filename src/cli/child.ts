@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { Failure } from "./failure.ts";
 
@@ -14,16 +15,54 @@ export function start(command: readonly string[], options: SpawnOptions): Promis
   });
 }
 
+const SIGNALS = ["SIGTERM", "SIGHUP", "SIGINT"] as const;
+
+/** Takes the signals that ask this process to end, which has its own way to end, until it is disposed of. */
+export class Interruption implements Disposable {
+  readonly #controller = new AbortController();
+  /** Resolves at the first signal that {@linkcode take} lets pass. */
+  readonly received: Promise<void>;
+  readonly #listener: (signal: NodeJS.Signals) => void;
+  #take: ((signal: NodeJS.Signals) => void) | undefined;
+
+  constructor() {
+    this.received = new Promise((resolve) => {
+      this.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    this.#listener = (signal) => this.#take ? this.#take(signal) : this.#controller.abort();
+    for (const signal of SIGNALS) process.on(signal, this.#listener);
+  }
+
+  /** Aborted by a signal that comes while none are taken. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Hands signals to somebody else; to nobody any more by undefined. */
+  take(listener: ((signal: NodeJS.Signals) => void) | undefined): void {
+    this.#take = listener;
+  }
+
+  [Symbol.dispose](): void {
+    for (const signal of SIGNALS) process.off(signal, this.#listener);
+  }
+}
+
 /**
- * Waits for a child, handing on the signals that ask this process to end; a terminal sends SIGINT to
- * both.
+ * Waits for a child, handing on the signals that ask this process to end, and waking the child for them. A
+ * SIGINT of the terminal's has gone to both.
  *
+ * @param interruption Takes signals afterwards.
  * @returns its exit status as a shell tells it: 128 and the signal's number for one that was killed.
  */
-export async function waitFor(child: ChildProcess): Promise<number> {
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
-  const ignore = () => {};
-  process.on("SIGTERM", forward).on("SIGHUP", forward).on("SIGINT", ignore);
+export async function waitFor(child: ChildProcess, interruption?: Interruption): Promise<number> {
+  using own = interruption ? undefined : new Interruption();
+  const signals = interruption ?? own!;
+  signals.take((signal) => {
+    if (signal === "SIGINT" && isInForeground()) return;
+    child.kill(signal);
+    child.kill("SIGCONT");
+  });
   try {
     return await new Promise((resolve) => {
       child.once(
@@ -32,6 +71,13 @@ export async function waitFor(child: ChildProcess): Promise<number> {
       );
     });
   } finally {
-    process.off("SIGTERM", forward).off("SIGHUP", forward).off("SIGINT", ignore);
+    signals.take(undefined);
   }
+}
+
+/** Whether the terminal sends SIGINT to this process, and so to the child: see `proc_pid_stat(5)`. */
+function isInForeground(): boolean {
+  const stat = readFileSync("/proc/self/stat", "latin1");
+  const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return group === foreground;
 }

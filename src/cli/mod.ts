@@ -2,7 +2,7 @@
 import type { Session } from "node:inspector";
 import yargs, { type Argv } from "yargs";
 import { MountError } from "../fuse/mod.ts";
-import { onOneLine } from "../report/display_text.ts";
+import { onOneLine, visibleLines } from "../report/display_text.ts";
 import { VERSION } from "../version.ts";
 import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
@@ -50,7 +50,8 @@ export async function main(
   options: { self?: Session | undefined } = {},
 ): Promise<number> {
   const io: Io = {
-    print: (text) => process.stdout.write(text),
+    // Names of scripts and targets are in it, which others have made up.
+    print: (text) => process.stdout.write(visibleLines(text)),
     warn: (line) => process.stderr.write(`kcovfs: ${onOneLine(line)}\n`),
     self: options.self,
   };
@@ -68,7 +69,8 @@ export async function main(
       return 2;
     }
     const isExpected = error instanceof MountError || /^Cannot /.test(message);
-    io.warn(isExpected ? message : `Cannot go on: ${(error as Error).stack}`);
+    if (isExpected) io.warn(message);
+    else for (const line of `Cannot go on: ${(error as Error).stack}`.split("\n")) io.warn(line);
     return 1;
   }
 }

@@ -7,6 +7,7 @@ import { PcBuffer } from "./pc_buffer.ts";
 import { pcOfBlock, type Segment } from "./pc_space.ts";
 import { scriptHash } from "./script_hash.ts";
 import type { ScriptReport } from "./script_report.ts";
+import { inState, StateError } from "./state_error.ts";
 import type { SourceStore } from "./source_store.ts";
 import type { SymbolTable } from "./symbol_table.ts";
 import type { TableBuilder } from "./table_builder.ts";
@@ -77,12 +78,19 @@ export class Engine {
     });
   }
 
-  /** The script's table, once for all targets; undefined when it cannot be parsed. */
+  /**
+   * The script's table, once for all targets; undefined when it cannot be parsed.
+   *
+   * @throws {StateError} when it can have no PCs now.
+   */
   #load(script: NewScript): Promise<Script | undefined> {
     const hash = scriptHash(script.source);
     const key = `${hash} ${script.url}`;
     let loading = this.#scripts.get(key);
-    if (!loading) this.#scripts.set(key, loading = this.#build(script, hash));
+    if (!loading) {
+      this.#scripts.set(key, loading = this.#build(script, hash));
+      loading.catch(() => this.#scripts.delete(key));
+    }
     return loading;
   }
 
@@ -96,7 +104,7 @@ export class Engine {
           `Cannot follow the source map of ${script.url}: ${broken}; its blocks are placed in itself`,
         );
       }
-      const segment = symbols.add({ ...built, url: script.url, hash });
+      const segment = inState(() => symbols.add({ ...built, url: script.url, hash }));
       if (sources?.has(segment) === false) {
         sources.keep(segment, { source: script.source, originals });
       }
@@ -104,6 +112,7 @@ export class Engine {
       return { table, index: new FunctionIndex(table), segment, firstPc };
     } catch (error) {
       warn(`Cannot measure ${script.url}: ${(error as Error).message}`);
+      if (error instanceof StateError) throw error;
       return undefined;
     }
   }
@@ -118,6 +127,9 @@ export interface ScriptCounts {
   readonly unnamed: number;
   /** Scripts whose source could not be parsed. */
   readonly unparsed: number;
+  /** Scripts that have no PCs yet, and why. */
+  readonly unkept: number;
+  readonly unkeptReason?: string;
   /** Functions that have run and that V8 has no block counters for, until it compiles them anew. */
   readonly coarse: number;
   /** Reports of functions that the block table does not have. */
@@ -127,8 +139,19 @@ export interface ScriptCounts {
 /** Reports of a script whose source is not known yet, as texts. */
 interface Waiting {
   readonly url: string;
-  readonly reports: Uint8Array[];
+  reports: Uint8Array[];
+  /** Those that no client may be told of any more: it has read without them. Reports have them. */
+  readonly late: Uint8Array[];
+  lateBytes: number;
+  /** When it may be asked for again, and why not before. */
+  retryAt: number;
+  reason?: string;
 }
+
+/** ms after which a script that could not have PCs is tried again. */
+const RETRY = 1000;
+/** Bytes of late reports that are kept of a script. */
+const MOST_LATE = 4 << 20;
 
 /** One target's scripts, by V8's script ids. */
 export class TargetCoverage {
@@ -171,7 +194,9 @@ export class TargetCoverage {
 
   get counts(): ScriptCounts {
     const coarse = [...this.#coarse.values()].reduce((sum, { size }) => sum + size, 0);
-    return { ...this.#counts, coarse };
+    const reasons = [...this.#waiting.values()].flatMap(({ reason }) => reason ?? []);
+    const unkept = reasons.length;
+    return { ...this.#counts, coarse, unkept, ...(unkept > 0 && { unkeptReason: reasons[0] }) };
   }
 
   /** Script ids found not to be measured since the last call. */
@@ -195,7 +220,9 @@ export class TargetCoverage {
       else if (measured === undefined) this.#keep(report, text);
     });
     if (this.#waiting.size === this.#asked.size) return [];
-    const unknown = [...this.#waiting.keys()].filter((id) => !this.#asked.has(id));
+    const now = performance.now();
+    const unknown = [...this.#waiting]
+      .flatMap(([id, { retryAt }]) => this.#asked.has(id) || retryAt > now ? [] : [id]);
     for (const id of unknown) this.#asked.add(id);
     return unknown;
   }
@@ -215,8 +242,11 @@ export class TargetCoverage {
     // A copy: the rest of the collection is not needed any more.
     const report = Buffer.concat([OPENING, text, CLOSING]);
     const waiting = this.#waiting.get(scriptId);
-    if (waiting) waiting.reports.push(report);
-    else this.#waiting.set(scriptId, { url, reports: [report] });
+    if (!waiting) {
+      const entry = { url, reports: [report], late: [], lateBytes: 0, retryAt: 0 };
+      this.#waiting.set(scriptId, entry);
+    } else if (waiting.retryAt > performance.now()) keepLate(waiting, [report]);
+    else waiting.reports.push(report);
   }
 
   #drop(scriptId: string): void {
@@ -239,8 +269,9 @@ export class TargetCoverage {
       if (text === undefined || url === undefined) return this.#drop(scriptId);
       const source = typeof text === "string" ? { source: text } : text;
       if (this.#isProbed(source.source)) return this.#drop(scriptId);
-      const script = await this.#load({ ...source, url });
-      const reports = this.#waiting.get(scriptId)?.reports ?? [];
+      const script = await this.#tryLoad(scriptId, { ...source, url });
+      if (script === "later") return;
+      const { reports = [], late = [] } = this.#waiting.get(scriptId) ?? {};
       this.#waiting.delete(scriptId);
       this.#asked.delete(scriptId);
       if (!script) {
@@ -251,10 +282,30 @@ export class TargetCoverage {
       this.#scripts.set(scriptId, measured);
       this.#counts.measured++;
       this.#counts.blocks += script.table.blockStart.length;
+      for (const text of late) {
+        this.#reader.read(text, (report) => this.#count(measured, report, { isLate: true }));
+      }
       for (const text of reports) {
         this.#reader.read(text, (report) => this.#count(measured, report));
       }
     }));
+  }
+
+  /** @returns "later" when it can have no PCs now: it is asked for again. */
+  async #tryLoad(scriptId: string, script: NewScript): Promise<Script | undefined | "later"> {
+    try {
+      return await this.#load(script);
+    } catch (error) {
+      const waiting = this.#waiting.get(scriptId);
+      if (!(error instanceof StateError) || !waiting) throw error;
+      const { reports } = waiting;
+      waiting.reports = [];
+      keepLate(waiting, reports);
+      waiting.reason = error.message;
+      waiting.retryAt = performance.now() + RETRY;
+      this.#asked.delete(scriptId);
+      return "later";
+    }
   }
 
   #addCoarse(scriptId: string, row: number): void {
@@ -263,12 +314,14 @@ export class TargetCoverage {
     rows.add(row);
   }
 
-  #count({ script, marks }: Measured, report: ScriptReport): void {
+  #count({ script, marks }: Measured, report: ScriptReport, { isLate = false } = {}): void {
     const { table, index: rows, firstPc } = script;
-    const into = (block: number) => {
-      this.#executed.push(firstPc + block * 8);
-      marks[block] = SINCE_RESET;
-    };
+    const into = isLate
+      ? (block: number) => void (marks[block] = SINCE_RESET)
+      : (block: number) => {
+        this.#executed.push(firstPc + block * 8);
+        marks[block] = SINCE_RESET;
+      };
     const { firstRange, start, end, count, isBlockCoverage, scriptId } = report;
     const coarse = this.#coarse.get(scriptId);
     for (let index = 0; index < report.length; index++) {
@@ -287,6 +340,14 @@ export class TargetCoverage {
         executedBlocks(table, row, { report, index }, into);
       }
     }
+  }
+}
+
+function keepLate(waiting: Waiting, reports: readonly Uint8Array[]): void {
+  for (const report of reports) {
+    if (waiting.lateBytes + report.length > MOST_LATE) return;
+    waiting.lateBytes += report.length;
+    waiting.late.push(report);
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
@@ -19,6 +19,9 @@ export interface KeptSource {
   /** What it was made from, as its source map calls it. */
   readonly originals: readonly SourceText[];
 }
+
+/** Bytes of what could not be written that are kept in memory. */
+const MOST_UNWRITTEN = 16 << 20;
 
 const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
 
@@ -44,6 +47,9 @@ export class SourceStore implements AsyncDisposable {
   readonly #folder: string;
   readonly #pending = new Set<Promise<void>>();
   #temporary = 0;
+  /** What could not be written, by its file, and the bytes of that: it is tried again. */
+  readonly #unwritten = new Map<string, Uint8Array>();
+  #unwrittenBytes = 0;
 
   /** @param folder Made when the first source is kept, in one that is there. */
   constructor(folder: string) {
@@ -54,23 +60,67 @@ export class SourceStore implements AsyncDisposable {
     return existsSync(this.#fileOf(script));
   }
 
-  /** Keeps a script's texts. It is done some time later; where it cannot be, reports lack them. */
+  /**
+   * Keeps a script's texts. It is done some time later. Where it cannot be, it is tried again with the next
+   * script and at the end; reports lack them until then.
+   */
   keep(script: ScriptKey, texts: KeptSource): void {
-    const keeping = this.#keep(this.#fileOf(script), texts).catch(() => {});
-    this.#pending.add(keeping);
-    keeping.then(() => this.#pending.delete(keeping));
+    this.#run(this.#keep(this.#fileOf(script), texts));
+  }
+
+  #run(work: Promise<void>): void {
+    const done = work.catch(() => {});
+    this.#pending.add(done);
+    done.then(() => this.#pending.delete(done));
   }
 
   async #keep(file: string, { source, originals }: KeptSource): Promise<void> {
     const bytes = await pack(JSON.stringify({ source, originals }), { level: 1 });
+    try {
+      await this.#write(file, bytes);
+    } catch (error) {
+      this.#remember(file, bytes);
+      throw error;
+    }
+    await this.#retry();
+  }
+
+  /** Whole or not at all, also when the machine stops. */
+  async #write(file: string, bytes: Uint8Array): Promise<void> {
     const temporary = `${file}.${process.pid}.${this.#temporary++}`;
     try {
       await makeFolder(this.#folder);
-      await writeFile(temporary, bytes, { mode: 0o600 });
+      const handle = await open(temporary, "w", 0o600);
+      try {
+        await handle.writeFile(bytes);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
       await rename(temporary, file);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
+    }
+  }
+
+  #remember(file: string, bytes: Uint8Array): void {
+    if (this.#unwritten.has(file) || this.#unwrittenBytes + bytes.length > MOST_UNWRITTEN) return;
+    this.#unwritten.set(file, bytes);
+    this.#unwrittenBytes += bytes.length;
+  }
+
+  /** @throws when one of them still cannot be written. */
+  async #retry(): Promise<void> {
+    for (const [file, bytes] of [...this.#unwritten]) {
+      if (!this.#unwritten.delete(file)) continue;
+      this.#unwrittenBytes -= bytes.length;
+      try {
+        await this.#write(file, bytes);
+      } catch (error) {
+        this.#remember(file, bytes);
+        throw error;
+      }
     }
   }
 
@@ -92,5 +142,6 @@ export class SourceStore implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#pending);
+    await this.#retry().catch(() => {});
   }
 }

@@ -146,6 +146,7 @@ export class SymbolTable implements Disposable {
    * Gives a script its PCs, or finds those that it has: when this returns they are on disk.
    *
    * @throws {RangeError} when the PC space is full.
+   * @throws {Error} when the file cannot be read or written now: it may be tried again.
    */
   add(script: NewSymbols): SymbolSegment {
     return this.find(script) ?? withFileLock(this.#fd, () => {
@@ -162,11 +163,24 @@ export class SymbolTable implements Disposable {
     if (base < 0) {
       throw new RangeError(`Cannot give ${count} blocks of ${url} PCs: no room is left`);
     }
-    const line = Buffer.from(formatLine(script, base, count));
-    for (let at = 0; at < line.length;) at += fs.writeSync(this.#fd, line, at);
-    fs.fdatasyncSync(this.#fd);
+    this.#write(Buffer.from(formatLine(script, base, count)));
     this.#refresh();
     return this.find(script)!;
+  }
+
+  /** What cannot be written as a whole, and kept, is taken back: the line must be nobody's. */
+  #write(line: Buffer): void {
+    try {
+      for (let at = 0; at < line.length;) at += fs.writeSync(this.#fd, line, at);
+      fs.fdatasyncSync(this.#fd);
+    } catch (error) {
+      try {
+        fs.ftruncateSync(this.#fd, this.#size);
+      } catch {
+        // A torn line is the last one, and is cut off before the next addition.
+      }
+      throw error;
+    }
   }
 
   /** Looks a block up by its number. */

@@ -36,7 +36,7 @@ export {
   openFuseDevice,
   unmountFuse,
 } from "./mount.ts";
-export { type MountEntry, readMountTable } from "./mount_table.ts";
+export { type MountEntry, parseMountTable, readMountTable } from "./mount_table.ts";
 export { Notifier } from "./notifier.ts";
 export type { Filesystem, IoctlOut, Request } from "./operations.ts";
 export {

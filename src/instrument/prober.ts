@@ -1,6 +1,7 @@
 import { findMapUrl } from "../coverage/map_url.ts";
 import { pcOfBlock } from "../coverage/pc_space.ts";
 import { scriptHash } from "../coverage/script_hash.ts";
+import { inState } from "../coverage/state_error.ts";
 import type { SourceStore } from "../coverage/source_store.ts";
 import type { SymbolTable } from "../coverage/symbol_table.ts";
 import { type BuiltTable, MAP_LIMIT, STACK_SIZE, TOO_LATE } from "../coverage/table_builder.ts";
@@ -69,7 +70,10 @@ export class Prober implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** @throws {SyntaxError} when the source cannot be parsed. */
+  /**
+   * @throws {SyntaxError} when the source cannot be parsed.
+   * @throws {StateError} when it can have no PCs now; it may be tried again.
+   */
   async probe(script: PlainScript): Promise<ProbedScript> {
     const { source, url } = script;
     const hash = scriptHash(source);
@@ -111,7 +115,7 @@ export class Prober implements AsyncDisposable {
     if (built.broken) {
       warn(`Cannot follow the source map of ${script.url}: ${built.broken}`);
     }
-    const segment = symbols.add({ ...built, url: script.url, hash });
+    const segment = inState(() => symbols.add({ ...built, url: script.url, hash }));
     sources?.keep(segment, { source: script.source, originals: built.originals });
     return segment;
   }

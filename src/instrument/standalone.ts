@@ -20,6 +20,9 @@ const FUNCTIONS: Readonly<Record<keyof typeof PROBE_NAMES, string>> = {
 /** A probe as it is written, which text about probes is not. */
 const PROBE = new RegExp(`\\b${PROBE_NAMES.hit}\\(-?\\d`);
 
+/** Any of them, with the lower half of its PC. */
+const PROBES = new RegExp(`\\b(?:${Object.values(PROBE_NAMES).join("|")})\\((-?\\d+)`, "g");
+
 /** The name of the function that returns the PCs that were hit since its last call. */
 export const TAKE_HITS = "__kcov_take";
 
@@ -49,4 +52,9 @@ function prelude(): string {
 /** Whether a script has probes already. */
 export function hasProbes(source: string): boolean {
   return PROBE.test(source);
+}
+
+/** The lower halves of the PCs of the probes that a script has already. */
+export function* probedPcs(source: string): Generator<number> {
+  for (const [, pc] of source.matchAll(PROBES)) yield Number(pc);
 }

@@ -5,6 +5,7 @@ import type { CoverageMap, FileCoverageData } from "istanbul-lib-coverage";
 import type * as IstanbulCoverage from "istanbul-lib-coverage";
 import type * as IstanbulReport from "istanbul-lib-report";
 import type * as IstanbulReports from "istanbul-reports";
+import { breadcrumbs, LINKS, withoutMarks } from "./html_names.ts";
 
 /** The formats there are: Istanbul's names of them, and the files that they begin at. */
 export const REPORT_FORMATS = {
@@ -61,10 +62,12 @@ export async function renderReport(
   const context = createContext({
     coverageMap,
     dir: folder,
-    sourceFinder: (path) => shown.get(path) ?? LOST,
+    sourceFinder: (path) => withoutMarks(shown.get(path) ?? LOST),
   });
-  const options = columns === undefined ? {} : { maxCols: columns };
+  const options = { linkMapper: LINKS, ...(columns !== undefined && { maxCols: columns }) };
   const row: { name: keyof IstanbulReports.ReportOptions; file?: string } = REPORT_FORMATS[format];
-  create(row.name, options).execute(context);
+  const report = create(row.name, options as object);
+  if (format === "html") Object.assign(report, { getBreadcrumbHtml: breadcrumbs });
+  report.execute(context);
   return row.file && path.join(folder, row.file);
 }

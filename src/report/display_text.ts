@@ -19,20 +19,41 @@ export function clock(seconds: number): string {
   return `${Math.floor(seconds / 3600)}:${two(seconds / 60)}:${two(seconds)}`;
 }
 
-/** What ends a line, moves a cursor or turns a text around, wherever it is shown. */
-// deno-lint-ignore no-control-regex
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-/** A text on one line, for a log: names in it are others' and may have anything in them. */
-export function onOneLine(text: string): string {
-  return text.replace(
-    CONTROLS,
-    (control) =>
-      control === "\n" ? "\\n" : `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
-
 /** Printable ASCII: a process may call itself anything, and a terminal would do as it says. */
 export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/gu, "?");
+}
+
+/**
+ * What a terminal acts on instead of showing it: control characters of both kinds, and those that turn the
+ * direction of text or break lines.
+ */
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+/** A name, of a script, say, on one line: names are what others have made up. */
+export function visible(text: string, replace: (character: string) => string = () => "?"): string {
+  return text.replace(CONTROLS, replace);
+}
+
+/** A text on one line, for a log: what would not be on it is there as its escape. */
+export function onOneLine(text: string): string {
+  return visible(text, (character) => character === "\n" ? "\\n" : escape(character));
+}
+
+function escape(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** The same of a text of several lines and tabs. */
+export function visibleLines(text: string): string {
+  return visible(text, (character) => character === "\n" || character === "\t" ? character : "?");
+}
+
+/** JSON that a terminal shows as it is. */
+export function visibleJson(value: unknown): string {
+  return visible(
+    JSON.stringify(value, null, 2),
+    (character) => character === "\n" ? character : escape(character),
+  );
 }

@@ -1,6 +1,7 @@
 import type { FileCoverageData, Location, Range } from "istanbul-lib-coverage";
 import type { BlockTable } from "../coverage/block_table.ts";
 import { innermostBlocks } from "../coverage/innermost_blocks.ts";
+import { visible } from "./display_text.ts";
 import type { FunctionName, SourceOutline } from "./source_outline.ts";
 
 /** What a file's text says of its blocks, where it could be parsed. */
@@ -114,7 +115,9 @@ class Coverage {
 
   addFunction(of: { name: string | undefined; location: Range }, isCovered: boolean): void {
     const key = String(this.#functions++);
-    const { name = `(anonymous_${key})`, location: loc } = of;
+    const { location: loc } = of;
+    // A property's name may be any text, which lines of lcov may not.
+    const name = visible(of.name ?? `(anonymous_${key})`);
     this.#data.fnMap[key] = { name, loc, decl: loc, line: loc.start.line };
     this.#data.f[key] = isCovered ? 1 : 0;
   }

@@ -3,6 +3,8 @@
  * https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
  */
 
+import { visible } from "./display_text.ts";
+
 /** A metric: samples that differ in their labels. */
 export interface MetricFamily {
   /** Without the suffix that samples have by its type; the unit is its end. */
@@ -47,7 +49,8 @@ function formatLabels(labels: Sample["labels"] = {}): string {
 }
 
 function escape(text: string): string {
-  return text.replace(/[\\"\n]/g, (character) => ESCAPES[character]);
+  const plain = visible(text, (character) => character === "\n" ? character : "?");
+  return plain.replace(/[\\"\n]/g, (character) => ESCAPES[character]);
 }
 
 /** One of several states, as the samples of a `stateset`, whose label is the family's name. */

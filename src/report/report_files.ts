@@ -5,7 +5,7 @@ import { coveredFiles, type FileSources, type ScriptBlocks } from "./covered_fil
 import type { ReportedFile } from "./coverage_report.ts";
 import { fileCoverage } from "./file_coverage.ts";
 import { outlineFile } from "./outline_file.ts";
-import { reportPath } from "./report_path.ts";
+import { ReportPaths } from "./report_path.ts";
 
 /** What is needed for files. */
 export interface ReportSources extends FileSources {
@@ -23,10 +23,11 @@ export async function reportFiles(
   );
   const files = [...(await coveredFiles(scripts, sources)).values()];
   const reported: ReportedFile[] = [];
+  const paths = new ReportPaths();
   for (const [done, { url, states, text, shown }] of files.entries()) {
     progress(done, files.length);
     const outline = text && outlineFile(text);
-    const data = fileCoverage(reportPath(url), { states, outline });
+    const data = fileCoverage(paths.of(url), { states, outline });
     reported.push({ data, shown: shown ?? text?.text });
     await loopRound();
   }

@@ -1,5 +1,6 @@
 import { blockOfPc, formatPc } from "../coverage/pc_space.ts";
 import { scriptPath } from "../coverage/script_filter.ts";
+import { visible } from "./display_text.ts";
 import type { SymbolTable } from "../coverage/symbol_table.ts";
 
 /** How positions are written. */
@@ -43,11 +44,11 @@ export function symbolize(symbols: SymbolTable, pc: bigint, options: SymbolOptio
 const MOST_CHARACTERS = 4096;
 
 /**
- * A path without line breaks, which would break the format. With a prefix it is a path below that, as
+ * A path without line breaks, which would break the format, and without what a terminal acts on. With a prefix it is a path below that, as
  * syzkaller takes it (`gvisorLineRe` in `pkg/cover/backend/gvisor.go`): without colons, and not too long.
  */
 function fileName(url: string, { prefix }: SymbolOptions): string {
-  const path = scriptPath(url).replace(/[\r\n]/g, encodeURIComponent);
+  const path = visible(scriptPath(url), encodeURIComponent);
   if (prefix === undefined) return path;
   const name = path.replace(/^\/+/, "").replaceAll(":", encodeURIComponent(":"));
   return `${prefix.replace(/\/+$/, "")}/${name.slice(0, MOST_CHARACTERS)}`;

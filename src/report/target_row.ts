@@ -8,12 +8,13 @@ export function targetRow(
   target: Target,
   counts: ProbedCounts & Partial<ScriptCounts>,
 ): TargetRow {
-  const { measured, blocks, coarse = 0, unnamed = 0, unparsed } = counts;
+  const { measured, blocks, coarse = 0, unnamed = 0, unparsed, unkept } = counts;
   const notes = [
     target.note,
     target.info.remark,
     coarse > 0 && `${coarse} functions without block counters`,
     unnamed > 0 && `${unnamed} scripts without a URL`,
+    unkept > 0 && `${unkept} scripts without PCs: ${counts.unkeptReason}`,
     unparsed > 0 && `${unparsed} scripts that cannot be parsed`,
   ];
   return {

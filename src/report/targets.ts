@@ -1,3 +1,4 @@
+import { visible } from "./display_text.ts";
 import type { TargetRow, UnprobedScript } from "../control_client.ts";
 
 const HEADINGS = [
@@ -25,7 +26,8 @@ export function formatUnprobed(scripts: readonly UnprobedScript[]): string {
   return `\n${formatTable([["TARGET", "SCRIPT", "NOT MEASURED BECAUSE"], ...lines])}`;
 }
 
-function formatTable(table: readonly (readonly string[])[]): string {
+function formatTable(rows: readonly (readonly string[])[]): string {
+  const table = rows.map((cells) => cells.map((cell) => visible(cell)));
   const widths = table[0].map((_, i) => Math.max(...table.map((line) => line[i].length)));
   const lines = table.map((line) =>
     line.map((cell, i) => i === line.length - 1 ? cell : cell.padEnd(widths[i])).join("  ")

@@ -6,7 +6,7 @@ import { FakeLink } from "../targets/fake_link.ts";
 
 const report = suite("report/target_row");
 
-const NONE = { measured: 0, blocks: 0, coarse: 0, unnamed: 0, unparsed: 0, strange: 0 };
+const NONE = { measured: 0, blocks: 0, coarse: 0, unnamed: 0, unparsed: 0, unkept: 0, strange: 0 };
 
 function target(id: number, info: Partial<TargetInfo> = {}): Target {
   const whole = { name: "api", pid: 4321, runtime: "node v20.20.2", ...info };
@@ -32,6 +32,14 @@ report("the note has all that is to be said", () => {
     targetRow(subject, { ...NONE, coarse: 3, unnamed: 2, unparsed: 1 }).note,
     "cannot be held, its optimisers are on, 3 functions without block counters, " +
       "2 scripts without a URL, 1 scripts that cannot be parsed",
+  );
+});
+
+report("a script that could have no PCs is in the note, with the reason", () => {
+  const counts = { ...NONE, unkept: 2, unkeptReason: "no space left in the state folder" };
+  assert.is(
+    targetRow(target(1), counts).note,
+    "2 scripts without PCs: no space left in the state folder",
   );
 });
 

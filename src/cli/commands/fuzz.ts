@@ -1,12 +1,16 @@
+import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { Argv } from "yargs";
-import type { CollectorName } from "../../agent/protocol.ts";
-import { checkRoot, mountArguments, openFuseDevice } from "../../fuse/mod.ts";
+import { checkRoot, mountArguments, openFuseDevice, parseMountTable } from "../../fuse/mod.ts";
 import { Server, SUBTYPE } from "../../server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
-import { start, waitFor } from "../child.ts";
-import { type Command, commandAfterDashes } from "../command.ts";
+import { Interruption, start, waitFor } from "../child.ts";
+import { type Command, commandAfterDashes, type Io } from "../command.ts";
+import { endNamespace } from "../end_namespace.ts";
+import { describeEnded } from "../ended_text.ts";
 import { Failure } from "../failure.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 import { targetEnvironment } from "../target_environment.ts";
@@ -15,16 +19,33 @@ const BIN = fileURLToPath(new URL("../../../../bin", import.meta.url));
 /** Where Linux has kcov, and where fuzzers look for it. */
 const MOUNT_POINT = "/sys/kernel/debug";
 
+/** ms that what the command has left is given to end by itself after SIGTERM. */
+const GRACE = 2500;
+/** ms in which a connection ends by itself once nobody has it mounted. */
+const CONNECTION_GRACE = 200;
+
 /**
- * What the shell does in the mount namespace: makes the mount point where a container has none, mounts
- * (the connection is descriptor 3), says so on descriptor 4, and becomes the command.
+ * The shell's part in the mount namespace. It makes the mount point where a container has none, and mounts:
+ * the connection is descriptor 3. It tells the namespace and its mounts on descriptor 4, waits on
+ * descriptor 5 until the connection is served, and becomes the command.
  */
 const SCRIPT = `
 [ -d ${MOUNT_POINT} ] || { mount -t tmpfs tmpfs /sys/kernel && mkdir ${MOUNT_POINT}; } || exit 125
 mount ${mountArguments(MOUNT_POINT, { subtype: SUBTYPE }).join(" ")} </dev/null || exit 125
-echo mounted >&4
-exec "$@" 3>&- 4>&-
+{ readlink /proc/self/ns/mnt && cat /proc/self/mountinfo; } >&4 || exit 125
+exec 4>&-
+read go <&5 || exit 125
+command -v "$1" >/dev/null || { echo "kcovfs: Cannot run $1: no such command" >&2; exit 127; }
+exec "$@" 3>&- 5<&-
 `;
+
+/** Aborts a connection, as the watchdog does: see `watchdog/main.ts`. */
+const ABORT = `
+cd /sys/fs/fuse/connections && { [ -e "$1" ] || mount -t fusectl fusectl "$PWD"; } &&
+cd "$PWD" && echo 1 > "$1/abort"
+`;
+
+type Arguments = ServerArguments & { readonly "keep-running": boolean };
 
 /** `kcovfs fuzz` */
 export const fuzz: Command = {
@@ -32,12 +53,18 @@ export const fuzz: Command = {
   describe: "run a fuzzer with kcov at /sys/kernel/debug/kcov and the Node it starts as targets",
   usage: "kcovfs fuzz [options] -- CMD...",
   builder: (argv: Argv) =>
-    withServer(argv).example(
-      "kcovfs fuzz -- ./fuzzer node server.js",
-      "what ./fuzzer starts with Node is what it reads the coverage of",
-    ),
+    withServer(argv)
+      .option("keep-running", {
+        type: "boolean",
+        default: false,
+        describe: "serve what the command has left running until that ends, instead of ending it",
+      })
+      .example(
+        "kcovfs fuzz -- ./fuzzer node server.js",
+        "what ./fuzzer starts with Node is what it reads the coverage of",
+      ),
   async run(argv, io) {
-    const options = argv as unknown as ServerArguments;
+    const options = argv as unknown as Arguments;
     const command = commandAfterDashes(argv);
     checkRoot(MOUNT_POINT);
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
@@ -45,8 +72,10 @@ export const fuzz: Command = {
     const server = await Server.start(
       serverOptions(options, { warn: io.warn, ...(self && { self }) }),
     );
+    // Until the end: a signal that comes while all is put away must not cut that short.
+    using interruption = new Interruption();
     try {
-      return await runInNamespace(server, { fd, command, collector: options.collector });
+      return await runInNamespace(server, { fd, command, options, io, interruption });
     } finally {
       await server[Symbol.asyncDispose]();
     }
@@ -56,10 +85,15 @@ export const fuzz: Command = {
 /** Nobody but the command and its children sees the mount, and it goes with the last of them. */
 async function runInNamespace(
   server: Server,
-  options: { fd: number; command: readonly string[]; collector: CollectorName },
+  { fd, command, options, io, interruption }: {
+    fd: number;
+    command: readonly string[];
+    options: Arguments;
+    io: Io;
+    interruption: Interruption;
+  },
 ): Promise<number> {
-  const { collector } = options;
-  const environment = targetEnvironment(server.socket, { collector });
+  const environment = targetEnvironment(server.socket, { collector: options.collector });
   const env = {
     ...environment,
     KCOVFS_MOUNT: MOUNT_POINT,
@@ -68,19 +102,65 @@ async function runInNamespace(
   };
   const child = await start(
     ["unshare", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "kcovfs"]
-      .concat(options.command),
-    { env, stdio: ["inherit", "inherit", "inherit", options.fd, "pipe"] },
+      .concat(command),
+    { env, stdio: ["inherit", "inherit", "inherit", fd, "pipe", "pipe"] },
   );
-  const ended = waitFor(child);
-  const mounted = await Promise.race([
-    new Promise<boolean>((resolve) => child.stdio[4]!.once("data", () => resolve(true))),
-    ended.then(() => false),
-  ]);
-  if (!mounted) {
-    fs.closeSync(options.fd);
+  const ended = waitFor(child, interruption);
+  const [, , , , facts, go] = child.stdio as unknown as readonly [
+    null,
+    null,
+    null,
+    null,
+    Readable,
+    Writable,
+  ];
+  go.on("error", () => {});
+  const [namespace, ...mounts] = (await text(facts)).split("\n");
+  const mount = parseMountTable(mounts.join("\n"))
+    .findLast(({ mountPoint }) => mountPoint === MOUNT_POINT);
+  if (!mount) {
+    fs.closeSync(fd);
     throw new Failure(`Cannot mount on ${MOUNT_POINT} in a mount namespace of its own`);
   }
   const root = `/proc/${child.pid}/root${MOUNT_POINT}`;
-  server.serve(options.fd, { root }).catch(() => {});
-  return await ended;
+  const onReady = () => go.end("go\n");
+  const served = server.serve(fd, { root, onReady }).catch(() => {});
+  const status = await ended;
+  if (options["keep-running"]) await Promise.race([served, interruption.received]);
+  const { signal: hurry } = interruption;
+  await endLeft(server, { namespace, hurry, warn: io.warn });
+  await endConnection(mount.minor, served);
+  return status;
+}
+
+/** Ends the targets and whatever else the command has left in its namespace. */
+async function endLeft(
+  server: Server,
+  { namespace, hurry, warn }: {
+    namespace: string;
+    hurry: AbortSignal;
+    warn: (line: string) => void;
+  },
+): Promise<void> {
+  const targets = server.targets;
+  const ended = await endNamespace(namespace, { grace: GRACE, hurry });
+  const line = describeEnded(ended, targets);
+  if (line) warn(line);
+}
+
+/**
+ * A process that has gone to another namespace, with a copy of the mount, keeps the connection. This process
+ * could not end before it has: a thread of its own reads from it.
+ */
+async function endConnection(connection: number, served: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const isEnded = await Promise.race([
+    served.then(() => true),
+    new Promise<boolean>((resolve) => timer = setTimeout(resolve, CONNECTION_GRACE, false)),
+  ]);
+  clearTimeout(timer);
+  if (isEnded) return;
+  const abort = ["sh", "-c", ABORT, "kcovfs", String(connection)];
+  spawnSync("unshare", ["--mount", "--propagation", "private", ...abort]);
+  await served;
 }

@@ -1,5 +1,6 @@
 import type { Argv } from "yargs";
 import { askServer } from "../../control_client.ts";
+import { visibleJson } from "../../report/display_text.ts";
 import { formatTargets, formatUnprobed } from "../../report/targets.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
@@ -24,7 +25,7 @@ export const ps: Command = {
     const socket = await findSocket(mount);
     const rows = await askServer(socket, "targets");
     const scripts = verbose ? await askServer(socket, "unprobed") : [];
-    if (json) io.print(`${JSON.stringify(verbose ? { targets: rows, scripts } : rows, null, 2)}\n`);
+    if (json) io.print(`${visibleJson(verbose ? { targets: rows, scripts } : rows)}\n`);
     else io.print(formatTargets(rows) + (verbose ? formatUnprobed(scripts) : ""));
     return 0;
   },

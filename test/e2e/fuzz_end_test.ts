@@ -1,0 +1,213 @@
+/** How `kcovfs fuzz` ends: with its command, whatever that has started. */
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { DENO, execute, finish, type Finished, KCOVFS, Scene } from "./harness.ts";
+
+const fuzz = suite<{ scene: Scene }>("kcovfs fuzz, its end");
+const NODE = process.execPath;
+/** ms; what is left lives longer by far. */
+const SOON = 20_000;
+
+fuzz.before((context) => {
+  context.scene = new Scene();
+});
+
+fuzz.after(async ({ scene }) => {
+  await scene[Symbol.asyncDispose]();
+});
+
+function run(
+  scene: Scene,
+  script: string,
+  ...options: string[]
+): Promise<Finished> {
+  const command = [
+    KCOVFS,
+    "fuzz",
+    "--state",
+    scene.state,
+    ...options,
+    "--",
+    "sh",
+    "-c",
+    script,
+  ];
+  return execute(command, { timeout: SOON });
+}
+
+/** Whether a process runs: nobody may have asked yet how it ended. */
+function lives(pid: string): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid.trim()}/stat`, "latin1");
+    return stat.charAt(stat.lastIndexOf(")") + 2) !== "Z";
+  } catch {
+    return false;
+  }
+}
+
+fuzz(
+  "a process in the background is ended with the command",
+  async ({ scene }) => {
+    const { status, signal, stdout, stderr } = await run(
+      scene,
+      "sleep 300 & echo $!",
+    );
+    assert.equal([status, signal], [0, null]);
+    assert.match(
+      stderr,
+      /^kcovfs: the command has ended; ended what it left running: 1 process \(.*\)\n$/,
+    );
+    assert.not.ok(lives(stdout));
+  },
+);
+
+fuzz(
+  "targets are ended by SIGTERM, and named, and the status is the command's",
+  async ({ scene }) => {
+    const service = `process.on("SIGTERM", () => { console.log("told"); process.exit() });
+    setInterval(() => {}, 1000); console.log("ready")`;
+    const script = `setsid ${NODE} -e '${service}' & sleep 2; exit 7`;
+    const { status, stdout, stderr } = await run(scene, script);
+    assert.is(status, 7);
+    assert.is(stdout, "ready\ntold\n");
+    assert.match(stderr, /ended what it left running: 1 target \(node\)/);
+    assert.not.match(stderr, /SIGKILL/);
+  },
+);
+
+fuzz(
+  "a target that ignores SIGTERM, and a stopped one, are killed",
+  async ({ scene }) => {
+    const service =
+      'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log(process.pid)';
+    const script = `${NODE} -e '${service}' & A=$!; sleep 2; kill -STOP $A; kill -9 $$`;
+    const { status, stdout, stderr } = await run(scene, script);
+    assert.is(status, 128 + 9);
+    assert.match(
+      stderr,
+      /1 target \(node\); 1 did not end by SIGTERM and took SIGKILL/,
+    );
+    assert.not.ok(lives(stdout));
+  },
+);
+
+fuzz("a Deno is ended, too", async ({ scene }) => {
+  const script = `${DENO} eval 'setInterval(() => {}, 1000)' & sleep 2`;
+  const { status, signal, stderr } = await run(scene, script);
+  assert.equal([status, signal], [0, null]);
+  assert.match(stderr, /ended what it left running: .*deno/);
+});
+
+fuzz(
+  "a process with a mount namespace of its own holds nothing up",
+  async ({ scene }) => {
+    const { status, signal, stdout } = await run(
+      scene,
+      "unshare -m sleep 300 & sleep 1; echo $!",
+    );
+    assert.equal([status, signal], [0, null]);
+    process.kill(Number(stdout), "SIGKILL");
+  },
+);
+
+fuzz(
+  "a kcovfs fuzz in it ends what its own command has left",
+  async ({ scene }) => {
+    const inner =
+      `${KCOVFS} fuzz --state ${scene.state} -- sh -c "sleep 300 & echo \\$!; sleep 299"`;
+    const { status, signal, stdout } = await run(scene, `${inner} & sleep 4`);
+    assert.equal([status, signal], [0, null]);
+    assert.not.ok(lives(stdout));
+  },
+);
+
+fuzz(
+  "with --keep-running it serves what is left until that ends",
+  async ({ scene }) => {
+    const began = performance.now();
+    const { status, stdout, stderr } = await run(
+      scene,
+      `{ sleep 3; cat $KCOVFS_MOUNT/kcovfs/targets; } & exit 5`,
+      "--keep-running",
+    );
+    assert.equal([status, stderr], [5, ""]);
+    assert.match(stdout, /^ID +NAME/);
+    assert.ok(performance.now() - began > 3000);
+  },
+);
+
+fuzz(
+  "a signal is for the command, and wakes one that is stopped",
+  async ({ scene }) => {
+    for (
+      const [signal, status] of [["SIGTERM", 143], ["SIGINT", 130], [
+        "SIGHUP",
+        129,
+      ]] as const
+    ) {
+      const script = "echo ready; kill -STOP $$; sleep 300";
+      const child = scene.start([
+        KCOVFS,
+        "fuzz",
+        "--state",
+        scene.state,
+        "--",
+        "sh",
+        "-c",
+        script,
+      ]);
+      await new Promise((resolve) => child.stdout!.once("data", resolve));
+      await sleep(200);
+      child.kill(signal);
+      assert.is((await finish(child, SOON)).status, status, signal);
+    }
+  },
+);
+
+fuzz(
+  "a signal after the command's end cuts the grace short, and not the end",
+  async ({ scene }) => {
+    const service = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)';
+    const script = `${NODE} -e '${service}' & sleep 2; echo over`;
+    const child = scene.start([
+      KCOVFS,
+      "fuzz",
+      "--state",
+      scene.state,
+      "--",
+      "sh",
+      "-c",
+      script,
+    ]);
+    await new Promise((resolve) => child.stdout!.once("data", resolve));
+    await sleep(300);
+    child.kill("SIGTERM");
+    const { status, stderr } = await finish(child, SOON);
+    assert.is(status, 0);
+    assert.match(stderr, /took SIGKILL/);
+  },
+);
+
+fuzz(
+  "a command that there is not, or that cannot be executed, is said so",
+  async ({ scene }) => {
+    const start = (name: string) =>
+      execute([KCOVFS, "fuzz", "--state", scene.state, "--", name], {
+        timeout: SOON,
+      });
+    const [none, file] = [
+      await start("no-such-command"),
+      await start("/etc/passwd"),
+    ];
+    assert.is(none.status, 127);
+    assert.is(
+      none.stderr,
+      "kcovfs: Cannot run no-such-command: no such command\n",
+    );
+    assert.is(file.status, 126);
+  },
+);
+
+fuzz.run();
