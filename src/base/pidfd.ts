@@ -1,8 +1,10 @@
 /** Descriptors of processes and threads (`pidfd_open(2)`). To ask them takes no lock of whom they name. */
+import { constants } from "node:os";
 import { errno, libc, SystemCallError } from "../system_calls.ts";
 
 /** Of `include/uapi/asm-generic/unistd.h`; the same on all architectures. */
 const SYS_PIDFD_OPEN = 434;
+const SYS_PIDFD_SEND_SIGNAL = 424;
 /** Of `include/uapi/linux/pidfd.h`: `O_EXCL`. */
 const PIDFD_THREAD = 0x80;
 /** `PIDFD_GET_UTS_NAMESPACE` of `include/uapi/linux/pidfd.h`, Linux 6.11: `_IO(0xff, 10)`. */
@@ -14,11 +16,13 @@ const ESRCH = 3;
 export class Pidfd implements Disposable {
   /** Readable once it has ended. Closed when this object is disposed of. */
   readonly fd: number;
+  readonly #isThread: boolean;
   #isOpen = true;
   #hasEnded = false;
 
-  private constructor(fd: number) {
+  private constructor(fd: number, isThread: boolean) {
     this.fd = fd;
+    this.#isThread = isThread;
   }
 
   /**
@@ -26,20 +30,29 @@ export class Pidfd implements Disposable {
    * Linux has that since 6.9.
    * @throws {SystemCallError} ESRCH or EINVAL when there is none; EINVAL where the kernel is older; EMFILE.
    */
-  static open(pid: number, options: { isThread?: boolean } = {}): Pidfd {
+  static open(pid: number, { isThread = false }: { isThread?: boolean } = {}): Pidfd {
     const call = libc("long syscall(long, int, unsigned int)");
-    const fd = call(SYS_PIDFD_OPEN, pid, options.isThread ? PIDFD_THREAD : 0);
-    if (fd >= 0) return new Pidfd(Number(fd));
+    const fd = call(SYS_PIDFD_OPEN, pid, isThread ? PIDFD_THREAD : 0);
+    if (fd >= 0) return new Pidfd(Number(fd), isThread);
     throw new SystemCallError(`Cannot open a descriptor of thread ${pid}`, errno());
   }
 
   /**
-   * Whether it has ended by now. A process's first thread that has ended before the others is told only by
-   * its namespaces, which it has given back: `pidfd_poll` waits for the others (`kernel/pid.c`, Linux 6.15).
+   * Whether it has ended by now; a process, when all its threads have. A process's first thread that has ended
+   * before the others is told only by its namespaces, which it has given back: `pidfd_poll` waits for the
+   * others (`kernel/pid.c`, Linux 6.15).
    */
   get hasEnded(): boolean {
-    if (this.#isOpen) this.#hasEnded ||= this.#isReadable() || this.#askNamespace() === "none";
+    if (this.#isOpen) {
+      this.#hasEnded ||= this.#isReadable() || this.#isThread && this.#askNamespace() === "none";
+    }
     return this.#hasEnded;
+  }
+
+  /** Sends a signal; without effect when it has ended. */
+  signal(name: NodeJS.Signals): void {
+    const call = libc("long syscall(long, int, int, void *, unsigned int)");
+    call(SYS_PIDFD_SEND_SIGNAL, this.fd, constants.signals[name], null, 0);
   }
 
   #isReadable(): boolean {

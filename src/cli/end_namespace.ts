@@ -1,7 +1,7 @@
 /** Ends the processes of a mount namespace that was made for a command. */
 import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ProcessHandle } from "../base/pidfd_signal.ts";
+import { Pidfd } from "../base/pidfd.ts";
 
 /** How a namespace's processes are ended. */
 export interface EndOptions {
@@ -30,7 +30,8 @@ const PATIENCE = 300;
 const LONGEST_DEATH = 2000;
 
 interface Member {
-  readonly handle: ProcessHandle;
+  readonly pid: number;
+  readonly handle: Pidfd;
   readonly name: string;
   isKilled: boolean;
 }
@@ -51,7 +52,7 @@ export async function endNamespace(
   try {
     for (;;) {
       const living = members.filter(({ handle }) => !handle.hasEnded);
-      const known = new Set(living.map(({ handle }) => handle.pid));
+      const known = new Set(living.map(({ pid }) => pid));
       const added = membersOf(namespace, known);
       members.push(...added);
       for (const { handle } of added) terminate(handle);
@@ -60,8 +61,8 @@ export async function endNamespace(
       if (waited > grace || hurry.aborted) [...living, ...added].forEach(kill);
       await sleep(INTERVAL);
     }
-    return members.map(({ handle, name, isKilled }) => {
-      return { pid: handle.pid, name, isKilled, hasEnded: handle.hasEnded };
+    return members.map(({ pid, handle, name, isKilled }) => {
+      return { pid, name, isKilled, hasEnded: handle.hasEnded };
     });
   } finally {
     for (const { handle } of members) handle[Symbol.dispose]();
@@ -80,7 +81,7 @@ function pidsIn(namespace: string): number[] {
     .filter((pid) => Number.isInteger(pid) && isIn(namespace, pid));
 }
 
-function terminate(handle: ProcessHandle): void {
+function terminate(handle: Pidfd): void {
   handle.signal("SIGTERM");
   handle.signal("SIGCONT");
 }
@@ -98,15 +99,24 @@ function membersOf(namespace: string, known: ReadonlySet<number>): Member[] {
   const members: Member[] = [];
   for (const pid of pidsIn(namespace)) {
     if (known.has(pid)) continue;
-    const handle = ProcessHandle.open(pid);
+    const handle = openProcess(pid);
     if (!handle) continue;
     // The number may have gone to another process before the descriptor was opened, but not since.
     const name = nameOf(pid);
     if (isIn(namespace, pid) && !handle.hasEnded) {
-      members.push({ handle, name, isKilled: false });
+      members.push({ pid, handle, name, isKilled: false });
     } else handle[Symbol.dispose]();
   }
   return members;
+}
+
+function openProcess(pid: number): Pidfd | undefined {
+  try {
+    return Pidfd.open(pid);
+  } catch {
+    // It is gone.
+    return undefined;
+  }
 }
 
 function isIn(namespace: string, pid: number): boolean {
