@@ -1,4 +1,5 @@
 import type { Hello, NewSource, ProbedSource } from "./agent/protocol.ts";
+import type { Peer } from "./base/peer.ts";
 import type { ProcessReader } from "./base/process_reader.ts";
 import type { Collector } from "./collector.ts";
 import type { AgentLink } from "./targets/agent_link.ts";
@@ -17,8 +18,8 @@ export interface AdmissionOptions {
   readonly tracing?: Pick<Tracing, "probe" | "tracer">;
   /** Whether clients read what probes write as they do, so that none is held: when it is known. */
   readonly isDirect: () => boolean | Promise<boolean>;
-  /** Makes a FIFO for an agent to be held at, and tells its path. */
-  readonly makePipe: () => string;
+  /** Makes a FIFO for an agent of a user's to be held at, and tells its path. */
+  readonly makePipe: (peer: Peer) => string;
   /** An agent has come that was brought into its process. */
   readonly onArrived: (attachment: string, target: Target) => void;
   readonly processes: ProcessReader;
@@ -28,6 +29,10 @@ export interface AdmissionOptions {
 const ONLY_PROBES =
   "what runs already has no probes, and this server reads nothing else: start it " +
   "with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
+
+const OTHER_PROCESS = "it says that a thread of another process has started it";
+/** Characters of what a target says that it runs on. */
+const LONGEST_RUNTIME = 100;
 
 /** Lets in what comes as a target, by the agent or by a connector, and hears it out when it goes. */
 export class Admission implements TargetHost {
@@ -74,42 +79,58 @@ export class Admission implements TargetHost {
   /**
    * Adds a target that has the agent, and welcomes it. A target may start when no other is held, for it
    * would run unheld.
+   *
+   * @param options `peer`: who has connected. Its process is the target's, whatever the hello says.
    */
-  async admit(link: AgentLink, hello: Hello): Promise<void> {
+  async admit(
+    link: AgentLink,
+    hello: Hello,
+    { peer }: { peer: Peer },
+  ): Promise<void> {
     const answer = this.#options.isDirect();
     const isDirect = answer instanceof Promise ? await answer : answer;
-    const reason = this.#reasonAgainst(hello, isDirect);
+    const reason = this.#reasonAgainst(hello, { isDirect, peer });
     if (reason) {
-      this.#options.warn(`Target ${hello.name} (pid ${hello.pid}): ${reason}`);
+      this.#options.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
       return link.refuse();
     }
-    const info = this.#infoOf(hello, isDirect);
+    const info = this.#infoOf(hello, { isDirect, peer });
     this.#options.registry.whenRunning(info, () => {
       const target = this.#enter(link, info);
       if (hello.attachment) this.#options.onArrived(hello.attachment, target);
       const joined = this.#options.tracing?.tracer.join(target);
       // One that may be held must be welcome before it is.
-      if (joined) joined.then(() => this.#welcome(link, target));
-      else this.#welcome(link, target);
+      if (joined) joined.then(() => this.#welcome(link, { target, peer }));
+      else this.#welcome(link, { target, peer });
     });
   }
 
   /** Why a target cannot be one of this server's; undefined when it can. */
-  #reasonAgainst({ collector = "v8" }: Hello, isDirect: boolean): string | undefined {
-    const { tracing } = this.#options;
-    if (collector === "trace" && !tracing) return "it has probes, and the server counts";
+  #reasonAgainst(
+    { collector = "v8", parent }: Hello,
+    { isDirect, peer }: { isDirect: boolean; peer: Peer },
+  ): string | undefined {
+    const { tracing, registry } = this.#options;
+    const starter = typeof parent === "number" ? registry.find(parent) : undefined;
+    if (starter && !isSameProcess(starter.info, peer)) return OTHER_PROCESS;
+    if (collector === "trace" && !tracing) {
+      return "it has probes, and the server counts";
+    }
     if (collector === "v8" && isDirect) return ONLY_PROBES;
     return undefined;
   }
 
-  #welcome(link: AgentLink, target: Target): void {
+  #welcome(
+    link: AgentLink,
+    { target, peer }: { target: Target; peer: Peer },
+  ): void {
     link.welcome({
       id: target.id,
       name: target.info.name,
       // Reports tell what ran while nobody traced, too.
       isArmed: true,
       holdTimeout: this.#holdTimeout,
-      pipe: this.#options.makePipe(),
+      pipe: this.#options.makePipe(peer),
       isHeld: !target.info.isDirect,
       areas: this.#options.tracing?.tracer.welcome(target) ?? [],
     });
@@ -132,15 +153,22 @@ export class Admission implements TargetHost {
   }
 
   /** What another target has started is named after it. */
-  #infoOf(hello: Hello, isDirect: boolean): TargetInfo {
-    const { name, pid, runtime, parent, tid, include, exclude, collector } = hello;
+  #infoOf(
+    hello: Hello,
+    { isDirect, peer }: { isDirect: boolean; peer: Peer },
+  ): TargetInfo {
+    const { name, runtime, parent, include, exclude, collector } = hello;
+    const { pid, uid } = peer;
+    // In another pid namespace threads have other numbers, too: 0 is none of them.
+    const tid = hello.tid && hello.pid !== pid ? 0 : hello.tid;
     const starter = typeof parent === "number" ? this.#options.registry.find(parent) : undefined;
     const prefix = typeof parent === "string" ? parent : starter?.info.name;
     return {
       name: prefix ? `${prefix}.${name}` : name,
       pid,
-      runtime,
-      ...(tid && { tid }),
+      uid,
+      runtime: runtime.slice(0, LONGEST_RUNTIME),
+      ...(tid !== undefined && { tid }),
       ...(starter && { parent: starter }),
       ...(include && { include }),
       ...(exclude && { exclude }),
@@ -156,7 +184,9 @@ export class Admission implements TargetHost {
 
   /** A target gave up a hold that lasted too long: says so. */
   expired(link: AgentLink): void {
-    const { name, pid } = this.#links.get(link)!.info;
+    const target = this.#links.get(link);
+    if (!target) return;
+    const { name, pid } = target.info;
     this.#options.warn(
       `Target ${name} (pid ${pid}): was held for ${this.#holdTimeout} ms and let go; a read may be stale`,
     );
@@ -167,4 +197,9 @@ export class Admission implements TargetHost {
     const target = this.#links.get(link);
     if (target) await this.#options.collector.farewell(target, coverage);
   }
+}
+
+/** Whether a target is of the process that has connected; of those that are not seen, of the same user. */
+function isSameProcess({ pid, uid }: TargetInfo, peer: Peer): boolean {
+  return pid === peer.pid && (pid !== 0 || uid === peer.uid);
 }

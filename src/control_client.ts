@@ -1,15 +1,25 @@
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { type CollectorName, FRAME, FrameReader, packFrame } from "./agent/protocol.ts";
 import type { Counts, InstanceStatus } from "./kcov/mod.ts";
 
 /** What commands ask a server, and what it answers. */
 export interface ControlRequests {
   /** The targets, as `ps --json` prints them. */
-  readonly targets: { readonly params: undefined; readonly result: TargetRow[] };
+  readonly targets: {
+    readonly params: undefined;
+    readonly result: TargetRow[];
+  };
   /** The scripts without probes of targets whose scripts have some. */
-  readonly unprobed: { readonly params: undefined; readonly result: UnprobedScript[] };
+  readonly unprobed: {
+    readonly params: undefined;
+    readonly result: UnprobedScript[];
+  };
   /** What has executed, by target. */
-  readonly covered: { readonly params: CoveredParams; readonly result: CoveredTarget[] };
+  readonly covered: {
+    readonly params: CoveredParams;
+    readonly result: CoveredTarget[];
+  };
   /** Where the server keeps its symbols. */
   readonly server: {
     readonly params: undefined;
@@ -18,9 +28,15 @@ export interface ControlRequests {
   /** What happens, in numbers. */
   readonly status: { readonly params: undefined; readonly result: Snapshot };
   /** Makes targets of what runs already; the result is those it has made. */
-  readonly attach: { readonly params: AttachParams; readonly result: TargetRow[] };
+  readonly attach: {
+    readonly params: AttachParams;
+    readonly result: TargetRow[];
+  };
   /** Lets a target go; the result is those that went. */
-  readonly detach: { readonly params: DetachParams; readonly result: TargetRow[] };
+  readonly detach: {
+    readonly params: DetachParams;
+    readonly result: TargetRow[];
+  };
 }
 
 /** What a server has to tell at one time. Counts only grow; those of two snapshots make a rate. */
@@ -57,7 +73,10 @@ export interface CoveredParams {
 export interface CoveredTarget {
   readonly name: string;
   /** Each with its first block's number, and its blocks as `packBits` writes them. */
-  readonly scripts: readonly { readonly base: number; readonly blocks: string }[];
+  readonly scripts: readonly {
+    readonly base: number;
+    readonly blocks: string;
+  }[];
 }
 
 /** What a server tells of itself. */
@@ -83,8 +102,6 @@ export interface AttachParams {
   readonly pid?: number;
   /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
   readonly starts?: number;
-  /** Whether addresses of other machines are connected to. */
-  readonly allowRemote?: boolean;
 }
 
 /** Which target is to be let go. */
@@ -117,6 +134,9 @@ const TIMEOUT = 10_000;
 /** ms where the answer waits for a target. */
 const LONG_TIMEOUT = 60_000;
 
+/** ms between two attempts to connect to a server whose queue is full. */
+const RETRY_INTERVAL = 20;
+
 /** What follows the kind of a request. */
 type ParamsOf<K extends keyof ControlRequests> = undefined extends ControlRequests[K]["params"] ? []
   : [ControlRequests[K]["params"]];
@@ -133,7 +153,7 @@ export async function askServer<K extends keyof ControlRequests>(
   ...[params]: ParamsOf<K>
 ): Promise<ControlRequests[K]["result"]> {
   const timeout = params ? LONG_TIMEOUT : TIMEOUT;
-  const socket = connect(socketPath);
+  const socket = await connectInTime(socketPath, timeout);
   try {
     const answer = await new Promise<{ result?: unknown; error?: string }>((resolve, reject) => {
       const frames = new FrameReader((_, body) => {
@@ -159,5 +179,26 @@ export async function askServer<K extends keyof ControlRequests>(
     throw new Error(`Cannot ask the server at ${socketPath}: ${message}`);
   } finally {
     socket.destroy();
+  }
+}
+
+/** Connects, and waits as long as so many others do that there is no place in the queue. */
+async function connectInTime(
+  socketPath: string,
+  timeout: number,
+): Promise<Socket> {
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    const socket = connect(socketPath);
+    try {
+      await once(socket, "connect");
+      return socket;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== "EAGAIN" || performance.now() > deadline) {
+        throw new Error(`Cannot ask the server at ${socketPath}: ${message}`);
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));
   }
 }

@@ -33,6 +33,8 @@ export async function keepCovered(state: string, covered: CoveredBlocks): Promis
   try {
     const handle = await open(temporary, "w", 0o600);
     try {
+      // Whatever the umask.
+      await handle.chmod(0o600);
       await handle.writeFile(JSON.stringify({ start, reset }));
       await handle.sync();
     } finally {

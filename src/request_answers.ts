@@ -1,4 +1,5 @@
 import type { Attacher } from "./attacher.ts";
+import type { Peer } from "./base/peer.ts";
 import type { Collector } from "./collector.ts";
 import type {
   AttachParams,
@@ -13,6 +14,7 @@ import type {
 import { coveredTargets } from "./covered_record.ts";
 import type { CoveredBlocks } from "./coverage/covered_blocks.ts";
 import type { Measurements } from "./meters.ts";
+import { mayControl } from "./peer_rights.ts";
 import { targetRow } from "./report/target_row.ts";
 import type { Registry } from "./targets/registry.ts";
 import type { Target } from "./targets/target.ts";
@@ -30,7 +32,11 @@ export interface RequestAnswersOptions {
   readonly facts: () => Promise<ServerFacts>;
   /** What the devices have counted. */
   readonly measure: () => Promise<Measurements>;
+  /** Whom the device and the control socket belong to. */
+  readonly uid: number;
 }
+
+const OTHER_VERSION = "the server does not know this request; it is of another version";
 
 /** Answers what commands ask a server: see `ControlRequests`. */
 export class RequestAnswers {
@@ -40,27 +46,39 @@ export class RequestAnswers {
     this.#options = options;
   }
 
-  /** @throws what the command is to be told. */
-  async answer(request: unknown): Promise<unknown> {
+  /**
+   * @param request As it came: nothing is known of it.
+   * @param peer Who asks. Whoever can connect may ask for what there is; what changes something asks for
+   * more. Undefined where nobody can tell: then nothing is changed.
+   * @throws what the command is to be told.
+   */
+  async answer(request: unknown, peer?: Peer): Promise<unknown> {
     const { attacher, facts } = this.#options;
-    const { kind, params } = (request ?? {}) as { kind?: unknown; params?: unknown };
+    const { kind, params } = (request ?? {}) as {
+      kind?: unknown;
+      params?: unknown;
+    };
     switch (kind) {
       case "targets":
         return this.rows();
       case "unprobed":
         return await this.#unprobed();
       case "covered":
-        return await this.#covered(params as CoveredParams);
+        return await this.#covered(checkCovered(params), peer);
       case "server":
         return await facts();
       case "status":
         return await this.snapshot();
       case "attach":
-        return this.rows(await attacher.attach(params as AttachParams));
+        return this.rows(
+          await attacher.attach(checkAttach(params), known(peer)),
+        );
       case "detach":
-        return this.rows([await attacher.detach((params as DetachParams).target)]);
+        return this.rows([
+          await attacher.detach(checkDetach(params).target, known(peer)),
+        ]);
     }
-    throw new Error("the server does not know this request; it is of another version");
+    throw new Error(OTHER_VERSION);
   }
 
   /** What `top` and `kcovfs/metrics` are made of. */
@@ -81,8 +99,17 @@ export class RequestAnswers {
     });
   }
 
-  async #covered({ since, isReset }: CoveredParams): Promise<CoveredTarget[]> {
-    const { covered, refresh } = this.#options;
+  /** What is told since the last reset is the same for all who ask, so not all of them may reset. */
+  async #covered(
+    { since, isReset }: CoveredParams,
+    peer: Peer | undefined,
+  ): Promise<CoveredTarget[]> {
+    const { covered, refresh, uid } = this.#options;
+    if (isReset && !mayControl(known(peer), uid)) {
+      throw new Error(
+        `only root, the server's user and uid ${uid}, whose device it is, may reset`,
+      );
+    }
     await refresh({ isReset });
     const targets = coveredTargets(covered, since);
     if (isReset) covered.reset();
@@ -98,4 +125,54 @@ export class RequestAnswers {
     });
     return (await Promise.all(lists)).flat();
   }
+}
+
+/** @throws when nobody can tell who asks. */
+function known(peer: Peer | undefined): Peer {
+  if (peer) return peer;
+  throw new Error(
+    "this server's runtime cannot tell who asks; serve with --mode 600, or on Node",
+  );
+}
+
+function checkCovered(params: unknown): CoveredParams {
+  const { since, isReset } = (params ?? {}) as Partial<CoveredParams>;
+  if (
+    (since === "start" || since === "reset") && typeof isReset === "boolean"
+  ) {
+    return { since, isReset };
+  }
+  throw new Error(OTHER_VERSION);
+}
+
+function checkDetach(params: unknown): DetachParams {
+  const { target } = (params ?? {}) as Partial<DetachParams>;
+  if (typeof target === "string") return { target };
+  throw new Error(OTHER_VERSION);
+}
+
+/** Of how many modules a Deno can wait for us. */
+const MOST_STARTS = 100;
+
+function checkAttach(params: unknown): AttachParams {
+  const given = (params ?? {}) as AttachParams;
+  const {
+    address,
+    name = "",
+    include = [],
+    exclude = [],
+    pid = 0,
+    starts = 0,
+  } = given;
+  const isRight = [address, name].every((text) => typeof text === "string") &&
+    [include, exclude].every(isStrings) &&
+    [pid, starts].every((number) => Number.isSafeInteger(number) && number >= 0) &&
+    starts <= MOST_STARTS;
+  if (isRight) return given;
+  throw new Error(OTHER_VERSION);
+}
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) &&
+    value.every((item) => typeof item === "string");
 }

@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Whether `attach` connects to addresses of other machines. */
+  readonly allowRemote: boolean;
   readonly hold: Hold;
   readonly collector: CollectorName;
   /** Whether clients of `trace` are to read what probes write as they do, where the kernel can. */
@@ -97,7 +99,10 @@ export class Server implements AsyncDisposable {
 
   private constructor(
     options: ServerOptions,
-    { symbols, folder }: { symbols: SymbolTable; folder: SharedFolder | undefined },
+    { symbols, folder }: {
+      symbols: SymbolTable;
+      folder: SharedFolder | undefined;
+    },
   ) {
     this.#options = options;
     this.#symbols = symbols;
@@ -134,7 +139,7 @@ export class Server implements AsyncDisposable {
       collector: this.#collector,
       ...(this.#tracing && { tracing: this.#tracing }),
       isDirect: () => this.#isDirect,
-      makePipe: () => this.#control.makePipe(),
+      makePipe: (peer) => this.#control.makePipe(peer),
       processes: this.#processes,
       onArrived: (attachment, target) => this.#attacher.arrived(attachment, target),
       warn,
@@ -144,6 +149,7 @@ export class Server implements AsyncDisposable {
       host: this.#admission,
       connectors: { inspector: connectInspectors, chromium: connectChromium },
       socket: () => this.socket,
+      allowRemote: options.allowRemote,
     });
     this.#answers = new RequestAnswers({
       registry: this.#registry,
@@ -154,6 +160,7 @@ export class Server implements AsyncDisposable {
       attacher: this.#attacher,
       facts: () => this.#facts(),
       measure: () => this.#meters.take(),
+      uid: options.uid,
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
@@ -191,13 +198,13 @@ export class Server implements AsyncDisposable {
     const server = new Server(options, { symbols, folder });
     if (recorder) server.#recorder = recorder;
     server.#control = await ControlSocket.listen({
-      onAgent: (link, hello) => server.#admission.admit(link, hello),
+      onAgent: (link, hello, peer) => server.#admission.admit(link, hello, peer),
       onFarewell: (link, coverage) => server.#admission.farewell(link, coverage),
       onExpired: (link) => server.#admission.expired(link),
       onSource: (link, source) => server.#admission.probe(link, source),
-      onRequest: (request) => server.#answers.answer(request),
+      onRequest: (request, peer) => server.#answers.answer(request, peer),
       warn: options.warn,
-    }, { mode: 0o600 | options.mode & 0o666, uid: options.uid, gid: options.gid });
+    }, { ...options, mode: 0o600 | options.mode & 0o666 });
     return server;
   }
 

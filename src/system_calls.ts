@@ -193,6 +193,27 @@ export function sendDatagram(address: string, data: Uint8Array): void {
   if (number !== 0) throw new SystemCallError(what, number);
 }
 
+const SOL_SOCKET = 1;
+const SO_PEERCRED = 17;
+
+/** Who connected a Unix socket (`SO_PEERCRED`, `unix(7)`); undefined for what is no such socket. */
+export function peerCredentials(
+  fd: number,
+): { pid: number; uid: number; gid: number } | undefined {
+  // `struct ucred`.
+  const credentials = new Int32Array(3);
+  const length = Int32Array.of(credentials.byteLength);
+  const getsockopt = libc("int getsockopt(int, int, int, void *, void *)");
+  if (
+    getsockopt(...[fd, SOL_SOCKET, SO_PEERCRED], ...[credentials, length]) !== 0
+  ) {
+    return undefined;
+  }
+  const [pid, uid, gid] = credentials;
+  // Of what is no Unix socket the kernel says -1.
+  return uid === -1 ? undefined : { pid, uid: uid >>> 0, gid: gid >>> 0 };
+}
+
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_TIMERSLACK = 29;
 

@@ -14,11 +14,16 @@ import { FakeLink, turn } from "./targets/fake_link.ts";
 
 const admission = suite("admission");
 
+const PEER = { pid: 1, uid: 1000, gid: 1000 };
 const INFO = { name: "api", pid: 1, runtime: "node" };
 
 /** An agent's link, as far as it is welcomed. */
 class FakeAgentLink extends FakeLink {
   readonly welcomes: Welcome[] = [];
+
+  refuse(): void {
+    this.calls.push("refuse");
+  }
 
   welcome(welcome: Welcome): void {
     this.welcomes.push(welcome);
@@ -47,10 +52,10 @@ function made() {
     processes: new ProcessReader(),
     warn,
   });
-  const admit = (hello: Partial<Hello> = {}) => {
+  const admit = (hello: Partial<Hello> = {}, peer = PEER) => {
     const link = new FakeAgentLink();
     const agent = link as unknown as AgentLink;
-    subject.admit(agent, { ...INFO, protocol: 1, ...hello } as Hello);
+    subject.admit(agent, { ...INFO, protocol: 1, ...hello } as Hello, { peer });
     return { link, agent };
   };
   return { warnings, arrived, registry, subject, admit };
@@ -88,20 +93,71 @@ admission("what a target has started is named after it", () => {
   assert.equal([child.info.name, child.info.parent], ["api.child", undefined]);
 });
 
-admission("who has brought an agent into a process is told when it has come", () => {
-  const { registry, arrived, admit } = made();
+admission(
+  "a target's process is the one that has connected, whatever it says",
+  () => {
+    const { registry, admit } = made();
+    admit({ pid: 4711 }, { pid: 12, uid: 1000, gid: 1000 });
+    const [{ info }] = registry.targets;
+    assert.equal([info.pid, info.uid], [12, 1000]);
+  },
+);
+
+admission("a thread of another process's is none of a target's", () => {
+  const { registry, warnings, admit } = made();
   admit();
-  admit({ attachment: "7" });
-  assert.equal(arrived, [["7", registry.targets[1]]]);
+  const foreign = { pid: 2, uid: 1000, gid: 1000 };
+  const { link } = admit(
+    { name: "worker", parent: 1, tid: 12, pid: 1 },
+    foreign,
+  );
+  assert.equal([registry.targets.length, link.welcomes.length, link.calls], [
+    1,
+    0,
+    ["refuse"],
+  ]);
+  assert.equal(warnings, [
+    "Target worker (pid 2): it says that a thread of another process has started it",
+  ]);
 });
 
-admission("what targets did last matters, whether anybody traces or not", async () => {
-  const { subject, admit } = made();
-  const link = new FakeLink();
-  await subject.add(link, INFO);
-  assert.equal(link.calls, ["arm"]);
-  assert.is(admit().link.welcomes[0].isArmed, true);
-});
+admission(
+  "of a process in another pid namespace no number is told, nor of its threads",
+  () => {
+    const { registry, admit } = made();
+    const unseen = { pid: 0, uid: 1000, gid: 1000 };
+    admit({ pid: 7 }, unseen);
+    admit({ pid: 7, name: "worker", parent: 1, tid: 12 }, unseen);
+    admit({ pid: 7, name: "worker", parent: 1, tid: 12 }, {
+      ...unseen,
+      uid: 1001,
+    });
+    const [main, worker, ...more] = registry.targets;
+    assert.equal([main.info.pid, worker.info.pid, worker.info.tid], [0, 0, 0]);
+    assert.equal([worker.info.parent, more], [main, []]);
+  },
+);
+
+admission(
+  "who has brought an agent into a process is told when it has come",
+  () => {
+    const { registry, arrived, admit } = made();
+    admit();
+    admit({ attachment: "7" });
+    assert.equal(arrived, [["7", registry.targets[1]]]);
+  },
+);
+
+admission(
+  "what targets did last matters, whether anybody traces or not",
+  async () => {
+    const { subject, admit } = made();
+    const link = new FakeLink();
+    await subject.add(link, INFO);
+    assert.equal(link.calls, ["arm"]);
+    assert.is(admit().link.welcomes[0].isArmed, true);
+  },
+);
 
 admission("a hold that was given up is warned of", () => {
   const { subject, warnings, admit } = made();

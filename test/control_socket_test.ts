@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
@@ -15,12 +14,23 @@ import {
 } from "../src/agent/protocol.ts";
 import { askServer } from "../src/control_client.ts";
 import { type ControlHandlers, type ControlOptions, ControlSocket } from "../src/control_socket.ts";
+import { tryLock } from "../src/system_calls.ts";
 import type { AgentLink } from "../src/targets/agent_link.ts";
 
 const control = suite("control_socket");
 
-const OPTIONS: ControlOptions = { mode: 0o600, uid: process.getuid!(), gid: process.getgid!() };
-const HELLO: Hello = { protocol: PROTOCOL_VERSION, name: "api", pid: 12, runtime: "node v20" };
+const OPTIONS: ControlOptions = {
+  ...{ mode: 0o600, uid: process.getuid!(), gid: process.getgid!() },
+  collectTimeout: 5000,
+};
+const FOR_OTHERS: ControlOptions = { ...OPTIONS, mode: 0o660, uid: 1, gid: 2 };
+const ROOT = { uid: 0, gid: 0 };
+const HELLO: Hello = {
+  protocol: PROTOCOL_VERSION,
+  name: "api",
+  pid: 12,
+  runtime: "node v20",
+};
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
@@ -60,67 +70,83 @@ async function until(holds: () => boolean): Promise<void> {
 const rejection = (work: Promise<unknown>): Promise<Error> =>
   work.then(() => assert.unreachable(), (error) => error) as Promise<Error>;
 
-control("each server has a socket in a folder of its own, for whom it is meant", async () => {
-  await using one = await listening();
-  await using other = await listening({}, { mode: 0o660, uid: 1, gid: 2 });
-  assert.is.not(one.socket.path, other.socket.path);
-  assert.match(one.socket.path, new RegExp(`^/run/kcovfs/${process.pid}-[^/]+/socket$`));
-  const { mode, uid, gid } = fs.statSync(other.socket.path);
-  assert.equal([mode & 0o777, uid, gid], [0o660, 1, 2]);
-  assert.is(fs.statSync(one.socket.path).mode & 0o777, 0o600);
-  assert.is(fs.statSync(path.dirname(one.socket.path)).mode & 0o777, 0o755);
-});
+control(
+  "each server has a socket in a folder of its own, for whom it is meant",
+  async () => {
+    await using one = await listening();
+    await using other = await listening({}, FOR_OTHERS);
+    assert.is.not(one.socket.path, other.socket.path);
+    assert.match(
+      one.socket.path,
+      new RegExp(`^/run/kcovfs/${process.pid}-[^/]+/socket$`),
+    );
+    const { mode, uid, gid } = fs.statSync(other.socket.path);
+    assert.equal([mode & 0o777, uid, gid], [0o660, 1, 2]);
+    assert.is(fs.statSync(one.socket.path).mode & 0o777, 0o600);
+    assert.is(fs.statSync(path.dirname(one.socket.path)).mode & 0o777, 0o755);
+  },
+);
 
-control("pipes are made beside the socket, one for each agent, for the same users", async () => {
-  await using server = await listening({}, { mode: 0o660, uid: 1, gid: 2 });
-  const pipes = [server.socket.makePipe(), server.socket.makePipe()];
-  assert.is.not(pipes[0], pipes[1]);
-  for (const pipe of pipes) {
-    const stats = fs.statSync(pipe);
-    assert.is(path.dirname(pipe), path.dirname(server.socket.path));
-    assert.ok(stats.isFIFO());
-    assert.equal([stats.mode & 0o777, stats.uid, stats.gid], [0o660, 1, 2]);
-  }
-});
+control(
+  "pipes are made beside the socket, each for the user of one target",
+  async () => {
+    await using server = await listening({}, FOR_OTHERS);
+    const users = [{ uid: 1000, gid: 1001 }, ROOT];
+    const pipes = users.map((user) => server.socket.makePipe(user));
+    assert.is.not(pipes[0], pipes[1]);
+    for (const [i, pipe] of pipes.entries()) {
+      const stats = fs.statSync(pipe);
+      assert.is(path.dirname(pipe), path.dirname(server.socket.path));
+      assert.ok(stats.isFIFO());
+      const { uid, gid } = users[i];
+      assert.equal([stats.mode & 0o777, stats.uid, stats.gid], [
+        0o600,
+        uid,
+        gid,
+      ]);
+    }
+  },
+);
 
-control("an agent is known by its hello, and is talked to through a link", async () => {
-  const heard: string[] = [];
-  await using server = await listening({
-    onFarewell: (_, coverage) => {
-      heard.push(`farewell ${Buffer.from(coverage)}`);
-      return Promise.resolve();
-    },
-    onExpired: () => heard.push("expired"),
-  });
-  const socket = await connected(server);
-  const frames: number[] = [];
-  const reader = new FrameReader((type) => frames.push(type), 1000);
-  socket.on("data", (chunk) => reader.push(chunk));
-  // All in one chunk: what follows the hello is the link's.
-  socket.write(Buffer.concat([
-    packFrame(FRAME.hello, json(HELLO)),
-    packFrame(FRAME.expired),
-    packFrame(FRAME.farewell),
-    packFrame(FRAME.taken, new Uint8Array(4), Buffer.from("[7]")),
-  ]));
-  await until(() => frames.length === 1);
-  assert.equal(frames, [FRAME.goodbye]);
-  assert.equal(server.agents.map(({ hello }) => hello), [HELLO]);
-  assert.equal(heard, ["expired", "farewell [7]"]);
-  server.agents[0].link.welcome({
-    id: 1,
-    name: "a",
-    isArmed: false,
-    holdTimeout: 1,
-    pipe: "",
-    isHeld: true,
-    areas: [],
-  });
-  await until(() => frames.length === 2);
-  socket.destroy();
-  assert.is(await server.agents[0].link.closed, "exited");
-  assert.equal(server.warnings, []);
-});
+control(
+  "an agent is known by its hello, and is talked to through a link",
+  async () => {
+    const heard: string[] = [];
+    await using server = await listening({
+      onFarewell: (_, coverage) => {
+        heard.push(`farewell ${Buffer.from(coverage)}`);
+        return Promise.resolve();
+      },
+    });
+    const socket = await connected(server);
+    const frames: number[] = [];
+    const reader = new FrameReader((type) => frames.push(type), 1000);
+    socket.on("data", (chunk) => reader.push(chunk));
+    // All in one chunk: what follows the hello is the link's.
+    socket.write(Buffer.concat([
+      packFrame(FRAME.hello, json(HELLO)),
+      packFrame(FRAME.farewell),
+      packFrame(FRAME.taken, new Uint8Array(4), Buffer.from("[7]")),
+    ]));
+    await until(() => frames.length === 1);
+    assert.equal(frames, [FRAME.goodbye]);
+    assert.equal(server.agents.map(({ hello }) => hello), [HELLO]);
+    assert.equal(heard, ["farewell [7]"]);
+    server.agents[0].link.welcome({
+      id: 1,
+      name: "a",
+      isArmed: false,
+      holdTimeout: 1,
+      pipe: "",
+      isHeld: true,
+      areas: [],
+    });
+    await until(() => frames.length === 2);
+    socket.destroy();
+    assert.is(await server.agents[0].link.closed, "exited");
+    assert.equal(server.warnings, []);
+  },
+);
 
 control("who speaks otherwise is warned of and disconnected", async () => {
   const frames = {
@@ -142,7 +168,11 @@ control("who speaks otherwise is warned of and disconnected", async () => {
     socket.write(bytes);
     await once(socket.resume(), "close");
     const [warning, ...more] = server.warnings.splice(0);
-    assert.match(warning, /^Cannot read from a client of the control socket: /, name);
+    assert.match(
+      warning,
+      /^Cannot read from a client of the control socket \(pid \d+\): /,
+      name,
+    );
     assert.equal(more, [], name);
   }
   assert.equal(server.agents, []);
@@ -236,7 +266,7 @@ control("the end disconnects all and leaves nothing behind", async () => {
   const agent = await connected(server);
   agent.write(packFrame(FRAME.hello, json(HELLO)));
   await until(() => server.agents.length === 1);
-  server.socket.makePipe();
+  server.socket.makePipe(ROOT);
   const closed = [idle, agent].map((socket) => once(socket.resume(), "close"));
   await server.socket[Symbol.asyncDispose]();
   await Promise.all(closed);
@@ -244,22 +274,46 @@ control("the end disconnects all and leaves nothing behind", async () => {
   assert.not(fs.existsSync(path.dirname(server.socket.path)));
 });
 
-control("what servers that were killed have left is removed, what others use is not", async () => {
-  // A process that has ended, and this one's parent, which lives.
-  const { pid: dead } = spawnSync(process.execPath, ["-e", "0"]);
-  const folders = [`${dead}-abc`, `${process.ppid}-abc`, "other"].map((
-    name,
-  ) => path.join("/run/kcovfs", name));
-  try {
-    for (const folder of folders) fs.mkdirSync(folder, { recursive: true });
-    fs.writeFileSync(path.join(folders[0], "socket"), "");
-    await using _server = await listening();
-    assert.equal(folders.map((folder) => fs.existsSync(folder)), [false, true, true]);
-  } finally {
+control(
+  "what servers that were killed have left is removed, what others use is not",
+  async () => {
+    // The number of a process says nothing: this one's parent lives.
+    const [left, old, used] = [`${process.ppid}-left`, "7-older", "8-used"];
+    const folders = [left, old, used, "other", "mnt"].map((name) => path.join("/run/kcovfs", name));
     for (const folder of folders) {
-      fs.rmSync(folder, { recursive: true, force: true });
+      fs.mkdirSync(folder, { recursive: true });
+      fs.writeFileSync(path.join(folder, "file"), "");
     }
-  }
-});
+    // One of an older version, which does not lock its folder.
+    const server = createServer().listen(path.join(folders[1], "socket"));
+    await once(server, "listening");
+    const lock = fs.openSync(folders[2], "r");
+    assert.ok(tryLock(lock));
+    try {
+      await using _server = await listening();
+      assert.equal(folders.map((folder) => fs.existsSync(folder)), [
+        false,
+        true,
+        true,
+        true,
+        true,
+      ]);
+      await new Promise((resolve) => server.close(resolve));
+      await using _other = await listening();
+      assert.equal(folders.map((folder) => fs.existsSync(folder)), [
+        false,
+        false,
+        true,
+        true,
+        true,
+      ]);
+    } finally {
+      fs.closeSync(lock);
+      for (const folder of folders) {
+        fs.rmSync(folder, { recursive: true, force: true });
+      }
+    }
+  },
+);
 
 control.run();

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Attacher } from "../src/attacher.ts";
+import type { Peer } from "../src/base/peer.ts";
 import { Collector } from "../src/collector.ts";
 import { CoveredBlocks } from "../src/coverage/covered_blocks.ts";
 import type { ServerFacts, TargetRow } from "../src/control_client.ts";
@@ -22,22 +23,30 @@ const TRACING = {
   unprobed: ({ id }: Target) => Promise.resolve([{ url: `file:///${id}.js`, reason: "why" }]),
 };
 
+/** Whose device it is, and others. */
+const OWNER = 1000;
+const ROOT: Peer = { pid: 12, uid: 0, gid: 0 };
+const OTHER: Peer = { pid: 13, uid: 1001, gid: 1001 };
+
 const TOTAL: Counts = { ...noCounts(), executions: 300, pcs: 9000 };
 
 function made(
-  { tracing, isDirect = true }: { tracing?: typeof TRACING; isDirect?: boolean } = {},
+  { tracing, isDirect = true }: {
+    tracing?: typeof TRACING;
+    isDirect?: boolean;
+  } = {},
 ) {
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
   const { engine } = new EngineWorld();
   const warn = (line: string) => assert.unreachable(line);
   const asked: unknown[] = [];
-  const one = (params: unknown): Target => {
-    asked.push(params);
+  const one = (...params: unknown[]): Target => {
+    asked.push(...params);
     return registry.targets[0];
   };
   const attacher: Pick<Attacher, "attach" | "detach"> = {
-    attach: (params) => Promise.resolve([one(params)]),
-    detach: (name) => Promise.resolve(one(name)),
+    attach: (params, peer) => Promise.resolve([one(params, peer)]),
+    detach: (name, peer) => Promise.resolve(one(name, peer)),
   };
   const covered = new CoveredBlocks();
   let refreshed = 0;
@@ -57,6 +66,7 @@ function made(
     attacher: attacher as Attacher,
     facts: () => Promise.resolve({ ...FACTS, isDirect }),
     measure: () => Promise.resolve({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
+    uid: OWNER,
   });
   const add = (collector?: "trace") => {
     const link = new FakeLink();
@@ -65,6 +75,9 @@ function made(
   };
   return { subject, registry, add, asked, covered, refreshed: () => refreshed };
 }
+
+const refusalOf = (answer: Promise<unknown>): Promise<string> =>
+  answer.then(() => "it was answered", (error: Error) => error.message);
 
 answers("'targets' are rows, with what is known of their scripts", async () => {
   const { subject, add } = made({ tracing: TRACING });
@@ -102,27 +115,114 @@ answers("'server' tells of the server", async () => {
   assert.equal(await made().subject.answer({ kind: "server" }), FACTS);
 });
 
-answers("'status' is the server, its targets, and what was counted where it is seen", async () => {
-  const counted = made({ isDirect: false });
-  counted.add();
-  const snapshot = {
-    server: { ...FACTS, isDirect: false },
-    targets: counted.subject.rows(),
-    ...{ uptime: 7, instances: [], coveredBlocks: 3 },
-  };
-  assert.equal(await counted.subject.answer({ kind: "status" }), { ...snapshot, total: TOTAL });
-  const direct = await made().subject.answer({ kind: "status" });
-  assert.equal(direct, { ...snapshot, server: FACTS, targets: [] }, "no total");
+answers(
+  "'status' is the server, its targets, and what was counted where it is seen",
+  async () => {
+    const counted = made({ isDirect: false });
+    counted.add();
+    const snapshot = {
+      server: { ...FACTS, isDirect: false },
+      targets: counted.subject.rows(),
+      ...{ uptime: 7, instances: [], coveredBlocks: 3 },
+    };
+    assert.equal(await counted.subject.answer({ kind: "status" }), {
+      ...snapshot,
+      total: TOTAL,
+    });
+    const direct = await made().subject.answer({ kind: "status" });
+    assert.equal(
+      direct,
+      { ...snapshot, server: FACTS, targets: [] },
+      "no total",
+    );
+  },
+);
+
+answers(
+  "'attach' and 'detach' are handed on with who asks, and answered by rows",
+  async () => {
+    const { subject, add, asked } = made();
+    add();
+    const rows = subject.rows();
+    const attach = { kind: "attach", params: { address: "7" } };
+    const detach = { kind: "detach", params: { target: "api" } };
+    assert.equal(await subject.answer(attach, OTHER), rows);
+    assert.equal(await subject.answer(detach, ROOT), rows);
+    assert.equal(asked, [{ address: "7" }, OTHER, "api", ROOT]);
+  },
+);
+
+answers(
+  "what is covered can be read by all, and reset by those whom the device belongs to",
+  async () => {
+    const { subject, refreshed } = made();
+    const covered = (isReset: boolean) => ({
+      kind: "covered",
+      params: { since: "start", isReset },
+    });
+    const owner = { ...OTHER, uid: OWNER };
+    for (const peer of [undefined, OTHER, owner, ROOT]) {
+      assert.equal(await subject.answer(covered(false), peer), []);
+    }
+    for (const peer of [owner, ROOT]) {
+      assert.equal(await subject.answer(covered(true), peer), []);
+    }
+    assert.is(refreshed(), 6);
+    const refusal = await refusalOf(subject.answer(covered(true), OTHER));
+    assert.is(
+      refusal,
+      "only root, the server's user and uid 1000, whose device it is, may reset",
+    );
+    assert.is(refreshed(), 6);
+  },
+);
+
+answers("who cannot be told from others changes nothing", async () => {
+  const { subject, asked, refreshed } = made();
+  for (
+    const [kind, params] of [
+      ["attach", { address: "7" }],
+      ["detach", { target: "api" }],
+      ["covered", { since: "start", isReset: true }],
+    ]
+  ) {
+    const refusal = await refusalOf(subject.answer({ kind, params }));
+    assert.match(refusal, /^this server's runtime cannot tell who asks/);
+  }
+  assert.equal([asked, refreshed()], [[], 0]);
 });
 
-answers("'attach' and 'detach' are handed on, and answered by rows", async () => {
-  const { subject, add, asked } = made();
-  add();
-  const rows = subject.rows();
-  assert.equal(await subject.answer({ kind: "attach", params: { address: "7" } }), rows);
-  assert.equal(await subject.answer({ kind: "detach", params: { target: "api" } }), rows);
-  assert.equal(asked, [{ address: "7" }, "api"]);
-});
+const WRONG: readonly (readonly [kind: string, params: unknown])[] = [
+  ...[undefined, null, 7, "x", [], {}].flatMap((params) =>
+    ["attach", "detach", "covered"].map((kind) => [kind, params] as const)
+  ),
+  ...[{ address: 7 }, { address: "7", name: {} }, {
+    address: "7",
+    include: "x",
+  }].map((params) => ["attach", params] as const),
+  ...[{ pid: "7" }, { pid: -1 }, { starts: 1e9 }, { starts: 0.5 }, {
+    exclude: [7],
+  }].map((params) => ["attach", { address: "7", ...params }] as const),
+  ["detach", { target: 1 }],
+  ["covered", { since: "never", isReset: false }],
+  ["covered", { since: "start", isReset: 1 }],
+];
+
+answers(
+  "requests whose parts are of the wrong types are refused, and change nothing",
+  async () => {
+    const { subject, asked, refreshed } = made();
+    for (const [kind, params] of WRONG) {
+      const refusal = await refusalOf(subject.answer({ kind, params }, ROOT));
+      assert.match(
+        refusal,
+        /^the server does not know this request/,
+        JSON.stringify([kind, params]),
+      );
+    }
+    assert.equal([asked, refreshed()], [[], 0]);
+  },
+);
 
 for (const request of [undefined, null, 7, {}, { kind: "report" }]) {
   answers(`${JSON.stringify(request)} is a request of another version's`, async () => {

@@ -12,6 +12,11 @@ export class Awaited<T> {
     });
   }
 
+  /** Whether somebody waits for the answer of a number. */
+  has(number: number): boolean {
+    return this.#waiting.has(number);
+  }
+
   /** An answer to what nobody asked, or asked any longer, has no effect. */
   answer(number: number, value: T): void {
     this.#waiting.get(number)?.(value);

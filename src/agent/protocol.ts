@@ -218,54 +218,104 @@ export function unpackNumber(body: Uint8Array, offset = 0): number {
   return new DataView(body.buffer, body.byteOffset, body.length).getUint32(offset, true);
 }
 
-/** Cuts a stream of bytes into frames. */
+/** Bytes of the longest body that is accepted, of a frame of a type. */
+export type FrameLimit = (type: number) => number;
+
+/** Bytes that are kept for a frame that has begun, before more have come. */
+const SMALLEST = 1024;
+const NOTHING = new Uint8Array();
+
+/**
+ * Cuts a stream of bytes into frames.
+ *
+ * What a frame costs follows what has come of it, not the length that it claims: memory is at most twice the
+ * bytes that have come, and each byte is copied a few times, however small the pieces are.
+ */
 export class FrameReader {
   readonly #receive: (type: number, body: Uint8Array) => void;
-  readonly #limit: number;
-  /** Chunks not yet cut up, and their bytes altogether. */
-  #chunks: Uint8Array[] = [];
+  readonly #limit: FrameLimit;
+  /** The beginning of a frame that has not come whole: the first `#length` bytes. */
+  #buffer = NOTHING;
   #length = 0;
-  /** Bytes needed before the next frame is complete. */
-  #needed = HEADER;
 
   /**
    * @param receive Takes each frame; the body is valid as long as the caller keeps it.
-   * @param limit Bytes of the longest body that is accepted.
+   * @param limit Of all frames, unless it is a function of their types.
    */
-  constructor(receive: (type: number, body: Uint8Array) => void, limit: number) {
+  constructor(
+    receive: (type: number, body: Uint8Array) => void,
+    limit: number | FrameLimit,
+  ) {
     this.#receive = receive;
-    this.#limit = limit;
+    this.#limit = typeof limit === "number" ? () => limit : limit;
+  }
+
+  /** Bytes that are kept of a frame that has not come whole. */
+  get pending(): number {
+    return this.#buffer.length;
   }
 
   /** @throws {RangeError} when a frame is longer than the limit: the stream is to be ended. */
   push(chunk: Uint8Array): void {
-    this.#chunks.push(chunk);
-    this.#length += chunk.length;
-    while (this.#length >= this.#needed) {
-      const bytes = this.#chunks.length === 1 ? this.#chunks[0] : this.#join();
-      const length = unpackNumber(bytes);
-      if (length > this.#limit) throw new RangeError(`Cannot take a frame of ${length} bytes`);
-      const end = HEADER + length;
-      if (bytes.length < end) {
-        this.#chunks = [bytes];
-        this.#needed = end;
-        return;
+    let rest = this.#length === 0 ? chunk : this.#complete(chunk);
+    try {
+      while (rest && rest.length >= HEADER) {
+        const end = this.#endOf(rest);
+        if (rest.length < end) break;
+        const frame = rest.subarray(0, end);
+        rest = rest.subarray(end);
+        this.#receive(frame[4], frame.subarray(HEADER));
       }
-      const rest = bytes.subarray(end);
-      this.#chunks = rest.length > 0 ? [rest] : [];
-      this.#length = rest.length;
-      this.#needed = HEADER;
-      this.#receive(bytes[4], bytes.subarray(HEADER, end));
+    } finally {
+      if (rest && rest.length > 0) this.#keep(rest);
     }
   }
 
-  #join(): Uint8Array {
-    const bytes = new Uint8Array(this.#length);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      bytes.set(chunk, at);
-      at += chunk.length;
+  /** Where a frame ends whose header is there. */
+  #endOf(bytes: Uint8Array): number {
+    const length = unpackNumber(bytes);
+    if (length > this.#limit(bytes[4])) {
+      throw new RangeError(`Cannot take a frame of ${length} bytes`);
     }
-    return bytes;
+    return HEADER + length;
+  }
+
+  /** Adds to the frame that has begun; returns what comes after it, or nothing when it goes on. */
+  #complete(chunk: Uint8Array): Uint8Array | undefined {
+    let rest = chunk;
+    if (this.#length < HEADER) {
+      const missing = HEADER - this.#length;
+      this.#keep(rest.subarray(0, missing));
+      rest = rest.subarray(missing);
+      if (this.#length < HEADER) return undefined;
+    }
+    const end = this.#endOf(this.#buffer);
+    const missing = end - this.#length;
+    this.#keep(rest.subarray(0, missing));
+    if (this.#length < end) return undefined;
+    const frame = this.#buffer.subarray(0, end);
+    rest = rest.subarray(missing);
+    this.#buffer = NOTHING;
+    this.#length = 0;
+    try {
+      this.#receive(frame[4], frame.subarray(HEADER));
+    } catch (error) {
+      if (rest.length > 0) this.#keep(rest);
+      throw error;
+    }
+    return rest;
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(
+        Math.max(length, 2 * this.#buffer.length, SMALLEST),
+      );
+      larger.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#length);
+    this.#length = length;
   }
 }

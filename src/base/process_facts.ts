@@ -12,6 +12,7 @@ export interface ProcessFacts {
   readonly program: string;
   /** One letter: `R`, `S`, `T` (stopped), `Z` (ended), ... */
   readonly state: string;
+  /** Whose it is: root's, where its real user and the one whose rights it has differ. */
   readonly uid: number;
   /** Whether it has a handler for SIGUSR1, which otherwise would kill it. */
   readonly handlesSigusr1: boolean;
@@ -65,14 +66,19 @@ export async function readProcess(pid: number): Promise<ProcessFacts> {
   }
 }
 
-/** The state, the real user and the caught signals out of `/proc/PID/status`. */
+/** The state, the user and the caught signals out of `/proc/PID/status`. */
 export function parseStatus(status: string): { state: string; uid: number; caught: bigint } {
   const field = (name: string) => status.match(new RegExp(`^${name}:\\s*(\\S+)`, "m"))?.[1];
   return {
     state: field("State") ?? "",
-    uid: Number(field("Uid")),
+    uid: ownerOf(status),
     caught: BigInt(`0x${field("SigCgt") ?? "0"}`),
   };
+}
+
+function ownerOf(status: string): number {
+  const uids = status.match(/^Uid:\s*(.*)$/m)?.[1].trim().split(/\s+/) ?? [];
+  return new Set(uids).size === 1 ? Number(uids[0]) : 0;
 }
 
 /** Whether a process's arguments or environment, each ended by a zero, have Node open an inspector. */

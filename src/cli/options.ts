@@ -83,6 +83,11 @@ export function withServer<T>(argv: Argv<T>) {
       describe: "ms after which a target that does not answer is left out of a read",
       coerce: (value: number) => inRange(value, { name: "--collect-timeout", least: 1, most: 1e6 }),
     })
+    .option("allow-remote", {
+      type: "boolean",
+      default: false,
+      describe: "have 'kcovfs attach' connect to addresses of other machines, too",
+    })
     .option("record", {
       type: "string",
       requiresArg: true,
@@ -136,6 +141,7 @@ export function serverOptions(
     collector: argv.collector,
     isPassthrough: argv.passthrough,
     collectTimeout: argv["collect-timeout"],
+    allowRemote: argv["allow-remote"],
     mode: argv.mode as unknown as number,
     uid: argv.uid,
     gid: argv.gid,

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { open, readFile, rename, rm } from "node:fs/promises";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import { makeFolder } from "../base/make_folder.ts";
 import type { SourceText } from "./table_builder.ts";
 
 /** What a script is known by, as in the symbol table. */
@@ -31,12 +32,6 @@ function isKeptSource(value: unknown): value is KeptSource {
     originals.every((original: Partial<SourceText> | null) =>
       typeof original?.url === "string" && typeof original.text === "string"
     );
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== "EEXIST") throw error;
-  });
 }
 
 /**
@@ -89,9 +84,11 @@ export class SourceStore implements AsyncDisposable {
   async #write(file: string, bytes: Uint8Array): Promise<void> {
     const temporary = `${file}.${process.pid}.${this.#temporary++}`;
     try {
-      await makeFolder(this.#folder);
+      await makeFolder(this.#folder, 0o700);
       const handle = await open(temporary, "w", 0o600);
       try {
+        // Whatever the umask.
+        await handle.chmod(0o600);
         await handle.writeFile(bytes);
         await handle.sync();
       } finally {

@@ -33,6 +33,9 @@ export interface SymbolPosition {
 /** Lines of scripts all of whose blocks stand in the script itself, and of others. */
 const PLAIN = "kcovfs1";
 const MAPPED = "kcovfs2";
+/** Of what is made, whatever the umask: anybody may look PCs up, and only the owner gives them out. */
+const FILE_MODE = 0o644;
+const FOLDER_MODE = 0o755;
 const NEWLINE = 10;
 const TAB = 9;
 /** What stands for a place that a damaged line lacks. */
@@ -78,7 +81,9 @@ export class SymbolTable implements Disposable {
       return table;
     }
     makeFolder(path.dirname(file));
-    const table = new SymbolTable(fs.openSync(file, "a+", 0o644));
+    const fd = fs.openSync(file, "a+", 0o644);
+    keepMode(fd, FILE_MODE);
+    const table = new SymbolTable(fd);
     withFileLock(table.#fd, () => table.#repair());
     return table;
   }
@@ -304,5 +309,14 @@ function makeFolder(folder: string): void {
     if (code !== "ENOENT" || fs.existsSync(path.dirname(folder))) throw error;
     makeFolder(path.dirname(folder));
     fs.mkdirSync(folder);
+  }
+  fs.chmodSync(folder, FOLDER_MODE);
+}
+
+/** Gives a file that this process may just have made its permissions, whatever the umask. */
+function keepMode(fd: number, mode: number): void {
+  const { uid, mode: current, size } = fs.fstatSync(fd);
+  if (size === 0 && uid === process.geteuid?.() && (current & 0o777) !== mode) {
+    fs.fchmodSync(fd, mode);
   }
 }

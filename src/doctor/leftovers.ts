@@ -2,9 +2,12 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { ENVIRONMENT } from "../agent/protocol.ts";
+import { findAbandoned } from "../base/locked_folder.ts";
 import { readMountTable } from "../fuse/mod.ts";
 import { inTime } from "../in_time.ts";
 import { parseStatus } from "../base/process_facts.ts";
+import { RUN_FOLDERS, RUN_PLACE } from "../run_folder.ts";
+import { SHARED_FOLDERS, SHARED_PLACES } from "../shared_folder.ts";
 import type { Finding } from "./finding.ts";
 
 /** ms that a mount is given to answer. */
@@ -57,6 +60,24 @@ async function whyDead(directory: string): Promise<string | undefined> {
     child.kill("SIGKILL");
     return (error as Error).message;
   }
+}
+
+/** What the folders of servers that were killed still take up: those of servers that live are locked. */
+export async function examineFolders(): Promise<Finding> {
+  const lists = await Promise.all([
+    findAbandoned(RUN_PLACE, RUN_FOLDERS),
+    ...SHARED_PLACES.map((place) => findAbandoned(place, SHARED_FOLDERS)),
+  ]);
+  const left = lists.flat();
+  if (left.length === 0) {
+    return { name: "folders", verdict: "ok", detail: "none is left behind" };
+  }
+  return {
+    name: "folders",
+    verdict: "advice",
+    detail: `left by servers that were killed: ${left.join(", ")}`,
+    remedy: `rm -r ${left.join(" ")}; the next server does so, too`,
+  };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What a machine lacks for kcovfs, and what mends it. */
 import { askServer } from "../control_client.ts";
 import type { Finding } from "./finding.ts";
-import { examineMounts, examineStopped } from "./leftovers.ts";
+import { examineFolders, examineMounts, examineStopped } from "./leftovers.ts";
 import { examineMachine } from "./machine.ts";
 import { tryRoundTrip } from "./round_trip.ts";
 
@@ -23,6 +23,7 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> 
   yield* machine;
   const { findings, answering } = await examineMounts(options.type);
   yield* findings;
+  yield await examineFolders();
   yield* examineStopped(await targetsOf(answering, options.findSocket));
   const lacking = machine.find(({ name, verdict }) => verdict === "fault" && NEEDED.includes(name));
   for (const collector of ["v8", "trace"] as const) {

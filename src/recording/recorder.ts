@@ -31,6 +31,8 @@ export class Recorder implements Tap, Disposable {
     this.#warn = options.warn;
     try {
       this.#fd = fs.openSync(path, "w", 0o600);
+      // It may have been there, or the umask have had its say.
+      if (fs.fstatSync(this.#fd).isFile()) fs.fchmodSync(this.#fd, 0o600);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const reason = code === "ENOENT" ? "no such directory" : message;

@@ -14,6 +14,7 @@ import {
   unpackNumber,
   type Welcome,
 } from "../agent/protocol.ts";
+import { parseFlatJson } from "../base/flat_json.ts";
 import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
 import type { Link, Taken } from "./link.ts";
 
@@ -25,6 +26,43 @@ interface Batch {
   readonly resolve: (outcome: { coverage: Uint8Array | undefined; held: boolean }) => void;
   readonly reject: (error: Error) => void;
 }
+
+/** What is known of a target before its link is made. */
+export interface AgentLinkOptions {
+  /** ms that it is given to answer. */
+  readonly collectTimeout: number;
+  /** Whether its scripts are given probes. */
+  readonly isTraced: boolean;
+}
+
+/**
+ * Bytes of what a target sends, by the type of the frame; of others it sends nothing but a number. The
+ * largest program that was measured, TypeScript's compiler on a program, brings 3.4 MB in its first
+ * collection, for 9 MB of scripts.
+ */
+const MOST_BYTES: ReadonlyMap<number, number> = new Map([
+  // All sources that are not known yet.
+  [FRAME.message, 128 * 1024 * 1024],
+  [FRAME.source, 64 * 1024 * 1024],
+  [FRAME.scripts, 16 * 1024 * 1024],
+  // Why it cannot write into an area.
+  [FRAME.traced, 64 * 1024],
+]);
+/** A number or two. */
+const MOST_OTHER_BYTES = 64;
+/** Of a collection: what is read in a fraction of the time that the target is given, within these. */
+const TAKEN_BYTES_PER_MS = 12 * 1024;
+const LEAST_TAKEN_BYTES = 4 * 1024 * 1024;
+const MOST_TAKEN_BYTES = 64 * 1024 * 1024;
+/** Bytes of messages that answer nothing, while an answer is waited for. */
+const MOST_USELESS_BYTES = 64 * 1024 * 1024;
+/** Bytes that wait for the target to read them. */
+const MOST_UNREAD_BYTES = 64 * 1024 * 1024;
+/** Scripts that wait for their probes, and bytes of them: until there are fewer, no more is read. */
+const MOST_PROBING = 1024;
+const MOST_PROBING_BYTES = 64 * 1024 * 1024;
+/** The structure of what a target says: most of it is in strings. */
+const BOUNDS = { depth: 16, marks: 1_000_000 };
 
 /** What an agent says of its own accord. */
 export interface AgentEvents {
@@ -55,11 +93,22 @@ export class AgentLink implements Link {
   #gate = 0;
   #isLeaving = false;
   #isDetaching = false;
+  /** Its last coverage was taken. */
+  #hasLeft = false;
+  /** There was a hold since the target gave one up. */
+  #mayExpire = false;
+  /** Why this end has ended the connection. */
+  #failure: string | undefined;
+  readonly #options: AgentLinkOptions;
+  #useless = 0;
+  #probing = 0;
+  #probingBytes = 0;
 
   /** @param socket Connected, its frames handed to {@linkcode receive}. */
-  constructor(socket: Socket, events: AgentEvents) {
+  constructor(socket: Socket, events: AgentEvents, options: AgentLinkOptions) {
     this.#socket = socket;
     this.#events = events;
+    this.#options = options;
     this.closed = new Promise((resolve) => {
       socket.once("close", () => {
         if (this.#pipe !== undefined) closeSync(this.#pipe);
@@ -82,8 +131,22 @@ export class AgentLink implements Link {
 
   /** Why the connection has ended, if it has. */
   get #reason(): string {
+    if (this.#failure !== undefined) return this.#failure;
     if (this.#isDetaching) return "detached";
     return this.#isLeaving ? "exited" : "connection lost";
+  }
+
+  /** Bytes of the longest frame of a type that the target may send. */
+  mostBytes(type: number): number {
+    if (type !== FRAME.taken) return MOST_BYTES.get(type) ?? MOST_OTHER_BYTES;
+    const readInTime = this.#options.collectTimeout * TAKEN_BYTES_PER_MS;
+    return Math.min(Math.max(readInTime, LEAST_TAKEN_BYTES), MOST_TAKEN_BYTES);
+  }
+
+  /** Ends the connection with a target that does what it may not. */
+  fail(reason: string): void {
+    this.#failure ??= reason;
+    this.#socket.destroy();
   }
 
   /** Lets the target start. */
@@ -105,14 +168,13 @@ export class AgentLink implements Link {
 
   /** Takes a frame of the agent's. Never throws: one that makes no sense ends the connection. */
   receive(type: number, body: Uint8Array): void {
+    if (this.#socket.destroyed) return;
     if (NUMBERED.has(type) && body.length < 4) {
-      this.#socket.destroy();
-      return;
+      return this.fail("it sends nonsense");
     }
     switch (type) {
       case FRAME.message:
-        this.#client.receive(Buffer.from(body.buffer, body.byteOffset, body.length).toString());
-        return;
+        return this.#message(body);
       case FRAME.taken:
         return this.#taken(unpackNumber(body), body.subarray(4));
       case FRAME.held:
@@ -125,14 +187,38 @@ export class AgentLink implements Link {
         this.#isLeaving = true;
         return;
       case FRAME.expired:
-        return this.#events.onExpired();
+        return this.#expired();
       case FRAME.source:
-        return this.#read(body, isSource, (number, source) => this.#probe(number, source));
+        if (!this.#options.isTraced) return this.fail("it sends nonsense");
+        return this.#read(
+          body,
+          isSource,
+          (number, source) => void this.#probe(number, source),
+        );
       case FRAME.traced:
         return this.#tracing.answer(unpackNumber(body), decoder.decode(body.subarray(4)));
       case FRAME.scripts:
-        return this.#read(body, isStrings, (number, urls) => this.#lists.answer(number, urls));
+        if (!this.#lists.has(unpackNumber(body))) return;
+        return this.#read(
+          body,
+          isStrings,
+          (number, urls) => this.#lists.answer(number, urls),
+        );
     }
+  }
+
+  /** Nothing is read that nobody waits for. */
+  #message(body: Uint8Array): void {
+    const pending = this.#client.pending;
+    if (pending === 0) return;
+    try {
+      this.#client.take(parseFlatJson(body, BOUNDS));
+    } catch {
+      // It makes no sense.
+    }
+    if (this.#client.pending < pending) this.#useless = 0;
+    else this.#useless += body.length;
+    if (this.#useless > MOST_USELESS_BYTES) this.fail("it sends nonsense");
   }
 
   /** Takes a number and JSON. */
@@ -143,17 +229,40 @@ export class AgentLink implements Link {
   ): void {
     let value: unknown;
     try {
-      value = JSON.parse(decoder.decode(body.subarray(4)));
+      value = parseFlatJson(body.subarray(4), BOUNDS);
     } catch {
       // It makes no sense.
     }
     if (isValid(value)) take(unpackNumber(body), value);
-    else this.#socket.destroy();
+    else this.fail("it sends nonsense");
+  }
+
+  /** A target gives up a hold once. */
+  #expired(): void {
+    if (!this.#mayExpire) return;
+    this.#mayExpire = false;
+    this.#events.onExpired();
   }
 
   async #probe(number: number, source: NewSource): Promise<void> {
+    const bytes = source.source.length;
+    this.#probing++;
+    this.#probingBytes += bytes;
+    if (this.#isProbingMuch) this.#socket.pause();
     const probed = await this.#events.onSource(source);
-    this.#send(FRAME.probed, packNumber(number), Buffer.from(JSON.stringify(probed)));
+    this.#probing--;
+    this.#probingBytes -= bytes;
+    if (!this.#isProbingMuch && this.#socket.isPaused()) this.#socket.resume();
+    this.#send(
+      FRAME.probed,
+      packNumber(number),
+      Buffer.from(JSON.stringify(probed)),
+    );
+  }
+
+  get #isProbingMuch(): boolean {
+    return this.#probing >= MOST_PROBING ||
+      this.#probingBytes >= MOST_PROBING_BYTES;
   }
 
   async trace(areas: readonly TracedArea[]): Promise<void> {
@@ -172,6 +281,8 @@ export class AgentLink implements Link {
 
   #taken(number: number, coverage: Uint8Array): void {
     if (number === FAREWELL_BATCH) {
+      if (this.#hasLeft) return this.fail("it sends nonsense");
+      this.#hasLeft = true;
       const goodbye = () => this.#send(FRAME.goodbye);
       this.#events.onFarewell(coverage).then(goodbye, goodbye);
       return;
@@ -189,7 +300,10 @@ export class AgentLink implements Link {
 
   async stop(options: { run: number; hold: boolean }): Promise<Taken> {
     const take = this.#client.prepare(TAKE_METHOD);
+    // Its answer is what `taken` brings.
+    this.#client.forget(take.id);
     this.#isHeld = options.hold;
+    this.#mayExpire ||= options.hold;
     const { coverage, held } = await this.#run([take], options.run);
     return { coverage: coverage ?? NO_COVERAGE, held };
   }
@@ -258,7 +372,11 @@ export class AgentLink implements Link {
   }
 
   #send(type: number, ...parts: Uint8Array[]): void {
-    if (!this.#socket.destroyed) this.#socket.write(packFrame(type, ...parts));
+    if (this.#socket.destroyed) return;
+    this.#socket.write(packFrame(type, ...parts));
+    if (this.#socket.writableLength > MOST_UNREAD_BYTES) {
+      this.fail("it does not read");
+    }
   }
 
   /** The target is as it was before when this resolves, unless it does not answer. */

@@ -56,6 +56,11 @@ export class CdpClient {
     this.#nextId = options.nextId ?? (() => ++this.#lastId);
   }
 
+  /** How many commands have not been answered. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
   /** Makes a command that the caller sends by itself. */
   prepare<M extends keyof Commands>(method: M, params?: Params<M>): PreparedCommand<Result<M>> {
     const id = this.#nextId();
@@ -80,14 +85,33 @@ export class CdpClient {
 
   /** Takes a message of the other side; one that makes no sense is reported by the return value. */
   receive(text: string): boolean {
-    let message: { id?: number; method?: string; params?: never; result?: never; error?: unknown };
+    let value: unknown;
     try {
-      message = JSON.parse(text);
+      value = JSON.parse(text);
     } catch {
       return false;
     }
-    if (typeof message !== "object" || message === null) return false;
-    if (message.id === undefined) return this.#tell(message.method, message.params);
+    return this.take(value);
+  }
+
+  /** The answer to a command comes by another way. */
+  forget(id: number): void {
+    this.#pending.delete(id);
+  }
+
+  /** The same of a message that was parsed. */
+  take(value: unknown): boolean {
+    if (typeof value !== "object" || value === null) return false;
+    const message: {
+      id?: number;
+      method?: string;
+      params?: never;
+      result?: never;
+      error?: unknown;
+    } = value;
+    if (message.id === undefined) {
+      return this.#tell(message.method, message.params);
+    }
     const pending = this.#pending.get(message.id);
     if (!pending) return false;
     this.#pending.delete(message.id);

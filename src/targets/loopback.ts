@@ -27,5 +27,7 @@ export async function resolveHost(
   const remote = addresses.find((address) => !isLoopback(address));
   if (remote === undefined || options.allowRemote) return addresses;
   const place = remote === host ? host : `${host} (${remote})`;
-  throw new Error(`Cannot connect to ${place}: it is not this machine; see --allow-remote`);
+  throw new Error(
+    `Cannot connect to ${place}: it is not this machine; start the server with --allow-remote`,
+  );
 }

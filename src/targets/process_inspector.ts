@@ -88,13 +88,15 @@ async function findAt({ address, port }: Listener): Promise<Endpoint | undefined
 }
 
 /**
- * Ends a session with an inspector that was opened for us, and has that closed, which Node cannot do while
- * the session lasts; resolves when nothing listens any more, or the process has ended.
+ * Ends a session with an inspector that was opened for us, and has that closed, with all sessions that others
+ * have begun meanwhile.
+ *
+ * @returns whether nothing listens any more, or the process has ended.
  */
 export async function closeInspector(
   session: CdpSession,
   { pid, port, reader }: { pid: number; port: number; reader: ProcessReader },
-): Promise<void> {
+): Promise<boolean> {
   const inspector =
     `(globalThis.process.getBuiltinModule?.("node:inspector") ?? require("node:inspector"))`;
   const params = {
@@ -108,7 +110,8 @@ export async function closeInspector(
   const deadline = performance.now() + CLOSE_TIMEOUT;
   const isOpen = async () => (await reader.listenersOf(pid)).some((other) => other.port === port);
   while (await isOpen()) {
-    if (performance.now() > deadline) return;
+    if (performance.now() > deadline) return false;
     await new Promise((resolve) => setTimeout(resolve, INTERVAL));
   }
+  return true;
 }

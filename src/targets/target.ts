@@ -7,13 +7,16 @@ import { threadActivity } from "./thread_activity.ts";
 /** What a target says of itself. */
 export interface TargetInfo {
   readonly name: string;
+  /** 0 where it is not known, or in a pid namespace that the server does not see. */
   readonly pid: number;
+  /** The user whose process it is, where that is known. */
+  readonly uid?: number;
   readonly runtime: string;
   /** What is to be said of it from the start, for `ps`. */
   readonly remark?: string;
   /** The target of the thread that has started it, for one of a worker thread. */
   readonly parent?: Target;
-  /** The kernel's number of its thread, where that is not the process's main thread. */
+  /** The kernel's number of its thread, where that is not the process's main thread; 0 for one not known. */
   readonly tid?: number;
   /** Globs of the scripts that are measured, besides the server's. */
   readonly include?: readonly string[];

@@ -69,7 +69,12 @@ export class AgentWorld implements AsyncDisposable {
       onSource: (_, source) => Promise.resolve(world.onSource(source)),
       onRequest: () => Promise.reject(new Error("nobody asks")),
       warn: (line) => process.stderr.write(`${line}\n`),
-    }, { mode: 0o600, uid: process.getuid!(), gid: process.getgid!() });
+    }, {
+      mode: 0o600,
+      uid: process.getuid!(),
+      gid: process.getgid!(),
+      collectTimeout: 60_000,
+    });
     return world;
   }
 
@@ -117,7 +122,10 @@ export class AgentWorld implements AsyncDisposable {
   ): void {
     const { holdTimeout = 600_000, armed = false, isHeld = true, areas = [] } = options;
     const id = this.links.push(link);
-    const pipe = this.#control.makePipe();
+    const pipe = this.#control.makePipe({
+      uid: process.getuid!(),
+      gid: process.getgid!(),
+    });
     link.welcome({
       id,
       name: `target-${id}`,

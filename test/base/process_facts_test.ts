@@ -18,7 +18,7 @@ const STATUS = `Name:\tnode
 Umask:\t0022
 State:\tS (sleeping)
 Pid:\t4711
-Uid:\t1000\t1001\t1002\t1003
+Uid:\t1000\t1000\t1000\t1000
 SigIgn:\t0000000000001000
 SigCgt:\t0000000108014202
 `;
@@ -27,6 +27,8 @@ facts("the state, the user and the caught signals are read from a status", () =>
   const { state, uid, caught } = parseStatus(STATUS);
   assert.equal([state, uid], ["S", 1000]);
   assert.is(caught, 0x108014202n);
+  const setuid = STATUS.replace("1000\t1000", "1000\t0");
+  assert.is(parseStatus(setuid).uid, 0, "whoever has other rights is not its starter's");
   // SIGUSR1 is 10, so bit 9.
   assert.is(caught >> 9n & 1n, 1n);
 });

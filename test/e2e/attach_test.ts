@@ -69,27 +69,30 @@ for (const [name, node] of Object.entries(NODES)) {
     assert.equal([row.name, row.link, row.hold, row.state], ["api", "agent", "gate", "running"]);
   });
 
-  scenario(`${name} is as it was before when it is let go, or when its server goes`, async () => {
-    await using scene = new Scene();
-    const teller = await Teller.start(scene, node);
-    const before = await teller.state();
-    const attached = async () => {
-      assertDone(await scene.command("attach", String(teller.pid)));
-      assert.is.not(await teller.state(), before);
-    };
-    const server = await scene.serve();
-    await attached();
-    assertDone(await scene.command("detach", "attach_target"));
-    assert.is(await settled(teller, before), before, "detached");
-    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-      const current = signal === "SIGTERM" ? server : await scene.serve();
+  scenario(
+    `${name} is as it was before when it is let go, or when its server goes`,
+    async () => {
+      await using scene = new Scene();
+      const teller = await Teller.start(scene, node);
+      const before = await teller.state();
+      const attached = async () => {
+        assertDone(await scene.command("attach", String(teller.pid)));
+        assert.is.not(await teller.state(), before);
+      };
+      const server = await scene.serve();
       await attached();
-      current.kill(signal);
-      await once(current, "exit");
-      assert.is(await settled(teller, before), before, signal);
-      await execute(["umount", "-l", scene.mount]);
-    }
-  });
+      assertDone(await scene.command("detach", "attach_target"));
+      assert.is(await settled(teller, before), before, "detached");
+      for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+        const current = signal === "SIGTERM" ? server : await scene.serve();
+        await attached();
+        current.kill(signal);
+        await once(current, "exit");
+        assert.is(await settled(teller, before), before, signal);
+        await execute(["umount", "-l", scene.mount]);
+      }
+    },
+  );
 }
 
 /** Starts a thread and a process when it is told to, which tell with which options they run. */
@@ -278,7 +281,7 @@ scenario("an inspector that cannot be had is refused in one line", async () => {
   assert.match(await refusal(scene, "attach", "localhost:1"), /127.0.0.1:1: nobody listens/);
   assert.match(
     await refusal(scene, "attach", "192.0.2.1:9229"),
-    /cannot connect to 192.0.2.1: it is not this machine; see --allow-remote/,
+    /cannot connect to 192.0.2.1: it is not this machine; start the server with --allow-remote/,
   );
   const nonsense = await scene.command("attach", "nonsense");
   assert.is(nonsense.status, 2);

@@ -143,7 +143,7 @@ frames("a target's frames in any pieces never make its link throw", () =>
         onFarewell: () => Promise.resolve(),
         onExpired() {},
         onSource: () => Promise.resolve({}),
-      });
+      }, { collectTimeout: 5000, isTraced: true });
       const waiting = [link.stop({ run: 0, hold: true }), link.fetchSources(["1"])];
       waiting.push(link.listScripts() as never, link.trace([]) as never);
       for (const work of waiting) work.catch(() => {});
@@ -221,7 +221,7 @@ frames.before(async () => {
     onSource: () => Promise.resolve({}),
     onRequest: (request) => Promise.resolve(request),
     warn: (line) => warnings.push(line),
-  }, { mode: 0o600, uid: process.getuid!(), gid: process.getgid!() });
+  }, { mode: 0o600, uid: process.getuid!(), gid: process.getgid!(), collectTimeout: 5000 });
 });
 frames.after(() => control[Symbol.asyncDispose]());
 

@@ -2,7 +2,11 @@
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { FRAME, FrameReader, packNumber, unpackNumber } from "../../src/agent/protocol.ts";
-import { type AgentEvents, AgentLink } from "../../src/targets/agent_link.ts";
+import {
+  type AgentEvents,
+  AgentLink,
+  type AgentLinkOptions,
+} from "../../src/targets/agent_link.ts";
 
 /** A frame of the server's. */
 export interface Frame {
@@ -25,7 +29,11 @@ class MemorySocket extends Duplex {
 
   override _read(): void {}
 
+  /** Nothing that is written to it is read. */
+  isDeaf = false;
+
   override _write(chunk: Uint8Array, _: string, done: () => void): void {
+    if (this.isDeaf) return;
     this.#reader.push(chunk);
     done();
   }
@@ -39,13 +47,19 @@ export class FakeAgent {
   readonly link: AgentLink;
   readonly #socket = new MemorySocket();
 
-  constructor(events: Partial<AgentEvents> = {}) {
+  /** @param end `isDeaf`: it reads nothing. */
+  constructor(
+    events: Partial<AgentEvents> = {},
+    options: Partial<AgentLinkOptions> = {},
+    end: { isDeaf?: boolean } = {},
+  ) {
+    this.#socket.isDeaf = end.isDeaf ?? false;
     this.link = new AgentLink(this.#socket as unknown as Socket, {
       onFarewell: () => Promise.resolve(),
       onExpired() {},
       onSource: () => Promise.resolve({}),
       ...events,
-    });
+    }, { collectTimeout: 5000, isTraced: true, ...options });
   }
 
   get isConnected(): boolean {

@@ -33,7 +33,7 @@ loopback("other machines and unknown hosts are refused", async () => {
   for (const host of ["192.0.2.1", "0.0.0.0", "2001:db8::1"]) {
     assert.is(
       await refusal(host),
-      `Cannot connect to ${host}: it is not this machine; see --allow-remote`,
+      `Cannot connect to ${host}: it is not this machine; start the server with --allow-remote`,
     );
   }
   assert.match(await refusal("nobody.invalid"), /^Cannot find nobody\.invalid: E[A-Z_]+$/);

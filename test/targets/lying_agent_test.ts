@@ -101,7 +101,7 @@ lying("a frame too short for its number ends the connection", async () => {
     for (let length = 0; length < 4; length++) {
       const { agent, outcomes } = waiting();
       agent.send(type, new Uint8Array(length));
-      assert.is(await agent.link.closed, "connection lost");
+      assert.is(await agent.link.closed, "it sends nonsense");
       await turn();
       assert.equal(outcomes.sort(), ["fetch failed", "stop failed"]);
     }
@@ -113,37 +113,145 @@ const WORDS =
   '{ } [ ] , : "id" "method" "Debugger.scriptParsed" "result" "params" "error" null 1 2 3 ' +
   '"scriptId" "1" "message" "url"';
 
-lying("what is no JSON, or other than what it should be, ends the connection", () => {
-  for (const type of [FRAME.source, FRAME.scripts]) {
-    for (const text of ["", "{", "null", "7", '{"url":1,"source":""}', "[1]"]) {
-      const agent = new FakeAgent();
-      agent.send(type, packNumber(1), text);
-      assert.not.ok(agent.isConnected, `${type} ${text}`);
+lying(
+  "what is no JSON, or other than what it should be, ends the connection",
+  () => {
+    for (const type of [FRAME.source, FRAME.scripts]) {
+      for (
+        const text of ["", "{", "null", "7", '{"url":1,"source":""}', "[1]"]
+      ) {
+        const agent = new FakeAgent();
+        agent.link.listScripts();
+        agent.send(type, packNumber(1), text);
+        assert.not.ok(agent.isConnected, `${type} ${text}`);
+      }
     }
+  },
+);
+
+lying("a last coverage is taken once", async () => {
+  const taken: string[] = [];
+  const onFarewell = (coverage: Uint8Array) => {
+    taken.push(String(Buffer.from(coverage)));
+    return Promise.resolve();
+  };
+  const agent = new FakeAgent({ onFarewell });
+  for (let i = 0; i < 3; i++) agent.send(FRAME.taken, packNumber(0), `[${i}]`);
+  assert.is(await agent.link.closed, "it sends nonsense");
+  assert.equal(taken, ["[0]"]);
+});
+
+lying("a target without probes has no scripts that wait for any", async () => {
+  const agent = new FakeAgent({}, { isTraced: false });
+  agent.send(FRAME.source, packNumber(1), '{"url":"a","source":""}');
+  assert.is(await agent.link.closed, "it sends nonsense");
+});
+
+lying("scripts that nobody has asked for are not even read", () => {
+  const agent = new FakeAgent();
+  agent.send(FRAME.scripts, packNumber(1), "{");
+  assert.ok(agent.isConnected);
+});
+
+lying("JSON that is made to take long is not read", async () => {
+  const bombs = {
+    "nested": "[".repeat(4 << 20),
+    "many parts": `[${"[],".repeat(1 << 20)}[]]`,
+    "many members": `{${'"a":0,'.repeat(1 << 20)}"a":0}`,
+  };
+  for (const [name, bomb] of Object.entries(bombs)) {
+    const { agent, outcomes } = waiting();
+    const began = performance.now();
+    agent.send(FRAME.message, bomb);
+    const source = new FakeAgent();
+    source.send(FRAME.source, packNumber(1), bomb);
+    // `JSON.parse` takes some seconds for each.
+    assert.ok(performance.now() - began < 5000, name);
+    await turn();
+    assert.equal([outcomes, agent.isConnected, source.isConnected], [
+      [],
+      true,
+      false,
+    ], name);
   }
 });
 
-lying("10,000 random frames never make it throw or leave a rejection unhandled", async () => {
-  const unhandled: unknown[] = [];
-  const listen = (error: unknown) => unhandled.push(error);
-  process.on("unhandledRejection", listen);
-  let seed = 1;
-  const random = (below: number) => (seed = seed * 48271 % 0x7fffffff) % below;
-  const words = WORDS.split(" ");
-  for (let round = 0; round < 200; round++) {
+lying(
+  "messages without end that answer nothing end the connection",
+  async () => {
     const { agent } = waiting();
-    for (let i = 0; i < 50; i++) {
-      const text = Array.from({ length: random(12) }, () => words[random(words.length)]).join("");
-      const number = packNumber(random(5));
-      agent.send(random(11), ...[number, number.subarray(random(4))].slice(random(3)), text);
-      const outcome = ['"result":{}', '"error":[]'][random(2)];
-      agent.send(FRAME.message, `{"id":${random(4)},${outcome}}`);
+    const useless = `{"method":"x","params":"${"x".repeat(1 << 20)}"}`;
+    for (let i = 0; i < 100 && agent.isConnected; i++) {
+      agent.send(
+        FRAME.message,
+        useless,
+      );
     }
-    agent.disconnect();
-    await turn();
+    assert.is(await agent.link.closed, "it sends nonsense");
+  },
+);
+
+lying("what a target may send is bounded by the kind of frame", () => {
+  const most = (type: number, collectTimeout = 5000) =>
+    new FakeAgent({}, { collectTimeout }).link.mostBytes(type);
+  for (
+    const type of [
+      FRAME.held,
+      FRAME.farewell,
+      FRAME.expired,
+      FRAME.hello,
+      77,
+      255,
+    ]
+  ) {
+    assert.ok(most(type) <= 64, `${type}`);
   }
-  process.off("unhandledRejection", listen);
-  assert.equal(unhandled, []);
+  // What is read at 12 MB/s at least, the largest program's collection being 3.4 MB.
+  const taken = [1, 1000, 5000, 1_000_000].map((timeout) => most(FRAME.taken, timeout) >> 20);
+  assert.equal(taken, [4, 11, 58, 64]);
 });
+
+lying(
+  "a target that reads nothing is let go before what waits for it fills the memory",
+  async () => {
+    const agent = new FakeAgent({}, {}, { isDeaf: true });
+    const ids = Array.from({ length: 1 << 20 }, (_, i) => String(i));
+    for (let i = 0; i < 100 && agent.isConnected; i++) agent.link.ignore(ids);
+    assert.is(await agent.link.closed, "it does not read");
+  },
+);
+
+lying(
+  "10,000 random frames never make it throw or leave a rejection unhandled",
+  async () => {
+    const unhandled: unknown[] = [];
+    const listen = (error: unknown) => unhandled.push(error);
+    process.on("unhandledRejection", listen);
+    let seed = 1;
+    const random = (below: number) => (seed = seed * 48271 % 0x7fffffff) % below;
+    const words = WORDS.split(" ");
+    for (let round = 0; round < 200; round++) {
+      const { agent } = waiting();
+      for (let i = 0; i < 50; i++) {
+        const text = Array.from(
+          { length: random(12) },
+          () => words[random(words.length)],
+        ).join("");
+        const number = packNumber(random(5));
+        agent.send(
+          random(11),
+          ...[number, number.subarray(random(4))].slice(random(3)),
+          text,
+        );
+        const outcome = ['"result":{}', '"error":[]'][random(2)];
+        agent.send(FRAME.message, `{"id":${random(4)},${outcome}}`);
+      }
+      agent.disconnect();
+      await turn();
+    }
+    process.off("unhandledRejection", listen);
+    assert.equal(unhandled, []);
+  },
+);
 
 lying.run();

@@ -12,7 +12,7 @@ interface Arguments {
   readonly name?: string;
   readonly include: string[];
   readonly exclude: string[];
-  readonly "allow-remote": boolean;
+  readonly "allow-remote"?: boolean;
 }
 
 /** `kcovfs attach` */
@@ -47,11 +47,8 @@ export const attach: Command = {
         defaultDescription: "the server's",
         describe: "do not measure scripts of it whose path or URL matches the glob; repeatable",
       })
-      .option("allow-remote", {
-        type: "boolean",
-        default: false,
-        describe: "connect to addresses of other machines, too",
-      })
+      // Older versions had it here.
+      .option("allow-remote", { type: "boolean", hidden: true })
       .example("kcovfs attach 4711", "a Node process, by its process id")
       .example("kcovfs attach 127.0.0.1:9229", "what was started with --inspect")
       .example("kcovfs attach localhost:9222", "a Chromium with --remote-debugging-port=9222"),
@@ -59,13 +56,17 @@ export const attach: Command = {
     const options = argv as unknown as Arguments;
     const { name, include, exclude } = options;
     const address = String(options.address);
+    if (options["allow-remote"]) {
+      throw new UsageError(
+        "--allow-remote is an option of the server: start it with 'kcovfs mount --allow-remote'",
+      );
+    }
     checkAddress(address);
     const rows = await askServer(await findSocket(options.mount), "attach", {
       address,
       ...(name && { name }),
       include,
       exclude,
-      allowRemote: options["allow-remote"],
     });
     for (const { name, pid, runtime, link, hold } of rows) {
       const where = pid > 0 ? `pid ${pid}, ` : "";
