@@ -1,4 +1,6 @@
+import { accessSync, constants } from "node:fs";
 import type { Socket } from "node:net";
+import { dirname } from "node:path";
 import { Awaited } from "./awaited.ts";
 import { ABSENT, CONTROL, READY, writeText } from "./control.ts";
 import type { CdpMessage, Isolate, IsolateOptions } from "./isolate.ts";
@@ -147,8 +149,8 @@ export class Agent {
     Atomics.store(this.#control, CONTROL.armed, welcome.isArmed ? 1 : 0);
     try {
       const failure = await this.#trace(0, welcome.areas);
-      // Nor will it be any other time.
-      if (failure?.code === "ERR_ACCESS_DENIED") throw failure;
+      // Nor will it be able to at any other time.
+      if (failure && !canOpen(welcome.areas)) throw failure;
       this.#isolate = await this.#options.start(welcome, {
         ...welcome,
         receive: (id, message) => this.#pass(id, message),
@@ -318,6 +320,16 @@ export class Agent {
     this.#settle(ABSENT);
     this.leave();
     this.#options.socket.destroySoon();
+  }
+}
+
+/** Whether this process sees the folders that areas are in: a container may not. */
+function canOpen(areas: readonly TracedArea[]): boolean {
+  try {
+    for (const { path } of areas) accessSync(dirname(path), constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

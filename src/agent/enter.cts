@@ -1,5 +1,4 @@
 /** The agent's way into an isolate, by what kind of isolate it is. */
-const { spawnSync } = require("node:child_process") as typeof import("node:child_process");
 const { isInternalThread, isMainThread } = require("node:worker_threads") as {
   readonly isInternalThread?: boolean;
   readonly isMainThread: boolean;
@@ -40,6 +39,7 @@ function keepHooksOut(): void {
 
 /** As `kcovfs run` would have set it. */
 function setEnvironment(): void {
+  const { spawnSync } = require("node:child_process") as typeof import("node:child_process");
   const { error, status, stdout, stderr } = spawnSync(
     process.execPath,
     [OUR_COMMAND, "env", "--json"],

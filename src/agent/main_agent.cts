@@ -202,7 +202,8 @@ function startWorker(
     },
     transferList: tracing ? [tracing.port] : [],
     env: {},
-    execArgv: [],
+    // It would repeat the program's own.
+    execArgv: ["--no-warnings"],
     argv: [],
     name: "kcovfs",
   });

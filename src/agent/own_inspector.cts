@@ -62,15 +62,16 @@ function findConnection(): MakeConnection | undefined {
   const { binding } = process as unknown as { binding?: (name: string) => object };
   const { noDeprecation } = process;
   try {
-    // With `--pending-deprecation` a warning would be the user's to see.
-    process.noDeprecation = true;
+    // With `--pending-deprecation` a warning would be the user's to see. Where there are none already, it
+    // may be that it cannot be changed.
+    if (!noDeprecation) process.noDeprecation = true;
     const inspector = binding?.call(process, "inspector");
     return (inspector as { Connection?: MakeConnection })?.Connection;
   } catch {
     return undefined;
   } finally {
     if (noDeprecation === undefined) delete process.noDeprecation;
-    else process.noDeprecation = noDeprecation;
+    else if (!noDeprecation) process.noDeprecation = noDeprecation;
   }
 }
 

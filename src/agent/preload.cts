@@ -15,6 +15,7 @@ const TOLD = "KCOVFS_TOLD";
 const present = Object.keys(require.cache);
 try {
   refuseOldNode();
+  refuseSnapshot();
   const { enter } = require("./enter.cjs") as { enter: (options: { isLoaded: boolean }) => void };
   enter({ isLoaded: isNamedIn(process.env["NODE_OPTIONS"] || "") });
 } catch (error) {
@@ -29,6 +30,13 @@ function refuseOldNode(): void {
   if (version[0] > OLDEST[0] || (version[0] === OLDEST[0] && version[1] >= OLDEST[1])) return;
   const oldest = OLDEST.join(".");
   throw new Error(`Node v${process.versions.node} is too old (${oldest} or newer is needed)`);
+}
+
+/** While Node makes a snapshot of its heap (`--build-snapshot`), much of what the agent loads ends it. */
+function refuseSnapshot(): void {
+  const { startupSnapshot } = require("v8") as typeof import("node:v8");
+  if (!startupSnapshot || !startupSnapshot.isBuildingSnapshot()) return;
+  throw new Error("a process that builds a snapshot cannot be measured");
 }
 
 /** Whether an option there has loaded this file, rather than `kcovfs/register`. */

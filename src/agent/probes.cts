@@ -52,6 +52,15 @@ interface Probes {
   readonly compare: (pc: number, ...record: readonly number[]) => void;
 }
 
+function loadKoffi(): typeof Koffi {
+  try {
+    return require("koffi");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_DLOPEN_DISABLED") throw error;
+    throw new Error("probes need a native addon, and this process may load none (--allow-addons)");
+  }
+}
+
 /**
  * Makes what an isolate's probes call. PCs are lower halves, as signed numbers, which V8 keeps without
  * boxes.
@@ -59,7 +68,7 @@ interface Probes {
  * @throws when the native library cannot be loaded.
  */
 function makeProbes(control: Int32Array): Probes {
-  const koffi = require("koffi") as typeof Koffi;
+  const koffi = loadKoffi();
   const mmap = koffi.load(null).func("void *mmap(void *, size_t, int, int, int, int64_t)");
   const reserve = (size: number): bigint => {
     const address = mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
