@@ -38,8 +38,8 @@ const ONLY_OWNER =
 /** Makes targets of what runs already, and lets targets go. */
 export class Attacher {
   readonly #options: AttacherOptions;
-  /** Targets by the word that their agents brought back. */
-  readonly #arrived = new Map<string, Target>();
+  /** By the word that an agent was sent with: the target that it came as, once it has. */
+  readonly #arrived = new Map<string, Target | undefined>();
   /** One at a time: Node's inspectors all open at one port. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -63,7 +63,8 @@ export class Attacher {
 
   /** An agent has come that was brought into its process. */
   arrived(attachment: string, target: Target): void {
-    this.#arrived.set(attachment, target);
+    // Anybody may say a word; only one that somebody waits for is kept.
+    if (this.#arrived.has(attachment)) this.#arrived.set(attachment, target);
   }
 
   async #attachNow(params: AttachParams, peer: Peer): Promise<Target[]> {
@@ -204,6 +205,7 @@ export class Attacher {
     if (!isLocal || isWaiting) return undefined;
     // Nobody else is to come in its place.
     const attachment = randomUUID();
+    this.#arrived.set(attachment, undefined);
     try {
       this.#refuseTwice(pid);
       const { name = "" } = options;

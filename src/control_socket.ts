@@ -126,10 +126,11 @@ export class ControlSocket implements AsyncDisposable {
     try {
       await new Promise<void>((resolve, reject) => {
         control.#server.once("error", reject);
-        control.#server.listen(
-          { path: control.path, backlog: BACKLOG },
-          resolve,
-        );
+        control.#server.listen({ path: control.path, backlog: BACKLOG }, resolve);
+      });
+      // One connection that cannot be accepted, for want of descriptors, say, is not the end of all.
+      control.#server.on("error", (error) => {
+        control.#warnings.say(`Cannot take a connection to the control socket: ${error.message}`);
       });
       await chmod(control.path, options.mode);
       await chown(control.path, options.uid, options.gid);

@@ -1,6 +1,8 @@
+import { accessSync, constants } from "node:fs";
 import type { Socket } from "node:net";
+import { dirname } from "node:path";
 import { Awaited } from "./awaited.ts";
-import { ABSENT, CONTROL, READY, writeName } from "./control.ts";
+import { ABSENT, CONTROL, READY, writeText } from "./control.ts";
 import type { CdpMessage, Isolate, IsolateOptions } from "./isolate.ts";
 import {
   FAREWELL_BATCH,
@@ -81,14 +83,14 @@ export class Agent {
         socket.destroy();
       }
     });
-    let reason = "";
-    socket.on("error", (error) => reason = error.message);
+    let failure: NodeJS.ErrnoException | undefined;
+    socket.on("error", (error) => failure = error);
     socket.on("close", async () => {
-      this.#settle(ABSENT);
+      this.#refuse(whyNotReached(failure));
       this.#sources.answerAll({});
       await this.#starting;
       await this.#restore();
-      options.ended(reason);
+      options.ended(failure?.message ?? "");
     });
   }
 
@@ -150,27 +152,37 @@ export class Agent {
     // The target has given up waiting.
     if (Atomics.load(this.#control, CONTROL.state) !== 0) return this.end();
     this.#id = welcome.id;
-    writeName(this.#control, welcome.name);
+    writeText(this.#control, welcome.name);
     Atomics.store(this.#control, CONTROL.armed, welcome.isArmed ? 1 : 0);
-    await this.#trace(0, welcome.areas);
-    const isolate = await this.#options.start(welcome, {
-      ...welcome,
-      receive: (id, message) => this.#pass(id, message),
-      expired: () => this.#send(FRAME.expired),
-    });
-    this.#isolate = isolate;
+    try {
+      const failure = await this.#trace(0, welcome.areas);
+      // Nor will it be able to at any other time.
+      if (failure && !canOpen(welcome.areas)) throw failure;
+      this.#isolate = await this.#options.start(welcome, {
+        ...welcome,
+        receive: (id, message) => this.#pass(id, message),
+        expired: () => this.#send(FRAME.expired),
+      });
+    } catch (error) {
+      this.#refuse(`Cannot start the agent: ${(error as Error).message}`);
+      return this.end();
+    }
     if (!this.#settle(READY)) this.end();
   }
 
-  /** Tells the server when it is done, and why it could not be. Never rejects. */
-  async #trace(number: number, areas: readonly TracedArea[]): Promise<void> {
-    let reason = "";
+  /** Tells the server when it is done, and why it could not be, which it also returns. Never rejects. */
+  async #trace(
+    number: number,
+    areas: readonly TracedArea[],
+  ): Promise<NodeJS.ErrnoException | undefined> {
+    let failure: NodeJS.ErrnoException | undefined;
     try {
       await this.#options.trace?.(areas);
     } catch (error) {
-      reason = (error as Error).message;
+      failure = error as NodeJS.ErrnoException;
     }
-    this.#send(FRAME.traced, packNumber(number), Buffer.from(reason));
+    this.#send(FRAME.traced, packNumber(number), Buffer.from(failure?.message ?? ""));
+    return failure;
   }
 
   /** Has probes put into a script; without a server there are none. */
@@ -194,6 +206,13 @@ export class Agent {
     const before = Atomics.compareExchange(this.#control, CONTROL.state, 0, state);
     Atomics.notify(this.#control, CONTROL.state);
     return before === 0;
+  }
+
+  /** The isolate runs without coverage, unless it was told already that it has some. */
+  #refuse(reason: string): void {
+    // It reads the text once it is settled, and there is no other then.
+    if (Atomics.load(this.#control, CONTROL.state) === 0) writeText(this.#control, reason);
+    this.#settle(ABSENT);
   }
 
   async #batch(
@@ -298,6 +317,11 @@ export class Agent {
     this.#setLeft();
   }
 
+  /** Ends the connection; the isolate is left as it was before. */
+  abandon(error?: Error): void {
+    this.#options.socket.destroy(error);
+  }
+
   /** The isolate is gone, or goes on alone. */
   end(): void {
     this.#settle(ABSENT);
@@ -335,4 +359,20 @@ function isProbed(value: unknown): value is ProbedSource {
   if (typeof value !== "object" || value === null) return false;
   const { code } = value as ProbedSource;
   return code === undefined || typeof code === "string";
+}
+
+/** Whether this process sees the folders that areas are in: a container may not. */
+function canOpen(areas: readonly TracedArea[]): boolean {
+  try {
+    for (const { path } of areas) accessSync(dirname(path), constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Empty where no server listens, or it has nothing to say: the isolate knows where that is. */
+function whyNotReached(failure: NodeJS.ErrnoException | undefined): string {
+  const isAbsent = !failure || failure.code === "ENOENT" || failure.code === "ECONNREFUSED";
+  return isAbsent ? "" : `Cannot reach the server: ${failure.message}`;
 }

@@ -16,7 +16,7 @@ interface MainAgent {
   readonly control: Int32Array;
   readonly worker: import("node:worker_threads").Worker;
   join(): void;
-  restore(): void;
+  leave(): void;
 }
 
 /** What the server asks for. */
@@ -53,7 +53,7 @@ async function attach(options: AttachOptions): Promise<string> {
     worker.once("exit", () => resolve("its agent has ended"));
   });
   if (reason === "" && load(control, memory.CONTROL["state"]) === memory.READY) agent.join();
-  else agent.restore();
+  else agent.leave();
   return reason;
 }
 

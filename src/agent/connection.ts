@@ -1,4 +1,6 @@
-import { Session } from "node:inspector";
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
 
 /**
  * The inspector of the main thread, from a worker: CDP messages as text, both ways. The session keeps
@@ -35,6 +37,8 @@ function findConnection(): MakeConnection | undefined {
 
 /** The same by `Session`; exported for tests. */
 export function connectSession(receive: (message: string) => void): Connection {
+  // Not every Node has it.
+  const { Session } = require("node:inspector") as typeof import("node:inspector");
   const session = new Session();
   session.connectToMainThread();
   session.on("inspectorNotification", (message) => receive(JSON.stringify(message)));

@@ -15,8 +15,8 @@ export const CONTROL = {
   order: 4,
   /** Of the main thread's memory: how many threads need V8's `--allow-natives-syntax`. */
   natives: 5,
-  /** Bytes of the target's name. */
-  nameLength: 6,
+  /** Bytes of the text. */
+  textLength: 6,
   /** Words of the area in the window, which probes write without further ado; 0 where none is. */
   limit: 7,
   /** The limit with which the window is enough: at any other, the tables say where else hits go. */
@@ -33,8 +33,8 @@ export const CONTROL = {
   terminated: 13,
   /** Two words a gate begin here: its state, and its serial number. */
   gates: 16,
-  /** The target's name begins here. */
-  name: 32,
+  /** The target's name, or why it is none, begins here. */
+  text: 32,
   /** The two tables of areas begin here: see `areas.ts`. */
   areas: 96,
 } as const;
@@ -75,9 +75,9 @@ export function agentCall(call: string): string {
   return `globalThis[Symbol.for("${AGENT_SYMBOL}")].${call}\n//# sourceURL=node:kcovfs`;
 }
 
-/** Tells the isolate its target's name. */
-export function writeName(control: Int32Array, name: string): void {
-  const bytes = Buffer.from(name).subarray(0, (CONTROL.areas - CONTROL.name) * 4);
-  new Uint8Array(control.buffer).set(bytes, CONTROL.name * 4);
-  Atomics.store(control, CONTROL.nameLength, bytes.length);
+/** Tells the isolate its target's name, or before {@linkcode ABSENT} why there is no coverage. */
+export function writeText(control: Int32Array, text: string): void {
+  const bytes = Buffer.from(text).subarray(0, (CONTROL.areas - CONTROL.text) * 4);
+  new Uint8Array(control.buffer).set(bytes, CONTROL.text * 4);
+  Atomics.store(control, CONTROL.textLength, bytes.length);
 }

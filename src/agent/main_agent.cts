@@ -11,10 +11,11 @@ const path = require("node:path") as typeof import("node:path");
 const { constants } = require("node:os") as typeof import("node:os");
 
 const memory = require("./memory.cjs") as {
+  readonly ABSENT: number;
   readonly CONTROL: Readonly<Record<string, number>>;
   readonly CONTROL_SIZE: number;
   readonly FAREWELL_TIMEOUT: number;
-  finalName(control: Int32Array): string;
+  textIn(control: Int32Array): string;
   waitFor(
     isOver: () => boolean,
     options: { control: Int32Array; index: number; timeout: number },
@@ -44,6 +45,15 @@ const { onExit } = require("./on_exit.cjs") as {
 const { inlineProbes } = require("./inline_probes.cjs") as { inlineProbes: () => () => void };
 const { startTracing } = require("./tracing.cjs") as {
   startTracing: (control: Int32Array, main: Int32Array) => Tracing;
+};
+const { whyNoInspector } = require("./own_inspector.cjs") as {
+  whyNoInspector: () => Error | undefined;
+};
+const { whyNoRoom } = require("./room.cjs") as {
+  whyNoRoom: (options: { isTraced: boolean }) => Error | undefined;
+};
+const { watchThread } = require("./thread_life.cjs") as {
+  watchThread: <T>(start: () => T) => { started: T; hasEnded: () => boolean };
 };
 const { nativesWord, scriptSources } = require("./script_source.cjs") as {
   nativesWord: () => number;
@@ -92,14 +102,25 @@ interface WorkerOptions {
 class MainAgent {
   readonly control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
   readonly worker: import("node:worker_threads").Worker;
+  /** Whether the worker's thread has. */
+  readonly hasEnded: () => boolean;
   readonly #options: WorkerOptions;
   /** Each puts back something that was changed. */
   readonly #undo: (() => void)[] = [];
   readonly #tracing: Tracing | undefined;
 
+  /**
+   * @throws {Error} that says why this process cannot be measured, before anything is changed. What cannot
+   * be caught when it goes wrong is looked into first.
+   */
   constructor(options: WorkerOptions) {
     const { control } = this;
     this.#options = options;
+    const isTraced = options.collector === "trace";
+    const noRoom = whyNoRoom({ isTraced });
+    if (noRoom) throw noRoom;
+    const noInspector = whyNoInspector();
+    if (noInspector && !isTraced) throw noInspector;
     store(control, CONTROL["natives"], nativesWord());
     const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
     // What the worker and the server call through the inspector.
@@ -108,28 +129,49 @@ class MainAgent {
       sources: (ids: readonly number[]) => scriptSources(ids, natives),
       restore: () => this.restore(),
     });
-    this.#tracing = options.collector === "trace" ? startTracing(control, control) : undefined;
-    this.worker = startWorker(control, { ...options, tracing: this.#tracing });
-    Object.defineProperty(globalThis, AGENT, { value, configurable: true });
-    if (!this.#tracing) this.#undo.push(countEverything(natives));
+    this.#tracing = isTraced ? startTracing(control, control) : undefined;
+    const noInspectorReason = noInspector?.message;
+    const { started, hasEnded } = watchThread(() =>
+      startWorker(control, { ...options, noInspector: noInspectorReason, tracing: this.#tracing })
+    );
+    this.worker = started;
+    this.hasEnded = hasEnded;
+    try {
+      Object.defineProperty(globalThis, AGENT, { value, configurable: true });
+      if (!isTraced) this.#undo.push(countEverything(natives));
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
   }
 
-  /** User code is measured from here on: what it starts is, too, and its end is noticed. */
+  /**
+   * User code is measured from here on: what it starts is, too, and its end is noticed. When it throws,
+   * {@linkcode leave} is to be called.
+   */
   join(): void {
     const { worker, control } = this;
     const sendPort = (port: MessagePort) => worker.postMessage({ asking: port }, [port]);
-    if (this.#tracing) this.#undo.push(this.#tracing.begin(sendPort), inlineProbes());
+    if (this.#tracing) {
+      this.#undo.push(this.#tracing.begin(sendPort));
+      this.#undo.push(inlineProbes());
+    }
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>
       worker.postMessage({ thread }, transfer);
     const { attachment, isLoaded = false, socketPath, include, exclude } = this.#options;
     const isTraced = this.#tracing !== undefined;
-    this.#undo.push(
-      joinNewWorkers(control, tell, { isLoaded, isTraced }),
-      bidFarewell(worker, control),
-    );
+    this.#undo.push(joinNewWorkers(control, tell, { isLoaded, isTraced }));
+    this.#undo.push(bidFarewell(worker, control));
     if (attachment === undefined) return;
-    const parent = memory.finalName(control);
+    const parent = memory.textIn(control);
     this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
+  }
+
+  /** Leaves everything as it was before, and has the worker end. */
+  leave(): void {
+    this.restore();
+    compareExchange(this.control, CONTROL["state"], 0, memory.ABSENT);
+    this.worker.postMessage("abandon");
   }
 
   /** Leaves everything as it was before. */
@@ -144,7 +186,11 @@ class MainAgent {
 
 function startWorker(
   control: Int32Array,
-  { tracing, ...options }: WorkerOptions & { tracing: Tracing | undefined },
+  { tracing, ...options }: WorkerOptions & {
+    /** Why this process has no inspector, if so. */
+    noInspector: string | undefined;
+    tracing: Tracing | undefined;
+  },
 ): import("node:worker_threads").Worker {
   const worker = new Worker(path.join(__dirname, "worker.js"), {
     workerData: {
@@ -156,7 +202,8 @@ function startWorker(
     },
     transferList: tracing ? [tracing.port] : [],
     env: {},
-    execArgv: [],
+    // It would repeat the program's own.
+    execArgv: ["--no-warnings"],
     argv: [],
     name: "kcovfs",
   });

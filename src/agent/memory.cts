@@ -10,7 +10,7 @@ const CONTROL = {
   armed: 3,
   order: 4,
   natives: 5,
-  nameLength: 6,
+  textLength: 6,
   limit: 7,
   enough: 8,
   comparisons: 9,
@@ -19,7 +19,7 @@ const CONTROL = {
   busy: 12,
   terminated: 13,
   gates: 16,
-  name: 32,
+  text: 32,
   areas: 96,
 } as const;
 const AREAS_SIZE = 1024;
@@ -52,10 +52,10 @@ function waitFor(
   while (!isOver() && now() < deadline) wait(control, index, load(control, index), 1);
 }
 
-/** The name that the server gave the isolate's target. */
-function finalName(control: Int32Array): string {
-  const bytes = new Uint8Array(control.buffer, CONTROL.name * 4, load(control, CONTROL.nameLength));
-  return Buffer.from(bytes).toString("latin1");
+/** What `writeText` of `control.ts` wrote: the target's name, or why there is none. */
+function textIn(control: Int32Array): string {
+  const bytes = new Uint8Array(control.buffer, CONTROL.text * 4, load(control, CONTROL.textLength));
+  return Buffer.from(bytes).toString();
 }
 
 module.exports = {
@@ -67,8 +67,8 @@ module.exports = {
   CONTROL,
   CONTROL_SIZE,
   FAREWELL_TIMEOUT,
-  finalName,
   READY,
   START_TIMEOUT,
+  textIn,
   waitFor,
 };

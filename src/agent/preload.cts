@@ -1,23 +1,64 @@
 /**
- * What `--require` loads into a target before any user code: it waits until coverage is on. In the
- * target's worker threads it hands over to `thread.cts`.
+ * What `--require` loads into each Node process and thread of a target, before any user code. Whatever goes
+ * wrong in bringing in the agent ends here: one line says why, and the program runs as without kcovfs.
+ *
+ * Any Node since 8.12 must be able to parse this file, and it must be able to do its work alone: an older
+ * Node cannot read the rest of the agent, and Node's permission model may let it read this file only.
  */
-const { isInternalThread, isMainThread } = require("node:worker_threads") as {
-  readonly isInternalThread?: boolean;
-  readonly isMainThread: boolean;
-};
-const { isOurs } = require("./our_command.cjs") as { isOurs: () => boolean };
-const { startAgent } = require("./start_agent.cjs") as {
-  startAgent: (socketPath: string, options: { isLoaded: boolean }) => void;
-};
+const fs = require("fs") as typeof import("node:fs");
 
-const socket = process.env["KCOVFS_SOCKET"];
-if (isInternalThread) keepHooksOut();
-else if (!isMainThread) (require("./thread.cjs") as { join: () => void }).join();
-else if (socket && !isOurs()) startAgent(socket, { isLoaded: true });
+/** The oldest Node that the agent runs on: major and minor version. */
+const OLDEST = [20, 19];
+/** Names the reason that was told last by this process, or by one that has started it. */
+const TOLD = "KCOVFS_TOLD";
 
-/** In a thread of Node's own. */
-function keepHooksOut(): void {
-  if (process.env["KCOVFS_COLLECTOR"] !== "trace") return;
-  (require("./whole_hooks.cjs") as { keepHooksOut: () => void }).keepHooksOut();
+const present = Object.keys(require.cache);
+try {
+  refuseOldNode();
+  refuseSnapshot();
+  const { enter } = require("./enter.cjs") as { enter: (options: { isLoaded: boolean }) => void };
+  enter({ isLoaded: isNamedIn(process.env["NODE_OPTIONS"] || "") });
+} catch (error) {
+  for (const file of Object.keys(require.cache)) {
+    if (file === __filename || present.indexOf(file) < 0) delete require.cache[file];
+  }
+  tell(reasonOf(error as NodeJS.ErrnoException));
+}
+
+function refuseOldNode(): void {
+  const version = process.versions.node.split(".").map(Number);
+  if (version[0] > OLDEST[0] || (version[0] === OLDEST[0] && version[1] >= OLDEST[1])) return;
+  const oldest = OLDEST.join(".");
+  throw new Error(`Node v${process.versions.node} is too old (${oldest} or newer is needed)`);
+}
+
+/** While Node makes a snapshot of its heap (`--build-snapshot`), much of what the agent loads ends it. */
+function refuseSnapshot(): void {
+  const { startupSnapshot } = require("v8") as typeof import("node:v8");
+  if (!startupSnapshot || !startupSnapshot.isBuildingSnapshot()) return;
+  throw new Error("a process that builds a snapshot cannot be measured");
+}
+
+/** Whether an option there has loaded this file, rather than `kcovfs/register`. */
+function isNamedIn(options: string): boolean {
+  return options.replace(/\\(.)/g, "$1").indexOf(__filename) >= 0;
+}
+
+function reasonOf(error: NodeJS.ErrnoException & { permission?: string }): string {
+  if (error && error.code === "ERR_ACCESS_DENIED") {
+    return `Node's permission model denies kcovfs ${error.permission || "what it needs"}`;
+  }
+  const text = String((error && error.message) || error);
+  return text.split("\n")[0].replace(/[^ -~]/g, "?");
+}
+
+/** Once in a family of processes, or a program that starts a hundred of its kind would say it as often. */
+function tell(reason: string): void {
+  if (process.env[TOLD] === reason) return;
+  process.env[TOLD] = reason;
+  try {
+    fs.writeSync(2, `kcovfs: ${reason}: running without coverage\n`);
+  } catch (_error) {
+    // Nobody reads it.
+  }
 }

@@ -30,6 +30,7 @@ const WINDOW_SIZE = 8 * 1024 * 1024;
 const BLOCKS = 0x10000000;
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
+const MAP_FAILED = -1n;
 
 /** An area as the table has it, mapped. */
 interface Area {
@@ -51,6 +52,15 @@ interface Probes {
   readonly compare: (pc: number, ...record: readonly number[]) => void;
 }
 
+function loadKoffi(): typeof Koffi {
+  try {
+    return require("koffi");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_DLOPEN_DISABLED") throw error;
+    throw new Error("probes need a native addon, and this process may load none (--allow-addons)");
+  }
+}
+
 /**
  * Makes what an isolate's probes call. PCs are lower halves, as signed numbers, which V8 keeps without
  * boxes.
@@ -58,10 +68,13 @@ interface Probes {
  * @throws when the native library cannot be loaded.
  */
 function makeProbes(control: Int32Array): Probes {
-  const koffi = require("koffi") as typeof Koffi;
+  const koffi = loadKoffi();
   const mmap = koffi.load(null).func("void *mmap(void *, size_t, int, int, int, int64_t)");
-  const reserve = (size: number): bigint =>
-    mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+  const reserve = (size: number): bigint => {
+    const address = mmap(null, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS_NORESERVE, -1, 0);
+    if (toBigInt.asIntN(64, address) !== MAP_FAILED) return address;
+    throw new Error(`Cannot map ${size / 2 ** 20} MiB of memory for probes`);
+  };
   const address = reserve(WINDOW_SIZE);
   const blocks = reserve(BLOCKS);
   const marks = new Uint8Array(koffi.view(blocks, BLOCKS));

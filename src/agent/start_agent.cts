@@ -1,11 +1,10 @@
 /** Brings the agent into a process before its first line, by what its environment says. */
-const fs = require("node:fs") as typeof import("node:fs");
 const memory = require("./memory.cjs") as {
   readonly ABSENT: number;
   readonly CONTROL: Readonly<Record<string, number>>;
   readonly READY: number;
   readonly START_TIMEOUT: number;
-  finalName(control: Int32Array): string;
+  textIn(control: Int32Array): string;
   waitFor(
     isOver: () => boolean,
     options: { control: Int32Array; index: number; timeout: number },
@@ -23,8 +22,9 @@ const { defaultName, MainAgent } = require("./main_agent.cjs") as {
     isLoaded: boolean;
   }) => {
     readonly control: Int32Array;
+    readonly hasEnded: () => boolean;
     join(): void;
-    restore(): void;
+    leave(): void;
   };
 };
 
@@ -37,32 +37,43 @@ const STATE = CONTROL["state"];
  *
  * @param options `isLoaded`: whether NODE_OPTIONS named `preload.cts` when the process began, so that its
  * threads load that, too.
+ * @throws {Error} that says why there is no coverage, when everything is as it was before.
  */
 function startAgent(socketPath: string, { isLoaded }: { isLoaded: boolean }): void {
-  const name = process.env["KCOVFS_NAME"] || defaultName();
-  const parent = process.env["KCOVFS_PARENT"];
   const agent = new MainAgent({
     socketPath,
-    name,
-    parent,
+    name: process.env["KCOVFS_NAME"] || defaultName(),
+    parent: process.env["KCOVFS_PARENT"],
     include: process.env["KCOVFS_INCLUDE"],
     exclude: process.env["KCOVFS_EXCLUDE"],
     collector: process.env["KCOVFS_COLLECTOR"],
     isLoaded,
   });
-  const { control } = agent;
-  const isSettled = () => load(control, STATE) !== 0;
-  waitFor(isSettled, { control, index: STATE, timeout: START_TIMEOUT });
-  // From here on the worker stays out of the way.
-  if (compareExchange(control, STATE, 0, ABSENT) !== READY) {
-    fs.writeSync(2, `kcovfs: no server answers at ${socketPath}: running without coverage\n`);
-    agent.restore();
-    return;
+  try {
+    awaitServer(agent, socketPath);
+    agent.join();
+  } catch (error) {
+    agent.leave();
+    throw error;
   }
   // What this process starts is named after it.
-  process.env["KCOVFS_PARENT"] = memory.finalName(control);
+  process.env["KCOVFS_PARENT"] = memory.textIn(agent.control);
   delete process.env["KCOVFS_NAME"];
-  agent.join();
+}
+
+function awaitServer(
+  { control, hasEnded }: { control: Int32Array; hasEnded: () => boolean },
+  socketPath: string,
+): void {
+  const isSettled = () => load(control, STATE) !== 0 || hasEnded();
+  waitFor(isSettled, { control, index: STATE, timeout: START_TIMEOUT });
+  // From here on the worker stays out of the way.
+  const state = compareExchange(control, STATE, 0, ABSENT);
+  if (state === READY) return;
+  const reason = state === ABSENT ? memory.textIn(control) : "";
+  if (reason) throw new Error(reason);
+  if (hasEnded()) throw new Error("Cannot keep up the agent's thread: it has ended");
+  throw new Error(`no server answers at ${socketPath}`);
 }
 
 module.exports = { startAgent };

@@ -12,14 +12,13 @@ import type { MessagePort } from "node:worker_threads";
 
 const workerThreads = require("node:worker_threads") as typeof import("node:worker_threads");
 const fs = require("node:fs") as typeof import("node:fs");
-const { Session } = require("node:inspector") as typeof import("node:inspector");
 const memory = require("./memory.cjs") as {
   readonly ABSENT: number;
   readonly CONTROL: Readonly<Record<string, number>>;
   readonly FAREWELL_TIMEOUT: number;
   readonly READY: number;
   readonly START_TIMEOUT: number;
-  finalName(control: Int32Array): string;
+  textIn(control: Int32Array): string;
   waitFor(
     isOver: () => boolean,
     options: { control: Int32Array; index: number; timeout: number },
@@ -33,8 +32,11 @@ const { joinNewWorkers, takeThreadData } = require("./new_workers.cjs") as {
     main: Int32Array,
     tell: (thread: object, transfer: readonly MessagePort[]) => void,
     options: { isTraced: boolean },
-  ) => void;
+  ) => () => void;
   takeThreadData: () => ThreadData | undefined;
+};
+const { connect } = require("./own_inspector.cjs") as {
+  connect: () => { dispatch: Dispatch; disconnect: () => void };
 };
 const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => void };
 const { startTracing } = require("./tracing.cjs") as {
@@ -62,6 +64,9 @@ interface Tracing {
   begin(sendPort: (port: MessagePort) => void): () => void;
 }
 
+/** Carries out a CDP message; gives what came of it. */
+type Dispatch = (message: string) => string[];
+
 /** What the agent's worker asks: see `worker_thread.ts`. */
 interface Order {
   readonly serial: number;
@@ -74,50 +79,89 @@ const { compareExchange, load } = Atomics;
 const { readSync } = fs;
 const { receiveMessageOnPort } = workerThreads;
 const { ABSENT, CONTROL, FAREWELL_TIMEOUT, READY, START_TIMEOUT, waitFor } = memory;
+/** Where the agent's worker finds what it calls; see `control.ts`. */
+const AGENT = Symbol.for("kcovfs.agent");
 const TAKE = JSON.stringify({ id: 0, method: "Profiler.takePreciseCoverage" });
 
-/** Joins the target that this thread is one of; without the agent in its parent it does nothing. */
+/**
+ * Joins the target that this thread is one of; without the agent in its parent it does nothing.
+ *
+ * @throws {Error} that says why it cannot, when everything is as it was before.
+ */
 function join(): void {
   const data = takeThreadData();
   if (!data) return;
   if (data.options) restoreOptions(data.options.given);
   if (data.execArgv) process.execArgv = data.execArgv;
+  const undo: (() => void)[] = [];
+  const leave = () => {
+    for (const step of undo.splice(0).reverse()) step();
+    data.port.close();
+  };
+  try {
+    if (!joinAs(data, undo)) leave();
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+/**
+ * @param undo Gets what puts everything back.
+ * @returns whether the server has taken it in.
+ */
+function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   const control = new Int32Array(data.control);
   const main = new Int32Array(data.main);
   const natives = main.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
   const { isTraced } = data;
   const tracing = isTraced ? startTracing(control, main) : undefined;
   const post: Post = data.port.postMessage.bind(data.port);
-  const dispatch = connect();
-  if (!isTraced) startCounting(natives, dispatch);
+  const dispatch = connectOnce(undo);
+  if (!isTraced) startCounting(natives, { dispatch, undo });
   const attend = makeAttend(control, { port: data.port, post, dispatch });
   const sources = (ids: readonly number[]) => scriptSources(ids, natives);
   const agent = Object.freeze({ attend, sources });
-  Object.defineProperty(globalThis, Symbol.for("kcovfs.agent"), { value: agent });
+  Object.defineProperty(globalThis, AGENT, { value: agent, configurable: true });
+  undo.push(() => void delete (globalThis as Record<symbol, unknown>)[AGENT]);
   const { window, blocks, port } = tracing ?? {};
   const forAgent = port && { tracing: { window, blocks, port } };
   post({ tid: ownThread(), ...forAgent }, port ? [port] : []);
   const isSettled = () =>
     load(control, CONTROL["state"]) !== 0 || load(main, CONTROL["state"]) !== READY;
   waitFor(isSettled, { control, index: CONTROL["state"], timeout: START_TIMEOUT });
-  if (compareExchange(control, CONTROL["state"], 0, ABSENT) !== READY) {
-    dispatch(JSON.stringify({ id: 0, method: "Profiler.disable" }));
-    data.port.close();
-    return;
-  }
+  const state = compareExchange(control, CONTROL["state"], 0, ABSENT);
+  const reason = state === ABSENT ? memory.textIn(control) : "";
+  if (reason) throw new Error(reason);
+  if (state !== READY) return false;
   if (process.env["KCOVFS_SOCKET"] && !data.sharesEnv) {
-    process.env["KCOVFS_PARENT"] = memory.finalName(control);
+    process.env["KCOVFS_PARENT"] = memory.textIn(control);
   }
   const ask = (port: MessagePort) => post({ asking: port }, [port]);
-  tracing?.begin(ask);
-  joinNewWorkers(main, (thread, transfer) => post({ thread }, transfer), { isTraced });
+  if (tracing) undo.push(tracing.begin(ask));
+  const tell = (thread: object, transfer: readonly MessagePort[]) => post({ thread }, transfer);
+  undo.push(joinNewWorkers(main, tell, { isTraced }));
   bidFarewell(control, { post, dispatch: isTraced ? undefined : dispatch, attend });
+  return true;
+}
+
+/** A session of this thread with itself, opened when it is first needed: probes mostly need none. */
+function connectOnce(undo: (() => void)[]): Dispatch {
+  let session: { dispatch: Dispatch; disconnect: () => void } | undefined;
+  undo.push(() => session?.disconnect());
+  return (message) => {
+    session ??= connect();
+    return session.dispatch(message);
+  };
 }
 
 type Post = (message: unknown, transfer?: readonly MessagePort[]) => void;
 
-function startCounting(natives: Int32Array, dispatch: Dispatch): void {
-  countEverything(natives);
+function startCounting(
+  natives: Int32Array,
+  { dispatch, undo }: { dispatch: Dispatch; undo: (() => void)[] },
+): void {
+  undo.push(countEverything(natives));
   dispatch(JSON.stringify({ id: 0, method: "Profiler.enable" }));
   const params = { callCount: true, detailed: true };
   dispatch(JSON.stringify({ id: 0, method: "Profiler.startPreciseCoverage", params }));
@@ -134,64 +178,6 @@ function ownThread(): number {
     return Number(/\d+$/.exec(fs.readlinkSync("/proc/thread-self"))?.[0] ?? 0);
   } catch {
     return 0;
-  }
-}
-
-type Dispatch = (message: string) => string[];
-
-/**
- * An inspector session of this thread with itself, which answers before `dispatch` returns.
- *
- * Node's `Session` parses what comes and would have to write it out again: the connection beneath it is
- * used where Node lends it out (`process.binding`, in 20 to 26).
- */
-function connect(): Dispatch {
-  let replies: string[] = [];
-  const take = () => {
-    const taken = replies;
-    replies = [];
-    return taken;
-  };
-  const receive = (message: string) => void (replies[replies.length] = message);
-  const Connection = findConnection();
-  if (Connection) {
-    const connection = new Connection(receive);
-    const dispatch = connection.dispatch.bind(connection);
-    return (message) => {
-      dispatch(message);
-      return take();
-    };
-  }
-  const session = new Session();
-  session.connect();
-  const post = session.post.bind(session) as (...rest: unknown[]) => void;
-  const { parse, stringify } = JSON;
-  return (message) => {
-    const { id, method, params } = parse(message);
-    post(method, params, (error: unknown, result: unknown) => {
-      receive(stringify(error ? { id, error } : { id, result }));
-    });
-    return take();
-  };
-}
-
-type MakeConnection = new (receive: (message: string) => void) => {
-  dispatch(message: string): void;
-};
-
-function findConnection(): MakeConnection | undefined {
-  const { binding } = process as unknown as { binding?: (name: string) => object };
-  const { noDeprecation } = process;
-  try {
-    // With `--pending-deprecation` a warning would be the user's to see.
-    process.noDeprecation = true;
-    const inspector = binding?.call(process, "inspector");
-    return (inspector as { Connection?: MakeConnection })?.Connection;
-  } catch {
-    return undefined;
-  } finally {
-    if (noDeprecation === undefined) delete process.noDeprecation;
-    else process.noDeprecation = noDeprecation;
   }
 }
 

@@ -58,7 +58,6 @@ interface Tracing {
  */
 function startTracing(control: Int32Array, main: Int32Array): Tracing {
   const probes = makeProbes(control);
-  defineProbeFunctions(control, probes);
   const { port1, port2 } = new MessageChannel();
   const probe = askForProbes(control, { port: port1, main });
   return {
@@ -66,6 +65,8 @@ function startTracing(control: Int32Array, main: Int32Array): Tracing {
     blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
     begin(sendPort) {
+      // They stay for good, and so are not there for what has no server.
+      defineProbeFunctions(control, probes);
       const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
       // Stack traces are to show positions in the scripts as they were. Deno's do so anyhow.
       setSourceMapsEnabled?.(true);

@@ -31,6 +31,8 @@ interface WorkerData {
   /** Globs as the environment has them: JSON, if anything. */
   readonly include: string | undefined;
   readonly exclude: string | undefined;
+  /** Why the process has no inspector, if so: to ask for it would end the process. */
+  readonly noInspector: string | undefined;
   readonly tracing?: ThreadTracing;
 }
 
@@ -59,6 +61,7 @@ type ThreadMessage =
 
 /** What the main thread says: see `main_agent.cts`. */
 type MainMessage =
+  | "abandon"
   | "farewell"
   | "left"
   | { readonly thread: NewThread }
@@ -78,7 +81,7 @@ class Process {
   #sessions: ThreadSessions | undefined;
 
   constructor(data: WorkerData) {
-    const { socketPath, control, name, parent, attachment, tracing } = data;
+    const { socketPath, control, name, parent, attachment, noInspector, tracing } = data;
     this.#globs = { ...globs("include", data.include), ...globs("exclude", data.exclude) };
     this.#socketPath = socketPath;
     this.#control = new Int32Array(control);
@@ -86,11 +89,10 @@ class Process {
     this.#main = new Agent(this.#control, {
       socket: connect(socketPath),
       hello: hello(name, { parent, attachment, ...collector, ...this.#globs }),
-      start: (welcome, options) => this.#start(welcome, { ...options, isTraced: Boolean(tracing) }),
-      ...(tracing && {
-        trace: tracer(this.#control, { tracing, tid: process.pid }),
-        list: () => listScripts(connectToMainThread),
-      }),
+      start: (welcome, options) =>
+        this.#start(welcome, { ...options, isTraced: Boolean(tracing), noInspector }),
+      ...(tracing && { trace: tracer(this.#control, { tracing, tid: process.pid }) }),
+      ...(tracing && noInspector === undefined && { list: () => listScripts(connectToMainThread) }),
       detach: () => this.#detach(),
       ended: (reason) => this.#end(reason),
     });
@@ -105,9 +107,13 @@ class Process {
   /** Turns coverage on. */
   async #start(
     { isHeld }: Welcome,
-    { isTraced, ...options }: IsolateOptions & { isTraced: boolean },
+    { isTraced, noInspector, ...options }: IsolateOptions & {
+      isTraced: boolean;
+      noInspector: string | undefined;
+    },
   ): Promise<Isolate> {
     if (!isHeld) return FREE;
+    if (noInspector !== undefined) throw new Error(noInspector);
     const main = new MainThread(this.#control, {
       ...options,
       receive(id, message) {
@@ -180,6 +186,11 @@ class Process {
   async farewell(): Promise<void> {
     await this.#threadsInTime((agent) => agent.farewell({ isHeld: false }));
     await this.#main.farewell({ isHeld: false });
+  }
+
+  /** Ends at once, and leaves the target as it was before. */
+  abandon(error?: Error): void {
+    this.#main.abandon(error);
   }
 
   /** The target goes on as it was before. */
@@ -274,8 +285,11 @@ function hello(name: string, rest: Partial<Hello> | object): Hello {
 /** Only the worker that `preload.cts` starts has this data; importing the file elsewhere does nothing. */
 function run(data: WorkerData): void {
   const target = new Process(data);
+  // To end by it would leave a session behind that the main thread answers to: see `Process`.
+  process.on("uncaughtException", (error) => target.abandon(error));
   parentPort!.on("message", (message: MainMessage) => {
-    if (message === "farewell") target.farewell();
+    if (message === "abandon") target.abandon();
+    else if (message === "farewell") target.farewell();
     else if (message === "left") process.exit();
     else if ("asking" in message) target.answer(message.asking);
     else target.joinFromMain(message.thread);

@@ -4,7 +4,10 @@ import { isDeno } from "../runtime.ts";
 
 /** Commands that stand for the real ones. */
 const SHIMS = fileURLToPath(new URL("../../../shims", import.meta.url));
-const PRELOAD = fileURLToPath(new URL("../agent/preload.cjs", import.meta.url));
+export const PRELOAD = fileURLToPath(new URL("../agent/preload.cjs", import.meta.url));
+
+/** What a process has told of, and what it starts need not: see `agent/preload.cts`. */
+const TOLD = "KCOVFS_TOLD";
 
 /** For Deno's V8. Optimised code does not count; see `agent/count_everything.cts`. */
 const COUNTING = "--max-opt=1";
@@ -20,17 +23,20 @@ export function targetEnvironment(
     name?: string | undefined;
     /** The server's. */
     collector?: CollectorName;
+    /** Whether Nodes are not to load the agent, which what is started may not read. */
+    isDenied?: boolean;
     /** Globs of scripts, for these targets alone. */
     include?: readonly string[];
     exclude?: readonly string[];
   } = {},
 ): NodeJS.ProcessEnv {
+  const { name, include = [], exclude = [], collector, isDenied = false } = options;
+  // First, so that whatever else is preloaded is measured too.
+  const load = isDenied ? undefined : `--require=${quote(PRELOAD)}`;
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
     [ENVIRONMENT.socket]: socket,
-    // First, so that whatever else is preloaded is measured too.
-    NODE_OPTIONS: [`--require=${quote(PRELOAD)}`, process.env["NODE_OPTIONS"]]
-      .filter(Boolean).join(" "),
+    NODE_OPTIONS: [load, process.env["NODE_OPTIONS"]].filter(Boolean).join(" "),
     // Functions out of a code cache have no block counters.
     NODE_DISABLE_COMPILE_CACHE: "1",
     PATH: `${SHIMS}:${process.env["PATH"] ?? "/usr/bin:/bin"}`,
@@ -38,7 +44,8 @@ export function targetEnvironment(
     [ENVIRONMENT.nodeArguments]: isDeno() ? "run -A" : "",
   };
   delete environment[ENVIRONMENT.parent];
-  const { name, include = [], exclude = [], collector } = options;
+  delete environment[TOLD];
+  if (environment["NODE_OPTIONS"] === "") delete environment["NODE_OPTIONS"];
   const flags = [collector === "trace" ? INLINING : COUNTING, environment["DENO_V8_FLAGS"]];
   // Flags of a command line come after.
   environment["DENO_V8_FLAGS"] = flags.filter(Boolean).join(",");

@@ -16,11 +16,16 @@ export function withTarget<T>(argv: Argv<T>) {
   });
 }
 
-/** The environment in which what is started is a target of the server that is meant. */
+/**
+ * The environment in which what is started is a target of the server that is meant.
+ *
+ * @param options As of `targetEnvironment`.
+ */
 export async function environmentFor(
   { mount, name, include, exclude }: TargetArguments,
+  { isDenied = false }: { isDenied?: boolean } = {},
 ): Promise<NodeJS.ProcessEnv> {
   const socket = await findSocket(mount);
   const { collector } = await askServer(socket, "server");
-  return targetEnvironment(socket, { name, include, exclude, collector });
+  return targetEnvironment(socket, { name, include, exclude, collector, isDenied });
 }

@@ -16,11 +16,11 @@ memory("targets know the memory that they share as the agent's worker does", () 
 });
 
 memory("no two things are at one place", () => {
-  const { gates, name, areas, ...words } = control.CONTROL;
+  const { gates, text, areas, ...words } = control.CONTROL;
   const places = Object.values(words);
   assert.is(new Set(places).size, places.length);
   assert.ok(Math.max(...places) < gates);
-  assert.ok(gates + 2 * control.GATES <= name && name < areas);
+  assert.ok(gates + 2 * control.GATES <= text && text < areas);
 });
 
 memory.run();

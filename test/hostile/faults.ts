@@ -1,7 +1,7 @@
 /** One fault a round, at a random moment of a running closed loop; see {@linkcode FAULTS}. */
 import { setTimeout as sleep } from "node:timers/promises";
 import * as assert from "uvu/assert";
-import { execute, finish, KCOVFS } from "../e2e/harness.ts";
+import { execute, KCOVFS } from "../e2e/harness.ts";
 import type { Measure } from "../e2e/measures.ts";
 import { BOUND, type Client, now, stateOf, until, World } from "./world.ts";
 

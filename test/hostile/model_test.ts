@@ -53,8 +53,7 @@ function compile(): void {
 
 function holdingsOf({ pid }: ChildProcess): Holdings {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
-  const number = (name: string) =>
-    Number(status.match(new RegExp(`^${name}:\\s*(\\d+)`, "m"))![1]);
+  const number = (name: string) => Number(status.match(new RegExp(`^${name}:\\s*(\\d+)`, "m"))![1]);
   const list = (folder: string) => {
     try {
       return readdirSync(folder, { recursive: true, encoding: "utf8" });

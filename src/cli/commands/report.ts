@@ -146,7 +146,7 @@ async function write(
     progress: (done, total) => bar.update(done, total),
   });
   bar[Symbol.dispose]();
-  const folder = name === undefined ? resolve(out) : resolve(out, reportPath(name));
+  const folder = name === undefined ? resolve(out) : resolve(out, within(reportPath(name)));
   if (name !== undefined && !isFile(format)) io.print(`${name}\n`);
   const columns = process.stdout.columns;
   try {
@@ -155,4 +155,9 @@ async function write(
   } catch (error) {
     throw new Failure(`Cannot write the report into ${folder}: ${(error as Error).message}`);
   }
+}
+
+/** A path that leads to nowhere but into the folder that it is resolved against. */
+function within(path: string): string {
+  return path.replace(/^\/+/, "");
 }

@@ -1,6 +1,9 @@
+import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
+import { deniesReading } from "../denied_reads.ts";
+import { PRELOAD } from "../target_environment.ts";
 import { environmentFor, type TargetArguments, withTarget } from "../target_options.ts";
 
 /** `kcovfs run` */
@@ -15,9 +18,15 @@ export const run: Command = {
         "kcovfs run --exclude '**/node_modules/**' -- node server.js",
         "a script must pass the server's globs and these",
       ),
-  async run(argv) {
+  async run(argv, io) {
     const command = commandAfterDashes(argv);
-    const env = await environmentFor(argv as unknown as TargetArguments);
+    const isDenied = deniesReading(command, PRELOAD);
+    if (isDenied) {
+      const folder = resolve(PRELOAD, "../../../..");
+      const reason = `Node's permission model denies reading kcovfs (--allow-fs-read=${folder}/)`;
+      io.warn(`${reason}: running without coverage`);
+    }
+    const env = await environmentFor(argv as unknown as TargetArguments, { isDenied });
     return await waitFor(await start(command, { env, stdio: "inherit" }));
   },
 };

@@ -1,0 +1,58 @@
+/** The agent's way into an isolate, by what kind of isolate it is. */
+const { isInternalThread, isMainThread } = require("node:worker_threads") as {
+  readonly isInternalThread?: boolean;
+  readonly isMainThread: boolean;
+};
+const { isOurs, OUR_COMMAND } = require("./our_command.cjs") as {
+  isOurs: () => boolean;
+  readonly OUR_COMMAND: string;
+};
+
+/** ms that the server is given to say what its targets need. */
+const TIMEOUT = 15_000;
+
+/**
+ * Has coverage on before any user code runs, where there is to be some.
+ *
+ * @param options `isLoaded`: whether NODE_OPTIONS has loaded the agent. Otherwise `kcovfs/register` has, and
+ * the server is that of `KCOVFS_MOUNT`, or the only one there is.
+ * @throws {Error} that says why there is no coverage, when everything is as it was before.
+ */
+function enter({ isLoaded }: { isLoaded: boolean }): void {
+  if (isInternalThread) return keepHooksOut();
+  if (!isMainThread) return (require("./thread.cjs") as { join: () => void }).join();
+  if (isOurs() || (isLoaded && !process.env["KCOVFS_SOCKET"])) return;
+  const { isPresent } = require("./main_agent.cjs") as { isPresent: () => boolean };
+  if (isPresent()) return;
+  if (!process.env["KCOVFS_SOCKET"]) setEnvironment();
+  const { startAgent } = require("./start_agent.cjs") as {
+    startAgent: (socketPath: string, options: { isLoaded: boolean }) => void;
+  };
+  startAgent(process.env["KCOVFS_SOCKET"]!, { isLoaded });
+}
+
+/** In a thread of Node's own. */
+function keepHooksOut(): void {
+  if (process.env["KCOVFS_COLLECTOR"] !== "trace") return;
+  (require("./whole_hooks.cjs") as { keepHooksOut: () => void }).keepHooksOut();
+}
+
+/** As `kcovfs run` would have set it. */
+function setEnvironment(): void {
+  const { spawnSync } = require("node:child_process") as typeof import("node:child_process");
+  const { error, status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [OUR_COMMAND, "env", "--json"],
+    { encoding: "utf8", timeout: TIMEOUT },
+  );
+  if (status !== 0) {
+    const reason = (stderr ?? "").trim().replace(/^kcovfs: /, "");
+    throw new Error(reason || `no server answers: ${error?.message ?? `status ${status}`}`);
+  }
+  for (const [name, value] of Object.entries<string | null>(JSON.parse(stdout))) {
+    // What is called KCOVFS_NAME here is this process.
+    if (value !== null) process.env[name] = value;
+  }
+}
+
+module.exports = { enter };

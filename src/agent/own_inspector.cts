@@ -1,0 +1,96 @@
+/** An isolate's inspector sessions with itself. */
+
+/** Carries out a CDP message; gives what came of it, the answer last. */
+type Dispatch = (message: string) => string[];
+
+type MakeConnection = new (receive: (message: string) => void) => {
+  dispatch(message: string): void;
+  disconnect(): void;
+};
+
+/**
+ * Opens a session, which answers before `dispatch` returns.
+ *
+ * Node's `Session` parses what comes and would have to write it out again: the connection beneath it is
+ * used where Node lends it out (`process.binding`, in 20 to 26).
+ *
+ * @throws when Node makes no inspector for this process, or denies it.
+ */
+function connect(): { dispatch: Dispatch; disconnect: () => void } {
+  let replies: string[] = [];
+  const take = () => {
+    const taken = replies;
+    replies = [];
+    return taken;
+  };
+  const receive = (message: string) => void (replies[replies.length] = message);
+  const Connection = findConnection();
+  if (!Connection) return connectSession(receive, take);
+  const connection = new Connection(receive);
+  const dispatch = connection.dispatch.bind(connection);
+  return {
+    dispatch: (message) => {
+      dispatch(message);
+      return take();
+    },
+    disconnect: () => connection.disconnect(),
+  };
+}
+
+function connectSession(
+  receive: (message: string) => void,
+  take: () => string[],
+): { dispatch: Dispatch; disconnect: () => void } {
+  const { Session } = require("node:inspector") as typeof import("node:inspector");
+  const session = new Session();
+  session.connect();
+  const post = session.post.bind(session) as (...rest: unknown[]) => void;
+  const { parse, stringify } = JSON;
+  return {
+    dispatch: (message) => {
+      const { id, method, params } = parse(message);
+      post(method, params, (error: unknown, result: unknown) => {
+        receive(stringify(error ? { id, error } : { id, result }));
+      });
+      return take();
+    },
+    disconnect: () => session.disconnect(),
+  };
+}
+
+function findConnection(): MakeConnection | undefined {
+  const { binding } = process as unknown as { binding?: (name: string) => object };
+  const { noDeprecation } = process;
+  try {
+    // With `--pending-deprecation` a warning would be the user's to see. Where there are none already, it
+    // may be that it cannot be changed.
+    if (!noDeprecation) process.noDeprecation = true;
+    const inspector = binding?.call(process, "inspector");
+    return (inspector as { Connection?: MakeConnection })?.Connection;
+  } catch {
+    return undefined;
+  } finally {
+    if (noDeprecation === undefined) delete process.noDeprecation;
+    else if (!noDeprecation) process.noDeprecation = noDeprecation;
+  }
+}
+
+/**
+ * Why this process has no inspector, if so. It has none under `node --test`, whose test files are processes
+ * of their own; in programs that are no plain Node; and where the permission model says so.
+ *
+ * This must be known before another thread asks for the process's inspector: Node aborts then
+ * (`Agent::ConnectToMainThread` in `inspector_agent.cc`; measured on Node 20 to 26), while it answers a
+ * session of the thread's own with an exception.
+ */
+function whyNoInspector(): Error | undefined {
+  try {
+    connect().disconnect();
+    return undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException | undefined)?.code !== undefined) return error as Error;
+    return new Error("Node gives this process no inspector (as for 'node --test' itself)");
+  }
+}
+
+module.exports = { connect, whyNoInspector };
