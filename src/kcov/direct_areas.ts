@@ -152,9 +152,7 @@ export class DirectAreas implements AreaKeeper {
     if (log?.enabled) {
       const names = [...this.#traced.keys()].map((id) => `n${id}`).join(", ");
       log(
-        names
-          ? `probes are to write into ${names}`
-          : "probes are to write nothing",
+        names ? `probes are to write into ${names}` : "probes are to write nothing",
       );
     }
     return this.#options.source.trace([...this.#traced.values()]);

@@ -75,8 +75,7 @@ function descriptorsOf(pid: number): string {
 
 function holdingsOf({ pid }: ChildProcess): Holdings {
   const status = readFileSync(`/proc/${pid}/status`, "latin1");
-  const number = (name: string) =>
-    Number(status.match(new RegExp(`^${name}:\\s*(\\d+)`, "m"))![1]);
+  const number = (name: string) => Number(status.match(new RegExp(`^${name}:\\s*(\\d+)`, "m"))![1]);
   const list = (folder: string) => {
     try {
       return readdirSync(folder, { recursive: true, encoding: "utf8" });
@@ -107,9 +106,7 @@ async function quiet(server: ChildProcess): Promise<Holdings> {
   for (let same = 0; same < 10;) {
     await sleep(100);
     const now = holdingsOf(server);
-    same = now.descriptors === last.descriptors && now.files === last.files
-      ? same + 1
-      : 0;
+    same = now.descriptors === last.descriptors && now.files === last.files ? same + 1 : 0;
     last = now;
   }
   return last;
@@ -154,8 +151,7 @@ async function check(
     const numbers = Object.entries(sizes).flatMap((
       [name, size],
     ) => [`--${name}`, String(size)]);
-    const timeout =
-      ((sizes["duration"] ?? 0) + (sizes["calls"] ?? 0) / 20 + 4 * PATIENCE) *
+    const timeout = ((sizes["duration"] ?? 0) + (sizes["calls"] ?? 0) / 20 + 4 * PATIENCE) *
       1000;
     const command = [
       PROGRAM,
@@ -174,9 +170,7 @@ async function check(
     if (!hasBuffers || buffersOf(await quiet(server)) === BUFFERS) break;
   }
   const before = await quiet(server);
-  const amount = CALLS
-    ? { calls: CALLS }
-    : { calls: 1_000_000, duration: SECONDS };
+  const amount = CALLS ? { calls: CALLS } : { calls: 1_000_000, duration: SECONDS };
   const { status, stdout, stderr } = await run({
     ...amount,
     seed: SEED,
@@ -213,8 +207,7 @@ const TARGETS = process.env["HOSTILE_ALL"] ? [false, true] : [true];
 for (const [name, { options, flags }] of Object.entries(MEASURES)) {
   for (const hasTarget of TARGETS) {
     const target = hasTarget ? ", and of a target that is driven" : "";
-    const title =
-      `${name}: random calls have the outcomes of the kernel's kcov${target}`;
+    const title = `${name}: random calls have the outcomes of the kernel's kcov${target}`;
     if (!title.includes(process.argv[2] ?? "")) continue;
     model(title, () => check(options, { flags, hasTarget }));
   }

@@ -112,9 +112,7 @@ scenario(
     const { promise, open } = gate();
     world.source.traceGate = promise;
     const results: number[] = [];
-    const enabling = client.ioctl(ENABLE).then((result) =>
-      results.push(result)
-    );
+    const enabling = client.ioctl(ENABLE).then((result) => results.push(result));
     await turn();
     const { path } = world.files[0];
     const area = { id: 1, words: WORDS, mode: "pc", scope: "all", path };
