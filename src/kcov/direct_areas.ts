@@ -40,20 +40,13 @@ class FileArea implements InstanceArea {
 
   /** `area[0]` as it is now, whoever has written it. */
   get count(): number {
-    const [low, high] = new Uint32Array(
-      this.read({ offset: 0, size: WORD_SIZE }).slice().buffer,
-    );
+    const [low, high] = new Uint32Array(this.read({ offset: 0, size: WORD_SIZE }).slice().buffer);
     return high * 2 ** 32 + low;
   }
 
   read({ offset, size }: ReadRange): Uint8Array {
-    const bytes = new Uint8Array(
-      Math.max(0, Math.min(size, this.size - offset)),
-    );
-    return bytes.subarray(
-      0,
-      readSync(this.#file.fd, bytes, 0, bytes.length, offset),
-    );
+    const bytes = new Uint8Array(Math.max(0, Math.min(size, this.size - offset)));
+    return bytes.subarray(0, readSync(this.#file.fd, bytes, 0, bytes.length, offset));
   }
 }
 
@@ -81,10 +74,7 @@ export class DirectAreas implements AreaKeeper {
 
   open(id: number, scope: Scope): Instance<FileArea> {
     const instance = new Instance<FileArea>(id, scope);
-    const file = this.#withMemory(
-      "a file for an instance",
-      this.#options.makeFile,
-    );
+    const file = this.#withMemory("a file for an instance", this.#options.makeFile);
     this.#slots.set(id, { instance, file, isClosed: false });
     return instance;
   }
@@ -121,39 +111,28 @@ export class DirectAreas implements AreaKeeper {
       return make();
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn(
-        `Cannot make ${what}, so its client gets ENOMEM: ${message}`,
-      );
+      this.#options.warn(`Cannot make ${what}, so its client gets ENOMEM: ${message}`);
       throw new Refusal("ENOMEM");
     }
   }
 
-  async operate(
-    id: number,
-    operation: Operation,
-    enabling?: Enabling,
-  ): Promise<void> {
+  async operate(id: number, operation: Operation, enabling?: Enabling): Promise<void> {
     const slot = this.#slot(id);
     const { instance, file } = slot;
-    if (operation === "enable") {
-      this.#traced.set(id, enabledArea(instance, enabling!, file));
-    } else if (operation !== "reset") this.#traced.delete(id);
+    if (operation === "enable") this.#traced.set(id, enabledArea(instance, enabling!, file));
+    else if (operation !== "reset") this.#traced.delete(id);
     if (operation !== "reset") await this.#trace();
     // A client that was killed does not wait for its ioctl.
     if (this.#slots.get(id) !== slot) throw new Refusal("EIO");
     this.#options.carryOut(id, operation, enabling);
-    if (slot.isClosed && instance.state.kind !== "enabled") {
-      this.#forget(id, slot);
-    }
+    if (slot.isClosed && instance.state.kind !== "enabled") this.#forget(id, slot);
   }
 
   #trace(): Promise<void> {
     const { log } = this.#options;
     if (log?.enabled) {
       const names = [...this.#traced.keys()].map((id) => `n${id}`).join(", ");
-      log(
-        names ? `probes are to write into ${names}` : "probes are to write nothing",
-      );
+      log(names ? `probes are to write into ${names}` : "probes are to write nothing");
     }
     return this.#options.source.trace([...this.#traced.values()]);
   }
