@@ -143,9 +143,10 @@ export class DirectAreas implements AreaKeeper {
     return slot;
   }
 
+  /** Pages for the page cache, which splice(2) and sendfile(2) read through, would be stale the next time. */
   read(id: number, range: ReadRange): Uint8Array {
     const { area } = this.#slot(id).instance;
-    if (!area) throw new Refusal("EINVAL");
+    if (!area || !range.isCall) throw new Refusal("EINVAL");
     return area.read(range);
   }
 

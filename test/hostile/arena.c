@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { SHARED_INSTANCES = 5, RIVALS = 3, EACH = 3, ROOT = RIVALS, CALLS = 150, WORDS = 1024, POOL = 3 };
+enum { SHARED_INSTANCES = 5, RIVALS = 3, EACH = 3, ROOT = RIVALS, CALLS = 60, WORDS = 1024, POOL = 3 };
 
 /* What is known of an instance that is shared. All counts are by process, for one that is killed does not count down. */
 struct contest {
@@ -287,12 +287,12 @@ static void close_all(void) {
 static _Noreturn void compete_in_rounds(void) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGCHLD, SIG_DFL);
-  while (atomic_load(&arena->calls) < options.calls) {
+  while (atomic_load(&arena->calls) < options.calls && !is_over()) {
     pid_t pids[RIVALS];
     open_all();
     for (int i = 0; i < RIVALS; i++)
       pids[i] = start(i);
-    for (int turn = 0; turn < 8; turn++) {
+    for (int turn = 0; turn < 8 && !is_over(); turn++) {
       int victim = below(RIVALS);
       usleep(below(20000));
       everywhere(1);
@@ -317,10 +317,11 @@ static _Noreturn void compete_in_rounds(void) {
 }
 
 /* Looks on from outside, so that nothing that hangs can keep it. */
-static void watch(pid_t root) {
+static void watch(pid_t root, struct progress *progress) {
   int status;
   while (waitpid(root, &status, WNOHANG) != root) {
     usleep(100000);
+    atomic_store(&progress->calls, atomic_load(&arena->calls));
     for (int i = 0; i < RIVALS * EACH; i++) {
       long began = atomic_load(&arena->began[i / EACH][i % EACH]);
       if (began == 0 || now() - began < options.seconds)
@@ -341,6 +342,6 @@ void compete_for_instances(struct progress *progress) {
   pid_t root = fork();
   if (root == 0)
     compete_in_rounds();
-  watch(root);
+  watch(root, progress);
   atomic_store(&progress->calls, atomic_load(&arena->calls));
 }

@@ -69,11 +69,13 @@ void start_actor(void);
 struct options {
   const char *mount, *program, *target, *service;
   uint64_t seed, calls;
-  int workers, only, seconds, compares, direct, trace, arenas;
+  int workers, only, seconds, duration, compares, direct, trace, arenas;
   long number;
   const char *without;
 };
 extern struct options options;
+/* Whether `--duration` has passed. */
+int is_over(void);
 
 /* A worker's place in the memory that it shares with the program that started it. */
 struct progress {

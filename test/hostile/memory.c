@@ -242,17 +242,27 @@ static void populate(int task, struct mapping *mapping, int advice) {
     copy_page(mapping, page);
 }
 
-/* The areas that a hole was made in, where that cannot be refused: see differences.h. */
+static void empty_pages(struct mapping *mapping) {
+  struct instance *instance = mapping->instance;
+  for (unsigned long page = mapping->first; page < mapping->first + mapping->pages && page < file_pages(instance); page++) {
+    free(instance->pages[page]);
+    instance->pages[page] = NULL;
+  }
+}
+
+/* A hole is made in the area where that cannot be refused: see differences.h. */
 static void remove_pages(int task, struct mapping *mapping) {
   struct outcome outcome = CALL(task, note_of(mapping), SYS_madvise, (long)mapping->at, mapping->pages * PAGE, MADV_REMOVE);
   if (mapping->is_locked)
     EXPECT(outcome, "it is locked", EINVAL);
   else if (!mapping->is_shared || !mapping->may_write)
     EXPECT(outcome, "it may not be written", EACCES);
-  else if (options.direct)
-    expect_difference(outcome, REMOVAL);
-  else
+  else if (!options.direct)
     EXPECT(outcome, "kcov has no fallocate", EOPNOTSUPP);
+  else {
+    expect_difference(outcome, REMOVAL);
+    empty_pages(mapping);
+  }
 }
 
 static void advise(int task, struct mapping *mapping) {

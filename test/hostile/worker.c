@@ -257,7 +257,7 @@ void work(int worker, struct progress *progress) {
   }
   prepare();
   begin_model();
-  while (count < options.calls)
+  while (count < options.calls && !is_over())
     step();
   finish_model();
   end_processes();

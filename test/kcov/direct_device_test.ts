@@ -34,7 +34,7 @@ function remote(mode: number, common: bigint): Uint8Array {
 
 /** The words of an instance by read(2). */
 async function readWords(world: DirectWorld, id: number, size: number): Promise<bigint[]> {
-  const bytes = await world.device.read(id, { offset: 0, size });
+  const bytes = await world.device.read(id, { offset: 0, size, isCall: true });
   return [...new BigUint64Array(bytes.slice().buffer)];
 }
 
@@ -120,7 +120,7 @@ scenario("the data stays when an instance is disabled, and enabled again", async
 
 scenario("nobody is ever held, whatever a client does", async (world) => {
   const client = await world.enabled(1);
-  await world.device.read(1, { offset: 0, size: 4096 });
+  await world.device.read(1, { offset: 0, size: 4096, isCall: true });
   await client.ioctl(RESET_TRACE);
   world.device.write(1, { offset: 0, bytes: new Uint8Array(4096), read: 1 });
   world.device.regroup();
@@ -149,8 +149,8 @@ scenario("the states of an instance are those of kcov", async (world) => {
 
 scenario("read(2) is EINVAL before INIT_TRACE, EIO when nothing is open", (world) => {
   world.open(1);
-  assert.throws(() => world.device.read(1, { offset: 0, size: 8 }), /EINVAL/);
-  assert.throws(() => world.device.read(2, { offset: 0, size: 8 }), /EIO/);
+  assert.throws(() => world.device.read(1, { offset: 0, size: 8, isCall: true }), /EINVAL/);
+  assert.throws(() => world.device.read(2, { offset: 0, size: 8, isCall: true }), /EIO/);
 });
 
 scenario("read(2) brings what is in the file, up to the area's end", async (world) => {
@@ -158,11 +158,17 @@ scenario("read(2) brings what is in the file, up to the area's end", async (worl
   await client.initialize(4);
   world.write(0, [3n, 4n, 5n, 6n]);
   const bytes = async (offset: number, size: number) =>
-    Buffer.from(await world.device.read(1, { offset, size })).toString("hex");
+    Buffer.from(await world.device.read(1, { offset, size, isCall: true })).toString("hex");
   assert.is(await bytes(0, 8), "0300000000000000");
   assert.is(await bytes(25, 4096), "00".repeat(7));
   assert.is(await bytes(7, 2), "0004");
   assert.equal([await bytes(32, 8), await bytes(4096, 4096)], ["", ""]);
+});
+
+scenario("splice(2) is EINVAL, for what it reads would stay in the page cache", async (world) => {
+  const client = world.open(1);
+  await client.initialize(WORDS);
+  assert.throws(() => world.device.read(1, { offset: 0, size: 4096 }), /EINVAL/);
 });
 
 for (const isEnabled of [false, true]) {
