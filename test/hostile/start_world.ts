@@ -109,21 +109,15 @@ export class StartWorld implements AsyncDisposable {
       ...(scene && { KCOVFS_MOUNT: scene.mount }),
       ...made,
     };
-    const command = scene
-      ? run.command(node)
-      : withoutRegister(run.command(node));
-    const whole = scene && run.isRun
-      ? [KCOVFS, "run", "--", ...command]
-      : command;
+    const command = scene ? run.command(node) : withoutRegister(run.command(node));
+    const whole = scene && run.isRun ? [KCOVFS, "run", "--", ...command] : command;
     const NODE_OPTIONS = [made?.["NODE_OPTIONS"], run.env?.["NODE_OPTIONS"]]
       .filter(Boolean).join(" ");
     const options = {
       cwd: folder,
       env: { ...env, ...run.env, ...(NODE_OPTIONS && { NODE_OPTIONS }) },
     };
-    return this.#queue(() =>
-      start(whole, { ...options, input: run.input ?? "" })
-    );
+    return this.#queue(() => start(whole, { ...options, input: run.input ?? "" }));
   }
 
   #queue<T>(action: () => Promise<T>): Promise<T> {
@@ -149,9 +143,7 @@ export class StartWorld implements AsyncDisposable {
       readFileSync(join(out, "coverage-final.json"), "utf8"),
     );
     return new Set(
-      Object.keys(files).filter((file) =>
-        Object.values(files[file].s).some(Boolean)
-      ),
+      Object.keys(files).filter((file) => Object.values(files[file].s).some(Boolean)),
     );
   }
 
