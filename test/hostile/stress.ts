@@ -72,6 +72,13 @@ async function inWorker(
   };
 }
 
+/**
+ * Whether some read from `kcov`. Then other clients' collections interrupt targets, and targets write into one
+ * area, which is not right yet: see docs/reliability.md.
+ */
+const IS_SHARED = process.env["SHARED"] !== undefined;
+
+/** A loop on a target of its own, which is read by `kcov` where that is wanted. */
 async function ofAll(
   scene: Scene,
   name: string,
@@ -79,14 +86,14 @@ async function ofAll(
 ): Promise<StressLoop> {
   return {
     target: `kcov.d/${name}`,
-    file: "kcov",
+    file: IS_SHARED ? "kcov" : `kcov.d/${name}`,
     socket: await startCopy(scene, name, node),
   };
 }
 
 /**
- * Seven targets of three versions of Node, two of them worker threads. Two are read by `kcov`, which tells
- * of all.
+ * Seven targets of three versions of Node, two of them worker threads. With
+ * `SHARED` two are read by `kcov`, which tells of all.
  */
 async function startClients(scene: Scene): Promise<Client[]> {
   const [node20, node24, node26] = Object.values(NODES);
