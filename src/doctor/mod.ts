@@ -15,7 +15,8 @@ export interface DoctorOptions {
   readonly findSocket: (mount: string) => Promise<string>;
 }
 
-const NEEDED = ["kernel", "/dev/fuse", "privileges", "programs", "Node", "system calls"];
+/** In the order in which one is named for the want of it: who is not root may not open the device, either. */
+const NEEDED = ["kernel", "privileges", "/dev/fuse", "programs", "Node", "system calls"];
 
 /** Looks at everything, which takes some seconds; findings come as they are made. */
 export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> {
@@ -25,11 +26,12 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> 
   yield* findings;
   yield await examineFolders();
   yield* examineStopped(await targetsOf(answering, options.findSocket));
-  const lacking = machine.find(({ name, verdict }) => verdict === "fault" && NEEDED.includes(name));
+  const faults = machine.filter(({ verdict }) => verdict === "fault").map(({ name }) => name);
+  const lacking = NEEDED.find((name) => faults.includes(name));
   for (const collector of ["v8", "trace"] as const) {
     if (!lacking) yield await tryRoundTrip(collector);
     else {
-      const detail = `for want of ${lacking.name}`;
+      const detail = `for want of ${lacking}`;
       yield { name: `round trip, ${collector}`, verdict: "skipped", detail };
     }
   }

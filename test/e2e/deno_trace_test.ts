@@ -118,7 +118,14 @@ deno("one that lacks permissions says which, and runs without probes", async () 
     `kcovfs: probes in a Deno need ${needed.join(" ")}: running without coverage\n`,
   );
   assert.equal(JSON.parse((await scene.command("ps", "--json")).stdout), []);
-  assert.equal(await run(...needed), {
+  // It opens nothing in /dev/shm, either, without all permissions.
+  const { stdout, stderr } = await run(...needed);
+  assert.is(stdout, "ran 0 undefined\n");
+  assert.match(
+    stderr,
+    /^kcovfs: Cannot start the agent: .*--allow-all.*: running without coverage\n$/,
+  );
+  assert.equal(await run("--allow-all"), {
     ...{ status: 0, signal: null, stdout: "ran 0 function\n", stderr: "" },
   });
 });

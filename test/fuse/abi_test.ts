@@ -78,7 +78,8 @@ const NEWER: Record<string, number> = {
   "fuse_init_out.max_stack_depth": 40,
   "fuse_open_out.backing_id": 40,
   ...{ fuse_backing_map: 40, "fuse_backing_map.fd": 40, "fuse_backing_map.flags": 40 },
-  ...{ FUSE_INIT_EXT: 36, FUSE_PASSTHROUGH: 40, FOPEN_PASSTHROUGH: 40 },
+  ...{ FUSE_INIT_EXT: 36, FUSE_DIRECT_IO_ALLOW_MMAP: 39, FUSE_PASSTHROUGH: 40 },
+  FOPEN_PASSTHROUGH: 40,
   ...{ FUSE_DEV_IOC_BACKING_OPEN: 40, FUSE_DEV_IOC_BACKING_CLOSE: 40 },
 };
 

@@ -8,6 +8,7 @@ import { Tree } from "./tree.ts";
 
 const filesystem = suite("kcov/filesystem, direct areas");
 
+const FUSE_READ_LOCKOWNER = 1 << 1;
 const PASSTHROUGH_DIRECT_IO = 1 << 7 | 1 << 0;
 
 /** A kernel that numbers the files that it is told of, if it takes any. */
@@ -76,7 +77,12 @@ scenario("read(2) is ours: EINVAL before INIT_TRACE, then what is in the file", 
   const { tree, world } = scene;
   const nodeid = await tree.openKcov();
   const read = () =>
-    tree.subject.read(tree.request(nodeid), { fh: 0, offset: 0, size: 4096, read_flags: 0 });
+    tree.subject.read(tree.request(nodeid), {
+      fh: 0,
+      offset: 0,
+      size: 4096,
+      read_flags: FUSE_READ_LOCKOWNER,
+    });
   assert.throws(read, /EINVAL/);
   await tree.initialize(nodeid, 2n);
   world.write(0, [1n, 0xffffffff80000008n]);
