@@ -158,9 +158,7 @@ noServer(
   async ({ folder }) => {
     const path = join(folder, "left");
     // Its process ends without a word to the socket.
-    const script = `require("net").createServer().listen(${
-      JSON.stringify(path)
-    }, () =>
+    const script = `require("net").createServer().listen(${JSON.stringify(path)}, () =>
     process.kill(process.pid, "SIGKILL"))`;
     spawnSync(process.execPath, ["-e", script]);
     for (const collector of COLLECTORS) {
@@ -173,8 +171,7 @@ noServer(
         status: 3,
         signal: null,
         stdout: "end\n",
-        stderr:
-          `kcovfs: no server answers at ${path}: running without coverage\n`,
+        stderr: `kcovfs: no server answers at ${path}: running without coverage\n`,
       });
     }
   },

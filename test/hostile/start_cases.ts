@@ -20,8 +20,7 @@ export interface Case extends Run {
   ) => Expected;
 }
 
-const SCRIPT =
-  `console.log("ok", typeof SharedArrayBuffer, process.execArgv.length);
+const SCRIPT = `console.log("ok", typeof SharedArrayBuffer, process.execArgv.length);
 if (1) { try { console.log(eval("1+1")); } catch (e) { console.log(e.name); } }
 process.exitCode = 3;
 `;
@@ -42,8 +41,7 @@ const FAMILY_FILES = {
   "child.cjs": 'console.log("child"); process.exitCode = 4;',
   "worker.cjs": 'require("worker_threads").parentPort.postMessage("worker");',
 };
-const TEST =
-  `import { test } from "node:test"; import assert from "node:assert";
+const TEST = `import { test } from "node:test"; import assert from "node:assert";
 test("a", (t) => { if (t) assert.ok(1); }); test("b", { skip: true }, () => {});
 `;
 const FAILING_TEST = `import { test } from "node:test";
@@ -280,9 +278,7 @@ const HARMLESS: readonly Case[] = [
   measured("a stack of 200 kB", ["--stack-size=200"]),
   measured("--no-addons", ["--no-addons"], {
     expected: ({ collector }) =>
-      collector === "trace"
-        ? { covered: [], lines: [NO_ADDON] }
-        : all({ "main.cjs": "" }),
+      collector === "trace" ? { covered: [], lines: [NO_ADDON] } : all({ "main.cjs": "" }),
   }),
 ];
 
@@ -401,15 +397,12 @@ function within(name: string, first: string, rest: Partial<Case> = {}): Case {
   });
 }
 
-const GO_NOWHERE =
-  'd=$PWD; mkdir sub; cd sub; rmdir ../sub; set -- "$1" "$d/main.cjs"';
+const GO_NOWHERE = 'd=$PWD; mkdir sub; cd sub; rmdir ../sub; set -- "$1" "$d/main.cjs"';
 
 /** Probes cannot be had. */
 function tracedLess(line: RegExp): Case["expected"] {
   return ({ collector }) =>
-    collector === "v8"
-      ? all({ "main.cjs": "" })
-      : { covered: [], lines: [line] };
+    collector === "v8" ? all({ "main.cjs": "" }) : { covered: [], lines: [line] };
 }
 
 const SURROUNDINGS: readonly Case[] = [
@@ -478,8 +471,7 @@ const SURROUNDINGS: readonly Case[] = [
   }),
 ];
 
-const TOO_OLD =
-  /^kcovfs: Node v18\.\S+ is too old \(20\.19 or newer is needed\): running without/;
+const TOO_OLD = /^kcovfs: Node v18\.\S+ is too old \(20\.19 or newer is needed\): running without/;
 
 /** By way of other Nodes, and of `kcovfs/register`. */
 const OTHER_WAYS: readonly Case[] = [
