@@ -11,6 +11,13 @@ const THREAD_SPACE = 2048 * MIB;
 const PROBES_SPACE = 2048 * MIB;
 /** Descriptors: of the agent's thread and its socket, and some that are left to the program. */
 const DESCRIPTORS = 64;
+/**
+ * Threads: the agent's, libuv's pool, which ends the process when it gets none (measured on Node 20), and
+ * some that are left to the program.
+ */
+const THREADS = 16;
+/** A limit of processes above this is taken for none: to count a user's threads takes time. */
+const MOST_PROCESSES = 1024;
 
 /**
  * Why the agent must not start here, if so: it cannot, or the limits of the process are so tight that it, or
@@ -27,6 +34,12 @@ function whyNoRoom({ isTraced }: { isTraced: boolean }): Error | undefined {
   const descriptors = limitIn(limits, "Max open files") - descriptorsInUse();
   if (descriptors < DESCRIPTORS) {
     return new Error(`the limit of open files (ulimit -n) leaves ${descriptors}`);
+  }
+  const processes = limitIn(limits, "Max processes");
+  // The kernel does not hold root to it.
+  if (processes <= MOST_PROCESSES && process.getuid?.() !== 0) {
+    const threads = processes - threadsOfUser();
+    if (threads < THREADS) return new Error(`the limit of processes (ulimit -u) leaves ${threads}`);
   }
   return undefined;
 }
@@ -52,11 +65,28 @@ function spaceInUse(): number {
   return (Number(/^VmSize:\s+(\d+)/m.exec(status)?.[1]) || 0) * 1024;
 }
 
+/** As the kernel counts for the limit: the threads of all processes of this real user that are seen. */
+function threadsOfUser(): number {
+  const uid = process.getuid?.();
+  let threads = 0;
+  for (const pid of list("/proc").filter((name) => /^\d+$/.test(name))) {
+    const status = read(`/proc/${pid}/status`);
+    if (Number(/^Uid:\s+(\d+)/m.exec(status)?.[1]) !== uid) continue;
+    threads += Number(/^Threads:\s+(\d+)/m.exec(status)?.[1]) || 1;
+  }
+  return threads;
+}
+
 function descriptorsInUse(): number {
+  return list("/proc/self/fd").length;
+}
+
+/** Empty where there is no such folder, or it may not be read. */
+function list(path: string): readonly string[] {
   try {
-    return fs.readdirSync("/proc/self/fd").length;
+    return fs.readdirSync(path);
   } catch {
-    return 0;
+    return [];
   }
 }
 

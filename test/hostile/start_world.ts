@@ -1,6 +1,6 @@
 /** Runs commands with and without kcovfs, some at a time, and says what is different. */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CollectorName } from "../../src/agent/protocol.ts";
@@ -68,6 +68,8 @@ export class StartWorld implements AsyncDisposable {
     for (const collector of COLLECTORS) {
       const scene = new Scene();
       world.#scenes.set(collector, scene);
+      // For programs of other users: Node 26 preloads nothing where it may not look for a package.json.
+      chmodSync(scene.folder, 0o755);
       await scene.serve("--collector", collector, ...options);
       const { stdout } = await scene.command("env", "--json");
       const changes: Record<string, string | null> = JSON.parse(stdout);
