@@ -156,8 +156,9 @@ function leave(worker: Worker): void {
   if (left.size === 0) process.once("exit", endWithout);
   left.add(worker);
   worker.once("exit", () => left.delete(worker));
-  worker.unref();
   worker.terminate();
+  // After that: `terminate` counts the thread again among what keeps the process alive.
+  worker.unref();
 }
 
 /** The end of a process waits for all its threads. */
