@@ -20,6 +20,8 @@ const ALONE =
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
+  /** Tests that failed, by their files. */
+  readonly names: readonly string[];
 }
 
 function findTests(wanted: readonly string[]): string[] {
@@ -51,22 +53,26 @@ async function runFile(file: string): Promise<Outcome> {
   );
   if (Number.isNaN(total) || total === 0) {
     process.stdout.write(`FAIL: ${file} ended with status ${status} before its summary\n`);
-    return { passed: 0, failed: 1 };
+    return { passed: 0, failed: 1, names: [`${file}: ended with status ${status}`] };
   }
   process.stdout.write(`  ${relative(".", file)}: ${seconds} s\n`);
-  const failed = total - passed;
-  return { passed, failed: failed === 0 && status !== 0 ? 1 : failed };
+  const names = [...output.matchAll(/^\s*FAIL\s+(.*)$/gm)].map(([, name]) => `${file}: ${name}`);
+  if (passed < total) return { passed, failed: total - passed, names };
+  if (status === 0) return { passed, failed: 0, names: [] };
+  return { passed, failed: 1, names: [`${file}: ended with status ${status}`] };
 }
 
 const files = findTests(process.argv.slice(2));
 let passed = 0;
 let failed = 0;
+const failures: string[] = [];
 
 async function runFrom(queue: string[]): Promise<void> {
   for (let file = queue.shift(); file; file = queue.shift()) {
     const outcome = await runFile(file);
     passed += outcome.passed;
     failed += outcome.failed;
+    failures.push(...outcome.names);
   }
 }
 
@@ -74,5 +80,6 @@ const together = files.filter((file) => !ALONE.test(file));
 await Promise.all([runFrom(together), runFrom(together)]);
 await runFrom(files.filter((file) => ALONE.test(file)));
 if (files.length === 0) failed = 1;
+for (const name of failures) process.stdout.write(`\nFAILED ${name}`);
 process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
 process.exit(failed > 0 ? 1 : 0);
