@@ -14,6 +14,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { execute, Scene } from "../e2e/harness.ts";
 import { COUNTS, DIRECT, FAULTS } from "../e2e/measures.ts";
+import { isolate } from "./isolated.ts";
+
+isolate();
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PROGRAM = join(ROOT, "dist/clients/hostile");

@@ -7,6 +7,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { KCOVFS, lineWith, Scene } from "../e2e/harness.ts";
 import { RUN_PLACE } from "../../src/run_folder.ts";
+import { isolate } from "./isolated.ts";
+
+isolate();
 
 const several = suite("servers that share /run");
 
