@@ -10,6 +10,9 @@ import { connectSession } from "../../src/targets/connect_session.ts";
 import { findEndpoint } from "../../src/targets/endpoint.ts";
 import { controlSocket, Teller } from "../e2e/attach_world.ts";
 import { execute, type Finished, KCOVFS, lineWith, NODES, ON_DENO, Scene } from "../e2e/harness.ts";
+import { isolate } from "./isolated.ts";
+
+isolate();
 
 const doors = suite("doors");
 

@@ -4,6 +4,9 @@ import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Scene } from "../e2e/harness.ts";
+import { isolate } from "./isolated.ts";
+
+isolate();
 
 const umasks = suite("umask");
 
