@@ -3,9 +3,9 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Areas } from "../src/agent/areas.ts";
 import { CONTROL_SIZE } from "../src/agent/control.ts";
-import type { TracedArea } from "../src/agent/protocol.ts";
-import { SharedFile } from "../src/shared_file.ts";
-import { SharedFolder } from "../src/shared_folder.ts";
+import type { TracedArea } from "../src/messages/protocol.ts";
+import { SharedFile } from "../src/base/shared_file.ts";
+import { SharedFolder } from "../src/base/shared_folder.ts";
 
 const require = createRequire(import.meta.url);
 const { makeProbes, WINDOW_SIZE, BLOCKS } = require("../src/agent/probes.cjs") as {

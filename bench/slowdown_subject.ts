@@ -5,7 +5,7 @@
 import { createRequire } from "node:module";
 import { compileFunction } from "node:vm";
 import { pathToFileURL } from "node:url";
-import { prepare } from "../src/instrument/prepare.ts";
+import { prepare } from "../src/probes/prepare.ts";
 import { type AreaOptions, ProbesAlone } from "./probes_alone.ts";
 import { readScript, SLOWDOWN_LIBRARIES } from "./slowdown_libraries.ts";
 import { threadClock } from "./thread_time.ts";

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { VERSION } from "../src/version.ts";
+import { VERSION } from "../src/base/version.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const DENO = fileURLToPath(new URL("../../test/node_modules/.bin/deno", import.meta.url));

@@ -1,7 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
-import { Awaited } from "./awaited.ts";
+import { Awaited } from "../messages/awaited.ts";
 import { ABSENT, CONTROL, READY, writeText } from "./control.ts";
 import type { CdpMessage, Isolate, IsolateOptions } from "./isolate.ts";
 import {
@@ -18,8 +18,8 @@ import {
   type TracedArea,
   unpackNumber,
   type Welcome,
-} from "./protocol.ts";
-import { pickScripts } from "./script_slices.ts";
+} from "../messages/protocol.ts";
+import { pickScripts } from "../messages/script_slices.ts";
 
 /** What an {@linkcode Agent} needs. */
 export interface AgentOptions {

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { mapFile, mapZeros, unmap } from "../system_calls.ts";
+import { mapFile, mapZeros, unmap } from "../base/system_calls.ts";
 import { AREA, AREA_COMPARISONS, AREA_SHARED, AREAS_SIZE, CONTROL } from "./control.ts";
-import type { TracedArea } from "./protocol.ts";
+import type { TracedArea } from "../messages/protocol.ts";
 
 /** The isolate whose probes write. */
 export interface Writer {

@@ -18,7 +18,7 @@ import {
   PROTOCOL_VERSION,
   type TracedArea,
   type Welcome,
-} from "./protocol.ts";
+} from "../messages/protocol.ts";
 import { ThreadSessions } from "./thread_sessions.ts";
 import { type Answer, WorkerThread } from "./worker_thread.ts";
 

@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import * as path from "node:path";
-import { tryLock } from "../system_calls.ts";
+import { tryLock } from "./system_calls.ts";
 
 const WRITABLE_BY_OTHERS = 0o022;
 /** How often a folder may be taken for abandoned before it is locked. */

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { peerCredentials } from "../system_calls.ts";
+import { peerCredentials } from "./system_calls.ts";
 
 /** Who connected a Unix socket, as the kernel noted it then: `SO_PEERCRED`, `unix(7)`. */
 export interface Peer {

@@ -1,6 +1,6 @@
 /** Descriptors of processes and threads (`pidfd_open(2)`). To ask them takes no lock of whom they name. */
 import { constants } from "node:os";
-import { errno, libc, SystemCallError } from "../system_calls.ts";
+import { errno, libc, SystemCallError } from "./system_calls.ts";
 
 /** Of `include/uapi/asm-generic/unistd.h`; the same on all architectures. */
 const SYS_PIDFD_OPEN = 434;

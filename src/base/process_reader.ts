@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { inTime } from "../in_time.ts";
+import { inTime } from "./in_time.ts";
 import type { Listener, ProcessFacts } from "./process_facts.ts";
 
 /** The questions that a reader answers: by name, the arguments and the answer, both as JSON has them. */

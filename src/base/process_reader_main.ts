@@ -2,7 +2,7 @@
 import { open } from "node:fs/promises";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
-import { signalOnParentDeath } from "../system_calls.ts";
+import { signalOnParentDeath } from "./system_calls.ts";
 import {
   commandLineOf,
   listenerAt,

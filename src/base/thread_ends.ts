@@ -1,4 +1,4 @@
-import { errno, libc, libcAside, SystemCallError } from "../system_calls.ts";
+import { errno, libc, libcAside, SystemCallError } from "./system_calls.ts";
 import { close, type Pidfd } from "./pidfd.ts";
 
 const EPOLL_CLOEXEC = 0x80000;

@@ -1,5 +1,5 @@
 /** The thread that reads `/proc` for {@linkcode Threads}: nobody waits for it. */
-import { serveJobs } from "../job_thread.ts";
+import { serveJobs } from "./job_thread.ts";
 import { readProcessName, readStart } from "./thread_facts.ts";
 import { type FactsReply, type FactsRequest, THREAD_FACTS } from "./threads.ts";
 

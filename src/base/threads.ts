@@ -1,6 +1,6 @@
-import { inTime } from "../in_time.ts";
-import { JobThread } from "../job_thread.ts";
-import { SystemCallError } from "../system_calls.ts";
+import { inTime } from "./in_time.ts";
+import { JobThread } from "./job_thread.ts";
+import { SystemCallError } from "./system_calls.ts";
 import { Pidfd } from "./pidfd.ts";
 import { ThreadEnds } from "./thread_ends.ts";
 import type { NamedProcess } from "./thread_facts.ts";

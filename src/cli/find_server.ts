@@ -1,9 +1,9 @@
 import { readlink, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { askServer } from "../control_client.ts";
+import { askServer } from "../messages/control_client.ts";
 import { readMountTable } from "../fuse/mod.ts";
-import { inTime } from "../in_time.ts";
-import { SUBTYPE } from "../server.ts";
+import { inTime } from "../base/in_time.ts";
+import { SUBTYPE } from "../server/server.ts";
 import { Failure } from "./failure.ts";
 import { DEFAULT_STATE } from "./options.ts";
 

@@ -3,7 +3,7 @@ import type { Session } from "node:inspector";
 import yargs, { type Argv } from "yargs";
 import { MountError } from "../fuse/mod.ts";
 import { onOneLine, visibleLines } from "../report/display_text.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../base/version.ts";
 import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
 import { detach } from "./commands/detach.ts";

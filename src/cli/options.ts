@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import type { CollectorName } from "../agent/protocol.ts";
-import type { ServerOptions } from "../server.ts";
+import type { CollectorName } from "../messages/protocol.ts";
+import type { ServerOptions } from "../server/server.ts";
 import type { Hold } from "../targets/target.ts";
 import { UsageError } from "./usage_error.ts";
 

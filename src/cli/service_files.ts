@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
-import { isDeno } from "../runtime.ts";
+import { isDeno } from "../base/runtime.ts";
 
 const BIN = fileURLToPath(new URL("../../../bin/kcovfs", import.meta.url));
 const TEMPLATES = fileURLToPath(new URL("../../../systemd", import.meta.url));

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { type CollectorName, ENVIRONMENT } from "../agent/protocol.ts";
-import { isDeno } from "../runtime.ts";
+import { type CollectorName, ENVIRONMENT } from "../messages/protocol.ts";
+import { isDeno } from "../base/runtime.ts";
 
 /** Commands that stand for the real ones. */
 const SHIMS = fileURLToPath(new URL("../../../shims", import.meta.url));

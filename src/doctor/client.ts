@@ -7,11 +7,11 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
-import { ENVIRONMENT } from "../agent/protocol.ts";
-import { askServer } from "../control_client.ts";
+import { ENVIRONMENT } from "../messages/protocol.ts";
+import { askServer } from "../messages/control_client.ts";
 import { KCOV_ENABLE, KCOV_INIT_TRACE, KCOV_TRACE_PC, WORD_SIZE } from "../kcov/abi.ts";
-import { isDeno } from "../runtime.ts";
-import { ioctlWith, mapShared } from "../system_calls.ts";
+import { isDeno } from "../base/runtime.ts";
+import { ioctlWith, mapShared } from "../base/system_calls.ts";
 import type { RoundTripResult } from "./round_trip.ts";
 
 const DEVICE = "/sys/kernel/debug/kcov";

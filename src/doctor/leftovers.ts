@@ -1,13 +1,13 @@
 /** What servers have left that did not end well, and what others have done to their targets. */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { ENVIRONMENT } from "../agent/protocol.ts";
+import { ENVIRONMENT } from "../messages/protocol.ts";
 import { findAbandoned } from "../base/locked_folder.ts";
 import { readMountTable } from "../fuse/mod.ts";
-import { inTime } from "../in_time.ts";
+import { inTime } from "../base/in_time.ts";
 import { parseStatus } from "../base/process_facts.ts";
-import { RUN_FOLDERS, RUN_PLACE } from "../run_folder.ts";
-import { SHARED_FOLDERS, SHARED_PLACES } from "../shared_folder.ts";
+import { RUN_FOLDERS, RUN_PLACE } from "../messages/run_folder.ts";
+import { SHARED_FOLDERS, SHARED_PLACES } from "../base/shared_folder.ts";
 import type { Finding } from "./finding.ts";
 
 /** ms that a mount is given to answer. */

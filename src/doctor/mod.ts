@@ -1,5 +1,5 @@
 /** What a machine lacks for kcovfs, and what mends it. */
-import { askServer } from "../control_client.ts";
+import { askServer } from "../messages/control_client.ts";
 import type { Finding } from "./finding.ts";
 import { examineFolders, examineMounts, examineStopped } from "./leftovers.ts";
 import { examineMachine } from "./machine.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CollectorName } from "../agent/protocol.ts";
+import type { CollectorName } from "../messages/protocol.ts";
 import type { Finding } from "./finding.ts";
 
 const BIN = fileURLToPath(new URL("../../../bin/kcovfs", import.meta.url));

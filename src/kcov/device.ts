@@ -1,4 +1,4 @@
-import { ALL_UNITS } from "../units.ts";
+import { ALL_UNITS } from "./units.ts";
 import * as abi from "./abi.ts";
 import type { AreaFile } from "./area_file.ts";
 import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";

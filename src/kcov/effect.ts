@@ -1,4 +1,4 @@
-import type { Units } from "../units.ts";
+import type { Units } from "./units.ts";
 import type { LineId, Operation } from "./line.ts";
 
 /** What is to be done. Each is answered by the event in parentheses, if any. */

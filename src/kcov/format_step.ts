@@ -1,4 +1,4 @@
-import type { Units } from "../units.ts";
+import type { Units } from "./units.ts";
 import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
 import type { TargetPcs } from "./source.ts";

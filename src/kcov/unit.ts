@@ -1,4 +1,4 @@
-import type { Units } from "../units.ts";
+import type { Units } from "./units.ts";
 
 /**
  * The unit of all that no line's scope names. It is split when a line names one of them, and one that no

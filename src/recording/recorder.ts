@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import { release } from "node:os";
 import type { Tap } from "../fuse/mod.ts";
-import { VERSION } from "../version.ts";
+import { VERSION } from "../base/version.ts";
 import {
   type Entry,
   type Fact,

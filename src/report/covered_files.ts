@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { addedByNode } from "../coverage/block_places.ts";
-import { stripTypes } from "../coverage/original_source.ts";
-import { scriptPath } from "../coverage/script_filter.ts";
-import { scriptHash } from "../coverage/script_hash.ts";
-import type { KeptSource, SourceStore } from "../coverage/source_store.ts";
-import type { SymbolSegment, SymbolTable } from "../coverage/symbol_table.ts";
+import { addedByNode } from "../blocks/block_places.ts";
+import { stripTypes } from "../blocks/original_source.ts";
+import { scriptPath } from "../blocks/script_filter.ts";
+import { scriptHash } from "../symbols/script_hash.ts";
+import type { KeptSource, SourceStore } from "../symbols/source_store.ts";
+import type { SymbolSegment, SymbolTable } from "../symbols/symbol_table.ts";
 import type { ReportedText } from "./outline_file.ts";
 
 /** Which blocks of a script have executed. */

@@ -1,6 +1,6 @@
 import type { FileCoverageData, Location, Range } from "istanbul-lib-coverage";
-import type { BlockTable } from "../coverage/block_table.ts";
-import { innermostBlocks } from "../coverage/innermost_blocks.ts";
+import type { BlockTable } from "../blocks/block_table.ts";
+import { innermostBlocks } from "../blocks/innermost_blocks.ts";
 import { visible } from "./display_text.ts";
 import type { FunctionName, SourceOutline } from "./source_outline.ts";
 

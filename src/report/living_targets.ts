@@ -1,4 +1,4 @@
-import type { Snapshot, TargetRow } from "../control_client.ts";
+import type { Snapshot, TargetRow } from "../messages/control_client.ts";
 
 /** Those that have not ended; no two have one name. */
 export function livingTargets({ targets }: Pick<Snapshot, "targets">): TargetRow[] {

@@ -1,9 +1,9 @@
 import type { Location } from "istanbul-lib-coverage";
-import { plainPlaces } from "../coverage/block_places.ts";
-import { tableOf } from "../coverage/block_table.ts";
-import { lineAt, lineStarts } from "../coverage/line_positions.ts";
-import { parseOriginal } from "../coverage/original_source.ts";
-import { parseSource } from "../coverage/parse_source.ts";
+import { plainPlaces } from "../blocks/block_places.ts";
+import { tableOf } from "../blocks/block_table.ts";
+import { lineAt, lineStarts } from "../blocks/line_positions.ts";
+import { parseOriginal } from "../blocks/original_source.ts";
+import { parseSource } from "../blocks/parse_source.ts";
 import type { FileOutline } from "./file_coverage.ts";
 import { outlineSource } from "./source_outline.ts";
 

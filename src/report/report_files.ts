@@ -1,6 +1,6 @@
-import type { CoveredTarget } from "../control_client.ts";
-import { unpackBits } from "../coverage/block_bits.ts";
-import { loopRound } from "../loop_round.ts";
+import type { CoveredTarget } from "../messages/control_client.ts";
+import { unpackBits } from "../symbols/block_bits.ts";
+import { loopRound } from "../base/loop_round.ts";
 import { coveredFiles, type FileSources, type ScriptBlocks } from "./covered_files.ts";
 import type { ReportedFile } from "./coverage_report.ts";
 import { fileCoverage } from "./file_coverage.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { normalize } from "node:path";
-import { scriptPath } from "../coverage/script_filter.ts";
+import { scriptPath } from "../blocks/script_filter.ts";
 import { visible } from "./display_text.ts";
 
 /** Bytes that filesystems take for a name, less some that reports add. */

@@ -1,7 +1,7 @@
-import { blockOfPc, formatPc } from "../coverage/pc_space.ts";
-import { scriptPath } from "../coverage/script_filter.ts";
+import { blockOfPc, formatPc } from "../symbols/pc_space.ts";
+import { scriptPath } from "../blocks/script_filter.ts";
 import { visible } from "./display_text.ts";
-import type { SymbolTable } from "../coverage/symbol_table.ts";
+import type { SymbolTable } from "../symbols/symbol_table.ts";
 
 /** How positions are written. */
 export interface SymbolOptions {

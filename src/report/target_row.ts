@@ -1,6 +1,6 @@
-import type { TargetRow } from "../control_client.ts";
-import type { ProbedCounts } from "../tracing.ts";
-import type { ScriptCounts } from "../coverage/engine.ts";
+import type { TargetRow } from "../messages/control_client.ts";
+import type { ProbedCounts } from "../server/tracing.ts";
+import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
 
 /** What `ps` tells of a target, whose scripts have been counted. */

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import type { Socket } from "node:net";
-import { Awaited } from "../agent/awaited.ts";
+import { Awaited } from "../messages/awaited.ts";
 import { agentCall } from "../agent/control.ts";
 import {
   FAREWELL_BATCH,
@@ -13,7 +13,7 @@ import {
   type TracedArea,
   unpackNumber,
   type Welcome,
-} from "../agent/protocol.ts";
+} from "../messages/protocol.ts";
 import { parseFlatJson } from "../base/flat_json.ts";
 import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
 import type { Link, Taken } from "./link.ts";

@@ -1,5 +1,5 @@
-import { TAKE_METHOD } from "../agent/protocol.ts";
-import { inTime } from "../in_time.ts";
+import { TAKE_METHOD } from "../messages/protocol.ts";
+import { inTime } from "../base/in_time.ts";
 import { CdpClient, type Commands, type Events, type Params, type Result } from "./cdp_client.ts";
 import type { CdpTransport } from "./cdp_transport.ts";
 

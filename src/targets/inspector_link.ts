@@ -1,5 +1,5 @@
-import { pickScripts } from "../agent/script_slices.ts";
-import { inTime } from "../in_time.ts";
+import { pickScripts } from "../messages/script_slices.ts";
+import { inTime } from "../base/in_time.ts";
 import { CdpSession } from "./cdp_session.ts";
 import type { CdpTransport } from "./cdp_transport.ts";
 import { InspectorPause } from "./inspector_pause.ts";

@@ -1,4 +1,4 @@
-import type { TracedArea } from "../agent/protocol.ts";
+import type { TracedArea } from "../messages/protocol.ts";
 
 /** What a collection brought. */
 export interface Taken {

@@ -2,7 +2,7 @@ import { Session } from "node:inspector";
 import { createRequire } from "node:module";
 import * as v8 from "node:v8";
 import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
-import { isDeno } from "../runtime.ts";
+import { isDeno } from "../base/runtime.ts";
 import type { Link, Taken } from "./link.ts";
 
 type Commands = ProtocolMapping.Commands;

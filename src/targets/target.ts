@@ -1,6 +1,6 @@
-import type { CollectorName } from "../agent/protocol.ts";
-import { inTime, LateError } from "../in_time.ts";
-import { loopRound } from "../loop_round.ts";
+import type { CollectorName } from "../messages/protocol.ts";
+import { inTime, LateError } from "../base/in_time.ts";
+import { loopRound } from "../base/loop_round.ts";
 import type { Link, Taken } from "./link.ts";
 import { threadActivity } from "./thread_activity.ts";
 

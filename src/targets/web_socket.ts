@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
-import { acknowledgeAtOnce } from "../system_calls.ts";
+import { acknowledgeAtOnce } from "../base/system_calls.ts";
 import type { CdpTransport } from "./cdp_transport.ts";
 
 /** What is expected of the other side. */

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { createInterface } from "node:readline";
-import { signalOnParentDeath } from "../system_calls.ts";
+import { signalOnParentDeath } from "../base/system_calls.ts";
 import { within } from "../fuse/mount.ts";
 import type { WatchdogMessage, WatchedConnection } from "./mod.ts";
 

@@ -10,9 +10,9 @@ import {
   type NewSource,
   type ProbedSource,
   type TracedArea,
-} from "../../src/agent/protocol.ts";
+} from "../../src/messages/protocol.ts";
 import { targetEnvironment } from "../../src/cli/target_environment.ts";
-import { ControlSocket } from "../../src/control_socket.ts";
+import { ControlSocket } from "../../src/server/control_socket.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 
 // From dist/test/agent, where this runs: programs are not compiled.

@@ -6,9 +6,9 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { Areas } from "../../src/agent/areas.ts";
 import { AREA, AREAS_SIZE, CONTROL, CONTROL_SIZE } from "../../src/agent/control.ts";
-import type { TracedArea } from "../../src/agent/protocol.ts";
-import { SharedFile } from "../../src/shared_file.ts";
-import { SharedFolder } from "../../src/shared_folder.ts";
+import type { TracedArea } from "../../src/messages/protocol.ts";
+import { SharedFile } from "../../src/base/shared_file.ts";
+import { SharedFolder } from "../../src/base/shared_folder.ts";
 import { until } from "./agent_world.ts";
 
 const PROBES = fileURLToPath(new URL("../../src/agent/probes.cjs", import.meta.url));

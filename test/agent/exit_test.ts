@@ -3,7 +3,7 @@ import { once } from "node:events";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { NODES } from "../coverage/v8_answers.ts";
+import { NODES } from "../blocks/v8_answers.ts";
 import { AgentWorld, calls, type Ended, PROGRAMS } from "./agent_world.ts";
 
 const exit = suite("agent, the end of a target");

@@ -1,7 +1,7 @@
 /** Which scripts get probes as they are loaded, and that programs do the same with them. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { NODES } from "../coverage/v8_answers.ts";
+import { NODES } from "../blocks/v8_answers.ts";
 import { load, type LoadOptions, SAY } from "./loaded_world.ts";
 
 const scripts = suite("agent/loaded_scripts");

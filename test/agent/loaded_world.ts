@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
-import type { NewSource } from "../../src/agent/protocol.ts";
+import type { NewSource } from "../../src/messages/protocol.ts";
 import { AgentWorld, type Ended } from "./agent_world.ts";
 
 /** What came of a program. */

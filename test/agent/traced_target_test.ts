@@ -3,9 +3,9 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TracedArea } from "../../src/agent/protocol.ts";
+import type { TracedArea } from "../../src/messages/protocol.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
-import { NODES } from "../coverage/v8_answers.ts";
+import { NODES } from "../blocks/v8_answers.ts";
 import { AgentWorld, type Running, until } from "./agent_world.ts";
 import { AreasWorld } from "./areas_world.ts";
 

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { NODES } from "../coverage/v8_answers.ts";
+import { NODES } from "../blocks/v8_answers.ts";
 import { AgentWorld, calls, type Ended, PROGRAMS, until } from "./agent_world.ts";
 
 const ends = suite("agent, the end of worker threads");

@@ -1,7 +1,7 @@
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { NODES } from "../coverage/v8_answers.ts";
+import { NODES } from "../blocks/v8_answers.ts";
 import { AgentWorld, calls, PROGRAMS } from "./agent_world.ts";
 
 const kinds = suite("agent, how worker threads are started");

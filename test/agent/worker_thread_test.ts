@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { CONTROL, CONTROL_SIZE } from "../../src/agent/control.ts";
 import { type Order, WorkerThread } from "../../src/agent/worker_thread.ts";
-import { mkfifo } from "../../src/system_calls.ts";
+import { mkfifo } from "../../src/base/system_calls.ts";
 import { deferred, turn } from "../targets/fake_link.ts";
 
 const workerThread = suite("agent/worker_thread");

@@ -1,7 +1,7 @@
 /** A filesystem whose one file is, for who maps it, another file in memory; it knows nothing of kcov. */
 import { join } from "node:path";
 import { abi, type Connection, Errno, type Filesystem } from "../../src/fuse/mod.ts";
-import { SharedFile } from "../../src/shared_file.ts";
+import { SharedFile } from "../../src/base/shared_file.ts";
 
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;

@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { askServer } from "../../src/control_client.ts";
+import { askServer } from "../../src/messages/control_client.ts";
 import { Asker, COLLECTING, controlSocket, memoryWithoutGarbage, Teller } from "./attach_world.ts";
 import { compile, execute, type Finished, NODES, Scene, SERVICES } from "./harness.ts";
 

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SymbolTable } from "../../src/coverage/symbol_table.ts";
-import { blockOfPc } from "../../src/coverage/pc_space.ts";
-import { symbolFile } from "../../src/symbol_file.ts";
+import { SymbolTable } from "../../src/symbols/symbol_table.ts";
+import { blockOfPc } from "../../src/symbols/pc_space.ts";
+import { symbolFile } from "../../src/symbols/symbol_file.ts";
 import { until } from "../agent/agent_world.ts";
 import { compileFile, execute, Scene, WITH_DENO } from "./harness.ts";
 

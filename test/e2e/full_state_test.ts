@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SymbolTable } from "../../src/coverage/symbol_table.ts";
+import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { Scene } from "./harness.ts";
 
 const full = suite("full state folder");

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FRAME, packFrame } from "../../src/agent/protocol.ts";
+import { FRAME, packFrame } from "../../src/messages/protocol.ts";
 import { compile, DENO, execute, finish, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 

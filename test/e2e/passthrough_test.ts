@@ -8,15 +8,15 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { abi, type FuseMount, serve, unmountFuse } from "../../src/fuse/mod.ts";
-import { SharedFolder } from "../../src/shared_folder.ts";
-import { ioctl } from "../../src/system_calls.ts";
+import { SharedFolder } from "../../src/base/shared_folder.ts";
+import { ioctl } from "../../src/base/system_calls.ts";
 import { Areas } from "./areas.ts";
 import { compile, execute, NODES } from "./harness.ts";
 
 const passthrough = suite("fuse, passthrough");
 
 const SUBTYPE = { subtype: "areas" };
-const MEMORY = new URL("../../src/shared_memory.js", import.meta.url).href;
+const MEMORY = new URL("../../src/base/shared_memory.js", import.meta.url).href;
 const SERVER = fileURLToPath(new URL("./serve_areas.js", import.meta.url));
 /** ms after which a client that does not answer is killed. */
 const PATIENCE = 20_000;

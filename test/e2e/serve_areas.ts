@@ -1,8 +1,8 @@
 /** A server that tests kill: `serve_areas.js DIRECTORY`; it says in which folder the files are. */
 import { writeSync } from "node:fs";
 import { abi, type Connection, serve } from "../../src/fuse/mod.ts";
-import { SharedFolder } from "../../src/shared_folder.ts";
-import { ioctl } from "../../src/system_calls.ts";
+import { SharedFolder } from "../../src/base/shared_folder.ts";
+import { ioctl } from "../../src/base/system_calls.ts";
 import { Areas } from "./areas.ts";
 
 const folder = await SharedFolder.make();

@@ -5,8 +5,8 @@
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { checkDriven } from "../coverage/truth.ts";
-import { NODES } from "../coverage/v8_answers.ts";
+import { checkDriven } from "../blocks/truth.ts";
+import { NODES } from "../blocks/v8_answers.ts";
 
 const truth = suite("the blocks of services against V8");
 

@@ -1,6 +1,6 @@
 /** Inspectors and browsers that answer, and say by themselves, what makes no sense. */
 import { suite } from "uvu";
-import { pickScripts } from "../../src/agent/script_slices.ts";
+import { pickScripts } from "../../src/messages/script_slices.ts";
 import type { CdpTransport } from "../../src/targets/cdp_transport.ts";
 import { Browser } from "../../src/targets/chromium/browser.ts";
 import { BrowserConnection } from "../../src/targets/chromium/browser_connection.ts";

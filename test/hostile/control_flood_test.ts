@@ -14,9 +14,9 @@ import {
   packFrame,
   packNumber,
   PROTOCOL_VERSION,
-} from "../../src/agent/protocol.ts";
-import { askServer } from "../../src/control_client.ts";
-import { type ControlHandlers, ControlSocket } from "../../src/control_socket.ts";
+} from "../../src/messages/protocol.ts";
+import { askServer } from "../../src/messages/control_client.ts";
+import { type ControlHandlers, ControlSocket } from "../../src/server/control_socket.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 
 const flood = suite("control_socket, floods");

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { askServer, type TargetRow } from "../../src/control_client.ts";
+import { askServer, type TargetRow } from "../../src/messages/control_client.ts";
 import { connectSession } from "../../src/targets/connect_session.ts";
 import { findEndpoint } from "../../src/targets/endpoint.ts";
 import { controlSocket, Teller } from "../e2e/attach_world.ts";
@@ -186,7 +186,7 @@ const peer = (scene: Scene, value: object) => [
     "--input-type=module",
     "-e",
     PEER,
-    path.join(DIST, "src/agent/protocol.js"),
+    path.join(DIST, "src/messages/protocol.js"),
   ],
   ...[controlSocket(scene), JSON.stringify(value)],
 ];

@@ -11,8 +11,8 @@ import {
   packFrame,
   packNumber,
   PROTOCOL_VERSION,
-} from "../../src/agent/protocol.ts";
-import { ControlSocket } from "../../src/control_socket.ts";
+} from "../../src/messages/protocol.ts";
+import { ControlSocket } from "../../src/server/control_socket.ts";
 import { AgentLink } from "../../src/targets/agent_link.ts";
 import { turn } from "./fuse_world.ts";
 import { fuzz } from "./fuzzing.ts";

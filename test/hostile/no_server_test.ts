@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FRAME, packFrame } from "../../src/agent/protocol.ts";
+import { FRAME, packFrame } from "../../src/messages/protocol.ts";
 import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import { COLLECTORS, NODES } from "./start_world.ts";
 

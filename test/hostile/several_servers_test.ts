@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { KCOVFS, lineWith, Scene } from "../e2e/harness.ts";
-import { RUN_PLACE } from "../../src/run_folder.ts";
+import { RUN_PLACE } from "../../src/messages/run_folder.ts";
 import { isolate } from "./isolated.ts";
 
 isolate();

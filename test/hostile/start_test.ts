@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { CollectorName } from "../../src/agent/protocol.ts";
+import type { CollectorName } from "../../src/messages/protocol.ts";
 import { type Case, CASES } from "./start_cases.ts";
 import { COLLECTORS, NODES, type Outcome, StartWorld } from "./start_world.ts";
 

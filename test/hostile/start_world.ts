@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { CollectorName } from "../../src/agent/protocol.ts";
+import type { CollectorName } from "../../src/messages/protocol.ts";
 import { KCOVFS, NODES as TESTED, Scene } from "../e2e/harness.ts";
 
 const MODULES = fileURLToPath(

@@ -8,7 +8,7 @@ import type { Effect } from "../../src/kcov/effect.ts";
 import type { Event } from "../../src/kcov/event.ts";
 import type { LineScope, Operation } from "../../src/kcov/line.ts";
 import { REST } from "../../src/kcov/unit.ts";
-import { hasUnit } from "../../src/units.ts";
+import { hasUnit } from "../../src/kcov/units.ts";
 
 /** Page 0 of one instance, in the kernel's page cache. */
 interface Page {

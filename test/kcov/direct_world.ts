@@ -2,8 +2,8 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { AreaFile, DeviceOptions } from "../../src/kcov/mod.ts";
-import { SharedFile } from "../../src/shared_file.ts";
-import { SharedFolder } from "../../src/shared_folder.ts";
+import { SharedFile } from "../../src/base/shared_file.ts";
+import { SharedFolder } from "../../src/base/shared_folder.ts";
 import { DeviceWorld } from "./device_world.ts";
 
 const OWNER = { mode: 0o600, uid: 0, gid: 0 };

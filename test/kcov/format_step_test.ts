@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatCall } from "../../src/kcov/format_call.ts";
 import { formatFound, formatStep } from "../../src/kcov/format_step.ts";
-import { ALL_UNITS } from "../../src/units.ts";
+import { ALL_UNITS } from "../../src/kcov/units.ts";
 
 const format = suite("kcov/format_step");
 

@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { packMessage, unpackMessage } from "../../src/recording/entry.ts";
 import { Recorder } from "../../src/recording/recorder.ts";
-import { VERSION } from "../../src/version.ts";
+import { VERSION } from "../../src/base/version.ts";
 import { RecordedKernel } from "./recorded_kernel.ts";
 
 const recorder = suite("recording/recorder");

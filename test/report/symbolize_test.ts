@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SymbolTable } from "../../src/coverage/symbol_table.ts";
+import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { formatSymbols, symbolize, symbolLines } from "../../src/report/symbolize.ts";
 
 const report = suite("report/symbolize");

@@ -1,7 +1,7 @@
 /** An agent's end of its connection, in memory: what the link sends comes out as frames. */
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
-import { FRAME, FrameReader, packNumber, unpackNumber } from "../../src/agent/protocol.ts";
+import { FRAME, FrameReader, packNumber, unpackNumber } from "../../src/messages/protocol.ts";
 import {
   type AgentEvents,
   AgentLink,

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { FRAME, packNumber } from "../../src/agent/protocol.ts";
+import { FRAME, packNumber } from "../../src/messages/protocol.ts";
 import { FakeAgent } from "./fake_agent.ts";
 import { turn } from "./fake_link.ts";
 

@@ -3,12 +3,12 @@ import type { AddressInfo } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type WebSocket, WebSocketServer } from "ws";
-import { Collector } from "../../src/collector.ts";
-import { CoveredBlocks } from "../../src/coverage/covered_blocks.ts";
-import { ALL_UNITS } from "../../src/units.ts";
+import { Collector } from "../../src/server/collector.ts";
+import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
+import { ALL_UNITS } from "../../src/kcov/units.ts";
 import { connectInspector, type InspectorLink } from "../../src/targets/inspector_link.ts";
 import { Registry } from "../../src/targets/registry.ts";
-import { EngineWorld } from "../coverage/engine_world.ts";
+import { EngineWorld } from "../blocks/engine_world.ts";
 import { FakeInspector } from "./fake_inspector.ts";
 import { FakeLink, taken } from "./fake_link.ts";
 

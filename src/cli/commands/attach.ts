@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { askServer } from "../../control_client.ts";
+import { askServer } from "../../messages/control_client.ts";
 import { parseAddress } from "../../targets/address.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";

@@ -1,6 +1,6 @@
 import type { Argv } from "yargs";
 import { examine, type Finding } from "../../doctor/mod.ts";
-import { SUBTYPE } from "../../server.ts";
+import { SUBTYPE } from "../../server/server.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
 

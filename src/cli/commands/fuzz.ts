@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { Argv } from "yargs";
 import { checkRoot, mountArguments, openFuseDevice, parseMountTable } from "../../fuse/mod.ts";
-import { Server, SUBTYPE } from "../../server.ts";
+import { Server, SUBTYPE } from "../../server/server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
 import { Interruption, start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes, type Io } from "../command.ts";

@@ -1,9 +1,9 @@
 import * as path from "node:path";
 import type { Argv } from "yargs";
-import { scriptFilter } from "../../coverage/script_filter.ts";
-import { type InstrumentedFiles, instrumentFiles } from "../../instrument/instrument_files.ts";
-import { Prober } from "../../instrument/prober.ts";
-import { openSymbols } from "../../symbol_file.ts";
+import { scriptFilter } from "../../blocks/script_filter.ts";
+import { type InstrumentedFiles, instrumentFiles } from "../../scripts/instrument_files.ts";
+import { Prober } from "../../scripts/prober.ts";
+import { openSymbols } from "../../symbols/symbol_file.ts";
 import type { Command } from "../command.ts";
 import { Failure } from "../failure.ts";
 import { stateFor } from "../find_server.ts";

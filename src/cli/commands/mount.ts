@@ -1,8 +1,8 @@
 import type { Argv } from "yargs";
 import { checkRoot } from "../../fuse/mod.ts";
-import { mountServer } from "../../mounted_server.ts";
+import { mountServer } from "../../server/mounted_server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
-import { serviceManager } from "../../service_manager.ts";
+import { serviceManager } from "../service_manager.ts";
 import type { Command } from "../command.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 

@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { askServer } from "../../control_client.ts";
+import { askServer } from "../../messages/control_client.ts";
 import { visibleJson } from "../../report/display_text.ts";
 import { formatTargets, formatUnprobed } from "../../report/targets.ts";
 import type { Command } from "../command.ts";

@@ -1,5 +1,5 @@
 import type { Argv } from "yargs";
-import { logger } from "../../logger.ts";
+import { logger } from "../../base/logger.ts";
 import { readRecording } from "../../recording/read_recording.ts";
 import { Replayer } from "../../recording/replayer.ts";
 import type { Command } from "../command.ts";

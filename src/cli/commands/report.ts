@@ -1,9 +1,9 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import { askServer, type CoveredTarget, type Since } from "../../control_client.ts";
-import { readCovered } from "../../covered_record.ts";
-import { SourceStore } from "../../coverage/source_store.ts";
-import { SymbolTable } from "../../coverage/symbol_table.ts";
+import { askServer, type CoveredTarget, type Since } from "../../messages/control_client.ts";
+import { readCovered } from "../../symbols/covered_record.ts";
+import { SourceStore } from "../../symbols/source_store.ts";
+import { SymbolTable } from "../../symbols/symbol_table.ts";
 import {
   type FormatName,
   isFile,
@@ -12,7 +12,7 @@ import {
 } from "../../report/coverage_report.ts";
 import { reportFiles } from "../../report/report_files.ts";
 import { reportPath } from "../../report/report_path.ts";
-import { sourcesFolder, symbolFile } from "../../symbol_file.ts";
+import { sourcesFolder, symbolFile } from "../../symbols/symbol_file.ts";
 import type { Command, Io } from "../command.ts";
 import { Failure } from "../failure.ts";
 import { findSocket, isServerMeant } from "../find_server.ts";

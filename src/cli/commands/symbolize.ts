@@ -1,12 +1,12 @@
 import { createInterface } from "node:readline";
 import type { Argv } from "yargs";
-import { SymbolTable } from "../../coverage/symbol_table.ts";
+import { SymbolTable } from "../../symbols/symbol_table.ts";
 import {
   symbolize as symbolizePc,
   symbolLines,
   type SymbolOptions,
 } from "../../report/symbolize.ts";
-import { symbolFile } from "../../symbol_file.ts";
+import { symbolFile } from "../../symbols/symbol_file.ts";
 import type { Command } from "../command.ts";
 import { Failure } from "../failure.ts";
 import { stateFor } from "../find_server.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Argv } from "yargs";
-import { askServer } from "../../control_client.ts";
+import { askServer } from "../../messages/control_client.ts";
 import type { Interval } from "../../report/rates.ts";
 import { formatTop } from "../../report/top.ts";
 import type { Command, Io } from "../command.ts";

@@ -1,6 +1,6 @@
 import type { Argv } from "yargs";
 import { isMounted, unmountFuse } from "../../fuse/mod.ts";
-import { SUBTYPE } from "../../server.ts";
+import { SUBTYPE } from "../../server/server.ts";
 import type { Command } from "../command.ts";
 import { Failure } from "../failure.ts";
 

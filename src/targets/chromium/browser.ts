@@ -1,5 +1,5 @@
 import type { Protocol } from "devtools-protocol";
-import { inTime } from "../../in_time.ts";
+import { inTime } from "../../base/in_time.ts";
 import type { CdpSession } from "../cdp_session.ts";
 import { type ConnectOptions, globsOf, type TargetHost } from "../connector.ts";
 import type { Target } from "../target.ts";

@@ -1,4 +1,4 @@
-import { inTime } from "../../in_time.ts";
+import { inTime } from "../../base/in_time.ts";
 import type { CdpSession } from "../cdp_session.ts";
 import type { Link, Taken } from "../link.ts";
 import { evaluateHits } from "./evaluate_hits.ts";

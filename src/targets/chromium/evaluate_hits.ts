@@ -1,4 +1,4 @@
-import { TAKE_HITS } from "../../instrument/standalone.ts";
+import { TAKE_HITS } from "../../scripts/standalone.ts";
 import type { CdpSession } from "../cdp_session.ts";
 
 const EXPRESSION = `globalThis.${TAKE_HITS}?.()\n//# sourceURL=node:kcovfs`;

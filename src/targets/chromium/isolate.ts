@@ -1,5 +1,5 @@
 import { letRun } from "../../agent/isolate.ts";
-import { pickScripts } from "../../agent/script_slices.ts";
+import { pickScripts } from "../../messages/script_slices.ts";
 import type { CdpSession } from "../cdp_session.ts";
 import type { Pauser } from "./pauser.ts";
 

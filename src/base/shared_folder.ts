@@ -1,0 +1,56 @@
+import { chmodSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import * as path from "node:path";
+import { type FolderKind, LockedFolder, removeAbandoned } from "./locked_folder.ts";
+
+/** Where the kernel keeps files in memory, on machines as they are commonly set up. */
+export const SHARED_PLACES: readonly string[] = ["/dev/shm", "/run"];
+/** `TMPFS_MAGIC` of `include/uapi/linux/magic.h`. */
+const TMPFS_MAGIC = 0x01021994;
+const PREFIX = "kcovfs-shared-";
+/** The folders of servers in such a place. */
+export const SHARED_FOLDERS: FolderKind = { name: new RegExp(`^${PREFIX}`) };
+/** Any user may go through to a file that it was told of; only the owner lists and makes files. */
+const MODE = 0o711;
+
+/** A folder in memory, of this process's own, for files that other processes map. */
+export class SharedFolder implements AsyncDisposable {
+  readonly #folder: LockedFolder;
+
+  private constructor(folder: LockedFolder) {
+    this.#folder = folder;
+  }
+
+  get path(): string {
+    return this.#folder.path;
+  }
+
+  /**
+   * Makes the folder, and removes what killed processes of the same user have left beside it.
+   *
+   * @param places The folders it may be in; it is in the first that is a tmpfs.
+   * @throws when none of them is.
+   */
+  static async make(
+    places: readonly string[] = SHARED_PLACES,
+  ): Promise<SharedFolder> {
+    for (const place of places) {
+      if (!(await isInMemory(place))) continue;
+      await removeAbandoned(place, SHARED_FOLDERS);
+      const folder = LockedFolder.make(path.join(place, PREFIX));
+      chmodSync(folder.path, MODE);
+      return new SharedFolder(folder);
+    }
+    throw new Error(`Cannot share memory: there is no tmpfs on ${places.join(" or ")}`);
+  }
+
+  /** Removes it and what is in it; memory that is mapped lives until its last mapping ends. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+async function isInMemory(place: string): Promise<boolean> {
+  const stats = await statfs(place).catch(() => undefined);
+  return stats?.type === TMPFS_MAGIC;
+}

@@ -1,0 +1,110 @@
+import type {
+  AnonymousClassDeclaration,
+  AnyNode,
+  ClassDeclaration,
+  ClassExpression,
+  ExpressionStatement,
+  Function as FunctionNode,
+  TryStatement,
+} from "acorn";
+import { RangeWalk, type Visitors } from "../blocks/range_walk.ts";
+import { BoundNames } from "./bound_names.ts";
+import { type Comparing, isComparing } from "./comparison_probes.ts";
+
+/** Why a block begins where it does. */
+export interface Place {
+  /** The node that V8 records the block for. */
+  readonly node: AnyNode;
+  /** Whether only the start of the block is recorded: it follows something. */
+  readonly isContinuation: boolean;
+  /** Of the body of a handler before `finally`: the whole statement. */
+  readonly handled?: TryStatement | undefined;
+}
+
+/** A class, declared or not. */
+export type ClassNode = ClassDeclaration | AnonymousClassDeclaration | ClassExpression;
+
+/**
+ * A walk that remembers which node each slot comes from, by the rules of `SlotMap`: a range wins over a
+ * continuation, and the outermost continuation over those within.
+ */
+export class ProbeWalk extends RangeWalk {
+  /** By where they begin. */
+  readonly places = new Map<number, Place>();
+  readonly functionNodes: FunctionNode[] = [];
+  readonly classNodes: ClassNode[] = [];
+  readonly comparing: Comparing[] = [];
+  readonly bound = new BoundNames();
+  /** By where they begin. */
+  readonly expressionStatements = new Map<number, ExpressionStatement>();
+  readonly #objectScopes: AnyNode[] = [];
+  readonly #handled = new Map<AnyNode, TryStatement>();
+  #node!: AnyNode;
+
+  override run(root: AnyNode, visitors: Visitors): void {
+    const table = visitors as Record<string, (walk: RangeWalk, node: AnyNode) => void>;
+    const remembering = new Proxy(table, {
+      get: (target, type: string) => (walk: RangeWalk, node: AnyNode) => {
+        this.#node = node;
+        this.#remember(node);
+        this.bound.addFrom(node);
+        if (isComparing(node)) this.comparing.push(node);
+        target[type](walk, node);
+      },
+    });
+    super.run(root, remembering as unknown as Visitors);
+  }
+
+  /** Whether names are looked up in an object first, at an offset: it is in the body of a `with`. */
+  isInObjectScope(offset: number): boolean {
+    return this.#objectScopes.some(({ start, end }) => start <= offset && offset < end);
+  }
+
+  /** Methods are no nodes that are visited: what they are values of is. */
+  #remember(node: AnyNode): void {
+    switch (node.type) {
+      case "ArrowFunctionExpression":
+      case "FunctionDeclaration":
+      case "FunctionExpression":
+        this.functionNodes.push(node);
+        return;
+      case "ExpressionStatement":
+        this.expressionStatements.set(node.start, node);
+        return;
+      case "Property":
+        if (node.value.type === "FunctionExpression" && (node.method || node.kind !== "init")) {
+          this.#method(node.value);
+        }
+        return;
+      case "TryStatement":
+        if (node.handler && node.finalizer) this.#handled.set(node.handler.body, node);
+        return;
+      case "WithStatement":
+        this.#objectScopes.push(node.body);
+        return;
+      case "ClassDeclaration":
+      case "ClassExpression":
+        this.classNodes.push(node);
+        for (const element of node.body.body) {
+          if (element.type === "MethodDefinition") this.#method(element.value);
+        }
+    }
+  }
+
+  #method(node: FunctionNode): void {
+    this.functionNodes.push(node);
+    this.bound.addFrom(node as AnyNode);
+  }
+
+  override addRange(start: number, end: number): void {
+    super.addRange(start, end);
+    this.places.set(start, { node: this.#node, isContinuation: false });
+  }
+
+  override addContinuation(start: number): void {
+    super.addContinuation(start);
+    if (this.places.has(start)) return;
+    const node = this.#node;
+    this.places.set(start, { node, isContinuation: true, handled: this.#handled.get(node) });
+  }
+}

@@ -1,0 +1,355 @@
+import type { BlockTable } from "../blocks/block_table.ts";
+import { SINCE_RESET } from "../symbols/covered_blocks.ts";
+import { CoverageReader } from "../blocks/coverage_reader.ts";
+import { executedBlocks } from "../blocks/executed_blocks.ts";
+import { FunctionIndex } from "../blocks/function_index.ts";
+import { PcBuffer } from "./pc_buffer.ts";
+import { pcOfBlock, type Segment } from "../symbols/pc_space.ts";
+import { scriptHash } from "../symbols/script_hash.ts";
+import type { ScriptReport } from "../blocks/script_report.ts";
+import { inState, StateError } from "../blocks/state_error.ts";
+import type { SourceStore } from "../symbols/source_store.ts";
+import type { SymbolTable } from "../symbols/symbol_table.ts";
+import type { TableBuilder } from "./table_builder.ts";
+
+/** A script that was collected for the first time. */
+interface NewScript {
+  readonly url: string;
+  readonly source: string;
+  readonly mapUrl?: string;
+}
+
+/** A script's source; with its source map's URL, where that is not in the source. */
+export type ScriptText = string | { readonly source: string; readonly mapUrl?: string };
+
+/** A script whose blocks have PCs; targets that run the same source share it. */
+interface Script {
+  readonly table: BlockTable;
+  readonly index: FunctionIndex;
+  readonly segment: Segment;
+  /** The lower half of its first block's PC. */
+  readonly firstPc: number;
+}
+
+/** A script of a target's, and the marks of its blocks. */
+interface Measured {
+  readonly script: Script;
+  readonly marks: Uint8Array;
+}
+
+/** What an engine stands on. */
+export interface EngineOptions {
+  readonly symbols: SymbolTable;
+  readonly tables: TableBuilder;
+  /** Keeps the sources of scripts. */
+  readonly sources?: SourceStore;
+  readonly warn: (line: string) => void;
+}
+
+/** How a target's scripts are treated. */
+export interface TargetOptions {
+  /** Asked of each source: whether it has probes, so that its counts are of no interest. */
+  readonly isProbed?: (source: string) => boolean;
+  /** The marks that executed blocks of a script are to be given: see `CoveredBlocks.marksOf`. */
+  readonly marksOf?: (segment: Segment) => Uint8Array;
+}
+
+/** Turns V8's counts into PCs. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #scripts = new Map<string, Promise<Script | undefined>>();
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Adds a target.
+   *
+   * @param isMeasured Says by the URL whether a script of the target's is measured.
+   */
+  target(isMeasured: (url: string) => boolean, options: TargetOptions = {}): TargetCoverage {
+    return new TargetCoverage({
+      isProbed: () => false,
+      marksOf: ({ count }) => new Uint8Array(count),
+      ...options,
+      isMeasured,
+      load: (script) => this.#load(script),
+    });
+  }
+
+  /**
+   * The script's table, once for all targets; undefined when it cannot be parsed.
+   *
+   * @throws {StateError} when it can have no PCs now.
+   */
+  #load(script: NewScript): Promise<Script | undefined> {
+    const hash = scriptHash(script.source);
+    const key = `${hash} ${script.url}`;
+    let loading = this.#scripts.get(key);
+    if (!loading) {
+      this.#scripts.set(key, loading = this.#build(script, hash));
+      loading.catch(() => this.#scripts.delete(key));
+    }
+    return loading;
+  }
+
+  async #build(script: NewScript, hash: string): Promise<Script | undefined> {
+    const { tables, symbols, sources, warn } = this.#options;
+    try {
+      const built = await tables.build(script);
+      const { table, broken, originals } = built;
+      if (broken) {
+        warn(
+          `Cannot follow the source map of ${script.url}: ${broken}; its blocks are placed in itself`,
+        );
+      }
+      const segment = inState(() => symbols.add({ ...built, url: script.url, hash }));
+      if (sources?.has(segment) === false) {
+        sources.keep(segment, { source: script.source, originals });
+      }
+      const firstPc = pcOfBlock(segment.base);
+      return { table, index: new FunctionIndex(table), segment, firstPc };
+    } catch (error) {
+      warn(`Cannot measure ${script.url}: ${(error as Error).message}`);
+      if (error instanceof StateError) throw error;
+      return undefined;
+    }
+  }
+}
+
+/** What a target's scripts are, for `ps`. */
+export interface ScriptCounts {
+  /** Scripts that are measured, and their blocks. */
+  readonly measured: number;
+  readonly blocks: number;
+  /** Scripts without a URL. */
+  readonly unnamed: number;
+  /** Scripts whose source could not be parsed. */
+  readonly unparsed: number;
+  /** Scripts that have no PCs yet, and why. */
+  readonly unkept: number;
+  readonly unkeptReason?: string;
+  /** Functions that have run and that V8 has no block counters for, until it compiles them anew. */
+  readonly coarse: number;
+  /** Reports of functions that the block table does not have. */
+  readonly strange: number;
+}
+
+/** Reports of a script whose source is not known yet, as texts. */
+interface Waiting {
+  readonly url: string;
+  reports: Uint8Array[];
+  /** Those that no client may be told of any more: it has read without them. Reports have them. */
+  readonly late: Uint8Array[];
+  lateBytes: number;
+  /** When it may be asked for again, and why not before. */
+  retryAt: number;
+  reason?: string;
+}
+
+/** ms after which a script that could not have PCs is tried again. */
+const RETRY = 1000;
+/** Bytes of late reports that are kept of a script. */
+const MOST_LATE = 4 << 20;
+
+/** One target's scripts, by V8's script ids. */
+export class TargetCoverage {
+  readonly #executed = new PcBuffer();
+  readonly #isMeasured: (url: string) => boolean;
+  readonly #isProbed: (source: string) => boolean;
+  readonly #marksOf: (segment: Segment) => Uint8Array;
+  readonly #load: (script: NewScript) => Promise<Script | undefined>;
+  /** `null` for those that are not measured. */
+  readonly #scripts = new Map<string, Measured | null>();
+  /** Reports of scripts whose table is not there yet. */
+  readonly #waiting = new Map<string, Waiting>();
+  /** Those of them whose sources were asked for. */
+  readonly #asked = new Set<string>();
+  readonly #reader = new CoverageReader();
+  /** Functions without block counters, by script id and row of the table. */
+  readonly #coarse = new Map<string, Set<number>>();
+  #counts = { measured: 0, blocks: 0, unnamed: 0, unparsed: 0, strange: 0 };
+  #ignored: string[] = [];
+
+  constructor(
+    options: Required<TargetOptions> & {
+      isMeasured: (url: string) => boolean;
+      load: (script: NewScript) => Promise<Script | undefined>;
+    },
+  ) {
+    this.#isMeasured = options.isMeasured;
+    this.#isProbed = options.isProbed;
+    this.#marksOf = options.marksOf;
+    this.#load = options.load;
+  }
+
+  /**
+   * The lower halves of the PCs of all blocks that were absorbed as executed since the last call; valid
+   * until the next.
+   */
+  drain(): Uint32Array {
+    return this.#executed.drain();
+  }
+
+  get counts(): ScriptCounts {
+    const coarse = [...this.#coarse.values()].reduce((sum, { size }) => sum + size, 0);
+    const reasons = [...this.#waiting.values()].flatMap(({ reason }) => reason ?? []);
+    const unkept = reasons.length;
+    return { ...this.#counts, coarse, unkept, ...(unkept > 0 && { unkeptReason: reasons[0] }) };
+  }
+
+  /** Script ids found not to be measured since the last call. */
+  takeIgnored(): string[] {
+    const ignored = this.#ignored;
+    this.#ignored = [];
+    return ignored;
+  }
+
+  /**
+   * Takes in a collection.
+   *
+   * @param coverage The JSON array of script coverages, as text.
+   * @returns the ids of scripts that {@linkcode learn} must be told of before their blocks count.
+   * @throws {SyntaxError} when the text is not JSON.
+   */
+  absorb(coverage: Uint8Array): string[] {
+    this.#reader.read(coverage, (report, text) => {
+      const measured = this.#scripts.get(report.scriptId);
+      if (measured) this.#count(measured, report);
+      else if (measured === undefined) this.#keep(report, text);
+    });
+    if (this.#waiting.size === this.#asked.size) return [];
+    const now = performance.now();
+    const unknown = [...this.#waiting]
+      .flatMap(([id, { retryAt }]) => this.#asked.has(id) || retryAt > now ? [] : [id]);
+    for (const id of unknown) this.#asked.add(id);
+    return unknown;
+  }
+
+  /** The sources that {@linkcode absorb} asked for could not be had: it will ask again. */
+  postpone(unknown: readonly string[]): void {
+    for (const id of unknown) this.#asked.delete(id);
+  }
+
+  /** Keeps a report until its script is known, if it is to be measured at all. */
+  #keep({ scriptId, url }: ScriptReport, text: Uint8Array): void {
+    if (!this.#isMeasured(url)) {
+      if (url === "") this.#counts.unnamed++;
+      this.#drop(scriptId);
+      return;
+    }
+    // A copy: the rest of the collection is not needed any more.
+    const report = Buffer.concat([OPENING, text, CLOSING]);
+    const waiting = this.#waiting.get(scriptId);
+    if (!waiting) {
+      const entry = { url, reports: [report], late: [], lateBytes: 0, retryAt: 0 };
+      this.#waiting.set(scriptId, entry);
+    } else if (waiting.retryAt > performance.now()) keepLate(waiting, [report]);
+    else waiting.reports.push(report);
+  }
+
+  #drop(scriptId: string): void {
+    this.#scripts.set(scriptId, null);
+    this.#waiting.delete(scriptId);
+    this.#asked.delete(scriptId);
+    this.#ignored.push(scriptId);
+  }
+
+  /**
+   * Learns scripts' sources; resolves when their blocks, those in earlier reports among them, are
+   * counted.
+   *
+   * @param asked The ids that were asked for: a script that is not there any more is given up.
+   */
+  async learn(sources: ReadonlyMap<string, ScriptText>, asked: readonly string[]): Promise<void> {
+    await Promise.all(asked.map(async (scriptId) => {
+      const text = sources.get(scriptId);
+      const url = this.#waiting.get(scriptId)?.url;
+      if (text === undefined || url === undefined) return this.#drop(scriptId);
+      const source = typeof text === "string" ? { source: text } : text;
+      if (this.#isProbed(source.source)) return this.#drop(scriptId);
+      const script = await this.#tryLoad(scriptId, { ...source, url });
+      if (script === "later") return;
+      const { reports = [], late = [] } = this.#waiting.get(scriptId) ?? {};
+      this.#waiting.delete(scriptId);
+      this.#asked.delete(scriptId);
+      if (!script) {
+        this.#counts.unparsed++;
+        return this.#drop(scriptId);
+      }
+      const measured = { script, marks: this.#marksOf(script.segment) };
+      this.#scripts.set(scriptId, measured);
+      this.#counts.measured++;
+      this.#counts.blocks += script.table.blockStart.length;
+      for (const text of late) {
+        this.#reader.read(text, (report) => this.#count(measured, report, { isLate: true }));
+      }
+      for (const text of reports) {
+        this.#reader.read(text, (report) => this.#count(measured, report));
+      }
+    }));
+  }
+
+  /** @returns "later" when it can have no PCs now: it is asked for again. */
+  async #tryLoad(scriptId: string, script: NewScript): Promise<Script | undefined | "later"> {
+    try {
+      return await this.#load(script);
+    } catch (error) {
+      const waiting = this.#waiting.get(scriptId);
+      if (!(error instanceof StateError) || !waiting) throw error;
+      const { reports } = waiting;
+      waiting.reports = [];
+      keepLate(waiting, reports);
+      waiting.reason = error.message;
+      waiting.retryAt = performance.now() + RETRY;
+      this.#asked.delete(scriptId);
+      return "later";
+    }
+  }
+
+  #addCoarse(scriptId: string, row: number): void {
+    let rows = this.#coarse.get(scriptId);
+    if (!rows) this.#coarse.set(scriptId, rows = new Set());
+    rows.add(row);
+  }
+
+  #count({ script, marks }: Measured, report: ScriptReport, { isLate = false } = {}): void {
+    const { table, index: rows, firstPc } = script;
+    const into = isLate
+      ? (block: number) => void (marks[block] = SINCE_RESET)
+      : (block: number) => {
+        this.#executed.push(firstPc + block * 8);
+        marks[block] = SINCE_RESET;
+      };
+    const { firstRange, start, end, count, isBlockCoverage, scriptId } = report;
+    const coarse = this.#coarse.get(scriptId);
+    for (let index = 0; index < report.length; index++) {
+      const range = firstRange[index];
+      if (range === firstRange[index + 1]) {
+        this.#counts.strange++;
+        continue;
+      }
+      if (count[range] === 0 && firstRange[index + 1] - range === 1) continue;
+      let row = rows.find(start[range], end[range]);
+      if (row === 0) row = rows.resolve(row, report.nameOf(index), report.isRepeated(index));
+      if (row < 0) this.#counts.strange++;
+      else {
+        if (isBlockCoverage[index] === 0) this.#addCoarse(scriptId, row);
+        else coarse?.delete(row);
+        executedBlocks(table, row, { report, index }, into);
+      }
+    }
+  }
+}
+
+function keepLate(waiting: Waiting, reports: readonly Uint8Array[]): void {
+  for (const report of reports) {
+    if (waiting.lateBytes + report.length > MOST_LATE) return;
+    waiting.lateBytes += report.length;
+    waiting.late.push(report);
+  }
+}
+
+const OPENING = Buffer.from("[");
+const CLOSING = Buffer.from("]");

@@ -1,0 +1,73 @@
+import type { BlockPlaces } from "../blocks/block_places.ts";
+import { lineStarts } from "../blocks/line_positions.ts";
+import { MapError, readFileUrl, readMapText } from "../blocks/map_reader.ts";
+import { findMapUrl } from "../blocks/map_url.ts";
+import { mappedPlaces, type MappedScript } from "../blocks/mapped_places.ts";
+import { type OriginalSource, parseOriginal } from "../blocks/original_source.ts";
+import { parseSourceMap, type SourceMap } from "../blocks/source_map.ts";
+import type { BuiltTable, SourceText } from "./table_builder.ts";
+
+/** UTF-16 units of originals that are parsed for one script; the rest is placed by mappings alone. */
+const MOST_ORIGINALS = 32 * 1024 * 1024;
+
+/**
+ * Where a script's blocks stand by its source map, if it has one. With a map that cannot be followed they
+ * stand in the script, and `broken` says why.
+ *
+ * It reads files: that of the map, and those of the originals where the map has not got them.
+ */
+export function placeByMap(
+  script: MappedScript & { mapUrl?: string },
+): BlockPlaces & Pick<BuiltTable, "originals" | "broken"> {
+  const mapUrl = script.mapUrl || findMapUrl(script.source);
+  if (!mapUrl) return { ...script.plain, originals: [] };
+  try {
+    const lines = lineStarts(script.source).length;
+    const map = parseSourceMap(readMapText(mapUrl, script.url), { lines });
+    const { original, texts } = originalsOf(map);
+    const places = mappedPlaces(script, map, original);
+    return { ...places, originals: usedTexts(places, texts) };
+  } catch (error) {
+    // Whatever else can go wrong with a map, its script has blocks all the same.
+    const broken = error instanceof MapError ? error.message : `it cannot be read: ${error}`;
+    return { ...script.plain, originals: [], broken: broken.replace(/\s+/g, " ") };
+  }
+}
+
+function usedTexts(places: BlockPlaces, texts: ReadonlyMap<string, string>): SourceText[] {
+  const used = new Set(places.fileOf);
+  return places.files.flatMap((url, index) => {
+    const text = used.has(index + 1) ? texts.get(url) : undefined;
+    return text === undefined ? [] : [{ url, text }];
+  });
+}
+
+/** Each original once, when it is asked for, and the texts of those that were, by URL. */
+function originalsOf(map: SourceMap) {
+  const parsed = new Map<number, OriginalSource | undefined>();
+  const texts = new Map<string, string>();
+  let left = MOST_ORIGINALS;
+  const original = (index: number): OriginalSource | undefined => {
+    if (parsed.has(index)) return parsed.get(index);
+    const { url } = map.originals[index];
+    const content = map.originals[index].content ?? readOriginal(url);
+    let original: OriginalSource | undefined;
+    if (content !== undefined && content.length <= left) {
+      left -= content.length;
+      texts.set(url, content);
+      original = parseOriginal(url, content);
+    }
+    parsed.set(index, original);
+    return original;
+  };
+  return { original, texts };
+}
+
+function readOriginal(url: string): string | undefined {
+  if (!url.startsWith("file:")) return undefined;
+  try {
+    return readFileUrl(new URL(url));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,137 @@
+import { findMapUrl } from "../blocks/map_url.ts";
+import { pcOfBlock } from "../symbols/pc_space.ts";
+import { scriptHash } from "../symbols/script_hash.ts";
+import { inState } from "../blocks/state_error.ts";
+import type { SourceStore } from "../symbols/source_store.ts";
+import type { SymbolTable } from "../symbols/symbol_table.ts";
+import { type BuiltTable, MAP_LIMIT, STACK_SIZE, TOO_LATE } from "./table_builder.ts";
+import { LateError } from "../base/in_time.ts";
+import { JobThread } from "../base/job_thread.ts";
+import { KeptScripts } from "./kept_scripts.ts";
+
+/** A script that is to have probes. */
+export interface PlainScript {
+  readonly url: string;
+  readonly source: string;
+}
+
+/** A script with probes. */
+export interface ProbedScript {
+  readonly code: string;
+  /** How many blocks it has. */
+  readonly blocks: number;
+  /** Lower half of the PC of its first block. */
+  readonly firstPc: number;
+  /** Its first block's number. */
+  readonly base: number;
+}
+
+/** What the thread is asked: for the blocks of a script, or for its code, by the PC of its first block. */
+export interface ProbeRequest extends PlainScript {
+  readonly firstPc?: number;
+  /** Whether its source map is left alone. */
+  readonly isPlain?: boolean;
+}
+
+export type ProbeReply =
+  | { readonly built: BuiltTable }
+  | { readonly code: string; readonly blocks: number }
+  | { readonly error: string };
+
+/** What a prober stands on. */
+export interface ProberOptions {
+  readonly symbols: SymbolTable;
+  /** Keeps the sources of scripts. */
+  readonly sources?: SourceStore;
+  readonly warn: (line: string) => void;
+}
+
+/** Tells the worker's module that it was started as such. */
+export const PROBE_WORKER = "kcovfs:probe";
+
+/** Characters of the scripts whose code is kept for targets that load the same; it is some times as long. */
+const MOST_KEPT = 16 * 1024 * 1024;
+
+/**
+ * Puts probes into scripts, on a thread of its own. Their blocks have the PCs that they have in the symbol
+ * table, or get there: those of the `v8` collector.
+ */
+export class Prober implements AsyncDisposable {
+  readonly #options: ProberOptions;
+  readonly #thread = new JobThread<ProbeRequest, ProbeReply>({
+    module: new URL(`./probe_worker${extension()}`, import.meta.url),
+    name: PROBE_WORKER,
+    job: "put probes into a script",
+    stackSize: STACK_SIZE,
+  });
+  readonly #kept = new KeptScripts<ProbedScript>(MOST_KEPT);
+
+  constructor(options: ProberOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @throws {SyntaxError} when the source cannot be parsed.
+   * @throws {StateError} when it can have no PCs now; it may be tried again.
+   */
+  async probe(script: PlainScript): Promise<ProbedScript> {
+    const { source, url } = script;
+    const hash = scriptHash(source);
+    // Sources that differ in their line ends alone have one hash.
+    const key = `${hash} ${url}`;
+    let result = this.#kept.find(key, source);
+    if (!result) this.#kept.add(key, { source, result: result = this.#probe(script, hash) });
+    return await result;
+  }
+
+  async #probe(script: PlainScript, hash: string): Promise<ProbedScript> {
+    const { symbols, sources } = this.#options;
+    const known = symbols.find({ url: script.url, hash });
+    const isKept = !sources || (known && sources.has(known));
+    const segment = known && isKept ? known : await this.#addSymbols(script, hash);
+    const firstPc = pcOfBlock(segment.base);
+    const reply = await this.#ask({ ...script, firstPc });
+    if (!("code" in reply)) throw new Error(`Cannot put probes into ${script.url}`);
+    // Made by another version: its PCs mean other blocks.
+    if (reply.blocks !== segment.count) {
+      throw new Error(`Cannot put probes into ${script.url}: the symbol table has other blocks`);
+    }
+    return { ...reply, firstPc, base: segment.base };
+  }
+
+  async #addSymbols(script: PlainScript, hash: string) {
+    const { symbols, sources, warn } = this.#options;
+    const limit = findMapUrl(script.source) === undefined ? {} : { limit: MAP_LIMIT };
+    const reply = await this.#ask(script, limit).catch((error) => {
+      // The thread died, perhaps of the map.
+      if (error instanceof SyntaxError || this.#thread.isDisposed) throw error;
+      if (error instanceof LateError) {
+        warn(`Cannot follow the source map of ${script.url}: ${TOO_LATE}`);
+      }
+      return this.#ask({ ...script, isPlain: true });
+    });
+    if (!("built" in reply)) throw new Error(`Cannot find the blocks of ${script.url}`);
+    const { built } = reply;
+    if (built.broken) {
+      warn(`Cannot follow the source map of ${script.url}: ${built.broken}`);
+    }
+    const segment = inState(() => symbols.add({ ...built, url: script.url, hash }));
+    sources?.keep(segment, { source: script.source, originals: built.originals });
+    return segment;
+  }
+
+  async #ask(request: ProbeRequest, options: { limit?: number } = {}): Promise<ProbeReply> {
+    const reply = await this.#thread.run(request, options);
+    if ("error" in reply) throw new SyntaxError(reply.error);
+    return reply;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#thread[Symbol.asyncDispose]();
+  }
+}
+
+/** Sources run as they are, too. */
+function extension(): string {
+  return import.meta.url.endsWith(".ts") ? ".ts" : ".js";
+}

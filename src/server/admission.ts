@@ -1,0 +1,205 @@
+import type { Hello, NewSource, ProbedSource } from "../messages/protocol.ts";
+import type { Peer } from "../base/peer.ts";
+import type { ProcessReader } from "../base/process_reader.ts";
+import type { Collector } from "./collector.ts";
+import type { AgentLink } from "../targets/agent_link.ts";
+import type { TargetHost } from "../targets/connector.ts";
+import type { Link } from "../targets/link.ts";
+import type { Registry } from "../targets/registry.ts";
+import type { Target, TargetInfo } from "../targets/target.ts";
+import type { Tracing } from "./tracing.ts";
+
+/** What an admission wires together. */
+export interface AdmissionOptions {
+  readonly registry: Registry;
+  /** Takes what targets bring when they exit. */
+  readonly collector: Collector;
+  /** Gives targets probes, and says what they write into, where that is how the server learns. */
+  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  /** Whether clients read what probes write as they do, so that none is held: when it is known. */
+  readonly isDirect: () => boolean | Promise<boolean>;
+  /** Makes a FIFO for an agent of a user's to be held at, and tells its path. */
+  readonly makePipe: (peer: Peer) => string;
+  /** An agent has come that was brought into its process. */
+  readonly onArrived: (attachment: string, target: Target) => void;
+  readonly processes: ProcessReader;
+  readonly warn: (line: string) => void;
+}
+
+const ONLY_PROBES =
+  "what runs already has no probes, and this server reads nothing else: start it " +
+  "with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
+
+const OTHER_PROCESS = "it says that a thread of another process has started it";
+/** Characters of what a target says that it runs on. */
+const LONGEST_RUNTIME = 100;
+
+/** Lets in what comes as a target, by the agent or by a connector, and hears it out when it goes. */
+export class Admission implements TargetHost {
+  readonly #options: AdmissionOptions;
+  /** The targets that may bring a last coverage. */
+  readonly #links = new Map<Link, Target>();
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  get collectTimeout(): number {
+    return this.#options.registry.collectTimeout;
+  }
+
+  get processes(): ProcessReader {
+    return this.#options.processes;
+  }
+
+  warn(line: string): void {
+    this.#options.warn(line);
+  }
+
+  /**
+   * Adds a target that has no agent; resolves when it is added, before which it must not run.
+   *
+   * @throws when the server's targets must have probes.
+   */
+  async add(link: Link, info: TargetInfo): Promise<Target> {
+    const isDirect = this.#options.isDirect();
+    if (isDirect instanceof Promise ? await isDirect : isDirect) throw new Error(ONLY_PROBES);
+    return await new Promise((resolve) =>
+      this.#options.registry.whenRunning(info, () => {
+        link.setArmed(true);
+        resolve(this.#enter(link, info));
+      })
+    );
+  }
+
+  async checkRunning(): Promise<void> {
+    if (await this.#options.isDirect()) throw new Error(ONLY_PROBES);
+  }
+
+  /**
+   * Adds a target that has the agent, and welcomes it. A target may start when no other is held, for it
+   * would run unheld.
+   *
+   * @param options `peer`: who has connected. Its process is the target's, whatever the hello says.
+   */
+  async admit(
+    link: AgentLink,
+    hello: Hello,
+    { peer }: { peer: Peer },
+  ): Promise<void> {
+    const answer = this.#options.isDirect();
+    const isDirect = answer instanceof Promise ? await answer : answer;
+    const reason = this.#reasonAgainst(hello, { isDirect, peer });
+    if (reason) {
+      this.#options.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
+      return link.refuse();
+    }
+    const info = this.#infoOf(hello, { isDirect, peer });
+    this.#options.registry.whenRunning(info, () => {
+      const target = this.#enter(link, info);
+      if (hello.attachment) this.#options.onArrived(hello.attachment, target);
+      const joined = this.#options.tracing?.tracer.join(target);
+      // One that may be held must be welcome before it is.
+      if (joined) joined.then(() => this.#welcome(link, { target, peer }));
+      else this.#welcome(link, { target, peer });
+    });
+  }
+
+  /** Why a target cannot be one of this server's; undefined when it can. */
+  #reasonAgainst(
+    { collector = "v8", parent }: Hello,
+    { isDirect, peer }: { isDirect: boolean; peer: Peer },
+  ): string | undefined {
+    const { tracing, registry } = this.#options;
+    const starter = typeof parent === "number" ? registry.find(parent) : undefined;
+    if (starter && !isSameProcess(starter.info, peer)) return OTHER_PROCESS;
+    if (collector === "trace" && !tracing) {
+      return "it has probes, and the server counts";
+    }
+    if (collector === "v8" && isDirect) return ONLY_PROBES;
+    return undefined;
+  }
+
+  #welcome(
+    link: AgentLink,
+    { target, peer }: { target: Target; peer: Peer },
+  ): void {
+    link.welcome({
+      id: target.id,
+      name: target.info.name,
+      // Reports tell what ran while nobody traced, too.
+      isArmed: true,
+      holdTimeout: this.#holdTimeout,
+      pipe: this.#options.makePipe(peer),
+      isHeld: !target.info.isDirect,
+      areas: this.#options.tracing?.tracer.welcome(target) ?? [],
+    });
+  }
+
+  /** Gives a target's script probes, where it is measured. */
+  async probe(link: Link, source: NewSource): Promise<ProbedSource> {
+    const target = this.#links.get(link);
+    return target ? await this.#options.tracing?.probe(target, source) ?? {} : {};
+  }
+
+  #enter(link: Link, info: TargetInfo): Target {
+    const target = this.#options.registry.add(link, info);
+    this.#links.set(link, target);
+    link.closed.then(() => {
+      this.#links.delete(link);
+      this.#options.tracing?.tracer.update();
+    });
+    return target;
+  }
+
+  /** What another target has started is named after it. */
+  #infoOf(
+    hello: Hello,
+    { isDirect, peer }: { isDirect: boolean; peer: Peer },
+  ): TargetInfo {
+    const { name, runtime, parent, include, exclude, collector } = hello;
+    const { pid, uid } = peer;
+    // In another pid namespace threads have other numbers, too: 0 is none of them.
+    const tid = hello.tid && hello.pid !== pid ? 0 : hello.tid;
+    const starter = typeof parent === "number" ? this.#options.registry.find(parent) : undefined;
+    const prefix = typeof parent === "string" ? parent : starter?.info.name;
+    return {
+      name: prefix ? `${prefix}.${name}` : name,
+      pid,
+      uid,
+      runtime: runtime.slice(0, LONGEST_RUNTIME),
+      ...(tid !== undefined && { tid }),
+      ...(starter && { parent: starter }),
+      ...(include && { include }),
+      ...(exclude && { exclude }),
+      ...(collector && { collector }),
+      ...(collector === "trace" && { isDirect }),
+    };
+  }
+
+  /** ms; nothing that goes well takes as long. */
+  get #holdTimeout(): number {
+    return this.collectTimeout * 2 + 1000;
+  }
+
+  /** A target gave up a hold that lasted too long: says so. */
+  expired(link: AgentLink): void {
+    const target = this.#links.get(link);
+    if (!target) return;
+    const { name, pid } = target.info;
+    this.#options.warn(
+      `Target ${name} (pid ${pid}): was held for ${this.#holdTimeout} ms and let go; a read may be stale`,
+    );
+  }
+
+  /** Takes a target's last coverage; resolves when the target may exit. */
+  async farewell(link: Link, coverage: Uint8Array): Promise<void> {
+    const target = this.#links.get(link);
+    if (target) await this.#options.collector.farewell(target, coverage);
+  }
+}
+
+/** Whether a target is of the process that has connected; of those that are not seen, of the same user. */
+function isSameProcess({ pid, uid }: TargetInfo, peer: Peer): boolean {
+  return pid === peer.pid && (pid !== 0 || uid === peer.uid);
+}

@@ -1,0 +1,285 @@
+import { randomUUID } from "node:crypto";
+import type { Peer } from "../base/peer.ts";
+import type { AttachParams } from "../messages/control_client.ts";
+import { parseAddress } from "../targets/address.ts";
+import { connectSession } from "../targets/connect_session.ts";
+import type { ConnectOptions, Connectors, TargetHost } from "../targets/connector.ts";
+import { type Endpoint, findEndpoint } from "../targets/endpoint.ts";
+import { askInside, injectAgent } from "../targets/inject_agent.ts";
+import { isServerUser, mayControl } from "./peer_rights.ts";
+import { listenerOwner } from "../targets/listener_owner.ts";
+import { isLoopback, resolveHost } from "../targets/loopback.ts";
+import { closeInspector, openInspector } from "../targets/process_inspector.ts";
+import type { Registry } from "../targets/registry.ts";
+import type { Target } from "../targets/target.ts";
+
+/** What an attacher wires together. */
+export interface AttacherOptions {
+  readonly registry: Registry;
+  readonly host: TargetHost;
+  readonly connectors: Connectors;
+  /** The control socket's path. */
+  readonly socket: () => string;
+  /** Whether addresses of other machines are connected to. */
+  readonly allowRemote: boolean;
+}
+
+/** What a target is made of, and for whom. */
+interface Attachment {
+  readonly options: ConnectOptions;
+  readonly peer: Peer;
+  /** The user whose process it is, where that is known. */
+  readonly owner: number | undefined;
+}
+
+const ONLY_OWNER =
+  "only root, the server's user and the user whose process it is may do that; ask one of them";
+
+/** Makes targets of what runs already, and lets targets go. */
+export class Attacher {
+  readonly #options: AttacherOptions;
+  /** By the word that an agent was sent with: the target that it came as, once it has. */
+  readonly #arrived = new Map<string, Target | undefined>();
+  /** One at a time: Node's inspectors all open at one port. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: AttacherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param peer Who asks.
+   * @throws {Error} with one line for the user.
+   */
+  attach(params: AttachParams, peer: Peer): Promise<Target[]> {
+    const attached = this.#turn.then(() => this.#attachNow(params, peer));
+    this.#turn = attached.catch(() => {});
+    // Whoever has asked sees to a target that waits, should the server go before it has started.
+    return attached.then(async (targets) => {
+      await Promise.all(targets.map(({ link }) => link.started));
+      return targets;
+    });
+  }
+
+  /** An agent has come that was brought into its process. */
+  arrived(attachment: string, target: Target): void {
+    // Anybody may say a word; only one that somebody waits for is kept.
+    if (this.#arrived.has(attachment)) this.#arrived.set(attachment, target);
+  }
+
+  async #attachNow(params: AttachParams, peer: Peer): Promise<Target[]> {
+    try {
+      return await this.#attach(params, peer);
+    } catch (error) {
+      const reason = (error as Error).message.replace(/^Cannot /, "cannot ");
+      throw new Error(`Cannot attach to ${params.address}: ${reason}`);
+    }
+  }
+
+  async #attach(params: AttachParams, peer: Peer): Promise<Target[]> {
+    const { name, include = [], exclude = [], starts } = params;
+    const address = parseAddress(params.address);
+    const options: ConnectOptions = {
+      ...(name && { name }),
+      include,
+      exclude,
+      ...(starts && { starts }),
+    };
+    if (address.kind === "process") {
+      return await this.#attachProcess(address.pid, {
+        options,
+        peer,
+        owner: undefined,
+      });
+    }
+    const { host, port } = address;
+    // Others may not even have the server look for a host.
+    const owner = await listenerOwner(port);
+    if (!mayControl(peer, owner)) throw new Error(ONLY_OWNER);
+    const allowRemote = this.#options.allowRemote && isServerUser(peer);
+    const addresses = await resolveHost(host, { allowRemote });
+    const endpoint = await findEndpoint(addresses, port);
+    const isLocal = isLoopback(endpoint.address);
+    const pid = isLocal ? await this.#listeningAt(port, params.pid) : undefined;
+    const path = address.kind === "websocket" ? { path: address.path } : {};
+    return await this.#connect(endpoint, {
+      options: { ...options, ...(pid !== undefined && { pid }), ...path },
+      peer,
+      owner: isLocal ? owner : undefined,
+    });
+  }
+
+  async #attachProcess(pid: number, attachment: Attachment): Promise<Target[]> {
+    const { peer, options } = attachment;
+    if (pid === process.pid) {
+      throw new Error("it is the server; start it with --self");
+    }
+    // It says so before anything of the process changes.
+    const { host } = this.#options;
+    const facts = await host.processes.readProcess(pid);
+    if (!mayControl(peer, facts.uid)) throw new Error(ONLY_OWNER);
+    this.#refuseTwice(pid);
+    await host.checkRunning();
+    const { endpoint, isOpened } = await openInspector(facts, host.processes);
+    const whole = {
+      options: { ...options, pid, isOpened },
+      peer,
+      owner: facts.uid,
+    };
+    if (!isOpened) return await this.#connect(endpoint, whole);
+    const close = () => this.#close(endpoint, pid);
+    try {
+      const targets = await this.#connect(endpoint, whole);
+      // One without the agent needs it as long as it is a target.
+      const others = targets.filter(({ link }) => link.kind !== "agent");
+      if (others.length > 0) {
+        Promise.all(others.map(({ link }) => link.closed)).then(close);
+      }
+      return targets;
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  /** Closes an inspector that was opened for us, if it is still open. Never rejects. */
+  async #close(endpoint: Endpoint, pid: number): Promise<void> {
+    try {
+      const session = await connectSession(webSocketOf(endpoint, undefined));
+      const { processes: reader } = this.#options.host;
+      const isClosed = await closeInspector(session, { pid, port: endpoint.port, reader });
+      this.#checkClosed(isClosed, pid);
+    } catch {
+      // Nobody listens any more.
+    }
+  }
+
+  #checkClosed(isClosed: boolean, pid: number): void {
+    if (isClosed) return;
+    this.#options.host.warn(
+      `Cannot close the inspector of process ${pid}: others can debug it until it has a moment for that`,
+    );
+  }
+
+  /** A process that is said to listen at a port, if it does. */
+  async #listeningAt(port: number, pid: number | undefined): Promise<number | undefined> {
+    if (pid === undefined) return undefined;
+    const listeners = await this.#options.host.processes.listenersOf(pid);
+    return listeners.some((listener) => listener.port === port) ? pid : undefined;
+  }
+
+  #refuseTwice(pid: number): void {
+    const { registry } = this.#options;
+    const target = registry.targets.find(({ info, state }) =>
+      info.pid === pid && state !== "ended" && !info.parent
+    );
+    if (target) throw new Error(`it is a target already, by the name of ${target.info.name}`);
+  }
+
+  async #connect(
+    endpoint: Endpoint,
+    attachment: Attachment,
+  ): Promise<Target[]> {
+    const { host, connectors } = this.#options;
+    const { options, owner } = attachment;
+    if (endpoint.kind === "node") {
+      await host.checkRunning();
+      const target = await this.#bringAgent(endpoint, attachment);
+      if (target) return [target];
+    }
+    const connect = endpoint.kind === "chromium" ? connectors.chromium : connectors.inspector;
+    if (!connect) {
+      throw new Error(`this version has nothing for ${endpoint.runtime}`);
+    }
+    return await connect(endpoint, hostFor(host, owner), options);
+  }
+
+  /** Has the agent in a Node process that can have it; undefined for others. */
+  async #bringAgent(
+    endpoint: Endpoint,
+    { options, peer }: Attachment,
+  ): Promise<Target | undefined> {
+    const socketPath = this.#options.socket();
+    await using session = await connectSession(webSocketOf(endpoint, options.path));
+    const { pid, isLocal, isWaiting } = await askInside(session, socketPath);
+    if (!isLocal || isWaiting) return undefined;
+    // Nobody else is to come in its place.
+    const attachment = randomUUID();
+    this.#arrived.set(attachment, undefined);
+    try {
+      this.#refuseTwice(pid);
+      const { name = "" } = options;
+      const [include, exclude] = [options.include, options.exclude].map((globs) =>
+        globs.length > 0 ? JSON.stringify(globs) : ""
+      );
+      await injectAgent(session, { socketPath, name, include, exclude, attachment });
+      const target = this.#arrived.get(attachment);
+      if (!target) throw new Error("its agent did not come");
+      if (!mayControl(peer, target.info.uid)) {
+        await target.link[Symbol.asyncDispose]();
+        throw new Error(ONLY_OWNER);
+      }
+      return target;
+    } finally {
+      this.#arrived.delete(attachment);
+      // The agent needs it no longer.
+      if (options.isOpened) {
+        const { processes: reader } = this.#options.host;
+        const place = { pid: options.pid ?? pid, port: endpoint.port, reader };
+        this.#checkClosed(await closeInspector(session, place), place.pid);
+      }
+    }
+  }
+
+  /**
+   * Lets a target go; it is as it was before when the promise resolves.
+   *
+   * @param wanted Its name, or its number.
+   * @param peer Who asks.
+   * @throws {Error} with one line for the user.
+   */
+  async detach(wanted: string, peer: Peer): Promise<Target> {
+    const alive = this.#options.registry.targets.filter(({ state }) => state !== "ended");
+    const target = alive.find(({ info }) => info.name === wanted) ??
+      alive.find(({ id }) => String(id) === wanted);
+    if (!target) {
+      throw new Error(
+        `Cannot detach ${wanted}: there is no such target; see 'kcovfs ps'`,
+      );
+    }
+    if (!mayControl(peer, target.info.uid)) {
+      throw new Error(`Cannot detach ${wanted}: ${ONLY_OWNER}`);
+    }
+    if (target.link.kind === "self") {
+      throw new Error(`Cannot detach ${wanted}: it is the server; start it without --self`);
+    }
+    await this.#options.registry.untilReleased(target);
+    await target.link[Symbol.asyncDispose]();
+    return target;
+  }
+}
+
+/** Adds targets as a user's. */
+function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
+  if (owner === undefined) return host;
+  return {
+    add: (link, info) => host.add(link, { ...info, uid: owner }),
+    checkRunning: () => host.checkRunning(),
+    farewell: (link, coverage) => host.farewell(link, coverage),
+    collectTimeout: host.collectTimeout,
+    processes: host.processes,
+    warn: (line) => host.warn(line),
+  };
+}
+
+/** The WebSocket of a Node process, which has one. */
+function webSocketOf({ inspectables }: Endpoint, path: string | undefined): string {
+  const [first] = inspectables;
+  if (!first) throw new Error("its inspector has nothing to connect to");
+  if (path === undefined) return first.webSocketUrl;
+  const wanted = inspectables.find(({ webSocketUrl }) => new URL(webSocketUrl).pathname === path);
+  if (!wanted) {
+    throw new Error(`its inspector has no ${path}; the right one is ${first.webSocketUrl}`);
+  }
+  return wanted.webSocketUrl;
+}

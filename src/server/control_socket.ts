@@ -1,0 +1,315 @@
+import { chmod, chown } from "node:fs/promises";
+import { chmodSync, chownSync } from "node:fs";
+import { createServer, type Server as NetServer, type Socket } from "node:net";
+import * as path from "node:path";
+import {
+  FRAME,
+  FrameReader,
+  type Hello,
+  type NewSource,
+  packFrame,
+  type ProbedSource,
+  PROTOCOL_VERSION,
+} from "../messages/protocol.ts";
+import type { LockedFolder } from "../base/locked_folder.ts";
+import { parseFlatJson } from "../base/flat_json.ts";
+import { type Peer, peerOf } from "../base/peer.ts";
+import { WarnLimit } from "../base/warn_limit.ts";
+import { makeRunFolder, openRunFolder, SOCKET_NAME } from "../messages/run_folder.ts";
+import { mkfifo } from "../base/system_calls.ts";
+import { AgentLink } from "../targets/agent_link.ts";
+
+/** Who takes what comes in on the control socket. */
+export interface ControlHandlers {
+  /** A process wants to be a target; `link` is to be welcomed. */
+  readonly onAgent: (
+    link: AgentLink,
+    hello: Hello,
+    options: { peer: Peer },
+  ) => void;
+  /** A target exits, with its last coverage. */
+  readonly onFarewell: (link: AgentLink, coverage: Uint8Array) => Promise<void>;
+  /** A target gave up a hold that lasted too long. */
+  readonly onExpired: (link: AgentLink) => void;
+  /** A target's script is to have probes. Never rejects. */
+  readonly onSource: (
+    link: AgentLink,
+    source: NewSource,
+  ) => Promise<ProbedSource>;
+  /** A command asks. `peer` is undefined where nobody can tell who it is. */
+  readonly onRequest: (
+    request: unknown,
+    peer: Peer | undefined,
+  ) => Promise<unknown>;
+  readonly warn: (line: string) => void;
+}
+
+/** Who may connect, and how much they may send. */
+export interface ControlOptions {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** ms that a target is given to answer: it may not send more than can be read in a part of that. */
+  readonly collectTimeout: number;
+  /** Bytes of all frames that have not come whole. @default {1 GiB} */
+  readonly mostPending?: number;
+}
+
+/** Bytes of a connection's first frame, and its parts: a target's globs are in it, or a command's. */
+const MOST_FIRST_BYTES = 64 * 1024;
+const FIRST_BOUNDS = { depth: 8, marks: 10_000 };
+/** ms that a connection is given to say who it is. */
+const FIRST_TIMEOUT = 10_000;
+/** ms that a command is given to read its answer. */
+const READ_TIMEOUT = 60_000;
+/** ms that all are given to read what was sent to them, when the server ends. */
+const END_TIMEOUT = 2000;
+/** Connections that have not said yet who they are, commands that wait for answers, targets. */
+const MOST_STRANGERS = 256;
+const MOST_COMMANDS = 256;
+const MOST_AGENTS = 4096;
+/** Connections that wait to be accepted; the kernel's own limit is `net.core.somaxconn`. */
+const BACKLOG = 4096;
+const MOST_PENDING = 1024 * 1024 * 1024;
+/** How often somebody who speaks nonsense is warned of. */
+const WARN_LIMITS = { most: 20, interval: 10_000 };
+
+/** The socket on which targets and commands reach a server. */
+export class ControlSocket implements AsyncDisposable {
+  readonly path: string;
+  readonly #folder: LockedFolder;
+  readonly #server: NetServer;
+  readonly #handlers: ControlHandlers;
+  readonly #options: ControlOptions;
+  readonly #warnings: WarnLimit;
+  readonly #sockets = new Set<Socket>();
+  /** Those that have not said yet who they are, the oldest first. */
+  readonly #strangers = new Set<Socket>();
+  readonly #commands = new Set<Socket>();
+  readonly #agents = new Set<Socket>();
+  #pending = 0;
+  #pipes = 0;
+
+  private constructor(
+    folder: LockedFolder,
+    { handlers, options }: {
+      handlers: ControlHandlers;
+      options: ControlOptions;
+    },
+  ) {
+    this.#folder = folder;
+    this.path = path.join(folder.path, SOCKET_NAME);
+    this.#handlers = handlers;
+    this.#options = options;
+    this.#warnings = new WarnLimit(handlers.warn, WARN_LIMITS);
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  /** Makes a FIFO beside the socket, for an agent to be held at: only its user can open it. */
+  makePipe({ uid, gid }: Pick<Peer, "uid" | "gid">): string {
+    const pipe = path.join(this.#folder.path, `pipe-${this.#pipes++}`);
+    mkfifo(pipe, 0o600);
+    // The umask has had its say.
+    chmodSync(pipe, 0o600);
+    // Root opens it whose ever it is.
+    if (uid !== 0 && uid !== process.geteuid!()) chownSync(pipe, uid, gid);
+    return pipe;
+  }
+
+  /** Listens on a path of this process's own. */
+  static async listen(
+    handlers: ControlHandlers,
+    options: ControlOptions,
+  ): Promise<ControlSocket> {
+    const folder = await makeRunFolder();
+    const control = new ControlSocket(folder, { handlers, options });
+    try {
+      await new Promise<void>((resolve, reject) => {
+        control.#server.once("error", reject);
+        control.#server.listen({ path: control.path, backlog: BACKLOG }, resolve);
+      });
+      // One connection that cannot be accepted, for want of descriptors, say, is not the end of all.
+      control.#server.on("error", (error) => {
+        control.#warnings.say(`Cannot take a connection to the control socket: ${error.message}`);
+      });
+      await chmod(control.path, options.mode);
+      await chown(control.path, options.uid, options.gid);
+      await openRunFolder(folder);
+    } catch (error) {
+      await control[Symbol.asyncDispose]();
+      throw error;
+    }
+    return control;
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    this.#strangers.add(socket);
+    const timer = setTimeout(() => socket.destroy(), FIRST_TIMEOUT);
+    const peer = this.#peerOf(socket);
+    const { mostPending = MOST_PENDING } = this.#options;
+    let link: AgentLink | undefined;
+    const frames = new FrameReader((type, body) => {
+      if (link) return link.receive(type, body);
+      // It has asked, and is to say no more.
+      if (!this.#strangers.delete(socket)) {
+        throw new Error("it says more than one thing");
+      }
+      clearTimeout(timer);
+      link = this.#first(socket, { type, body, peer });
+    }, (type) => link ? link.mostBytes(type) : mostFirstBytes(type));
+    let pending = 0;
+    const count = (bytes: number) => {
+      this.#pending += bytes - pending;
+      pending = bytes;
+    };
+    socket.on("close", () => {
+      clearTimeout(timer);
+      count(0);
+      for (const set of this.#sets) set.delete(socket);
+    });
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      try {
+        if (!socket.destroyed) frames.push(chunk);
+        count(frames.pending);
+        if (this.#pending > mostPending) {
+          throw new Error("too much has begun to come");
+        }
+      } catch (error) {
+        this.#drop(socket, { link, peer, error: error as Error });
+      }
+    });
+    if (this.#strangers.size > MOST_STRANGERS) this.#dropOldest();
+  }
+
+  get #sets(): Set<Socket>[] {
+    return [this.#sockets, this.#strangers, this.#commands, this.#agents];
+  }
+
+  /** Who connected. Where the runtime cannot tell, it is the only user who can, if there is only one. */
+  #peerOf(socket: Socket): Peer | undefined {
+    const { mode, uid, gid } = this.#options;
+    return peerOf(socket) ??
+      ((mode & 0o077) === 0 ? { pid: 0, uid, gid } : undefined);
+  }
+
+  #drop(
+    socket: Socket,
+    { link, peer, error }: {
+      link: AgentLink | undefined;
+      peer: Peer | undefined;
+      error: Error;
+    },
+  ): void {
+    const pid = peer && peer.pid > 0 ? ` (pid ${peer.pid})` : "";
+    this.#warnings.say(
+      `Cannot read from a client of the control socket${pid}: ${error}`,
+    );
+    if (link) link.fail(error.message);
+    else socket.destroy();
+  }
+
+  #dropOldest(): void {
+    const [oldest] = this.#strangers;
+    this.#strangers.delete(oldest);
+    oldest.destroy();
+    this.#warnings.say(
+      `More than ${MOST_STRANGERS} clients of the control socket do not say who they are: the oldest is disconnected`,
+    );
+  }
+
+  /** The first frame says who it is. */
+  #first(
+    socket: Socket,
+    { type, body, peer }: {
+      type: number;
+      body: Uint8Array;
+      peer: Peer | undefined;
+    },
+  ): AgentLink | undefined {
+    const value = parseFlatJson(body, FIRST_BOUNDS);
+    if (type === FRAME.request) {
+      this.#answer(socket, { request: value, peer });
+      return undefined;
+    }
+    if (type !== FRAME.hello || !isHello(value)) {
+      throw new Error(
+        "it speaks another protocol; the target was started by another version",
+      );
+    }
+    if (!peer) {
+      throw new Error(
+        "this runtime cannot tell whose process it is; use --mode 600",
+      );
+    }
+    if (this.#agents.size >= MOST_AGENTS) {
+      throw new Error(`there are ${MOST_AGENTS} targets`);
+    }
+    this.#agents.add(socket);
+    const { onAgent, onFarewell, onExpired, onSource } = this.#handlers;
+    const link: AgentLink = new AgentLink(socket, {
+      onFarewell: (coverage) => onFarewell(link, coverage),
+      onExpired: () => onExpired(link),
+      onSource: (source) => onSource(link, source),
+    }, {
+      collectTimeout: this.#options.collectTimeout,
+      isTraced: value.collector === "trace",
+    });
+    onAgent(link, value, { peer });
+    return link;
+  }
+
+  async #answer(
+    socket: Socket,
+    { request, peer }: { request: unknown; peer: Peer | undefined },
+  ): Promise<void> {
+    let response: unknown;
+    try {
+      if (this.#commands.size >= MOST_COMMANDS) {
+        throw new Error("the server is busy; try again");
+      }
+      this.#commands.add(socket);
+      response = { result: await this.#handlers.onRequest(request, peer) };
+    } catch (error) {
+      response = { error: (error as Error).message };
+    }
+    if (socket.destroyed) return;
+    const timer = setTimeout(() => socket.destroy(), READ_TIMEOUT);
+    socket.once("close", () => clearTimeout(timer));
+    socket.end(
+      packFrame(FRAME.response, Buffer.from(JSON.stringify(response))),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const socket of this.#sockets) socket.destroySoon();
+    const timer = setTimeout(
+      () => this.#sockets.forEach((socket) => socket.destroy()),
+      END_TIMEOUT,
+    );
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    clearTimeout(timer);
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+/** Nothing else can be a first frame. */
+function mostFirstBytes(type: number): number {
+  return type === FRAME.hello || type === FRAME.request ? MOST_FIRST_BYTES : 0;
+}
+
+function isHello(value: unknown): value is Hello {
+  const hello = (value ?? {}) as Hello;
+  const { name, pid, runtime, parent = 0, tid = 0, attachment = "" } = hello;
+  const { include = [], exclude = [], collector = "v8" } = hello;
+  return hello.protocol === PROTOCOL_VERSION &&
+    [name, runtime, attachment].every((text) => typeof text === "string") &&
+    [pid, tid].every((number) => Number.isSafeInteger(number) && number >= 0) &&
+    (typeof parent === "string" || Number.isSafeInteger(parent)) &&
+    [include, exclude].every(isStrings) && (collector === "v8" || collector === "trace");
+}
+
+function isStrings(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}

@@ -1,0 +1,40 @@
+import { type Counts, type Device, type InstanceStatus, noCounts } from "../kcov/mod.ts";
+
+/** What {@linkcode Meters} measure, as `Snapshot` has it. */
+export interface Measurements {
+  readonly uptime: number;
+  readonly instances: readonly InstanceStatus[];
+  readonly total: Counts;
+  readonly coveredBlocks?: number;
+}
+
+/** What meters read. */
+export interface MetersOptions {
+  readonly devices: ReadonlySet<Device>;
+  /** Blocks that were executed since the server has begun; undefined where nobody records them. */
+  readonly coveredBlocks: () => number | undefined;
+}
+
+/** The numbers of a server, from its beginning on. */
+export class Meters {
+  /** What devices are to add to. */
+  readonly total = noCounts();
+  readonly #options: MetersOptions;
+  readonly #began = performance.now();
+
+  constructor(options: MetersOptions) {
+    this.#options = options;
+  }
+
+  async take(): Promise<Measurements> {
+    const { devices, coveredBlocks } = this.#options;
+    const statuses = await Promise.all([...devices].map((device) => device.statuses()));
+    const covered = coveredBlocks();
+    return {
+      uptime: (performance.now() - this.#began) / 1000,
+      instances: statuses.flat(),
+      total: { ...this.total },
+      ...(covered !== undefined && { coveredBlocks: covered }),
+    };
+  }
+}

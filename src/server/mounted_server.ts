@@ -1,0 +1,45 @@
+import { mountFuse, type MountOptions, unmountFuse } from "../fuse/mod.ts";
+import { Server, type ServerOptions, SUBTYPE } from "./server.ts";
+
+/** A server with a mount; disposing of it unmounts. */
+export interface MountedServer extends AsyncDisposable {
+  readonly server: Server;
+  /** Resolves when it is unmounted, by whomever. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Mounts on a directory; resolves when it is served.
+ *
+ * @param options `namespace`: see {@linkcode MountOptions}.
+ * @throws {MountError} when that cannot be done; then nothing is left behind.
+ */
+export async function mountServer(
+  directory: string,
+  { namespace, ...options }: ServerOptions & Pick<MountOptions, "namespace">,
+): Promise<MountedServer> {
+  const server = await Server.start(options);
+  let fd: number;
+  try {
+    fd = await mountFuse(directory, { subtype: SUBTYPE, namespace });
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+  let isMounted = true;
+  let ended!: Promise<void>;
+  const ready = new Promise<void>((onReady) => {
+    ended = server.serve(fd, { root: directory, directory, namespace, onReady })
+      .finally(() => isMounted = false);
+  });
+  await Promise.race([ready, ended.catch(() => {})]);
+  return {
+    server,
+    ended,
+    async [Symbol.asyncDispose]() {
+      if (isMounted) await unmountFuse(directory, { namespace });
+      await ended.catch(() => {});
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,218 @@
+import type { TracedArea } from "../messages/protocol.ts";
+import { inTime } from "../base/in_time.ts";
+import { loopRound } from "../base/loop_round.ts";
+import {
+  type AreaFile,
+  type EnabledArea,
+  inScope,
+  type Mode,
+  type Scope,
+  type TargetPcs,
+} from "../kcov/mod.ts";
+import type { Registry } from "../targets/registry.ts";
+import type { Target } from "../targets/target.ts";
+import { TraceBuffer } from "./trace_buffer.ts";
+import type { TracedBlocks } from "./traced_blocks.ts";
+import { hasUnit, type Units } from "../kcov/units.ts";
+
+/** What a tracer wires together. */
+export interface TracerOptions {
+  readonly registry: Registry;
+  /** Makes a file in memory that targets can open. */
+  readonly makeFile: () => AreaFile;
+  /** The files in which probes mark blocks. */
+  readonly blocks?: TracedBlocks;
+  readonly warn: (line: string) => void;
+}
+
+/** What is known of a target with probes. */
+interface Traced {
+  readonly buffers: Partial<Record<Mode, TraceBuffer>>;
+  /** What it was told last to write into, as text; undefined before it is welcome. */
+  told: string | undefined;
+  /** Settled when it does. */
+  telling: Promise<void>;
+}
+
+/** What a buffer must be to fill areas. */
+interface BufferNeeds {
+  readonly mode: Mode;
+  readonly words: number;
+}
+
+const MODES = ["pc", "cmp"] as const;
+
+/**
+ * Says what the probes of targets write into: the clients' areas where those are files, else a buffer of the
+ * target's own for each mode, which is drained while the target is held.
+ */
+export class Tracer {
+  readonly #options: TracerOptions;
+  readonly #traced = new Map<Target, Traced>();
+  /** By whoever has them enabled. */
+  readonly #areas = new Map<object, readonly EnabledArea[]>();
+
+  constructor(options: TracerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * See {@linkcode Source.trace}. A target that does not answer in time is left out. Never rejects.
+   *
+   * @param owner Whose areas these are.
+   */
+  async trace(owner: object, areas: readonly EnabledArea[]): Promise<void> {
+    if (areas.length > 0) this.#areas.set(owner, areas);
+    else this.#areas.delete(owner);
+    await this.update();
+  }
+
+  /** Has targets mark blocks in other files. */
+  async renewMarks(): Promise<void> {
+    await this.#options.blocks?.renew(() => this.update());
+  }
+
+  /** Tells targets what has changed for them: others came or went. */
+  async update(): Promise<void> {
+    const isAnyEnabled = this.#enabled().length > 0;
+    for (const [target, { buffers }] of [...this.#traced]) {
+      const isWanted = isAnyEnabled && Object.keys(buffers).length > 0;
+      if (target.state === "ended" && !isWanted) this.#forget(target);
+    }
+    await Promise.all(this.#alive().map((target) => this.#tell(target)));
+  }
+
+  /**
+   * Adds a target, which is about to start.
+   *
+   * @returns a promise that resolves when it may, and no other isolate writes any more as if it were alone;
+   * undefined where none does.
+   */
+  join(target: Target): Promise<void> | undefined {
+    if (!isTraced(target)) return undefined;
+    this.#traced.set(target, { buffers: {}, told: undefined, telling: Promise.resolve() });
+    return this.#areasOf(target).some(({ isShared }) => isShared) ? this.update() : undefined;
+  }
+
+  /** What a target that has joined is to write into from its start. From here on it is told of changes. */
+  welcome(target: Target): TracedArea[] {
+    const traced = this.#traced.get(target);
+    if (!traced) return [];
+    const areas = this.#areasOf(target);
+    traced.told = JSON.stringify(areas);
+    return areas;
+  }
+
+  canCompare(scope: Scope): boolean {
+    const alive = this.#options.registry.targets.filter(({ id, state }) =>
+      state !== "ended" && inScope(scope, id)
+    );
+    return alive.every(isTraced);
+  }
+
+  #alive(): Target[] {
+    return [...this.#traced.keys()].filter(({ state }) => state !== "ended");
+  }
+
+  #enabled(): EnabledArea[] {
+    return [...this.#areas.values()].flat();
+  }
+
+  #tell(target: Target): Promise<void> {
+    const traced = this.#traced.get(target)!;
+    const areas = this.#areasOf(target);
+    const text = JSON.stringify(areas);
+    if (traced.told !== undefined && text !== traced.told) {
+      traced.told = text;
+      traced.telling = this.#send(target, areas);
+    }
+    return traced.telling;
+  }
+
+  async #send(target: Target, areas: readonly TracedArea[]): Promise<void> {
+    const { registry } = this.#options;
+    try {
+      await inTime(target.link.trace!(areas), registry.collectTimeout);
+    } catch (error) {
+      await loopRound();
+      if (target.state !== "ended") this.#warnOf(target, error);
+    }
+  }
+
+  #warnOf({ info: { name, pid } }: Target, error: unknown): void {
+    const { message } = error as Error;
+    this.#options.warn(`Target ${name} (pid ${pid}): cannot write what it executes: ${message}`);
+  }
+
+  /** Where it marks blocks: nowhere, when there is no memory for it. */
+  #marksOf(target: Target): TracedArea[] {
+    const path = this.#options.blocks?.pathOf(target);
+    if (path === undefined) return [];
+    const rest = { words: 0, takesComparisons: false, isShared: false };
+    return [{ id: path, path, takesMarks: true, ...rest }];
+  }
+
+  #areasOf(target: Target): TracedArea[] {
+    const wanted = this.#enabled().filter(({ scope }) => inScope(scope, target.id));
+    const direct = wanted.flatMap(({ path, words, mode, scope }) =>
+      path === undefined ? [] : [{
+        ...{ id: path, path, words, takesComparisons: mode === "cmp" },
+        isShared: this.#alive().filter((other) => inScope(scope, other.id)).length > 1,
+      }]
+    );
+    const buffered = MODES.flatMap((mode) => {
+      const areas = wanted.filter((area) => area.path === undefined && area.mode === mode);
+      if (areas.length === 0) return [];
+      const buffer = this.#buffer(target, {
+        mode,
+        words: Math.max(...areas.map(({ words }) => words)),
+      });
+      if (!buffer) return [];
+      const { path, words } = buffer;
+      const takesComparisons = mode === "cmp";
+      return [{ id: `${mode} ${words}`, path, words, takesComparisons, isShared: false }];
+    });
+    return [...this.#marksOf(target), ...direct, ...buffered];
+  }
+
+  /** A target's own, of at least so many words; undefined where there is no memory for it. */
+  #buffer(target: Target, { mode, words }: BufferNeeds): TraceBuffer | undefined {
+    const { buffers } = this.#traced.get(target)!;
+    try {
+      const buffer = buffers[mode] ??= new TraceBuffer(mode, this.#options.makeFile());
+      buffer.grow(words);
+      return buffer;
+    } catch (error) {
+      this.#warnOf(target, error);
+      return undefined;
+    }
+  }
+
+  /** What the targets of units have executed, which are held or gone. */
+  drain(units: Units): TargetPcs[] {
+    const drained: TargetPcs[] = [];
+    for (const [target, { buffers }] of this.#traced) {
+      if (!hasUnit(units, this.#options.registry.unitOf(target.id))) continue;
+      if (target.state !== "held" && target.state !== "ended") continue;
+      for (const buffer of Object.values(buffers)) {
+        const pcs = buffer.drain();
+        const kind = buffer.mode === "pc" ? "trace" : "comparisons";
+        if (pcs.length > 0) drained.push({ target: target.id, kind, pcs });
+      }
+      if (target.state === "ended") this.#forget(target);
+    }
+    return drained;
+  }
+
+  #forget(target: Target): void {
+    for (const buffer of Object.values(this.#traced.get(target)!.buffers)) {
+      buffer[Symbol.dispose]();
+    }
+    this.#traced.delete(target);
+    this.#options.blocks?.forget(target);
+  }
+}
+
+function isTraced({ info }: Target): boolean {
+  return info.collector === "trace";
+}

@@ -1,0 +1,63 @@
+import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import * as path from "node:path";
+import type { CoveredTarget, Since } from "../messages/control_client.ts";
+import { packBits } from "./block_bits.ts";
+import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./covered_blocks.ts";
+
+/** What the last server of a state folder has left. */
+export interface CoveredRecord {
+  readonly targets: Readonly<Record<Since, readonly CoveredTarget[]>>;
+  /** When it ended. */
+  readonly date: Date;
+}
+
+/** What targets have executed, as it is told. */
+export function coveredTargets(covered: CoveredBlocks, since: Since): CoveredTarget[] {
+  const least = since === "reset" ? SINCE_RESET : BEFORE_RESET;
+  return [...covered.list()].map(([name, scripts]) => ({
+    name,
+    scripts: scripts.map(({ base, marks }) => ({ base, blocks: packBits(marks, least) })),
+  }));
+}
+
+/**
+ * Keeps what a server's targets have executed, for reports after its end. The last server of a folder is the
+ * one that is kept; one without targets leaves what is there.
+ *
+ * @throws when it cannot be written; then what was there stays.
+ */
+export async function keepCovered(state: string, covered: CoveredBlocks): Promise<void> {
+  const [start, reset] = [coveredTargets(covered, "start"), coveredTargets(covered, "reset")];
+  if (start.length === 0) return;
+  const temporary = `${recordFile(state)}.${process.pid}`;
+  try {
+    const handle = await open(temporary, "w", 0o600);
+    try {
+      // Whatever the umask.
+      await handle.chmod(0o600);
+      await handle.writeFile(JSON.stringify({ start, reset }));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, recordFile(state));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** @returns undefined where no server has left anything, or what cannot be read. */
+export async function readCovered(state: string): Promise<CoveredRecord | undefined> {
+  try {
+    const file = recordFile(state);
+    const targets = JSON.parse(await readFile(file, "utf8")) as CoveredRecord["targets"];
+    return { targets, date: (await stat(file)).mtime };
+  } catch {
+    return undefined;
+  }
+}
+
+function recordFile(state: string): string {
+  return path.join(state, "covered.json");
+}

@@ -1,0 +1,144 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { open, readFile, rename, rm } from "node:fs/promises";
+import * as path from "node:path";
+import { promisify } from "node:util";
+import { gunzip, gzip } from "node:zlib";
+import { makeFolder } from "../base/make_folder.ts";
+import type { SourceText } from "../scripts/table_builder.ts";
+
+/** What a script is known by, as in the symbol table. */
+export interface ScriptKey {
+  readonly url: string;
+  /** See `scriptHash`. */
+  readonly hash: string;
+}
+
+/** The texts that the blocks of a script stand in. */
+export interface KeptSource {
+  readonly source: string;
+  /** What it was made from, as its source map calls it. */
+  readonly originals: readonly SourceText[];
+}
+
+/** Bytes of what could not be written that are kept in memory. */
+const MOST_UNWRITTEN = 16 << 20;
+
+const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
+
+function isKeptSource(value: unknown): value is KeptSource {
+  const { source, originals } = (value ?? {}) as Partial<KeptSource>;
+  return typeof source === "string" && Array.isArray(originals) &&
+    originals.every((original: Partial<SourceText> | null) =>
+      typeof original?.url === "string" && typeof original.text === "string"
+    );
+}
+
+/**
+ * The sources of scripts as they were when they got their PCs, for reports: what is in the files may be
+ * another text by then, or gone. One compressed file a script, which only its owner can read.
+ */
+export class SourceStore implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #pending = new Set<Promise<void>>();
+  #temporary = 0;
+  /** What could not be written, by its file, and the bytes of that: it is tried again. */
+  readonly #unwritten = new Map<string, Uint8Array>();
+  #unwrittenBytes = 0;
+
+  /** @param folder Made when the first source is kept, in one that is there. */
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  has(script: ScriptKey): boolean {
+    return existsSync(this.#fileOf(script));
+  }
+
+  /**
+   * Keeps a script's texts. It is done some time later. Where it cannot be, it is tried again with the next
+   * script and at the end; reports lack them until then.
+   */
+  keep(script: ScriptKey, texts: KeptSource): void {
+    this.#run(this.#keep(this.#fileOf(script), texts));
+  }
+
+  #run(work: Promise<void>): void {
+    const done = work.catch(() => {});
+    this.#pending.add(done);
+    done.then(() => this.#pending.delete(done));
+  }
+
+  async #keep(file: string, { source, originals }: KeptSource): Promise<void> {
+    const bytes = await pack(JSON.stringify({ source, originals }), { level: 1 });
+    try {
+      await this.#write(file, bytes);
+    } catch (error) {
+      this.#remember(file, bytes);
+      throw error;
+    }
+    await this.#retry();
+  }
+
+  /** Whole or not at all, also when the machine stops. */
+  async #write(file: string, bytes: Uint8Array): Promise<void> {
+    const temporary = `${file}.${process.pid}.${this.#temporary++}`;
+    try {
+      await makeFolder(this.#folder, 0o700);
+      const handle = await open(temporary, "w", 0o600);
+      try {
+        // Whatever the umask.
+        await handle.chmod(0o600);
+        await handle.writeFile(bytes);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  #remember(file: string, bytes: Uint8Array): void {
+    if (this.#unwritten.has(file) || this.#unwrittenBytes + bytes.length > MOST_UNWRITTEN) return;
+    this.#unwritten.set(file, bytes);
+    this.#unwrittenBytes += bytes.length;
+  }
+
+  /** @throws when one of them still cannot be written. */
+  async #retry(): Promise<void> {
+    for (const [file, bytes] of [...this.#unwritten]) {
+      if (!this.#unwritten.delete(file)) continue;
+      this.#unwrittenBytes -= bytes.length;
+      try {
+        await this.#write(file, bytes);
+      } catch (error) {
+        this.#remember(file, bytes);
+        throw error;
+      }
+    }
+  }
+
+  /** @returns undefined where they were not kept, or cannot be read. */
+  async read(script: ScriptKey): Promise<KeptSource | undefined> {
+    try {
+      const text = await unpack(await readFile(this.#fileOf(script)));
+      const kept: unknown = JSON.parse(text.toString("utf8"));
+      return isKeptSource(kept) ? kept : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #fileOf({ url, hash }: ScriptKey): string {
+    const place = createHash("sha256").update(url).digest("hex").slice(0, 16);
+    return path.join(this.#folder, `${hash.slice(0, 48)}-${place}.json.gz`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#pending);
+    await this.#retry().catch(() => {});
+  }
+}

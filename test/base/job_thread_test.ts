@@ -1,0 +1,147 @@
+import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { JobThread } from "../../src/base/job_thread.ts";
+
+const jobs = suite("job_thread");
+
+/** A module that answers requests as they say. */
+const MODULE = new URL(`data:text/javascript,${
+  encodeURIComponent(`
+  import { openSync } from "node:fs";
+  import { parentPort, workerData, threadId } from "node:worker_threads";
+  parentPort.on("message", ({ id, request }) => {
+    if (request.startsWith?.("/")) openSync(request);
+    if (request === "die") throw new Error("it died");
+    if (request === "exit") process.exit(3);
+    if (request === "nap") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2000);
+    if (request === "sleep") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    if (request === "deep") { const f = (n) => n === 0 ? 0 : 1 + f(n - 1); request = f(100000); }
+    parentPort.postMessage({ id, reply: { request, workerData, threadId } });
+  });
+`)
+}`);
+
+interface Reply {
+  readonly request: string | number;
+  readonly workerData: string;
+  readonly threadId: number;
+}
+
+function made(): JobThread<string, Reply> {
+  return new JobThread({ module: MODULE, name: "jobs", job: "do a job", stackSize: 64 });
+}
+
+async function rejection(work: Promise<unknown>): Promise<string> {
+  const error = await work.then(() => assert.unreachable("it was fulfilled"), (error) => error);
+  return (error as Error).message;
+}
+
+jobs("each job is answered, by one thread that knows its name", async () => {
+  await using subject = made();
+  const replies = await Promise.all(["a", "b", "c"].map((request) => subject.run(request)));
+  assert.equal(replies.map(({ request, workerData }) => request + workerData), [
+    ...["ajobs", "bjobs", "cjobs"],
+  ]);
+  assert.is(new Set(replies.map(({ threadId }) => threadId)).size, 1);
+});
+
+jobs("its stack is as large as it is to be", async () => {
+  await using subject = made();
+  assert.is((await subject.run("deep")).request, 100_000);
+});
+
+for (const death of ["die", "exit"]) {
+  jobs(`a job that has the thread ${death} fails alone, the others go to a new one`, async () => {
+    await using subject = made();
+    const before = await subject.run("before");
+    const dying = subject.run(death);
+    const waiting = ["a", "b"].map((request) => subject.run(request));
+    assert.is(
+      await rejection(dying),
+      death === "die" ? "it died" : "Cannot do a job: its thread ended",
+    );
+    const replies = await Promise.all(waiting);
+    assert.equal(replies.map(({ request }) => request), ["a", "b"]);
+    assert.ok(replies.every(({ threadId }) => threadId !== before.threadId));
+  });
+}
+
+jobs("a job that takes longer than it may fails alone, the others go to a new thread", async () => {
+  await using subject = made();
+  const before = await subject.run("before", { limit: 60_000 });
+  const late = rejection(subject.run("sleep", { limit: 50 }));
+  const waiting = ["a", "b"].map((request) => subject.run(request, { limit: 60_000 }));
+  assert.is(await late, "Cannot do a job: its thread took too long");
+  const replies = await Promise.all(waiting);
+  assert.equal(replies.map(({ request }) => request), ["a", "b"]);
+  assert.ok(replies.every(({ threadId }) => threadId !== before.threadId));
+});
+
+jobs("a job's time begins when the thread does it", async () => {
+  await using subject = made();
+  const first = subject.run("nap");
+  const second = subject.run("a", { limit: 1500 });
+  assert.equal([(await first).request, (await second).request], ["nap", "a"]);
+});
+
+jobs("a thread that died when it had nothing to do is replaced at the next job", async () => {
+  await using subject = made();
+  await rejection(subject.run("die"));
+  assert.is((await subject.run("after")).request, "after");
+});
+
+jobs("what is under way when it is disposed of is rejected, and what comes after", async () => {
+  const subject = made();
+  assert.not(subject.isDisposed);
+  const pending = subject.run("a");
+  await subject[Symbol.asyncDispose]();
+  assert.ok(subject.isDisposed);
+  const message = "Cannot do a job: its thread was ended";
+  assert.equal([await rejection(pending), await rejection(subject.run("b"))], [message, message]);
+  await subject[Symbol.asyncDispose]();
+});
+
+jobs("a process ends without a thread that waits for a file for ever", () => {
+  const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const program = `
+    import { JobThread } from ${
+    JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
+  };
+    const module = new URL(${JSON.stringify(MODULE.href)});
+    const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });
+    subject.run(${JSON.stringify(pipe)}, { limit: 200 }).catch(async ({ message }) => {
+      console.log(message, (await subject.run("next")).request);
+      await subject[Symbol.asyncDispose]();
+      process.exitCode = 3;
+    });`;
+  const args = ["--input-type=module", "-e", program];
+  const { status, stdout } = spawnSync(process.execPath, args, {
+    encoding: "utf8",
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+  });
+  rmSync(folder, { recursive: true });
+  assert.equal([status, stdout], [3, "Cannot do a job: its thread took too long next\n"]);
+});
+
+jobs("it keeps a process alive while it has a job, and not after", async () => {
+  const program = `
+    import { JobThread } from ${
+    JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
+  };
+    const module = new URL(${JSON.stringify(MODULE.href)});
+    const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });
+    subject.run("a").then(({ request }) => console.log(request));`;
+  const args = ["--input-type=module", "-e", program];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
+  assert.is(stdout, "a\n");
+});
+
+jobs.run();

@@ -1,0 +1,45 @@
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ALL_UNITS, hasUnit, type Units, UnitSet } from "../../src/kcov/units.ts";
+
+const units = suite("units");
+
+const NAMES = [1, 2, 3, 4, 5];
+const members = (has: (unit: number) => boolean) => NAMES.filter(has);
+
+units("a set is said by what is in it, or by what is not", () => {
+  const named = (set: Units) => members((unit) => hasUnit(set, unit));
+  assert.equal(named({ only: [2, 4] }), [2, 4]);
+  assert.equal(named({ except: [2, 4] }), [1, 3, 5]);
+  assert.equal(named(ALL_UNITS), NAMES);
+  assert.equal(named({ only: [] }), []);
+});
+
+units("whatever is added and taken, a set has what was added last", () => {
+  const sets: Units[] = [
+    ALL_UNITS,
+    { only: [1] },
+    { only: [2, 3] },
+    { except: [1] },
+    { except: [2, 5] },
+    { only: [] },
+  ];
+  let random = 7;
+  const next = (below: number) =>
+    ((random = (Math.imul(random, 1103515245) + 12345) >>> 0) >>> 8) % below;
+  const subject = new UnitSet();
+  const model = new Set<number>();
+  for (let i = 0; i < 2000; i++) {
+    const set = sets[next(sets.length)];
+    const isAdded = next(2) === 0;
+    if (isAdded) subject.add(set);
+    else subject.delete(set);
+    for (const unit of NAMES.filter((unit) => hasUnit(set, unit))) {
+      if (isAdded) model.add(unit);
+      else model.delete(unit);
+    }
+    assert.equal(members((unit) => subject.has(unit)), members((unit) => model.has(unit)));
+  }
+});
+
+units.run();
