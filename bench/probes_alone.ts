@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Areas } from "../src/agent/areas.ts";
-import { CONTROL_SIZE } from "../src/agent/control.ts";
+import { CONTROL_SIZE } from "../src/messages/shared_words.ts";
 import type { TracedArea } from "../src/messages/protocol.ts";
 import { SharedFile } from "../src/base/shared_file.ts";
 import { SharedFolder } from "../src/base/shared_folder.ts";

@@ -9,7 +9,7 @@ const serving = suite("the serving side");
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 /** What is loaded into targets, and commands, which no client waits for. */
-const ELSEWHERE = /^(?:agent|cli|doctor|shims|watchdog)\//;
+const ELSEWHERE = /^(?:agent|cli|deno|doctor|watchdog)\//;
 /** A path to another process's or thread's entry in `/proc`. */
 const ENTRY = /\/proc\/(?:\$\{[^}]+\}|\[0-9)[^`"'\s]*/g;
 /** The modules that read such entries, and who may load them: a process, or a thread, that nobody waits for. */

@@ -2,8 +2,8 @@ import { accessSync, constants } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { Awaited } from "../messages/awaited.ts";
-import { ABSENT, CONTROL, READY, writeText } from "./control.ts";
-import type { CdpMessage, Isolate, IsolateOptions } from "./isolate.ts";
+import { ABSENT, CONTROL, READY, writeText } from "../messages/shared_words.ts";
+import type { CdpMessage, Isolate, IsolateOptions } from "../messages/isolate.ts";
 import {
   FAREWELL_BATCH,
   FRAME,

@@ -1,6 +1,12 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { mapFile, mapZeros, unmap } from "../base/system_calls.ts";
-import { AREA, AREA_COMPARISONS, AREA_SHARED, AREAS_SIZE, CONTROL } from "./control.ts";
+import {
+  AREA,
+  AREA_COMPARISONS,
+  AREA_SHARED,
+  AREAS_SIZE,
+  CONTROL,
+} from "../messages/shared_words.ts";
 import type { TracedArea } from "../messages/protocol.ts";
 
 /** The isolate whose probes write. */

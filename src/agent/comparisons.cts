@@ -8,7 +8,7 @@
 const CONST = 1;
 const SIZE_SHIFT = 1;
 
-/** The methods of strings, by the numbers that probes give them (`instrument/probe_names.ts`). */
+/** The methods of strings, by the numbers that probes give them (`probes/probe_names.ts`). */
 const STARTS_WITH = 0;
 const ENDS_WITH = 1;
 /** Added where what is sought is a constant. */

@@ -71,7 +71,7 @@ const GATES = CONTROL["gates"];
 const GATE_CLOSED = 0;
 const GATE_WAITING = 1;
 const GATE_OPEN = 2;
-/** Where the worker finds what it calls; see `control.ts`. */
+/** Where the worker finds what it calls; see `messages/shared_words.ts`. */
 const AGENT = Symbol.for("kcovfs.agent");
 
 /** See `tracing.cts`. */

@@ -1,5 +1,12 @@
 import { closeSync, writeSync } from "node:fs";
-import { agentCall, CONTROL, GATE_CLOSED, GATE_OPEN, GATE_WAITING, GATES } from "./control.ts";
+import {
+  agentCall,
+  CONTROL,
+  GATE_CLOSED,
+  GATE_OPEN,
+  GATE_WAITING,
+  GATES,
+} from "../messages/shared_words.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
 import {
   type CdpMessage,
@@ -7,7 +14,7 @@ import {
   type IsolateOptions,
   letRun,
   type Outcome,
-} from "./isolate.ts";
+} from "../messages/isolate.ts";
 import { openOwnPipe } from "./own_pipe.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */

@@ -1,6 +1,6 @@
 /**
  * What the agent's parts that run in the target's isolates know of the memory that they share with the
- * agent's worker. The numbers are those of `control.ts`, which CommonJS cannot import: keep the two in
+ * agent's worker. The numbers are those of `messages/shared_words.ts`, which CommonJS cannot import: keep the two in
  * step.
  */
 const CONTROL = {
@@ -52,7 +52,7 @@ function waitFor(
   while (!isOver() && now() < deadline) wait(control, index, load(control, index), 1);
 }
 
-/** What `writeText` of `control.ts` wrote: the target's name, or why there is none. */
+/** What `writeText` of `messages/shared_words.ts` wrote: the target's name, or why there is none. */
 function textIn(control: Int32Array): string {
   const bytes = new Uint8Array(control.buffer, CONTROL.text * 4, load(control, CONTROL.textLength));
   return Buffer.from(bytes).toString();

@@ -1,5 +1,5 @@
 /**
- * The functions that probes call, by the names in `instrument/probe_names.ts`. Those at comparisons are as
+ * The functions that probes call, by the names in `probes/probe_names.ts`. Those at comparisons are as
  * short as they are so that V8 puts them where they are called: nearly always, nobody asks for comparisons.
  */
 const memory = require("./memory.cjs") as { readonly CONTROL: Readonly<Record<string, number>> };

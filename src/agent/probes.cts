@@ -1,6 +1,6 @@
 /**
  * What the probes in a target's scripts call: each hit is written where the clients read it, into memory
- * that this isolate has mapped. See `instrument/` for the probes, `areas.ts` for who maps what.
+ * that this isolate has mapped. See `src/probes` for the probes, `areas.ts` for who maps what.
  *
  * The agent's worker changes what is written to from outside, while this isolate runs: by the words of
  * control memory that every hit reads anew, and by mapping an area over the window. So nothing here may

@@ -79,7 +79,7 @@ const { compareExchange, load } = Atomics;
 const { readSync } = fs;
 const { receiveMessageOnPort } = workerThreads;
 const { ABSENT, CONTROL, FAREWELL_TIMEOUT, READY, START_TIMEOUT, waitFor } = memory;
-/** Where the agent's worker finds what it calls; see `control.ts`. */
+/** Where the agent's worker finds what it calls; see `messages/shared_words.ts`. */
 const AGENT = Symbol.for("kcovfs.agent");
 const TAKE = JSON.stringify({ id: 0, method: "Profiler.takePreciseCoverage" });
 

@@ -8,8 +8,8 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Agent } from "./agent.ts";
 import { Areas } from "./areas.ts";
 import { connectToMainThread } from "./connection.ts";
-import { ABSENT, CONTROL } from "./control.ts";
-import type { Isolate, IsolateOptions } from "./isolate.ts";
+import { ABSENT, CONTROL } from "../messages/shared_words.ts";
+import type { Isolate, IsolateOptions } from "../messages/isolate.ts";
 import { listScripts } from "./list_scripts.ts";
 import { MainThread } from "./main_thread.ts";
 import {

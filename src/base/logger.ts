@@ -1,5 +1,10 @@
 import createDebug from "debug";
-import type { Log } from "../fuse/mod.ts";
+
+/** Takes lines that only a developer asks for. */
+export interface Log {
+  readonly enabled: boolean;
+  (line: string): void;
+}
 
 /** A log of the namespace `kcovfs:NAME`, on when the `DEBUG` environment variable says so. */
 export function logger(name: string): Log {

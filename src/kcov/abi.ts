@@ -46,5 +46,5 @@ export const WORDS_PER_PAGE = PAGE_SIZE / WORD_SIZE;
 /** Words of a comparison's record: `kernel/kcov.c`. */
 export const KCOV_WORDS_PER_CMP = 4;
 
-/** The upper half of every PC; see `coverage/pc_space.ts` for the lower. */
+/** The upper half of every PC; see `symbols/pc_space.ts` for the lower. */
 export const PC_HIGH = 0xffffffff;

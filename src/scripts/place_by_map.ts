@@ -5,7 +5,8 @@ import { findMapUrl } from "../blocks/map_url.ts";
 import { mappedPlaces, type MappedScript } from "../blocks/mapped_places.ts";
 import { type OriginalSource, parseOriginal } from "../blocks/original_source.ts";
 import { parseSourceMap, type SourceMap } from "../blocks/source_map.ts";
-import type { BuiltTable, SourceText } from "./table_builder.ts";
+import type { SourceText } from "../symbols/source_store.ts";
+import type { BuiltTable } from "./table_builder.ts";
 
 /** UTF-16 units of originals that are parsed for one script; the rest is placed by mappings alone. */
 const MOST_ORIGINALS = 32 * 1024 * 1024;

@@ -1,3 +1,4 @@
+import type { SourceText } from "../symbols/source_store.ts";
 import { LateError } from "../base/in_time.ts";
 import { JobThread } from "../base/job_thread.ts";
 import type { BlockPlaces } from "../blocks/block_places.ts";
@@ -12,13 +13,6 @@ export interface TableSource {
   readonly mapUrl?: string;
   /** Whether its source map, if any, is left alone. */
   readonly isPlain?: boolean;
-}
-
-/** A text that blocks stand in. */
-export interface SourceText {
-  /** Its URL, or what a source map calls it. */
-  readonly url: string;
-  readonly text: string;
 }
 
 /** A block table and where its blocks stand. */

@@ -15,7 +15,7 @@ import { coveredTargets } from "../symbols/covered_record.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import type { Measurements } from "./meters.ts";
 import { mayControl } from "./peer_rights.ts";
-import { targetRow } from "../report/target_row.ts";
+import { targetRow } from "./target_row.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import type { Tracing } from "./tracing.ts";

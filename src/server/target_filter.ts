@@ -10,7 +10,7 @@ import type { Target } from "../targets/target.ts";
 export function targetFilter(
   globs: Pick<FilterOptions, "include" | "exclude">,
 ): (target: Target) => (url: string) => boolean {
-  const own = [fileURLToPath(new URL(".", import.meta.url))];
+  const own = [fileURLToPath(new URL("..", import.meta.url))];
   const isMeasured = scriptFilter({ ...globs, own });
   const isMeasuredInSelf = scriptFilter(globs);
   return ({ link, info }) => {

@@ -5,7 +5,13 @@ import * as path from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { makeFolder } from "../base/make_folder.ts";
-import type { SourceText } from "../scripts/table_builder.ts";
+
+/** A text that blocks stand in. */
+export interface SourceText {
+  /** Its URL, or what a source map calls it. */
+  readonly url: string;
+  readonly text: string;
+}
 
 /** What a script is known by, as in the symbol table. */
 export interface ScriptKey {

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, rmSync, writeSync } from "node:fs";
 import type { Socket } from "node:net";
 import { Awaited } from "../messages/awaited.ts";
-import { agentCall } from "../agent/control.ts";
+import { agentCall } from "../messages/shared_words.ts";
 import {
   FAREWELL_BATCH,
   FRAME,

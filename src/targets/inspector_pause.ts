@@ -1,4 +1,4 @@
-import { letRun } from "../agent/isolate.ts";
+import { letRun } from "../messages/isolate.ts";
 import type { Commands, Params } from "./cdp_client.ts";
 import type { CdpSession } from "./cdp_session.ts";
 

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AREAS_SIZE, CONTROL } from "../../src/agent/control.ts";
+import { AREAS_SIZE, CONTROL } from "../../src/messages/shared_words.ts";
 import { AreasWorld, Isolate } from "./areas_world.ts";
 
 const areas = suite("agent/areas");

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { Areas } from "../../src/agent/areas.ts";
-import { AREA, AREAS_SIZE, CONTROL, CONTROL_SIZE } from "../../src/agent/control.ts";
+import { AREA, AREAS_SIZE, CONTROL, CONTROL_SIZE } from "../../src/messages/shared_words.ts";
 import type { TracedArea } from "../../src/messages/protocol.ts";
 import { SharedFile } from "../../src/base/shared_file.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";

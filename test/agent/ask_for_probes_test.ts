@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ABSENT, CONTROL, CONTROL_SIZE, READY } from "../../src/agent/control.ts";
+import { ABSENT, CONTROL, CONTROL_SIZE, READY } from "../../src/messages/shared_words.ts";
 
 const ask = suite("agent/ask_for_probes");
 

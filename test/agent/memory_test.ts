@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as control from "../../src/agent/control.ts";
+import * as control from "../../src/messages/shared_words.ts";
 
 const memory = suite("agent/memory");
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { type BlockTable, buildBlockTable } from "../../src/blocks/block_table.ts";
 import { randomProgram } from "./random_program.ts";
 
-const test = suite("coverage/block_table");
+const test = suite("blocks/block_table");
 
 const SCRIPT = { isModule: false };
 const MODULE = { isModule: true };

@@ -14,7 +14,7 @@ import {
 } from "./truth.ts";
 import { type GoalSource, NODES, printSlots, reportSources } from "./v8_answers.ts";
 
-const test = suite("coverage/block_table against V8");
+const test = suite("blocks/block_table against V8");
 
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/", import.meta.url));
 const LIBRARIES = join(FIXTURES, "programs/drive_libraries.mjs");

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { CoverageReader } from "../../src/blocks/coverage_reader.ts";
 import type { ScriptCoverage, ScriptReport } from "../../src/blocks/script_report.ts";
 
-const test = suite("coverage/coverage_reader");
+const test = suite("blocks/coverage_reader");
 
 /** The report as an object again. */
 function unfold(report: ScriptReport): ScriptCoverage {

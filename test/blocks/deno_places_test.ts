@@ -14,7 +14,7 @@ import { type BlockPlaces, plainPlaces } from "../../src/blocks/block_places.ts"
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { placeByMap } from "../../src/scripts/place_by_map.ts";
 
-const test = suite("coverage/deno_places");
+const test = suite("blocks/deno_places");
 
 // From dist/test/coverage, where this runs.
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));

@@ -4,7 +4,7 @@ import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { executedBlocks } from "../../src/blocks/executed_blocks.ts";
 import { ScriptReport } from "../../src/blocks/script_report.ts";
 
-const test = suite("coverage/executed_blocks");
+const test = suite("blocks/executed_blocks");
 
 const SOURCE = "function f() {if (a) {if (b) {c}} else {d} e && g; return h; i}";
 const FUNCTION = 1;

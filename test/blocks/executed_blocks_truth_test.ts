@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { NODES, runProgram } from "./v8_answers.ts";
 
-const test = suite("coverage/executed_blocks against V8");
+const test = suite("blocks/executed_blocks against V8");
 
 for (const { v8, path } of NODES) {
   test(`V8 ${v8} lacks counters for blocks exactly when \`isBlockCoverage\` is documented to be false`, () => {

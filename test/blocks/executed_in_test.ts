@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildBlockTable, executedIn, linePositions } from "../../src/blocks/mod.ts";
 
-const executed = suite("coverage/executed_in");
+const executed = suite("blocks/executed_in");
 
 const SOURCE = `function sign(x) {
   if (x < 0) {

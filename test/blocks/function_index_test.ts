@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { FunctionIndex } from "../../src/blocks/function_index.ts";
 
-const test = suite("coverage/function_index");
+const test = suite("blocks/function_index");
 
 const SCRIPT = { isModule: false };
 const OUTER = 0;

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import type { BlockTable } from "../../src/blocks/block_table.ts";
 import { linePositions } from "../../src/blocks/line_positions.ts";
 
-const lines = suite("coverage/line_positions");
+const lines = suite("blocks/line_positions");
 
 /** The positions of stretches of a source, four numbers each. */
 function positions(source: string, ...stretches: [number, number][]): number[][] {

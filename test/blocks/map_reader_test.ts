@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { MapError, readMapText } from "../../src/blocks/map_reader.ts";
 
-const reader = suite("coverage/map_reader");
+const reader = suite("blocks/map_reader");
 
 let folder = "";
 reader.before(() => {

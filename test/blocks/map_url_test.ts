@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findMapUrl } from "../../src/blocks/map_url.ts";
 
-const urls = suite("coverage/map_url");
+const urls = suite("blocks/map_url");
 
 const FOUND: readonly [string, string][] = [
   ["f();\n//# sourceMappingURL=a.map", "a.map"],

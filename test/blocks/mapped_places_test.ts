@@ -5,7 +5,7 @@ import { type BlockPlaces, plainPlaces } from "../../src/blocks/block_places.ts"
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { placeByMap } from "../../src/scripts/place_by_map.ts";
 
-const places = suite("coverage/mapped_places");
+const places = suite("blocks/mapped_places");
 
 const ORIGINS = new URL("../../../test/fixtures/origins/", import.meta.url);
 

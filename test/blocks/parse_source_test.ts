@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { parseSource, type ParseSourceOptions } from "../../src/blocks/parse_source.ts";
 
-const test = suite("coverage/parse_source");
+const test = suite("blocks/parse_source");
 
 /** The goal that a source was parsed for, and its `await`s: `(call)`, `[index]` or as what it is. */
 function read(source: string, options: ParseSourceOptions = {}): string {

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { scriptFilter, scriptPath } from "../../src/blocks/script_filter.ts";
 
-const filter = suite("coverage/script_filter");
+const filter = suite("blocks/script_filter");
 
 filter("without globs all scripts of the target are measured, node_modules among them", () => {
   const isMeasured = scriptFilter({});

@@ -8,7 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 
-const shared = suite("coverage/symbol_table, shared by processes");
+const shared = suite("blocks/symbol_table, shared by processes");
 
 const ADD = fileURLToPath(new URL("add_symbols.js", import.meta.url));
 

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { MapError } from "../../src/blocks/map_reader.ts";
 import { parseSourceMap } from "../../src/blocks/source_map.ts";
 
-const maps = suite("coverage/source_map");
+const maps = suite("blocks/source_map");
 
 const BASE = "file:///app/dist/a.js.map";
 const MAP = { version: 3, sources: ["../src/a.ts"], names: [], mappings: "AAAA;AACA" };

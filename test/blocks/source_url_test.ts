@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { findSourceUrl } from "../../src/blocks/source_url.ts";
 
-const sourceUrl = suite("coverage/source_url");
+const sourceUrl = suite("blocks/source_url");
 
 sourceUrl("the last comment names a script", () => {
   assert.is(

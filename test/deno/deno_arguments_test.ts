@@ -3,7 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { denoArguments, startsOf, waitsForUs } from "../../src/deno/deno_arguments.ts";
 
-const deno = suite("shims/deno_arguments");
+const deno = suite("deno/deno_arguments");
 
 const PRELOAD = fileURLToPath(new URL("../../../shims/deno_preload.mjs", import.meta.url));
 const INSPECTOR = `--inspect-brk=127.0.0.1:0 --inspect-publish-uid=http --preload=${PRELOAD} ` +

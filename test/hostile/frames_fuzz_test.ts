@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { suite } from "uvu";
 import { Agent } from "../../src/agent/agent.ts";
-import type { Isolate } from "../../src/agent/isolate.ts";
+import type { Isolate } from "../../src/messages/isolate.ts";
 import {
   FRAME,
   FrameReader,

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { defaultOf, probed, resultOf, trace } from "./same_behaviour.ts";
 
-const test = suite("instrument/behaviour");
+const test = suite("probes/behaviour");
 
 /** What is said of a source, and the body of a function, whose value stays. */
 const BODIES: [what: string, body: string][] = [

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { probed, resultOf } from "./same_behaviour.ts";
 
-const test = suite("instrument/comparison_behaviour");
+const test = suite("probes/comparison_behaviour");
 
 /** What is said of comparisons, and the body of a function, whose value stays. */
 const BODIES: [what: string, body: string][] = [

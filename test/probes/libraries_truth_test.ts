@@ -13,7 +13,7 @@ import { prepare, type Prepared } from "../../src/probes/prepare.ts";
 import { executedOf } from "../blocks/truth.ts";
 import { NODES, type ReportedScript, reportLibraries, runProbed } from "../blocks/v8_answers.ts";
 
-const test = suite("instrument/libraries against V8");
+const test = suite("probes/libraries against V8");
 
 const TEST = fileURLToPath(new URL("../../../test/", import.meta.url));
 const DRIVER = "fixtures/programs/drive_libraries.mjs";

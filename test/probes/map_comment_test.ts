@@ -9,7 +9,7 @@ import { mapComment } from "../../src/probes/map_comment.ts";
 import { prepare } from "../../src/probes/prepare.ts";
 import { NODES } from "../blocks/v8_answers.ts";
 
-const test = suite("instrument/map_comment");
+const test = suite("probes/map_comment");
 
 const SOURCE = `const a = { b: 1 };
 function f(c) {

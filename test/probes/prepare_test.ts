@@ -5,7 +5,7 @@ import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { prepare } from "../../src/probes/prepare.ts";
 import { randomProgram } from "../blocks/random_program.ts";
 
-const test = suite("instrument/prepare");
+const test = suite("probes/prepare");
 
 /** What a map says of a place. */
 interface Place {

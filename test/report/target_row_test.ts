@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { targetRow } from "../../src/report/target_row.ts";
+import { targetRow } from "../../src/server/target_row.ts";
 import { Target, type TargetInfo } from "../../src/targets/target.ts";
 import { FakeLink } from "../targets/fake_link.ts";
 

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { collection, EngineWorld, report, STRIDE } from "../blocks/engine_world.ts";
 
-const engine = suite("coverage/engine");
+const engine = suite("scripts/engine");
 
 const all = () => true;
 

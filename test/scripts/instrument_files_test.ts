@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { type InstrumentedFiles, instrumentFiles } from "../../src/scripts/instrument_files.ts";
 import { ProberWorld } from "../probes/prober_world.ts";
 
-const files = suite("instrument/instrument_files");
+const files = suite("scripts/instrument_files");
 
 /** A folder of files, and where they are written. */
 class Folders {

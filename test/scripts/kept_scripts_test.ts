@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { KeptScripts } from "../../src/scripts/kept_scripts.ts";
 
-const kept = suite("instrument/kept_scripts");
+const kept = suite("scripts/kept_scripts");
 
 /** Keeps something of a source by its key. */
 function add(subject: KeptScripts<string>, key: string, source: string): void {

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { PcBuffer } from "../../src/scripts/pc_buffer.ts";
 
-const buffer = suite("coverage/pc_buffer");
+const buffer = suite("scripts/pc_buffer");
 
 buffer("what was pushed comes out in order, once", () => {
   const subject = new PcBuffer();

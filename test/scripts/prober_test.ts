@@ -10,7 +10,7 @@ import { symbolFile } from "../../src/symbols/symbol_file.ts";
 import { collection, report } from "../blocks/engine_world.ts";
 import { ProberWorld } from "../probes/prober_world.ts";
 
-const prober = suite("instrument/prober");
+const prober = suite("scripts/prober");
 
 const FILE = "file:///a.js";
 /** Four blocks: the top level, `f`, and both branches. */

@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { prepare } from "../../src/probes/prepare.ts";
 import { withPrelude } from "../../src/scripts/standalone.ts";
 
-const standalone = suite("instrument/standalone");
+const standalone = suite("scripts/standalone");
 
 const FIRST_PC = 0x9abcde00;
 

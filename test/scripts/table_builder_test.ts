@@ -5,7 +5,7 @@ import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { linePositions } from "../../src/blocks/line_positions.ts";
 import { TableBuilder, type TableSource } from "../../src/scripts/table_builder.ts";
 
-const builder = suite("coverage/table_builder");
+const builder = suite("scripts/table_builder");
 
 const MODULE = new URL("../../src/scripts/table_builder.js", import.meta.url).href;
 const SOURCE = "function f(a) { return a ? 1 : 2; }\nf(1);\n";

@@ -13,7 +13,11 @@ import {
   PROTOCOL_VERSION,
 } from "../../src/messages/protocol.ts";
 import { askServer } from "../../src/messages/control_client.ts";
-import { type ControlHandlers, type ControlOptions, ControlSocket } from "../../src/server/control_socket.ts";
+import {
+  type ControlHandlers,
+  type ControlOptions,
+  ControlSocket,
+} from "../../src/server/control_socket.ts";
 import { tryLock } from "../../src/base/system_calls.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 

@@ -9,7 +9,7 @@ import {
 } from "../../src/symbols/covered_blocks.ts";
 import { pcOfBlock } from "../../src/symbols/pc_space.ts";
 
-const covered = suite("coverage/covered_blocks");
+const covered = suite("symbols/covered_blocks");
 
 const A = { base: 10, count: 3 };
 const B = { base: 40, count: 2 };

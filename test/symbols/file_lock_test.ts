@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { withFileLock } from "../../src/symbols/file_lock.ts";
 
-const lock = suite("coverage/file_lock");
+const lock = suite("symbols/file_lock");
 
 const MODULE = new URL("../../src/symbols/file_lock.js", import.meta.url).href;
 

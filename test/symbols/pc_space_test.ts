@@ -11,7 +11,7 @@ import {
   type Segment,
 } from "../../src/symbols/pc_space.ts";
 
-const space = suite("coverage/pc_space");
+const space = suite("symbols/pc_space");
 
 space("PCs go from 0xffffffff80000000 in steps of 8, below 0xffffffffff000000", () => {
   assert.equal([0, 1, 2].map(formatPc), [

@@ -2,7 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { scriptHash } from "../../src/symbols/script_hash.ts";
 
-const hash = suite("coverage/script_hash");
+const hash = suite("symbols/script_hash");
 
 hash("a source has one hash, in every version that makes the same tables", () => {
   // Changes with the version of tables, which gives all scripts new PCs.

@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SourceStore } from "../../src/symbols/source_store.ts";
 
-const store = suite("coverage/source_store");
+const store = suite("symbols/source_store");
 
 const SCRIPT = { url: "file:///srv/a.js", hash: "ab".repeat(32) };
 const TEXTS = {

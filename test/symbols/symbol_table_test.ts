@@ -6,7 +6,7 @@ import * as assert from "uvu/assert";
 import { BLOCKS, preferredBase } from "../../src/symbols/pc_space.ts";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 
-const symbols = suite("coverage/symbol_table");
+const symbols = suite("symbols/symbol_table");
 
 let folder = "";
 let file = "";

@@ -1,4 +1,4 @@
-import { letRun } from "../../agent/isolate.ts";
+import { letRun } from "../../messages/isolate.ts";
 import { pickScripts } from "../../messages/script_slices.ts";
 import type { CdpSession } from "../cdp_session.ts";
 import type { Pauser } from "./pauser.ts";

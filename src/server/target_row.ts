@@ -1,5 +1,5 @@
 import type { TargetRow } from "../messages/control_client.ts";
-import type { ProbedCounts } from "../server/tracing.ts";
+import type { ProbedCounts } from "./tracing.ts";
 import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
 
