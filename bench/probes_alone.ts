@@ -1,22 +1,22 @@
 /** The agent's probes in this very process, without a server: for what is measured in a loop. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { Areas } from "../src/agent/areas.ts";
+import { Areas } from "../src/agent/worker/areas.ts";
 import { CONTROL_SIZE } from "../src/messages/shared_words.ts";
 import type { TracedArea } from "../src/messages/protocol.ts";
 import { SharedFile } from "../src/base/shared_file.ts";
 import { SharedFolder } from "../src/base/shared_folder.ts";
 
 const require = createRequire(import.meta.url);
-const { makeProbes, WINDOW_SIZE, BLOCKS } = require("../src/agent/probes.cjs") as {
+const { makeProbes, WINDOW_SIZE, BLOCKS } = require("../src/agent/inside/probes.cjs") as {
   makeProbes: (control: Int32Array) => { readonly address: bigint; readonly blocks: bigint };
   WINDOW_SIZE: number;
   BLOCKS: number;
 };
-const { defineProbeFunctions } = require("../src/agent/probe_functions.cjs") as {
+const { defineProbeFunctions } = require("../src/agent/inside/probe_functions.cjs") as {
   defineProbeFunctions: (control: Int32Array, probes: object) => void;
 };
-const { inlineProbes } = require("../src/agent/inline_probes.cjs") as {
+const { inlineProbes } = require("../src/agent/inside/inline_probes.cjs") as {
   inlineProbes: () => () => void;
 };
 
@@ -33,7 +33,7 @@ export const WINDOW_WORDS = WINDOW_SIZE / 8;
 
 const OWNER = { mode: 0o600, uid: process.geteuid!(), gid: process.getegid!() };
 
-/** A target's isolate, as `agent/tracing.cts` makes it, and its clients. */
+/** A target's isolate, as `agent/inside/tracing.cts` makes it, and its clients. */
 export class ProbesAlone implements AsyncDisposable {
   readonly #folder: SharedFolder;
   readonly #areas: Areas;

@@ -19,7 +19,7 @@ export interface ParseSourceOptions {
  * tried as a module first: `await (x)` may only be taken for a call when it can be nothing else.
  *
  * A line end within a quoted string, which no source has, is read as part of it: it stands for U+2028
- * or U+2029, which look like one to V8's own functions (see `agent/script_source.cts`).
+ * or U+2029, which look like one to V8's own functions (see `agent/inside/script_source.cts`).
  *
  * @throws {SyntaxError} with a message of one line when no goal fits, or when the source is nested
  * deeper than the stack allows. On Node's stack of 984 KB that is 270 functions or 700 parentheses

@@ -4,14 +4,14 @@ import { isDeno } from "../base/runtime.ts";
 
 /** Commands that stand for the real ones. */
 const SHIMS = fileURLToPath(new URL("../../../shims", import.meta.url));
-export const PRELOAD = fileURLToPath(new URL("../agent/preload.cjs", import.meta.url));
+export const PRELOAD = fileURLToPath(new URL("../agent/inside/preload.cjs", import.meta.url));
 
-/** What a process has told of, and what it starts need not: see `agent/preload.cts`. */
+/** What a process has told of, and what it starts need not: see `agent/inside/preload.cts`. */
 const TOLD = "KCOVFS_TOLD";
 
-/** For Deno's V8. Optimised code does not count; see `agent/count_everything.cts`. */
+/** For Deno's V8. Optimised code does not count; see `agent/inside/count_everything.cts`. */
 const COUNTING = "--max-opt=1";
-/** See `agent/inline_probes.cts`: Deno takes no flags later. */
+/** See `agent/inside/inline_probes.cts`: Deno takes no flags later. */
 const INLINING = "--max-inlined-bytecode-size-cumulative=4600";
 
 /**

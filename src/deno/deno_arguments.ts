@@ -27,7 +27,7 @@ const INSPECTOR = ["--inspect-brk=127.0.0.1:0", "--inspect-publish-uid=http"];
  * counters.
  */
 const PRELOAD = preload("deno_preload.mjs");
-/** Optimised code does not count; see `agent/count_everything.cts`. */
+/** Optimised code does not count; see `agent/inside/count_everything.cts`. */
 const COUNTING = "--v8-flags=--max-opt=1";
 const FLAGS = [...INSPECTOR, `--preload=${PRELOAD}`, COUNTING];
 /** What gives a Deno's scripts probes. It needs no inspector, and does not wait. */

@@ -5,7 +5,7 @@ const TABLE_VERSION = 2;
 
 /**
  * SHA-256 of a script, in hex, by which its PCs are known. Line ends of one unit count as `\n`, whichever
- * of the four they are: V8 does not tell (see `agent/script_source.cts`).
+ * of the four they are: V8 does not tell (see `agent/inside/script_source.cts`).
  */
 export function scriptHash(source: string): string {
   const text = source.replace(/\r(?!\n)|[\u2028\u2029]/g, "\n");

@@ -2,13 +2,13 @@ import { readlinkSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { CdpSession } from "./cdp_session.ts";
 
-const ATTACH = fileURLToPath(new URL("../agent/attach.cjs", import.meta.url));
+const ATTACH = fileURLToPath(new URL("../agent/inside/attach.cjs", import.meta.url));
 /** ms that a target is given to answer, which it does between two turns of its event loop. */
 const ANSWER_TIMEOUT = 10_000;
 /** ms that the agent is given to have coverage on. */
 const ATTACH_TIMEOUT = 30_000;
 
-/** What an agent that is brought into a process is told: see `agent/attach.cts`. */
+/** What an agent that is brought into a process is told: see `agent/inside/attach.cts`. */
 export interface Injection {
   readonly socketPath: string;
   readonly name: string;

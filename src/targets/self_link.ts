@@ -19,7 +19,7 @@ export function startSelfCoverage(): Session {
       "Cannot make the server itself a target: a Deno takes no flags for V8; serve with Node",
     );
   }
-  // Optimised code does not count; see `agent/preload.cts`.
+  // Optimised code does not count; see `agent/inside/preload.cts`.
   v8.setFlagsFromString("--no-opt");
   v8.setFlagsFromString("--no-maglev");
   const session = new Session();
@@ -90,6 +90,6 @@ type ScriptSources = (ids: readonly number[]) => Record<string, string>;
 /** CommonJS, because targets load it before anything else. */
 function loadScriptSources(): ScriptSources {
   const file = import.meta.url.endsWith(".ts") ? "script_source.cts" : "script_source.cjs";
-  const module: unknown = createRequire(import.meta.url)(`../agent/${file}`);
+  const module: unknown = createRequire(import.meta.url)(`../agent/inside/${file}`);
   return (module as { scriptSources: ScriptSources }).scriptSources;
 }

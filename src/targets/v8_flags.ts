@@ -1,6 +1,6 @@
 /**
  * Whether V8 optimises, by the flags that it was started with: code that it optimises does not count
- * (see `agent/count_everything.cts`).
+ * (see `agent/inside/count_everything.cts`).
  *
  * @param flags In any order, with anything between them.
  */

@@ -4,14 +4,14 @@ import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
-import { Areas } from "../../src/agent/areas.ts";
+import { Areas } from "../../src/agent/worker/areas.ts";
 import { AREA, AREAS_SIZE, CONTROL, CONTROL_SIZE } from "../../src/messages/shared_words.ts";
 import type { TracedArea } from "../../src/messages/protocol.ts";
 import { SharedFile } from "../../src/base/shared_file.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
 import { until } from "./agent_world.ts";
 
-const PROBES = fileURLToPath(new URL("../../src/agent/probes.cjs", import.meta.url));
+const PROBES = fileURLToPath(new URL("../../src/agent/inside/probes.cjs", import.meta.url));
 const OWNER = { mode: 0o600, uid: 0, gid: 0 };
 
 /**

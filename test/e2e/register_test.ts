@@ -9,7 +9,7 @@ import { execute, KCOVFS, NODES, Scene } from "./harness.ts";
 
 const register = suite<{ scene: Scene; program: string }>("register");
 
-const REGISTER = fileURLToPath(new URL("../../src/agent/register.cjs", import.meta.url));
+const REGISTER = fileURLToPath(new URL("../../src/agent/inside/register.cjs", import.meta.url));
 
 /** Prints the targets while it, a worker thread and a child process of its own are some. */
 const PROGRAM = `

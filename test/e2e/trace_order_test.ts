@@ -11,7 +11,7 @@ const order = suite("order of traces");
 /** The program, which is not compiled. */
 const SPIN = fileURLToPath(new URL("../../../test/fixtures/programs/spin.cjs", import.meta.url));
 
-/** What a window shows at most: see `src/agent/probes.cts`. */
+/** What a window shows at most: see `src/agent/inside/probes.cts`. */
 const WINDOW_WORDS = 1 << 20;
 const SIZES: [words: number, steps: number, sentence: string][] = [
   [WINDOW_WORDS, 500_000, "a million blocks in an area of 8 MiB"],

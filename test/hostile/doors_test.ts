@@ -339,7 +339,7 @@ doors("a target that the server does not see has no number", async () => {
     env: {
       KCOVFS_SOCKET: socket,
       KCOVFS_NAME: "outside",
-      NODE_OPTIONS: `--require=${path.join(DIST, "src/agent/preload.cjs")}`,
+      NODE_OPTIONS: `--require=${path.join(DIST, "src/agent/inside/preload.cjs")}`,
     },
   });
   let rows: TargetRow[] = [];

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { suite } from "uvu";
-import { Agent } from "../../src/agent/agent.ts";
+import { Agent } from "../../src/agent/worker/agent.ts";
 import type { Isolate } from "../../src/messages/isolate.ts";
 import {
   FRAME,

@@ -19,7 +19,7 @@ export const NODES: ReadonlyMap<number, string> = new Map(
 /** One that is too old. */
 export const OLD_NODE = join(MODULES, "node18/bin/node");
 export const REGISTER = fileURLToPath(
-  new URL("../../src/agent/register.cjs", import.meta.url),
+  new URL("../../src/agent/inside/register.cjs", import.meta.url),
 );
 export const COLLECTORS: readonly CollectorName[] = ["v8", "trace"];
 

@@ -7,7 +7,7 @@ import { FakeLink } from "../targets/fake_link.ts";
 const filter = suite("target_filter");
 
 /** One of our own sources. */
-const OWN = new URL("../../src/agent/agent.js", import.meta.url).href;
+const OWN = new URL("../../src/agent/worker/agent.js", import.meta.url).href;
 
 function target(globs: Pick<TargetInfo, "include" | "exclude"> = {}, kind = "fake"): Target {
   const link = Object.assign(new FakeLink(), { kind });

@@ -22,7 +22,7 @@ export const run: Command = {
     const command = commandAfterDashes(argv);
     const isDenied = deniesReading(command, PRELOAD);
     if (isDenied) {
-      const folder = resolve(PRELOAD, "../../../..");
+      const folder = resolve(PRELOAD, "../../../../..");
       const reason = `Node's permission model denies reading kcovfs (--allow-fs-read=${folder}/)`;
       io.warn(`${reason}: running without coverage`);
     }

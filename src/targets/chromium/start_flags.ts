@@ -5,7 +5,7 @@ const WANTED = "--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-position
 /**
  * What is to be said of the flags that a browser was started with; empty when all is well.
  *
- * Optimised code does not count (see `agent/preload.cts`), and no command of the protocol turns V8's
+ * Optimised code does not count (see `agent/inside/preload.cts`), and no command of the protocol turns V8's
  * optimising compilers off. And V8 puts off finding out the positions of compiled code until a pause
  * needs them: of a script that it was compiling in the background while coverage began, it
  * then crashes (**measured** on Chromium 156: in 1 of 50 page loads that were paused; with the flag, in none of

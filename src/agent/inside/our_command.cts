@@ -2,7 +2,7 @@
 const fs = require("node:fs") as typeof import("node:fs");
 const path = require("node:path") as typeof import("node:path");
 
-const OUR_COMMAND = path.join(__dirname, "../../../bin/kcovfs");
+const OUR_COMMAND = path.join(__dirname, "../../../../bin/kcovfs");
 
 /** Whether this process is it: `kcovfs ps` in the environment of a fuzzer, say. */
 function isOurs(): boolean {

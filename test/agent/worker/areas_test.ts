@@ -2,10 +2,10 @@
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AREAS_SIZE, CONTROL } from "../../src/messages/shared_words.ts";
-import { AreasWorld, Isolate } from "./areas_world.ts";
+import { AREAS_SIZE, CONTROL } from "../../../src/messages/shared_words.ts";
+import { AreasWorld, Isolate } from "../areas_world.ts";
 
-const areas = suite("agent/areas");
+const areas = suite("agent/worker/areas");
 
 const HIGH = 0xffffffff00000000n;
 const NONE = { mapped: 0, open: 0 };

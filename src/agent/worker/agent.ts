@@ -1,9 +1,9 @@
 import { accessSync, constants } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
-import { Awaited } from "../messages/awaited.ts";
-import { ABSENT, CONTROL, READY, writeText } from "../messages/shared_words.ts";
-import type { CdpMessage, Isolate, IsolateOptions } from "../messages/isolate.ts";
+import { Awaited } from "../../messages/awaited.ts";
+import { ABSENT, CONTROL, READY, writeText } from "../../messages/shared_words.ts";
+import type { CdpMessage, Isolate, IsolateOptions } from "../../messages/isolate.ts";
 import {
   FAREWELL_BATCH,
   FRAME,
@@ -18,8 +18,8 @@ import {
   type TracedArea,
   unpackNumber,
   type Welcome,
-} from "../messages/protocol.ts";
-import { pickScripts } from "../messages/script_slices.ts";
+} from "../../messages/protocol.ts";
+import { pickScripts } from "../../messages/script_slices.ts";
 
 /** What an {@linkcode Agent} needs. */
 export interface AgentOptions {

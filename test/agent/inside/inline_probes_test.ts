@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
 const require = createRequire(import.meta.url);
-const { inlineProbes } = require("../../src/agent/inline_probes.cjs") as {
+const { inlineProbes } = require("../../../src/agent/inside/inline_probes.cjs") as {
   inlineProbes: () => () => void;
 };
 

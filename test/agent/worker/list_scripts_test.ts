@@ -1,8 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { listScripts } from "../../src/agent/list_scripts.ts";
+import { listScripts } from "../../../src/agent/worker/list_scripts.ts";
 
-const list = suite("agent/list_scripts");
+const list = suite("agent/worker/list_scripts");
 
 /** A connection to an inspector that tells of scripts when its debugger is enabled. */
 function connecting(urls: readonly string[], log: string[]) {

@@ -1,10 +1,10 @@
 /** Which scripts get probes as they are loaded, and that programs do the same with them. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { NODES } from "../blocks/v8_answers.ts";
-import { load, type LoadOptions, SAY } from "./loaded_world.ts";
+import { NODES } from "../../blocks/v8_answers.ts";
+import { load, type LoadOptions, SAY } from "../loaded_world.ts";
 
-const scripts = suite("agent/loaded_scripts");
+const scripts = suite("agent/inside/loaded_scripts");
 
 const MODULE = "export default 1;";
 const WASM = Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
@@ -175,8 +175,7 @@ const PROGRAMS: Record<string, Program> = {
         import { Worker } from "node:worker_threads";
         for (const name of ["./w.mjs", "./x.cjs"]) {
           const worker = new Worker(new URL(name, import.meta.url));
-          const [ran] = await once(worker, "message");
-          await once(worker, "exit");
+          const [[ran]] = await Promise.all([once(worker, "message"), once(worker, "exit")]);
           console.log(ran);
         }
         await import("./late.mjs"); await import("./late.cjs");`,

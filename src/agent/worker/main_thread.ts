@@ -6,7 +6,7 @@ import {
   GATE_OPEN,
   GATE_WAITING,
   GATES,
-} from "../messages/shared_words.ts";
+} from "../../messages/shared_words.ts";
 import { type Connection, connectToMainThread } from "./connection.ts";
 import {
   type CdpMessage,
@@ -14,7 +14,7 @@ import {
   type IsolateOptions,
   letRun,
   type Outcome,
-} from "../messages/isolate.ts";
+} from "../../messages/isolate.ts";
 import { openOwnPipe } from "./own_pipe.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */

@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CONTROL, CONTROL_SIZE } from "../../src/messages/shared_words.ts";
-import { type Order, WorkerThread } from "../../src/agent/worker_thread.ts";
-import { mkfifo } from "../../src/base/system_calls.ts";
-import { deferred, turn } from "../targets/fake_link.ts";
+import { CONTROL, CONTROL_SIZE } from "../../../src/messages/shared_words.ts";
+import { type Order, WorkerThread } from "../../../src/agent/worker/worker_thread.ts";
+import { mkfifo } from "../../../src/base/system_calls.ts";
+import { deferred, turn } from "../../targets/fake_link.ts";
 
-const workerThread = suite("agent/worker_thread");
+const workerThread = suite("agent/worker/worker_thread");
 
 const DONE = '{"id":1,"result":{"result":{"type":"undefined"}}}';
 const FAILED = '{"id":1,"result":{"exceptionDetails":{"text":"RangeError"}}}';

@@ -1,13 +1,13 @@
 import { closeSync, writeSync } from "node:fs";
 import type { MessagePort } from "node:worker_threads";
-import { agentCall, CONTROL } from "../messages/shared_words.ts";
+import { agentCall, CONTROL } from "../../messages/shared_words.ts";
 import {
   type CdpMessage,
   type Isolate,
   type IsolateOptions,
   letRun,
   type Outcome,
-} from "../messages/isolate.ts";
+} from "../../messages/isolate.ts";
 import { openOwnPipe } from "./own_pipe.ts";
 
 /** What the thread's side (`thread.cts`) is asked to do. */

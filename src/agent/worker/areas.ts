@@ -1,13 +1,13 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { mapFile, mapZeros, unmap } from "../base/system_calls.ts";
+import { mapFile, mapZeros, unmap } from "../../base/system_calls.ts";
 import {
   AREA,
   AREA_COMPARISONS,
   AREA_SHARED,
   AREAS_SIZE,
   CONTROL,
-} from "../messages/shared_words.ts";
-import type { TracedArea } from "../messages/protocol.ts";
+} from "../../messages/shared_words.ts";
+import type { TracedArea } from "../../messages/protocol.ts";
 
 /** The isolate whose probes write. */
 export interface Writer {

@@ -192,7 +192,7 @@ function startWorker(
     tracing: Tracing | undefined;
   },
 ): import("node:worker_threads").Worker {
-  const worker = new Worker(path.join(__dirname, "worker.js"), {
+  const worker = new Worker(path.join(__dirname, "../worker/worker.js"), {
     workerData: {
       ...options,
       control: control.buffer,

@@ -8,8 +8,8 @@ import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Agent } from "./agent.ts";
 import { Areas } from "./areas.ts";
 import { connectToMainThread } from "./connection.ts";
-import { ABSENT, CONTROL } from "../messages/shared_words.ts";
-import type { Isolate, IsolateOptions } from "../messages/isolate.ts";
+import { ABSENT, CONTROL } from "../../messages/shared_words.ts";
+import type { Isolate, IsolateOptions } from "../../messages/isolate.ts";
 import { listScripts } from "./list_scripts.ts";
 import { MainThread } from "./main_thread.ts";
 import {
@@ -18,7 +18,7 @@ import {
   PROTOCOL_VERSION,
   type TracedArea,
   type Welcome,
-} from "../messages/protocol.ts";
+} from "../../messages/protocol.ts";
 import { ThreadSessions } from "./thread_sessions.ts";
 import { type Answer, WorkerThread } from "./worker_thread.ts";
 

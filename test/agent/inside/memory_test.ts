@@ -1,11 +1,11 @@
 import { createRequire } from "node:module";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import * as control from "../../src/messages/shared_words.ts";
+import * as control from "../../../src/messages/shared_words.ts";
 
-const memory = suite("agent/memory");
+const memory = suite("agent/inside/memory");
 
-const ofTargets = createRequire(import.meta.url)("../../src/agent/memory.cjs");
+const ofTargets = createRequire(import.meta.url)("../../../src/agent/inside/memory.cjs");
 
 memory("targets know the memory that they share as the agent's worker does", () => {
   const names = ["CONTROL", "CONTROL_SIZE", "AREA", "AREAS_SIZE", "READY", "ABSENT"] as const;

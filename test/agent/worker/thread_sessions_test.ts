@@ -1,10 +1,10 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ThreadSessions } from "../../src/agent/thread_sessions.ts";
-import type { MainThread } from "../../src/agent/main_thread.ts";
-import { turn } from "../targets/fake_link.ts";
+import { ThreadSessions } from "../../../src/agent/worker/thread_sessions.ts";
+import type { MainThread } from "../../../src/agent/worker/main_thread.ts";
+import { turn } from "../../targets/fake_link.ts";
 
-const threadSessions = suite("agent/thread_sessions");
+const threadSessions = suite("agent/worker/thread_sessions");
 
 interface Sent {
   readonly method: string;

@@ -5,14 +5,16 @@ import * as path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { NODES } from "../blocks/v8_answers.ts";
+import { NODES } from "../../blocks/v8_answers.ts";
 
-const test = suite("agent/script_source");
+const test = suite("agent/inside/script_source");
 
 // From dist/test/agent, where this runs.
-const TEST = fileURLToPath(new URL("../../../test/", import.meta.url));
+const TEST = fileURLToPath(new URL("../../../../test/", import.meta.url));
 const PROGRAM = path.join(TEST, "fixtures/programs/read_sources.cjs");
-const AGENT = fileURLToPath(new URL("../../src/agent/script_source.cjs", import.meta.url));
+const AGENT = fileURLToPath(
+  new URL("../../../src/agent/inside/script_source.cjs", import.meta.url),
+);
 
 const LIBRARIES = [
   "js-yaml/dist/js-yaml.mjs",

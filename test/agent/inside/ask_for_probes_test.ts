@@ -4,11 +4,13 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ABSENT, CONTROL, CONTROL_SIZE, READY } from "../../src/messages/shared_words.ts";
+import { ABSENT, CONTROL, CONTROL_SIZE, READY } from "../../../src/messages/shared_words.ts";
 
-const ask = suite("agent/ask_for_probes");
+const ask = suite("agent/inside/ask_for_probes");
 
-const MODULE = fileURLToPath(new URL("../../src/agent/ask_for_probes.cjs", import.meta.url));
+const MODULE = fileURLToPath(
+  new URL("../../../src/agent/inside/ask_for_probes.cjs", import.meta.url),
+);
 /** Asks for what it is told to, and says what came. */
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");

@@ -2,7 +2,7 @@ import { createRequire } from "node:module";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 
-const test = suite("agent/comparisons");
+const test = suite("agent/inside/comparisons");
 
 type Write = (type: number, low1: number, high1: number, low2: number, high2: number) => void;
 
@@ -13,7 +13,7 @@ interface Comparisons {
 }
 
 const { compareCases, compareSought, compareValues } = createRequire(import.meta.url)(
-  "../../src/agent/comparisons.cjs",
+  "../../../src/agent/inside/comparisons.cjs",
 ) as Comparisons;
 
 interface Comparison {
