@@ -2,6 +2,8 @@
 export interface AreaFile extends Disposable {
   readonly path: string;
   readonly fd: number;
+  /** Path of a file by which several targets that write into this one take turns; clients do not map it. */
+  readonly turns?: string;
   /**
    * Makes it so many bytes long, by zeros; never shorter.
    *

@@ -29,6 +29,8 @@ export interface EnabledArea {
   readonly scope: Scope;
   /** Of the area, where it is a file. */
   readonly path?: string;
+  /** See {@linkcode AreaFile.turns}. */
+  readonly turns?: string;
 }
 
 /** Where PCs come from: all that is measured. */
@@ -60,5 +62,8 @@ export function enabledArea(
   { mode, scope }: { readonly mode: Mode; readonly scope: Scope },
   file?: AreaFile,
 ): EnabledArea {
-  return { id, words: area!.size / WORD_SIZE, mode, scope, ...(file && { path: file.path }) };
+  const words = area!.size / WORD_SIZE;
+  if (!file) return { id, words, mode, scope };
+  const { path, turns } = file;
+  return { id, words, mode, scope, path, ...(turns !== undefined && { turns }) };
 }
