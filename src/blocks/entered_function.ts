@@ -6,7 +6,7 @@ import type { FunctionIndex } from "./function_index.ts";
 import type { ScriptReport } from "./script_report.ts";
 
 /**
- * Where a collection has interrupted JavaScript, as the agent says: see `agent/interrupted.cts`. It comes
+ * Where a collection has interrupted JavaScript, as the agent says: see `agent/inside/interrupted.cts`. It comes
  * before the collection's reports, as one of no script.
  */
 export interface Place {

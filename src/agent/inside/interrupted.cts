@@ -1,6 +1,6 @@
 /**
  * Where the inspector has interrupted a thread's JavaScript. A collection that interrupts a function at its
- * very beginning splits what V8 counts there: see `coverage/entered_function.ts`.
+ * very beginning splits what V8 counts there: see `blocks/entered_function.ts`.
  *
  * V8 tells places in stack traces, which are the program's, too: it may replace, limit and freeze what makes
  * them. So a realm of the agent's own makes them, whose `Error` no program sees.
@@ -18,7 +18,7 @@ interface CallSite {
 
 type FindCallSites = (from: object) => readonly CallSite[] | undefined;
 
-/** The URL of what the inspector is told to evaluate: see `control.ts`. */
+/** The URL of what the inspector is told to evaluate: see `messages/shared_words.ts`. */
 const OWN = "node:kcovfs";
 
 /** Three frames: what the inspector evaluates, what that has interrupted, and what has called it. */
