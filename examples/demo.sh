@@ -22,8 +22,7 @@ echo "
 for message in malformed evaluate; do
   "$bin/trace" "$socket" "messages/$message" > "$bin/pcs"
   echo "   messages/$message: $(wc -l < "$bin/pcs") PCs, beginning with:"
-  head -n 7 "$bin/pcs" | kcovfs symbolize |
-    awk 'NR % 2 { pc = $0; next } { sub(/.*\//, ""); print "    " pc "  " $0 }'
+  head -n 7 "$bin/pcs" | kcovfs symbolize | sed 's/^\(0x[0-9a-f]*\) [^:]*\//    \1  /'
 done
 
 echo "

@@ -11,8 +11,7 @@ fail() {
 
 [ "$(uname -s)" = Linux ] || fail "needs Linux, this is $(uname -s); use a virtual machine"
 [ "$(id -u)" -eq 0 ] || fail "needs root, which mounting takes; run: sudo npm start"
-node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 19 ? 0 : 1)' ||
-  fail "needs Node 20.19 or newer, this is $(node --version); see https://nodejs.org"
+sh scripts/check_node.sh "npm start" || exit 1
 [ -c /dev/fuse ] ||
   fail "needs /dev/fuse; run: modprobe fuse (in a container: start it with --privileged)"
 for command in cc unshare mount; do
@@ -43,7 +42,7 @@ quietly() {
 }
 
 echo "== Installing and building kcovfs"
-quietly sh scripts/install.sh .
+sh scripts/install.sh . || fail "cannot install what package-lock.json pins"
 quietly npm run build
 
 echo "== Compiling examples/clients: C programs that know /sys/kernel/debug/kcov, and nothing of kcovfs"

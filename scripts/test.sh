@@ -1,8 +1,11 @@
 #!/bin/sh
-# From a fresh clone: installs, builds, type-checks, and runs all tests (formatter and linter among
-# them). With arguments, only the tests whose file names contain one of them.
+# From a fresh clone: installs what the system lacks and what the lock files pin, builds, type-checks,
+# and runs all tests (formatter and linter among them). With arguments, only the tests whose file names
+# contain one of them, whatever the system lacks.
 set -eu
 cd "$(dirname "$0")/.."
+sh scripts/check_node.sh "npm test"
+sh scripts/system_packages.sh || [ $# -gt 0 ]
 sh scripts/install.sh .
 sh scripts/install.sh test
 node_modules/.bin/tsc -p tsconfig.json

@@ -1,5 +1,7 @@
 import * as fs from "node:fs";
+import { dirname } from "node:path";
 import { reserve } from "./system_calls.ts";
+import { orFull } from "./shared_folder.ts";
 import { SharedMemory } from "./shared_memory.ts";
 
 /** Bytes of a file, from its start, that there is memory for from the beginning. */
@@ -35,7 +37,7 @@ export class SharedFile implements Disposable {
    */
   constructor(path: string, options: SharedFileOptions) {
     this.path = path;
-    this.fd = create(path, options);
+    this.fd = orFull(placeOf(path), () => create(path, options));
   }
 
   /** In bytes. */
@@ -55,7 +57,9 @@ export class SharedFile implements Disposable {
       throw new RangeError(`Cannot grow ${this.path} to ${bytes} bytes: it has ${this.#size}`);
     }
     fs.ftruncateSync(this.fd, bytes);
-    if (this.#size < RESERVED && bytes > 0) reserve(this.fd, Math.min(bytes, RESERVED));
+    if (this.#size < RESERVED && bytes > 0) {
+      this.reserve({ from: 0, bytes: Math.min(bytes, RESERVED) });
+    }
     this.#size = bytes;
   }
 
@@ -75,7 +79,7 @@ export class SharedFile implements Disposable {
    * @throws ENOSPC, as `code`, when there is not that much.
    */
   reserve({ from, bytes }: { from: number; bytes: number }): void {
-    reserve(this.fd, bytes, from);
+    orFull(placeOf(this.path), () => reserve(this.fd, bytes, from));
   }
 
   /**
@@ -123,14 +127,19 @@ export function makeSharedFile(
   path: string,
   { bytes, ...options }: SharedFileOptions & { readonly bytes: number },
 ): void {
-  const fd = create(path, options);
+  const fd = orFull(placeOf(path), () => create(path, options));
   try {
     fs.ftruncateSync(fd, bytes);
-    reserve(fd, bytes);
+    orFull(placeOf(path), () => reserve(fd, bytes));
   } catch (error) {
     fs.rmSync(path, { force: true });
     throw error;
   } finally {
     fs.closeSync(fd);
   }
+}
+
+/** The place of the {@linkcode SharedFolder} that a file is in. */
+function placeOf(path: string): string {
+  return dirname(dirname(path));
 }

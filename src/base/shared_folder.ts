@@ -29,7 +29,7 @@ export class SharedFolder implements AsyncDisposable {
    * Makes the folder, and removes what killed processes of the same user have left beside it.
    *
    * @param places The folders it may be in; it is in the first that is a tmpfs.
-   * @throws when none of them is.
+   * @throws when none of them is, or that one is full.
    */
   static async make(
     places: readonly string[] = SHARED_PLACES,
@@ -37,7 +37,11 @@ export class SharedFolder implements AsyncDisposable {
     for (const place of places) {
       if (!(await isInMemory(place))) continue;
       await removeAbandoned(place, SHARED_FOLDERS);
-      const folder = LockedFolder.make(path.join(place, PREFIX));
+      const folder = orFull(
+        place,
+        () => LockedFolder.make(path.join(place, PREFIX)),
+        "Cannot share memory: ",
+      );
       chmodSync(folder.path, MODE);
       return new SharedFolder(folder);
     }
@@ -53,4 +57,23 @@ export class SharedFolder implements AsyncDisposable {
 async function isInMemory(place: string): Promise<boolean> {
   const stats = await statfs(place).catch(() => undefined);
   return stats?.type === TMPFS_MAGIC;
+}
+
+/**
+ * Does what takes memory of a tmpfs. Where there is none left, the error says which tmpfs is full, and what
+ * makes it larger.
+ *
+ * @param what Begins the error's message.
+ * @throws ENOSPC, as `code`, then.
+ */
+export function orFull<T>(place: string, work: () => T, what = ""): T {
+  try {
+    return work();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+    const remedy =
+      `run 'mount -o remount,size=1g ${place}'; in a container: start it with --shm-size=1g`;
+    const message = `${what}${place} is full; ${remedy}`;
+    throw Object.assign(new Error(message, { cause: error }), { code: "ENOSPC" });
+  }
 }

@@ -3,14 +3,13 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { Failure } from "./failure.ts";
 
-/** Starts a command; rejects with a {@linkcode Failure} when there is none such. */
+/** Starts a command, which `checkCommand` has passed; rejects with a {@linkcode Failure}. */
 export function start(command: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
   const child = spawn(command[0], command.slice(1), options);
   return new Promise((resolve, reject) => {
     child.once("spawn", () => resolve(child));
     child.once("error", (error: NodeJS.ErrnoException) => {
-      const reason = error.code === "ENOENT" ? "no such command" : error.message;
-      reject(new Failure(`Cannot run ${command[0]}: ${reason}`));
+      reject(new Failure(`Cannot run ${command[0]}: ${error.message}`));
     });
   });
 }

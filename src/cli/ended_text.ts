@@ -1,4 +1,4 @@
-import { printable } from "../report/display_text.ts";
+import { counted, printable } from "../report/display_text.ts";
 import type { EndedProcess } from "./end_namespace.ts";
 
 /** Names that a line has room for. */
@@ -37,5 +37,5 @@ function list(one: string, several: string, names: readonly string[]): string | 
   if (names.length === 0) return undefined;
   const shown = names.slice(0, MOST_NAMES).map(printable);
   if (names.length > MOST_NAMES) shown.push("...");
-  return `${names.length} ${names.length === 1 ? one : several} (${shown.join(", ")})`;
+  return `${counted(names.length, one, several)} (${shown.join(", ")})`;
 }

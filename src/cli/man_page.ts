@@ -29,7 +29,7 @@ export function manPage(commands: readonly Command[], options: ManPageOptions): 
     ".B run",
     "and",
     ".B fuzz",
-    "hand on the status of their command.",
+    "hand on the status of their command; 126 or 127 when that cannot be run.",
     "",
   ].join("\n");
 }

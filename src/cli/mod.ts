@@ -20,6 +20,8 @@ import { run } from "./commands/run.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
+import { Failure } from "./failure.ts";
+import { explainUsage } from "./explain_usage.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** The commands, in the order of the help. */
@@ -63,15 +65,14 @@ export async function main(
     const { message } = error as Error;
     if (error instanceof UsageError) {
       const command = COMMANDS.find(({ command }) => command.split(" ")[0] === args[0]);
-      io.warn(
-        `${message.replace(/\s+/g, " ")}; see 'kcovfs ${command ? `${args[0]} ` : ""}--help'`,
-      );
+      const said = explainUsage(message.replace(/\s+/g, " "), { args, command, all: COMMANDS });
+      io.warn(`${said}; see 'kcovfs ${command ? `${args[0]} ` : ""}--help'`);
       return 2;
     }
     const isExpected = error instanceof MountError || /^Cannot /.test(message);
     if (isExpected) io.warn(message);
     else for (const line of `Cannot go on: ${(error as Error).stack}`.split("\n")) io.warn(line);
-    return 1;
+    return error instanceof Failure ? error.status : 1;
   }
 }
 

@@ -3,6 +3,7 @@ import type { Argv } from "yargs";
 import type { CollectorName } from "../messages/protocol.ts";
 import type { ServerOptions } from "../server/server.ts";
 import type { Hold } from "../targets/target.ts";
+import { checkGlobs } from "./check_globs.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** Where the symbols of PCs are kept unless `--state` says otherwise. */
@@ -28,24 +29,31 @@ export function withMount<T>(argv: Argv<T>) {
   });
 }
 
-/** `--include` and `--exclude`, of every command that starts a server or targets. */
-export function withGlobs<T>(argv: Argv<T>) {
+/**
+ * `--include` and `--exclude`, of every command that starts a server or targets.
+ *
+ * @param options `of`: what stands before "scripts" in the help. `fallback`: what is meant without them.
+ */
+export function withGlobs<T>(argv: Argv<T>, { of = "", fallback = ["all", "none"] } = {}) {
+  const whose = `scripts${of} whose path or URL matches the glob, in quotes; repeatable`;
   return argv
     .option("include", {
       type: "string",
       array: true,
       nargs: 1,
       default: [] as string[],
-      defaultDescription: "all",
-      describe: "measure only scripts whose path or URL matches the glob; repeatable",
+      defaultDescription: fallback[0],
+      describe: `measure only ${whose}`,
+      coerce: (globs: string[]) => checkGlobs("--include", globs),
     })
     .option("exclude", {
       type: "string",
       array: true,
       nargs: 1,
       default: [] as string[],
-      defaultDescription: "none",
-      describe: "do not measure scripts whose path or URL matches the glob; repeatable",
+      defaultDescription: fallback[1],
+      describe: `do not measure ${whose}`,
+      coerce: (globs: string[]) => checkGlobs("--exclude", globs),
     });
 }
 

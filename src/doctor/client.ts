@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { ENVIRONMENT } from "../messages/protocol.ts";
 import { askServer } from "../messages/control_client.ts";
 import { KCOV_ENABLE, KCOV_INIT_TRACE, KCOV_TRACE_PC, WORD_SIZE } from "../kcov/abi.ts";
+import { counted } from "../report/display_text.ts";
 import { isDeno } from "../base/runtime.ts";
 import { ioctlWith, mapShared } from "../base/system_calls.ts";
 import type { RoundTripResult } from "./round_trip.ts";
@@ -79,9 +80,13 @@ async function run(file: string): Promise<RoundTripResult> {
     const two = await trace(area, { target, request: "2" });
     const again = await trace(area, { target, request: "1" });
     const isSame = one.size === again.size && [...one].every((pc) => again.has(pc));
-    if (!isSame) throw new Error(`the same request reads ${one.size} blocks, then ${again.size}`);
+    if (!isSame) {
+      throw new Error(`the same request reads ${counted(one.size, "block")}, then ${again.size}`);
+    }
     const [own] = positionsOf(new Set([...one].filter((pc) => !two.has(pc))));
-    if (!own) throw new Error(`two requests that differ read the same ${one.size} blocks`);
+    if (!own) {
+      throw new Error(`two requests that differ read the same ${counted(one.size, "block")}`);
+    }
     const { isDirect } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
     return { blocks: one.size, position: own, isDirect };
   } finally {

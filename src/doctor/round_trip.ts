@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CollectorName } from "../messages/protocol.ts";
+import { counted } from "../report/display_text.ts";
 import type { Finding } from "./finding.ts";
 
 const BIN = fileURLToPath(new URL("../../../bin/kcovfs", import.meta.url));
@@ -75,7 +76,7 @@ export async function tryRoundTrip(
 
 function describe({ blocks, position, isDirect }: RoundTripResult): string {
   const how = isDirect ? ", by passthrough" : "";
-  return `${blocks} blocks of a request, the same each time, to ${
+  return `${counted(blocks, "block")} of a request, the same each time, to ${
     position.replace(/^.*\//, "")
   }${how}`;
 }

@@ -1,7 +1,7 @@
 /** Mounts and unmounts with the mount(8) and umount(8) of util-linux: no native code. */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
-import { realpath, stat, statfs } from "node:fs/promises";
+import { opendir, realpath, stat, statfs } from "node:fs/promises";
 import * as path from "node:path";
 import { readMountTable } from "./mount_table.ts";
 
@@ -19,6 +19,11 @@ export interface MountOptions {
    * mounts this process must see, too. Its own, unless given.
    */
   readonly namespace?: string | undefined;
+  /**
+   * Refuses a directory with something in it, which the mount would hide. That of the kernel's debugfs is
+   * taken all the same: this is where programs look for what they find there.
+   */
+  readonly isEmpty?: boolean | undefined;
 }
 
 const DEVICE = "/dev/fuse";
@@ -108,7 +113,26 @@ async function prepareMountPoint(directory: string, options: MountOptions): Prom
         `run '${options.subtype} unmount ${directory}'`,
     );
   }
+  if (options.isEmpty) await checkEmpty(directory);
   return await realpath(directory);
+}
+
+/** `DEBUGFS_MAGIC` of `include/uapi/linux/magic.h`. */
+const DEBUGFS_MAGIC = 0x64626720;
+
+async function checkEmpty(directory: string): Promise<void> {
+  if ((await statfs(directory)).type === DEBUGFS_MAGIC) return;
+  const folder = await opendir(directory);
+  try {
+    const entry = await folder.read();
+    if (!entry) return;
+    throw new MountError(
+      `Cannot mount on ${directory}: it is not empty (${entry.name}), and the mount would hide that; ` +
+        "take an empty directory, or say --over",
+    );
+  } finally {
+    await folder.close();
+  }
 }
 
 /** Undefined when `directory` is a directory that answers, else an errno's name or a reason. */

@@ -1,11 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { addedByNode } from "../blocks/block_places.ts";
 import { stripTypes } from "../blocks/original_source.ts";
-import { scriptPath } from "../blocks/script_filter.ts";
-import { scriptHash } from "../symbols/script_hash.ts";
-import type { KeptSource, SourceStore } from "../symbols/source_store.ts";
-import type { SymbolSegment, SymbolTable } from "../symbols/symbol_table.ts";
+import type { SourceStore } from "../symbols/source_store.ts";
+import type { SymbolPosition, SymbolTable } from "../symbols/symbol_table.ts";
 import type { ReportedText } from "./outline_file.ts";
+import { readText, scriptTexts } from "./script_texts.ts";
 
 /** Which blocks of a script have executed. */
 export interface ScriptBlocks {
@@ -51,47 +49,37 @@ export async function coveredFiles(
   for (const { base, isCovered } of scripts) {
     const segment = segments.get(base);
     if (!segment || segment.hash !== versions.get(segment.url)) continue;
-    for (const [block, { url, range }] of symbols.positions(segment).entries()) {
+    const positions = symbols.positions(segment);
+    const originals = new Set(positions.filter(isOriginal).map(({ url }) => url));
+    for (const [block, { url, range, isOriginal }] of positions.entries()) {
+      // What was compiled in place is told of as it was written: the rest of it is what the compiler added.
+      if (!isOriginal && originals.has(url)) continue;
       let file = files.get(url);
       if (!file) files.set(url, file = { url, states: new Map() });
       file.states.set(range, isCovered(block) || file.states.get(range) === true);
     }
-    await addTexts(files, { segment, kept: await sources.read(segment) });
+    for (const text of await scriptTexts(segment, sources)) {
+      if (!text.isScript || !originals.has(text.url)) await addText(files, text);
+    }
   }
   return files;
 }
 
-async function addTexts(
-  files: ReadonlyMap<string, CoveredFile>,
-  { segment, kept }: { segment: SymbolSegment; kept: KeptSource | undefined },
-): Promise<void> {
-  const { url } = segment;
-  const own = files.get(url);
-  if (own && !own.text) {
-    const source = kept?.source ?? await readUnchanged(segment);
-    if (source !== undefined) await setOwn(own, source);
-  }
-  for (const { url, text } of kept?.originals ?? []) {
-    const file = files.get(url);
-    if (file) file.text ??= { url, text, isScript: false };
-  }
+function isOriginal(position: SymbolPosition): boolean {
+  return position.isOriginal;
 }
 
-/** The file, where it is what V8 ran. */
-async function readUnchanged({ url, hash }: SymbolSegment): Promise<string | undefined> {
-  const text = await readText(url);
-  return text !== undefined && scriptHash(text) === hash ? text : undefined;
-}
-
-async function readText(url: string): Promise<string | undefined> {
-  const path = scriptPath(url);
-  return path.startsWith("/") ? await readFile(path, "utf8").catch(() => undefined) : undefined;
+async function addText(files: ReadonlyMap<string, CoveredFile>, text: ReportedText): Promise<void> {
+  const file = files.get(text.url);
+  if (!file || file.text) return;
+  if (text.isScript) await setOwn(file, text);
+  else file.text = text;
 }
 
 /** Where Node has stripped types, the file is shown as it was written. */
-async function setOwn(file: CoveredFile, source: string): Promise<void> {
-  const { url } = file;
-  file.text = { url, text: source, isScript: true };
+async function setOwn(file: CoveredFile, own: ReportedText): Promise<void> {
+  const { url, text: source } = own;
+  file.text = own;
   const added = addedByNode(url);
   if (!source.endsWith(added)) return;
   const stripped = source.slice(0, -added.length);

@@ -8,6 +8,11 @@ export function decimal(value: number): string {
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
 
+/** `1 script`, `2 scripts`. */
+export function counted(count: number, one: string, several = `${one}s`): string {
+  return `${count} ${count === 1 ? one : several}`;
+}
+
 /** How often in a second. */
 export function perSecond(rate: number | undefined): string {
   return `${rate === undefined ? UNKNOWN : decimal(rate)}/s`;

@@ -47,7 +47,7 @@ export function fileCoverage(
 /** @returns the ranges of the file's own blocks. */
 function addOutline(file: Coverage, states: BlockStates, outline: FileOutline): Set<string> {
   const { table, statements, positions, locate } = outline;
-  const names = byEnd(outline.functions);
+  const nameOf = functionNames(outline);
   const known = new Set<string>();
   const covered = Array.from(table.blockStart, (_, block) => {
     const range = rangeText(positions, block);
@@ -59,11 +59,8 @@ function addOutline(file: Coverage, states: BlockStates, outline: FileOutline): 
     const isFirstCovered = covered[first];
     if (row > 0 && isFirstCovered !== undefined) {
       const [start, end] = [table.functionStart[row], table.functionEnd[row]];
-      const name = nameAt(names.get(end) ?? [], start);
-      file.addFunction(
-        { name, location: { start: locate(start), end: locate(end) } },
-        isFirstCovered,
-      );
+      const location = { start: locate(start), end: locate(end) };
+      file.addFunction({ name: nameOf(row), location }, isFirstCovered);
     }
     for (let block = first + 1; block < end; block++) {
       const isCovered = covered[block];
@@ -80,14 +77,17 @@ function addOutline(file: Coverage, states: BlockStates, outline: FileOutline): 
   return known;
 }
 
-function byEnd(functions: readonly FunctionName[]): Map<number, FunctionName[]> {
-  const names = new Map<number, FunctionName[]>();
+/** The names of a file's functions, by their rows in its table; undefined for one that has none. */
+export function functionNames(
+  { functions, table }: Pick<FileOutline, "functions" | "table">,
+): (row: number) => string | undefined {
+  const byEnd = new Map<number, FunctionName[]>();
   for (const name of functions) {
-    const others = names.get(name.end);
+    const others = byEnd.get(name.end);
     if (others) others.push(name);
-    else names.set(name.end, [name]);
+    else byEnd.set(name.end, [name]);
   }
-  return names;
+  return (row) => nameAt(byEnd.get(table.functionEnd[row]) ?? [], table.functionStart[row]);
 }
 
 /** V8's ranges begin a little later than some members do. */

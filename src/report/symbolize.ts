@@ -32,7 +32,7 @@ export function formatSymbols(symbols: SymbolTable): string {
   return [...symbolLines(symbols)].join("");
 }
 
-/** A PC and where it is, on two lines; the second is `?` for a PC that no script has. */
+/** The same of one PC; its second line is `?` where no script has it. */
 export function symbolize(symbols: SymbolTable, pc: bigint, options: SymbolOptions = {}): string {
   const block = blockOfPc(pc);
   const found = block < 0 ? undefined : symbols.locate(block);
@@ -47,7 +47,7 @@ const MOST_CHARACTERS = 4096;
  * A path without line breaks, which would break the format, and without what a terminal acts on. With a prefix it is a path below that, as
  * syzkaller takes it (`gvisorLineRe` in `pkg/cover/backend/gvisor.go`): without colons, and not too long.
  */
-function fileName(url: string, { prefix }: SymbolOptions): string {
+export function fileName(url: string, { prefix }: SymbolOptions): string {
   const path = visible(scriptPath(url), encodeURIComponent);
   if (prefix === undefined) return path;
   const name = path.replace(/^\/+/, "").replaceAll(":", encodeURIComponent(":"));

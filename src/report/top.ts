@@ -1,5 +1,6 @@
 import { clock, decimal, perSecond, UNKNOWN } from "./display_text.ts";
-import { fitTable } from "./fit_table.ts";
+import { type Column, fitTable } from "./fit_table.ts";
+import { livingTargets } from "./living_targets.ts";
 import { type Interval, ratesIn } from "./rates.ts";
 import { instanceColumns, targetColumns } from "./top_columns.ts";
 
@@ -9,37 +10,82 @@ export interface ScreenSize {
   readonly rows: number;
 }
 
-/** Lines above the tables, and the empty ones before each. */
-const OTHER_LINES = 5;
+/** How a line stands out, by the numbers of ECMA-48's "Select Graphic Rendition". */
+const STYLES = { heading: 1, idle: 2, alarm: 33 } as const;
 
-/** What `kcovfs top` shows: no more lines than there are rows, none longer than the columns. */
-export function formatTop(interval: Interval, { columns, rows }: ScreenSize): string[] {
-  const targets = fitTable(targetColumns(interval), columns);
-  const instances = fitTable(instanceColumns(interval), columns);
-  const room = rows - OTHER_LINES;
+interface Line {
+  readonly text: string;
+  readonly style?: keyof typeof STYLES | undefined;
+}
+
+const EMPTY: Line = { text: "" };
+
+/**
+ * What `kcovfs top` shows: no more lines than there are rows, none longer than the columns.
+ *
+ * @param options `hasColors`: whether lines may have escape sequences, which take no room.
+ */
+export function formatTop(
+  interval: Interval,
+  { columns, rows, hasColors = false }: ScreenSize & { readonly hasColors?: boolean },
+): string[] {
+  const head = summary(interval).flatMap((parts, i) => wrap(parts, columns, i === 0));
+  const targets = table(targetColumns(interval), columns, targetStyles(interval));
+  const instances = table(instanceColumns(interval), columns, instanceStyles(interval));
+  const room = rows - head.length - 2;
   const shown = clip(targets, Math.max(room - instances.length, Math.floor(room / 2)));
-  const lines = [
-    ...summary(interval),
-    "",
-    ...shown,
-    "",
-    ...clip(instances, room - shown.length),
+  const lines = [...head, EMPTY, ...shown, EMPTY, ...clip(instances, room - shown.length)];
+  return lines.slice(0, rows).map(({ text, style }) => {
+    const cut = text.slice(0, columns);
+    return hasColors && style ? `\x1b[${STYLES[style]}m${cut}\x1b[0m` : cut;
+  });
+}
+
+/** A table whose heading stands out, and whose rows do as they are to. */
+function table(
+  columns: readonly Column[],
+  width: number,
+  styles: readonly Line["style"][],
+): Line[] {
+  const [heading, ...rows] = fitTable(columns, width);
+  return [
+    { text: heading, style: "heading" },
+    ...rows.map((text, i) => ({ text, style: styles[i] })),
   ];
-  return lines.slice(0, rows).map((line) => line.slice(0, columns));
+}
+
+function targetStyles({ now }: Interval): Line["style"][] {
+  return livingTargets(now).map(({ state }) => state === "late" ? "alarm" : undefined);
+}
+
+function instanceStyles({ now }: Interval): Line["style"][] {
+  return now.instances.map(({ state }) => state === "enabled" ? undefined : "idle");
+}
+
+/** As many lines as it takes; a part is not broken. */
+function wrap(parts: readonly string[], width: number, isHeading: boolean): Line[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const joined = lines.length > 0 ? `${lines.at(-1)} ${part}` : part;
+    if (lines.length > 0 && joined.length <= width) lines[lines.length - 1] = joined;
+    else lines.push(part);
+  }
+  return lines.map((text) => ({ text, style: isHeading ? "heading" : undefined }));
 }
 
 /** What there is no room for is counted in the last line. */
-function clip(lines: readonly string[], most: number): readonly string[] {
+function clip(lines: readonly Line[], most: number): readonly Line[] {
   if (lines.length <= most) return lines;
   const kept = Math.max(most - 1, 1);
-  return [...lines.slice(0, kept), `${lines.length - kept} more`];
+  return [...lines.slice(0, kept), { text: `${lines.length - kept} more` }];
 }
 
-function summary(interval: Interval): string[] {
+/** Lines in parts, which narrow screens show below each other. */
+function summary(interval: Interval): string[][] {
   const { uptime, server: { version, pid, collector } } = interval.now;
   return [
-    `kcovfs ${version}, pid ${pid}, up ${clock(uptime)}, collector ${collector}`,
-    `executions ${executions(interval)}, new blocks ${newBlocks(interval)}`,
+    [`kcovfs ${version}, pid ${pid},`, `up ${clock(uptime)}, collector ${collector}`],
+    [`executions ${executions(interval)},`, `new blocks ${newBlocks(interval)}`],
     faults(interval),
   ];
 }
@@ -57,13 +103,18 @@ function newBlocks({ before, now, minuteAgo = before }: Interval): string {
   return `${minutes ? decimal(added / minutes) : UNKNOWN}/min (${now.coveredBlocks} in all)`;
 }
 
-function faults(interval: Interval): string {
+function faults(interval: Interval): string[] {
   if (interval.now.server.isDirect) {
-    return "clients map what targets write: nothing is collected, and nobody sees what they do";
+    return [
+      "clients map what targets write: nothing is collected,",
+      "and nobody sees what they do",
+    ];
   }
   const rates = ratesIn(interval);
   const { collecting, answering, holding } = rates?.fault ?? {};
   const ms = (time: number | undefined) => time === undefined ? UNKNOWN : `${decimal(time)} ms`;
-  return `faults ${perSecond(rates?.faults)}; of one: collecting ${ms(collecting)}, ` +
-    `answering ${ms(answering)}, holding ${ms(holding)}`;
+  return [
+    `faults ${perSecond(rates?.faults)}; of one: collecting ${ms(collecting)},`,
+    `answering ${ms(answering)}, holding ${ms(holding)}`,
+  ];
 }

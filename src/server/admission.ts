@@ -1,5 +1,6 @@
 import type { Hello, NewSource, ProbedSource } from "../messages/protocol.ts";
 import type { Peer } from "../base/peer.ts";
+import { ProcessEnd } from "../base/process_end.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
 import type { Collector } from "./collector.ts";
 import type { AgentLink } from "../targets/agent_link.ts";
@@ -39,6 +40,8 @@ export class Admission implements TargetHost {
   readonly #options: AdmissionOptions;
   /** The targets that may bring a last coverage. */
   readonly #links = new Map<Link, Target>();
+  /** The processes that targets are in. */
+  readonly #processes = new WeakMap<Target, ProcessEnd>();
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -145,11 +148,27 @@ export class Admission implements TargetHost {
   #enter(link: Link, info: TargetInfo): Target {
     const target = this.#options.registry.add(link, info);
     this.#links.set(link, target);
+    this.#watchEnd(target);
     link.closed.then(() => {
       this.#links.delete(link);
       this.#options.tracing?.tracer.update();
     });
     return target;
+  }
+
+  /** Of a process that was killed `ps` says by what. A worker thread ends with its process. */
+  #watchEnd(target: Target): void {
+    const { pid, parent } = target.info;
+    const process = parent ? this.#processes.get(parent) : pid > 0 && ProcessEnd.watch(pid);
+    if (!process) return;
+    this.#processes.set(target, process);
+    target.link.closed.then(async (reason) => {
+      // A thread that ends by itself says nothing of its process, nor does a process that is let go.
+      const isOver = reason !== "detached" && !(parent && reason === "exited");
+      const signal = isOver ? await process.signal() : undefined;
+      if (signal) target.explainEnd(`killed by ${signal}`);
+      if (!parent) process[Symbol.dispose]();
+    });
   }
 
   /** What another target has started is named after it. */

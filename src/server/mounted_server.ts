@@ -11,17 +11,17 @@ export interface MountedServer extends AsyncDisposable {
 /**
  * Mounts on a directory; resolves when it is served.
  *
- * @param options `namespace`: see {@linkcode MountOptions}.
+ * @param options `namespace` and `isEmpty`: see {@linkcode MountOptions}.
  * @throws {MountError} when that cannot be done; then nothing is left behind.
  */
 export async function mountServer(
   directory: string,
-  { namespace, ...options }: ServerOptions & Pick<MountOptions, "namespace">,
+  { namespace, isEmpty, ...options }: ServerOptions & Pick<MountOptions, "namespace" | "isEmpty">,
 ): Promise<MountedServer> {
   const server = await Server.start(options);
   let fd: number;
   try {
-    fd = await mountFuse(directory, { subtype: SUBTYPE, namespace });
+    fd = await mountFuse(directory, { subtype: SUBTYPE, namespace, isEmpty });
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;

@@ -19,6 +19,8 @@ import type { Device } from "../kcov/mod.ts";
 import { logger } from "../base/logger.ts";
 import { Meters } from "./meters.ts";
 import { Recorder } from "../recording/recorder.ts";
+import { counted } from "../report/display_text.ts";
+import { shownTargets } from "../report/living_targets.ts";
 import { formatMetrics } from "../report/metrics.ts";
 import { formatSymbols } from "../report/symbolize.ts";
 import { formatTargets } from "../report/targets.ts";
@@ -108,7 +110,8 @@ export class Server implements AsyncDisposable {
     this.#symbols = symbols;
     this.#sources = new SourceStore(sourcesFolder(options.state));
     if (this.#symbols.damaged > 0) {
-      options.warn(`Cannot read ${this.#symbols.damaged} lines of ${symbolFile(options.state)}`);
+      const lines = counted(this.#symbols.damaged, "line");
+      options.warn(`Cannot read ${lines} of ${symbolFile(options.state)}`);
     }
     const log = logger("target");
     this.#registry = new Registry({
@@ -271,7 +274,7 @@ export class Server implements AsyncDisposable {
       targets: () => this.#registry.names,
       files: { mode, uid, gid, socket: this.socket },
       texts: new Map<string, () => string | Promise<string>>([
-        ["targets", () => formatTargets(this.#answers.rows())],
+        ["targets", () => formatTargets(shownTargets(this.#answers.rows()))],
         ["symbols", () => formatSymbols(this.#symbols)],
         ["metrics", async () => formatMetrics(await this.#answers.snapshot())],
       ]),

@@ -2,6 +2,7 @@ import type { TargetRow } from "../messages/control_client.ts";
 import type { ProbedCounts } from "./tracing.ts";
 import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
+import { counted } from "../report/display_text.ts";
 
 /** What `ps` tells of a target, whose scripts have been counted. */
 export function targetRow(
@@ -12,10 +13,10 @@ export function targetRow(
   const notes = [
     target.note,
     target.info.remark,
-    coarse > 0 && `${coarse} functions without block counters`,
-    unnamed > 0 && `${unnamed} scripts without a URL`,
-    unkept > 0 && `${unkept} scripts without PCs: ${counts.unkeptReason}`,
-    unparsed > 0 && `${unparsed} scripts that cannot be parsed`,
+    coarse > 0 && `${counted(coarse, "function")} without block counters`,
+    unnamed > 0 && `${counted(unnamed, "script")} without a URL`,
+    unkept > 0 && `${counted(unkept, "script")} without PCs: ${counts.unkeptReason}`,
+    unparsed > 0 && `${counted(unparsed, "script")} that cannot be parsed`,
   ];
   return {
     id: target.id,

@@ -74,8 +74,7 @@ export class TracedBlocks implements Disposable {
     const { name, pid } = target.info;
     const { message } = error as Error;
     this.#options.warn(
-      `Target ${name} (pid ${pid}): reports lack what it executes from now on, for want of shared ` +
-        `memory: ${message}`,
+      `Target ${name} (pid ${pid}): reports lack what it executes from now on: ${message}`,
     );
   }
 

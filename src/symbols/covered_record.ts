@@ -9,6 +9,8 @@ export interface CoveredRecord {
   readonly targets: Readonly<Record<Since, readonly CoveredTarget[]>>;
   /** When it ended. */
   readonly date: Date;
+  /** The user whose it was. */
+  readonly uid: number;
 }
 
 /** What targets have executed, as it is told. */
@@ -47,14 +49,20 @@ export async function keepCovered(state: string, covered: CoveredBlocks): Promis
   }
 }
 
-/** @returns undefined where no server has left anything, or what cannot be read. */
+/**
+ * @returns undefined where no server has left anything.
+ * @throws when it may not be read, or is damaged.
+ */
 export async function readCovered(state: string): Promise<CoveredRecord | undefined> {
+  const file = recordFile(state);
   try {
-    const file = recordFile(state);
+    const { mtime, uid } = await stat(file);
     const targets = JSON.parse(await readFile(file, "utf8")) as CoveredRecord["targets"];
-    return { targets, date: (await stat(file)).mtime };
-  } catch {
-    return undefined;
+    return { targets, date: mtime, uid };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
   }
 }
 

@@ -28,6 +28,8 @@ export interface SymbolPosition {
   readonly url: string;
   /** `line.column,line.column`, of its start and its end. */
   readonly range: string;
+  /** Whether the text is that of the original. One that was compiled in place has the script's URL, too. */
+  readonly isOriginal: boolean;
 }
 
 /** Lines of scripts all of whose blocks stand in the script itself, and of others. */
@@ -211,8 +213,9 @@ export class SymbolTable implements Disposable {
 /** @param place `line.column,line.column`, after the number of its file and a colon if it has one. */
 function placeOf({ url, files }: SymbolSegment, place = NOWHERE): SymbolPosition {
   const colon = place.indexOf(":");
-  if (colon < 0) return { url, range: place };
-  return { url: files[Number(place.slice(0, colon)) - 1] ?? url, range: place.slice(colon + 1) };
+  if (colon < 0) return { url, range: place, isOriginal: false };
+  const file = files[Number(place.slice(0, colon)) - 1];
+  return { url: file ?? url, range: place.slice(colon + 1), isOriginal: file !== undefined };
 }
 
 /** @param segments By ascending base. */

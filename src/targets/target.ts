@@ -97,6 +97,11 @@ export class Target {
     return this.#hold === "none" ? "unheld" : this.link.hold;
   }
 
+  /** Says more on its end than the connection told. */
+  explainEnd(note: string): void {
+    if (this.#state === "ended") this.#say(note);
+  }
+
   #say(note: string): void {
     if (this.note === note) return;
     this.note = note;

@@ -40,7 +40,7 @@ instrument("a folder is copied with probes, and runs the same", async ({ scene }
   );
   const { status, stdout, stderr } = await run(scene, from, "--out", to);
   assert.equal([status, stderr], [0, ""]);
-  assert.match(stdout, /^kcovfs: 2 scripts with 5 blocks have probes, 1 files are as they were\n$/);
+  assert.match(stdout, /^kcovfs: 2 scripts with 5 blocks have probes, 1 file is as it was\n$/);
   for (const node of Object.values(NODES)) {
     for (const argument of ["1", "a"]) {
       const outputs = await Promise.all(
@@ -60,7 +60,7 @@ instrument("a script that cannot be parsed is told, and the status is 0", async 
   fs.writeFileSync(from, "function (\n");
   const { status, stdout, stderr } = await run(scene, from, "-o", to);
   assert.is(status, 0);
-  assert.match(stdout, /^kcovfs: 0 scripts with 0 blocks have probes, 1 files are as they were\n$/);
+  assert.match(stdout, /^kcovfs: 0 scripts with 0 blocks have probes, 1 file is as it was\n$/);
   assert.match(stderr, /^kcovfs: Cannot put probes into .*bad\.js: .*; it is copied as it is\n$/);
 });
 
@@ -70,7 +70,7 @@ instrument("globs pick the scripts", async ({ scene }) => {
   for (const name of ["a.js", "b.js", "c.js"]) fs.writeFileSync(join(from, name), "1;\n");
   const globs = ["--include", "**/[ab].js", "--exclude", "**/b.js"];
   const { stdout } = await run(scene, from, "-o", to, ...globs);
-  assert.match(stdout, /^kcovfs: 1 scripts with 1 blocks have probes, 2 files/);
+  assert.match(stdout, /^kcovfs: 1 script with 1 block has probes, 2 files/);
   assert.is(fs.readFileSync(join(to, "b.js"), "utf8"), "1;\n");
 });
 

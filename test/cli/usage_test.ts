@@ -1,9 +1,9 @@
 /** What the command line says to those who ask, or who ask for what cannot be. */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { execute, type Finished, KCOVFS, Scene } from "../e2e/harness.ts";
+import { execute, type Finished, KCOVFS, OLD_NODE, Scene } from "../e2e/harness.ts";
 
 const usage = suite<{ scene: Scene }>("cli/usage");
 
@@ -47,13 +47,13 @@ usage("names in errors are text, whatever a terminal would do with them", async 
 usage("the help lists all commands, and each has its own, with an example", async () => {
   const { status, stdout } = await execute([KCOVFS, "--help"]);
   assert.is(status, 0);
-  for (const command of COMMANDS) {
+  await Promise.all(COMMANDS.map(async (command) => {
     assert.match(stdout, new RegExp(`kcovfs ${command}\\b`));
     const help = await execute([KCOVFS, command, "--help"]);
     assert.is(help.status, 0);
     assert.match(help.stdout, new RegExp(`^kcovfs ${command}\\b`));
     assert.match(help.stdout, new RegExp(`Examples:\\n +kcovfs ${command}\\b`));
-  }
+  }));
 });
 
 const SENSELESS: readonly [string[], RegExp][] = [
@@ -61,8 +61,20 @@ const SENSELESS: readonly [string[], RegExp][] = [
   [["frob"], /Unknown command: frob; see 'kcovfs --help'/],
   [["--frob"], /see 'kcovfs --help'/],
   [["ps", "--frob"], /Unknown argument: frob; see 'kcovfs ps --help'/],
-  [["mount"], /see 'kcovfs mount --help'/],
-  [["unmount"], /see 'kcovfs unmount --help'/],
+  [["symbolise"], /Unknown command: symbolise; did you mean 'symbolize'\?; see 'kcovfs --help'/],
+  [["isntrument"], /did you mean 'instrument'\?/],
+  [["ps", "--jsn"], /Unknown argument: jsn; did you mean --json\?; see 'kcovfs ps --help'/],
+  [["ps", "here"], /Unknown argument: here; see 'kcovfs ps --help'/],
+  [["mount"], /: <dir> is missing; see 'kcovfs mount --help'/],
+  [["unmount"], /: <dir> is missing; see 'kcovfs unmount --help'/],
+  [
+    ["mount", "/mnt", "--include", "["],
+    /--include '\[' is no glob: its closing \] is missing; see/,
+  ],
+  [["run", "--exclude", "{a,b", "--", "true"], /--exclude '\{a,b' is no glob: .*closing \}/],
+  [["attach", "1", "--include", "a)"], /--include 'a\)' is no glob: its opening \( is missing/],
+  [["fuzz", "ls", "-la"], /put the command after '--': kcovfs fuzz -- ls -la; see 'kcovfs fuzz/],
+  [["run", "--name", "api", "node", "a.js"], /: kcovfs run --name api -- node a\.js; see/],
   [["mount", "/mnt", "--mode", "999"], /--mode takes three octal digits/],
   [["mount", "/mnt", "--hold", "maybe"], /hold.*"maybe".*"auto", "none"/],
   [["mount", "/mnt", "--collector", "magic"], /collector.*"magic"/],
@@ -85,6 +97,80 @@ for (const [args, text] of SENSELESS) {
     refused(await execute([KCOVFS, ...args]), 2, text);
   });
 }
+
+usage("files in the place of a glob are what an unquoted '**' has become", async ({ scene }) => {
+  const folder = join(scene.folder, "globs");
+  mkdirSync(folder);
+  for (const name of ["a.js", "b.js"]) writeFileSync(join(folder, name), "");
+  const inFolder = (line: string) =>
+    execute(["sh", "-c", `cd "$1" && exec "$0" ${line}`, KCOVFS, folder]);
+  const files =
+    /shell has made files of the glob of --include \(a\.js, b\.js\.\.\.\): put it in quotes/;
+  refused(await inFolder("run --include *.js -- true"), 2, files);
+  refused(await inFolder("mount --include *.js ."), 2, files);
+  const file =
+    /--exclude b\.js is a file here, but .* absolute: say --exclude '\*\*\/b\.js', in quotes/;
+  refused(await inFolder("run --exclude b* -- true"), 2, file);
+});
+
+usage("'run' and 'fuzz' say the same of a command that there is not", async ({ scene }) => {
+  const folder = join(scene.folder, "commands");
+  mkdirSync(folder);
+  for (const name of ["plain", "script.js"]) writeFileSync(join(folder, name), "");
+  writeFileSync(join(folder, "odd"), "#!/no/such/shell\n", { mode: 0o755 });
+  const cases: [command: string, status: number, text: RegExp][] = [
+    ["./nope", 127, /Cannot run \.\/nope: no such file$/m],
+    ["nope", 127, /Cannot run nope: no such command in PATH$/m],
+    ["plain", 127, /Cannot run plain: no such command in PATH; for the file here say \.\/plain$/m],
+    ["./plain", 126, /Cannot run \.\/plain: it is not executable; run 'chmod \+x \.\/plain'$/m],
+    ["./script.js", 126, /Cannot run \.\/script\.js: it is not executable; say 'node \.\/script/],
+    [folder, 126, /: it is a folder$/m],
+    [
+      "./odd",
+      127,
+      /Cannot run \.\/odd: its first line names \/no\/such\/shell, and there is none$/m,
+    ],
+  ];
+  const line = ["sh", "-c", 'cd "$1" && exec "$0" "$2" -- "$3"', KCOVFS, folder];
+  await Promise.all(cases.map(async ([command, status, text]) => {
+    for (const how of ["run", "fuzz"]) {
+      refused(await execute([...line, how, command]), status, text);
+    }
+  }));
+});
+
+usage("a mount would hide what is in a folder: that takes --over", async ({ scene }) => {
+  const folder = join(scene.folder, "full");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "thesis.txt"), "");
+  const found = await execute([KCOVFS, "mount", folder, "--state", scene.state]);
+  refused(found, 1, /full: it is not empty \(thesis\.txt\).*empty directory, or say --over$/m);
+  const mount = async (prepare: string, ...options: string[]) => {
+    // The server ends when it is unmounted.
+    const script = `${prepare}; exec 3>&1; "$0" mount "$@" | { read line; echo "$line" >&3
+      "$0" unmount "$1"; cat; }`;
+    const args = [folder, "--state", scene.state, ...options];
+    return await execute(["unshare", "--mount", "sh", "-c", script, KCOVFS, ...args]);
+  };
+  for (const one of [await mount(":", "--over"), await mount('mount -t debugfs none "$1"')]) {
+    assert.equal([one.stdout, one.stderr], [`kcovfs: mounted on ${folder}\n`, ""]);
+  }
+});
+
+usage("a Node that is too old is told so in a line, by every command", async () => {
+  await Promise.all(["--help", ...COMMANDS].map(async (command) => {
+    const found = await execute([OLD_NODE, KCOVFS, command]);
+    refused(found, 1, /Node v18\.\S+ is too old \(20\.19 or newer/);
+  }));
+});
+
+usage("a clone that is not built says what builds it", async ({ scene }) => {
+  const clone = join(scene.folder, "clone");
+  mkdirSync(join(clone, "src"), { recursive: true });
+  cpSync(dirname(KCOVFS), join(clone, "bin"), { recursive: true });
+  const found = await execute([join(clone, "bin/kcovfs"), "ps"]);
+  refused(found, 1, /clone is not built; run 'npm ci && npm run build' there$/m);
+});
 
 usage("a mount point that is none is refused with what to do", async ({ scene }) => {
   const missing = join(scene.folder, "missing");

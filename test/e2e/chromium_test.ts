@@ -55,7 +55,7 @@ class World implements AsyncDisposable {
   }
 
   async targets(): Promise<TargetRow[]> {
-    const { stdout } = await this.scene.command("ps", "--json");
+    const { stdout } = await this.scene.command("ps", "--all", "--json");
     const rows = JSON.parse(stdout) as TargetRow[];
     return rows.filter(({ state }) => state !== "ended");
   }

@@ -51,8 +51,8 @@ async function trace(...options: readonly string[]): Promise<Found> {
     assert.equal([found.status, found.stderr], [0, ""], errors);
     pcs.push(deduplicated(found.stdout));
   }
-  const verbose = JSON.parse((await scene.command("ps", "--json", "-v")).stdout);
-  const [row] = JSON.parse((await scene.command("ps", "--json")).stdout);
+  const verbose = JSON.parse((await scene.command("ps", "--all", "--json", "-v")).stdout);
+  const [row] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
   assert.equal([verbose.targets[0].state, row.state], ["running", "running"]);
   assert.equal(verbose.scripts.map(({ url }: { url: string }) => url.split("/").at(-1)), [
     ...(row.link === "agent" ? ["frames.ts"] : []),
@@ -117,7 +117,7 @@ deno("one that lacks permissions says which, and runs without probes", async () 
     (await run()).stderr,
     `kcovfs: probes in a Deno need ${needed.join(" ")}: running without coverage\n`,
   );
-  assert.equal(JSON.parse((await scene.command("ps", "--json")).stdout), []);
+  assert.equal(JSON.parse((await scene.command("ps", "--all", "--json")).stdout), []);
   // It opens nothing in /dev/shm, either, without all permissions.
   const { stdout, stderr } = await run(...needed);
   assert.is(stdout, "ran 0 undefined\n");

@@ -20,7 +20,7 @@ family.before(() => {
 });
 
 async function rows(scene: Scene): Promise<TargetRow[]> {
-  const { stdout } = await scene.command("ps", "--json");
+  const { stdout } = await scene.command("ps", "--all", "--json");
   return JSON.parse(stdout);
 }
 

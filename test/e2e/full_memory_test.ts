@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { execute, type Finished, KCOVFS, Scene } from "./harness.ts";
+import { compile, execute, type Finished, KCOVFS, Scene } from "./harness.ts";
 
 const memory = suite<{ scene: Scene }>("full shared memory");
 
@@ -41,7 +41,7 @@ function run(scene: Scene, script: string): Promise<Finished> {
 
 const FILL = "head -c 16M /dev/zero > /dev/shm/fill 2>/dev/null";
 const LACK =
-  /^kcovfs: Target main \(pid \d+\): reports lack what it executes from now on, .* ENOSPC$/gm;
+  /^kcovfs: Target main \(pid \d+\): reports lack what it executes from now on: \/dev\/shm is full; run 'mount .*'; in a container: .*$/gm;
 
 memory("a target starts without marks, and one line says so", async ({ scene }) => {
   const { status, stdout, stderr } = await run(scene, `${FILL}; node plain/main.mjs`);
@@ -59,6 +59,29 @@ memory("a target goes on without marks, and reports have what it did before", as
   );
   assert.ok(Math.max(...files) >= 3, stdout);
   assert.is(stderr.match(LACK)?.length, 1, stderr);
+});
+
+memory("a client that gets no area has the reason told", async ({ scene }) => {
+  const { stderr } = await run(scene, `${FILL}; ${compile("poller")} /sys/kernel/debug/kcov 1`);
+  const full =
+    /^kcovfs: Cannot make an area of \d+ bytes, so its client gets ENOMEM: \/dev\/shm is full; run 'mount/m;
+  assert.match(stderr, full);
+});
+
+memory("a server that gets no memory says why", async ({ scene }) => {
+  const script = `mount -t tmpfs -o nr_inodes=1 tmpfs /dev/shm && exec "$@"`;
+  const fuzz = [KCOVFS, "fuzz", "--collector", "trace", "--state", scene.state, "--", "true"];
+  const { status, stderr } = await execute([
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    script,
+    "sh",
+    ...fuzz,
+  ]);
+  assert.is(status, 1);
+  assert.match(stderr, /^kcovfs: Cannot share memory: \/dev\/shm is full; run 'mount [^\n]*\n$/);
 });
 
 memory("the same with files that have probes already", async ({ scene }) => {

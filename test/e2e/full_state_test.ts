@@ -38,7 +38,7 @@ interface Row {
 }
 
 async function rows(scene: Scene): Promise<Row[]> {
-  return JSON.parse((await scene.command("ps", "--json")).stdout);
+  return JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
 }
 
 for (const collector of ["v8", "trace"]) {
@@ -62,7 +62,7 @@ for (const collector of ["v8", "trace"]) {
       assert.is((await run("second", big)).stdout, "ran\n");
       const [, first, second] = await rows(scene);
       assert.is(
-        first.note.includes("1 scripts without PCs: no space left in the state folder"),
+        first.note.includes("1 script without PCs: no space left in the state folder"),
         true,
         first.note,
       );

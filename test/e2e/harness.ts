@@ -21,6 +21,8 @@ export const NODES: Record<string, string> = {
   "Node 24": join(ROOT, "test/node_modules/node24/bin/node"),
   "Node 26": join(ROOT, "test/node_modules/node26/bin/node"),
 };
+/** One that is too old. */
+export const OLD_NODE = join(ROOT, "test/node_modules/node18/bin/node");
 
 /** The real one: what npm puts into `.bin` is a Node script that starts it. */
 export const DENO = join(ROOT, "test/node_modules/deno/deno");
@@ -226,7 +228,7 @@ export class Scene implements AsyncDisposable {
   /** The lines that PCs stand for: `file:line.column,line.column`. */
   async symbolize(pcs: readonly string[]): Promise<string[]> {
     const { stdout, stderr } = await execute(
-      [KCOVFS, "symbolize", "--state", this.state],
+      [KCOVFS, "symbolize", "--runsc", "--state", this.state],
       { input: pcs.join("\n") },
     );
     const lines = stdout.trimEnd().split("\n").filter((_, i) => i % 2 === 1);

@@ -65,7 +65,7 @@ async function assertExact(
 
 /** The only target, as `ps` shows it. */
 async function row(scene: Scene): Promise<Record<string, unknown>> {
-  const { stdout } = await scene.command("ps", "--json");
+  const { stdout } = await scene.command("ps", "--all", "--json");
   return JSON.parse(stdout)[0];
 }
 

@@ -166,7 +166,7 @@ async function assertTold(scene: Scene, warnings: string): Promise<void> {
     ),
   );
   const { stdout } = await scene.command("ps");
-  assert.match(stdout, /1 scripts without a URL/);
+  assert.match(stdout, /1 script without a URL/);
 }
 
 origins.before(() => {

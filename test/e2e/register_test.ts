@@ -84,6 +84,18 @@ register(
   },
 );
 
+register("'kcovfs env --register' prints the path that --import takes", async ({ scene }) => {
+  const found = await execute([KCOVFS, "env", "--register"], { env: { KCOVFS_MOUNT: "" } });
+  assert.equal([found.status, found.stderr], [0, ""]);
+  const script = 'exec "$1" --import "$("$0" env --register)" "$2" "$0"';
+  const { stdout, stderr } = await execute(
+    ["sh", "-c", script, KCOVFS, process.execPath, join(scene.folder, "program.mjs")],
+    { env: { KCOVFS_MOUNT: scene.mount, KCOVFS_NAME: "anywhere" } },
+  );
+  assert.is(stderr, "");
+  assert.equal(namesIn(stdout), ["anywhere", "anywhere.worker", "anywhere.node"]);
+});
+
 register("'kcovfs env' prints what a shell makes targets with", async ({ scene, program }) => {
   const script = 'eval "$("$0" env --name "it\'s")" && exec "$1" "$2" "$0"';
   const { stdout, stderr } = await execute(

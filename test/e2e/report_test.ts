@@ -7,7 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Chromium } from "./chromium.ts";
 import { assertExact } from "./exact_loop.ts";
-import { execute, finish, KCOVFS, NODES, Scene } from "./harness.ts";
+import { execute, finish, KCOVFS, NODES, Scene, WITH_DENO } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
 
 const report = suite("report");
@@ -116,6 +116,37 @@ for (const [how, measure] of MEASURES) {
   });
 }
 
+report("TypeScript that Deno compiles is told of as it was written, enums too", async () => {
+  await using scene = new Scene();
+  await scene.serve();
+  const file = join(scene.folder, "program.ts");
+  writeFileSync(
+    file,
+    `enum Color { Red = 1, Green }
+class Box { constructor(private readonly x: number) {} get() { return this.x; } }
+function pick(x: Color): number { if (x > 1) { return 2; } else { return 1; } }
+console.log(pick(Color.Green), new Box(3).get());
+`,
+  );
+  const run = [
+    KCOVFS,
+    "run",
+    "--mount",
+    scene.mount,
+    "--",
+    "deno",
+    "run",
+    "-A",
+    "--no-check",
+    file,
+  ];
+  assert.is((await execute(run, { env: WITH_DENO })).stdout, "2 3\n");
+  const { stdout } = await scene.command("report");
+  const [statements, branches, functions] = stdout.match(/program\.ts.*/)![0].split("|")
+    .slice(1).map(Number);
+  assert.ok(statements > 50 && branches > 50 && functions === 100, stdout);
+});
+
 report("a target of its own name is reported on alone, or each for itself", async () => {
   await using scene = new Scene();
   await scene.serve();
@@ -134,6 +165,36 @@ report("a target of its own name is reported on alone, or each for itself", asyn
   );
 });
 
+report("another user's run is reported on only where its state folder is named", async () => {
+  await using scene = new Scene();
+  const server = await scene.serve();
+  await makeProgram(scene, {}).run("5");
+  server.kill("SIGTERM");
+  assert.is((await finish(server)).status, 0);
+  // Where a server's state is by default, in a mount namespace whose other servers are gone.
+  const script =
+    `umount -a -l -t fuse.kcovfs; mount -t tmpfs tmpfs /var/lib && cp -a "$1" /var/lib/kcovfs &&
+    chown 4711 /var/lib/kcovfs/covered.json && shift && exec "$@"`;
+  const command = ["unshare", "--mount", "sh", "-c", script, "sh", scene.state, KCOVFS, "report"];
+  const env = { KCOVFS_MOUNT: "" };
+  const asked = await execute(command, { env });
+  assert.is(asked.status, 1);
+  const line =
+    /^kcovfs: Cannot choose a run: .* user 4711's server .*; if you mean that, say --state \/var\/lib\/kcovfs\n$/;
+  assert.match(asked.stderr, line);
+  const named = await execute([...command, "--state", "/var/lib/kcovfs", "--format", "summary"], {
+    env,
+  });
+  assert.is(named.status, 0, named.stderr);
+  assert.match(named.stdout, "Functions    : 100% ( 1/1 )");
+  const setpriv = ["setpriv", "--reuid=4712", "--regid=4712", "--clear-groups"];
+  const others = await execute(command.toSpliced(-2, 0, ...setpriv), { env });
+  assert.match(
+    others.stderr,
+    /^kcovfs: Cannot report on \/var\/lib\/kcovfs: it is another user's; say --state, or/,
+  );
+});
+
 report("when its server has ended, the last one of the state folder is reported on", async () => {
   await using scene = new Scene();
   const server = await scene.serve();
@@ -144,7 +205,11 @@ report("when its server has ended, the last one of the state folder is reported 
   const { status, stdout, stderr } = await execute([KCOVFS, "report", ...options]);
   assert.is(status, 0, stderr);
   assert.match(stdout, "Functions    : 100% ( 1/1 )");
-  assert.match(stderr, /^kcovfs: this is of the server that ended on .*\n$/);
+  const said =
+    /^kcovfs: this is of root's server in \S+\/state that ended at (\S+); its targets: \S+\n$/;
+  const [, when] = said.exec(stderr)!;
+  assert.match(when, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  assert.ok(Math.abs(Date.now() - Date.parse(when)) < 60_000, when);
   const empty = join(scene.folder, "empty");
   const refused = await execute([KCOVFS, "report", "--state", empty]);
   assert.is(refused.status, 1);

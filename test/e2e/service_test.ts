@@ -72,7 +72,7 @@ async function assertExact(machine: Machine, socket: string, measure = COUNTS): 
 }
 
 async function targets(machine: Machine): Promise<TargetRow[]> {
-  const { stdout } = await machine.run(KCOVFS, "ps", "--mount", MOUNT, "--json");
+  const { stdout } = await machine.run(KCOVFS, "ps", "--all", "--mount", MOUNT, "--json");
   return JSON.parse(stdout).filter(({ state }: TargetRow) => state === "running");
 }
 

@@ -46,7 +46,7 @@ function fileOf(scene: Scene, name: string): string {
 }
 
 async function rows(scene: Scene): Promise<TargetRow[]> {
-  return JSON.parse((await scene.command("ps", "--json")).stdout);
+  return JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
 }
 
 /** A client that has an instance enabled and asks services for paths. */

@@ -37,10 +37,10 @@ interface Ended {
   readonly rest: string;
 }
 
-async function started(scene: Scene): Promise<OnTerminal> {
+async function started(scene: Scene, env: NodeJS.ProcessEnv = {}): Promise<OnTerminal> {
   const child = scene.start(["script", "--quiet", "--command", SCRIPT, "/dev/null"], {
     stdin: "pipe",
-    env: { KCOVFS, KCOVFS_MOUNT: scene.mount, SHELL: "/bin/sh" },
+    env: { KCOVFS, KCOVFS_MOUNT: scene.mount, SHELL: "/bin/sh", NO_COLOR: "1", ...env },
   });
   const { text, until } = heard(child);
   await until("EXECS/S");
@@ -92,6 +92,16 @@ for (const [name, end] of Object.entries(WAYS)) {
     }
   });
 }
+
+screen("headings are bold where the terminal has colours", async ({ scene }) => {
+  const top = await started(scene, { NO_COLOR: undefined, TERM: "xterm-256color" });
+  top.child.stdin!.write("q");
+  const { drawn } = await top.ended();
+  // deno-lint-ignore no-control-regex
+  assert.match(drawn[0][0], /^\x1b\[1mkcovfs .*\x1b\[0m$/);
+  // The terminal's other text is as it was.
+  assert.not.match(drawn[0][1], "\x1b");
+});
 
 screen("a terminal that becomes wider is filled", async ({ scene }) => {
   const top = await started(scene);

@@ -32,7 +32,7 @@ function scenario(sentence: string, run: (scene: Scene) => Promise<void>): void 
 
 /** The pids of the targets that have not ended, by name. */
 async function pids(scene: Scene): Promise<ReadonlyMap<string, number>> {
-  const rows: TargetRow[] = JSON.parse((await scene.command("ps", "--json")).stdout);
+  const rows: TargetRow[] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
   return new Map(rows.filter(({ state }) => state !== "ended").map(({ name, pid }) => [name, pid]));
 }
 

@@ -139,7 +139,7 @@ async function check(
     !flags.includes("--direct");
   if (more.hasTarget) {
     const { socket } = await scene.service("paths", { target: "paths" });
-    const [{ id }] = JSON.parse((await scene.command("ps", "--json")).stdout);
+    const [{ id }] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
     flags.push(
       "--target",
       "paths",

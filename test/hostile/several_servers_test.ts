@@ -63,7 +63,7 @@ async function assertTakesTargets(scene: Scene, when: string): Promise<void> {
     "1",
   );
   assert.equal([status, stdout, stderr], [0, "1\n", ""], when);
-  const { stdout: report } = await scene.command("ps");
+  const { stdout: report } = await scene.command("ps", "--all");
   assert.match(report, /\bnode\b.*ended/, when);
 }
 

@@ -1,6 +1,7 @@
 /** In which ways programs are started: the table of `start_test.ts`. */
 import type { CollectorName } from "../../src/messages/protocol.ts";
-import { OLD_NODE, REGISTER, type Run } from "./start_world.ts";
+import { OLD_NODE } from "../e2e/harness.ts";
+import { REGISTER, type Run } from "./start_world.ts";
 
 /** How much of a program is to be measured, and what kcovfs is to say. */
 export interface Expected {

@@ -16,8 +16,6 @@ export const NODES: ReadonlyMap<number, string> = new Map(
     .map(([name, path]) => [Number(name.slice(5)), path] as const)
     .sort(([a], [b]) => a - b),
 );
-/** One that is too old. */
-export const OLD_NODE = join(MODULES, "node18/bin/node");
 export const REGISTER = fileURLToPath(
   new URL("../../src/agent/inside/register.cjs", import.meta.url),
 );

@@ -31,7 +31,7 @@ report("the note has all that is to be said", () => {
   assert.is(
     targetRow(subject, { ...NONE, coarse: 3, unnamed: 2, unparsed: 1 }).note,
     "cannot be held, its optimisers are on, 3 functions without block counters, " +
-      "2 scripts without a URL, 1 scripts that cannot be parsed",
+      "2 scripts without a URL, 1 script that cannot be parsed",
   );
 });
 

@@ -55,6 +55,38 @@ top("120 columns show how the time of a client's faults is spent", () => {
   ]);
 });
 
+top("in 60 columns the head is whole, on more lines", () => {
+  const head = (interval: Parameters<typeof formatTop>[0]) => {
+    const lines = formatTop(interval, { columns: 60, rows: 24 });
+    return lines.slice(0, lines.indexOf(""));
+  };
+  assert.equal(head(INTERVAL), [
+    "kcovfs 0.1.0, pid 4711, up 1:02:12, collector v8",
+    "executions 412/s (4623 in all),",
+    "new blocks 24.0/min (1204 in all)",
+    "faults 420/s; of one: collecting 2.10 ms,",
+    "answering 0.03 ms, holding 0.20 ms",
+  ]);
+  assert.equal(head({ before: direct(BEFORE), now: direct(NOW) }).slice(-2), [
+    "clients map what targets write: nothing is collected,",
+    "and nobody sees what they do",
+  ]);
+});
+
+top("with colours headings, what is late and what is idle stand out, and nothing else", () => {
+  const size = { columns: 80, rows: 24 };
+  const plain = formatTop(INTERVAL, size);
+  const coloured = formatTop(INTERVAL, { ...size, hasColors: true });
+  // deno-lint-ignore no-control-regex
+  const marks = coloured.map((line) => /^\x1b\[(\d+)m(.*)\x1b\[0m$/.exec(line)?.[1]);
+  assert.equal(
+    plain.flatMap((line, i) => marks[i] ? [`${marks[i]} ${line.trim().split(" ")[0]}`] : []),
+    ["1 kcovfs", "1 ID", "33 2", "1 ID", "2 1007"],
+  );
+  // deno-lint-ignore no-control-regex
+  assert.equal(coloured.map((line) => line.replace(/\x1b\[\d+m/g, "")), plain);
+});
+
 top("at the start there is no rate yet", () => {
   const lines = formatTop({ now: NOW }, { columns: 80, rows: 24 });
   assert.equal(lines.slice(1, 3), [
@@ -99,7 +131,9 @@ top("what there is no room for is counted", () => {
 top("no line is longer than the terminal, and there are no more than it has", () => {
   for (let columns = 1; columns <= 160; columns++) {
     for (let rows = 1; rows <= 16; rows++) {
-      const lines = formatTop(INTERVAL, { columns, rows });
+      const lines = formatTop(INTERVAL, { columns, rows, hasColors: rows % 2 === 0 })
+        // deno-lint-ignore no-control-regex
+        .map((line) => line.replace(/\x1b\[\d+m/g, ""));
       assert.ok(lines.length <= rows, `${lines.length} lines in ${rows}`);
       const longest = Math.max(...lines.map(({ length }) => length));
       assert.ok(longest <= columns, `${longest} characters in ${columns}`);

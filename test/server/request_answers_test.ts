@@ -91,7 +91,7 @@ answers("'targets' are rows, with what is known of their scripts", async () => {
       ["api-2", "trace", 3, 40],
     ],
   );
-  assert.is(rows[1].note, "1 scripts that cannot be parsed");
+  assert.is(rows[1].note, "1 script that cannot be parsed");
   assert.equal(rows, subject.rows());
 });
 

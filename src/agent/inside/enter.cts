@@ -22,6 +22,7 @@ function enter({ isLoaded }: { isLoaded: boolean }): void {
   if (isInternalThread) return keepHooksOut();
   if (!isMainThread) return (require("./thread.cjs") as { join: () => void }).join();
   if (isOurs() || (isLoaded && !process.env["KCOVFS_SOCKET"])) return;
+  if ((require("./launcher.cjs") as { isLauncher: () => boolean }).isLauncher()) return;
   const { isPresent } = require("./main_agent.cjs") as { isPresent: () => boolean };
   if (isPresent()) return;
   if (!process.env["KCOVFS_SOCKET"]) setEnvironment();

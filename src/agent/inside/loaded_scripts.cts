@@ -19,7 +19,7 @@ const { hasWholeHooks } = require("./whole_hooks.cjs") as { hasWholeHooks: () =>
 interface NodeModuleApi {
   new (id: string): { exports: unknown };
   readonly prototype: { _compile: Compile };
-  register(specifier: string, options: { data: unknown; transferList: MessagePort[] }): void;
+  register(...args: readonly unknown[]): void;
   registerHooks?: (hooks: { load: Load }) => { deregister(): void };
 }
 
@@ -177,13 +177,32 @@ function isDenoScript(url: string, { format, source }: Loaded, context: LoadCont
   return isText && !context.importAttributes?.["type"] && !/\.(?:json|wasm|node)$/.test(url);
 }
 
-/** Elsewhere modules are loaded by a thread of Node's own, which asks by itself. */
+/**
+ * Elsewhere modules are loaded by a thread of Node's own, which asks by itself. Ours stay the outermost there,
+ * too: the last that are registered are.
+ */
 function registerThread(sendPort: (port: MessagePort) => void): () => void {
-  const { port1, port2 } = new MessageChannel();
-  sendPort(port1);
-  const hooks = pathToFileURL(path.join(__dirname, "module_hooks.js")).href;
-  nodeModule.register(hooks, { data: { port: port2 }, transferList: [port2] });
-  return () => {};
+  const { register } = nodeModule;
+  let count = 0;
+  const add = () => {
+    const { port1, port2 } = new MessageChannel();
+    sendPort(port1);
+    const hooks = pathToFileURL(path.join(__dirname, "module_hooks.js"));
+    // Another module each time: see there.
+    if (count++ > 0) hooks.search = `?${count}`;
+    const options = { data: { port: port2 }, transferList: [port2] };
+    apply(register, nodeModule, [hooks.href, options]);
+  };
+  add();
+  const ours: typeof register = function (this: unknown, ...given) {
+    const result = apply(register, this, given);
+    add();
+    return result;
+  };
+  nodeModule.register = ours;
+  return () => {
+    if (nodeModule.register === ours) nodeModule.register = register;
+  };
 }
 
 module.exports = { probeLoadedScripts };

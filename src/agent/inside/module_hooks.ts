@@ -1,6 +1,9 @@
 /**
  * The loader's hooks for the modules of a target where they are loaded by a thread of Node's own, as on Node
  * 20: has them compiled with probes in them.
+ *
+ * They are registered anew, under another URL, after each that the program registers. What transpilers among
+ * those make is known to the last only, and the others stand aside.
  */
 import { createRequire } from "node:module";
 import type { MessagePort } from "node:worker_threads";
@@ -34,6 +37,10 @@ const FORMATS: ReadonlyMap<unknown, string> = new Map([
   ["commonjs-typescript", "commonjs"],
 ]);
 const decoder = new TextDecoder();
+/** Where this file is. */
+const OURS = new URL(".", import.meta.url).href;
+/** Under this name this thread knows the URL of the last. */
+const LAST = Symbol.for("kcovfs.hooks");
 const asked = new Map<number, (code: string | undefined) => void>();
 let port: MessagePort | undefined;
 let nextId = 1;
@@ -42,8 +49,11 @@ let nextId = 1;
 export function initialize(data: { readonly port: MessagePort }): void {
   // The user's own hooks come by here, too, and run on this thread, which is not measured.
   const nothing = () => {};
-  defineProbeFunctions(new Int32Array(CONTROL_SIZE / 4), { hit: nothing, compare: nothing });
+  if (!(LAST in globalThis)) {
+    defineProbeFunctions(new Int32Array(CONTROL_SIZE / 4), { hit: nothing, compare: nothing });
+  }
   port = data.port;
+  Object.defineProperty(globalThis, LAST, { value: import.meta.url, configurable: true });
   port.on("message", ({ id, code }: Answer) => {
     asked.get(id)?.(code);
     asked.delete(id);
@@ -65,6 +75,8 @@ export async function load(
   const loaded = await nextLoad(url, context);
   const { source } = loaded;
   const format = FORMATS.get(loaded.format);
+  const isLast = (globalThis as Record<symbol, unknown>)[LAST] === import.meta.url;
+  if (!isLast || url.startsWith(OURS)) return loaded;
   if (!format || source === null || source === undefined || !port) return loaded;
   const text = typeof source === "string" ? source : decoder.decode(source);
   const script = format === loaded.format ? text : stripTypes(text, url);

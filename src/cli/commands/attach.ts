@@ -3,7 +3,7 @@ import { askServer } from "../../messages/control_client.ts";
 import { parseAddress } from "../../targets/address.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
-import { withMount } from "../options.ts";
+import { withGlobs, withMount } from "../options.ts";
 import { UsageError } from "../usage_error.ts";
 
 interface Arguments {
@@ -20,7 +20,7 @@ export const attach: Command = {
   command: "attach <address>",
   describe: "make a target of what runs already: a process, or an inspector's address",
   builder: (argv: Argv) =>
-    withMount(argv)
+    withGlobs(withMount(argv), { of: " of it", fallback: ["the server's", "the server's"] })
       .positional("address", {
         type: "string",
         demandOption: true,
@@ -30,22 +30,6 @@ export const attach: Command = {
         type: "string",
         requiresArg: true,
         describe: "what the target is called [default: the script's name]",
-      })
-      .option("include", {
-        type: "string",
-        array: true,
-        nargs: 1,
-        default: [] as string[],
-        defaultDescription: "the server's",
-        describe: "measure only scripts of it whose path or URL matches the glob; repeatable",
-      })
-      .option("exclude", {
-        type: "string",
-        array: true,
-        nargs: 1,
-        default: [] as string[],
-        defaultDescription: "the server's",
-        describe: "do not measure scripts of it whose path or URL matches the glob; repeatable",
       })
       // Older versions had it here.
       .option("allow-remote", { type: "boolean", hidden: true })

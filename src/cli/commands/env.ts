@@ -1,6 +1,10 @@
+import { fileURLToPath } from "node:url";
 import type { Argv } from "yargs";
 import type { Command } from "../command.ts";
 import { environmentFor, type TargetArguments, withTarget } from "../target_options.ts";
+
+/** What `kcovfs/register` is. */
+const REGISTER = fileURLToPath(new URL("../../agent/inside/register.cjs", import.meta.url));
 
 /** `kcovfs env` */
 export const env: Command = {
@@ -13,10 +17,26 @@ export const env: Command = {
         default: false,
         describe: "as a JSON object; what is null is to be unset",
       })
+      .option("register", {
+        type: "boolean",
+        default: false,
+        describe: "print the path that node --import takes for kcovfs/register, and nothing else",
+      })
       .example("kcovfs env --json", "")
+      .example(
+        'node --import "$(kcovfs env --register)" server.js',
+        "where kcovfs/register is not found: it is installed globally, or in another folder",
+      )
       .example('eval "$(kcovfs env --name api)"; node server.js', "in a shell"),
   async run(argv, io) {
-    const { json, ...options } = argv as unknown as TargetArguments & { json: boolean };
+    const { json, register, ...options } = argv as unknown as TargetArguments & {
+      json: boolean;
+      register: boolean;
+    };
+    if (register) {
+      io.print(`${REGISTER}\n`);
+      return 0;
+    }
     const changes = changesTo(await environmentFor(options));
     io.print(json ? `${JSON.stringify(changes, null, 2)}\n` : shellLines(changes));
     return 0;

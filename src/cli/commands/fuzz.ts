@@ -7,6 +7,7 @@ import type { Argv } from "yargs";
 import { checkRoot, mountArguments, openFuseDevice, parseMountTable } from "../../fuse/mod.ts";
 import { Server, SUBTYPE } from "../../server/server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
+import { checkCommand } from "../check_command.ts";
 import { Interruption, start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes, type Io } from "../command.ts";
 import { endNamespace } from "../end_namespace.ts";
@@ -35,7 +36,6 @@ mount ${mountArguments(MOUNT_POINT, { subtype: SUBTYPE }).join(" ")} </dev/null 
 { readlink /proc/self/ns/mnt && cat /proc/self/mountinfo; } >&4 || exit 125
 exec 4>&-
 read go <&5 || exit 125
-command -v "$1" >/dev/null || { echo "kcovfs: Cannot run $1: no such command" >&2; exit 127; }
 exec "$@" 3>&- 5<&-
 `;
 
@@ -66,6 +66,7 @@ export const fuzz: Command = {
   async run(argv, io) {
     const options = argv as unknown as Arguments;
     const command = commandAfterDashes(argv);
+    checkCommand(command);
     checkRoot(MOUNT_POINT);
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
     const fd = await openFuseDevice();

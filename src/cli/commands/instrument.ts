@@ -3,6 +3,7 @@ import type { Argv } from "yargs";
 import { scriptFilter } from "../../blocks/script_filter.ts";
 import { type InstrumentedFiles, instrumentFiles } from "../../scripts/instrument_files.ts";
 import { Prober } from "../../scripts/prober.ts";
+import { counted } from "../../report/display_text.ts";
 import { openSymbols } from "../../symbols/symbol_file.ts";
 import type { Command } from "../command.ts";
 import { Failure } from "../failure.ts";
@@ -56,5 +57,7 @@ async function instrumented(
 }
 
 function format({ scripts, blocks, copied }: InstrumentedFiles): string {
-  return `${scripts} scripts with ${blocks} blocks have probes, ${copied} files are as they were`;
+  const probed = `${counted(scripts, "script")} with ${counted(blocks, "block")}`;
+  return `${probed} ${scripts === 1 ? "has" : "have"} probes, ` +
+    `${counted(copied, "file")} ${copied === 1 ? "is as it was" : "are as they were"}`;
 }

@@ -17,16 +17,26 @@ export const mount: Command = {
         requiresArg: true,
         describe: "mount in this mount namespace, such as /proc/1/ns/mnt [default: one's own]",
       })
+      .option("over", {
+        type: "boolean",
+        default: false,
+        describe: "mount on a directory that is not empty, and so hide what is in it",
+      })
       .positional("dir", { type: "string", demandOption: true, describe: "an empty directory" })
       .example("kcovfs mount /mnt/kcov", "prints 'kcovfs: mounted on /mnt/kcov' when it is ready"),
   async run(argv, io) {
-    const options = argv as unknown as ServerArguments & { dir: string; namespace?: string };
+    const options = argv as unknown as ServerArguments & {
+      dir: string;
+      namespace?: string;
+      over: boolean;
+    };
     checkRoot(options.dir);
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
-    const { dir, namespace } = options;
+    const { dir, namespace, over } = options;
     const mounted = await mountServer(dir, {
       ...serverOptions(options, { warn: io.warn, ...(self && { self }) }),
       namespace,
+      isEmpty: !over,
     });
     const stop = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());

@@ -2,6 +2,7 @@ import type { Argv } from "yargs";
 import { logger } from "../../base/logger.ts";
 import { readRecording } from "../../recording/read_recording.ts";
 import { Replayer } from "../../recording/replayer.ts";
+import { counted } from "../../report/display_text.ts";
 import type { Command } from "../command.ts";
 
 /** `kcovfs replay` */
@@ -28,7 +29,7 @@ export const replay: Command = {
     const { requests, same, different, uncompared } = await replayer.replay(recording);
     if (recording.isCut) io.warn(`The last line of ${file} is cut short, and left out`);
     io.print(
-      `${requests} requests; replies: ${same} the same, ${different} different, ` +
+      `${counted(requests, "request")}; replies: ${same} the same, ${different} different, ` +
         `${uncompared} not compared\n`,
     );
     return different > 0 ? 1 : 0;

@@ -1,7 +1,8 @@
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import { askServer, type CoveredTarget, type Since } from "../../messages/control_client.ts";
-import { readCovered } from "../../symbols/covered_record.ts";
+import { type CoveredRecord, readCovered } from "../../symbols/covered_record.ts";
 import { SourceStore } from "../../symbols/source_store.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
 import {
@@ -105,10 +106,10 @@ async function askFor({ mount, since, reset }: Arguments): Promise<Covered> {
   return { state, targets: await askServer(socket, "covered", { since, isReset: reset }) };
 }
 
-/** Of what the last server has left. */
+/** Of what the last server has left: whose, and when, is said first. */
 async function readFor({ since, reset, ...options }: Arguments, io: Io): Promise<Covered> {
   const state = resolve(options.state ?? DEFAULT_STATE);
-  const record = await readCovered(state);
+  const record = await recordIn(state);
   if (reset) {
     throw new Failure("Cannot reset: that takes a server that runs; say which with --mount");
   }
@@ -116,8 +117,39 @@ async function readFor({ since, reset, ...options }: Arguments, io: Io): Promise
     const what = "nothing is mounted, and no server of it has ended; run 'kcovfs mount DIR' first";
     throw new Failure(`Cannot report on ${state}: ${what}`);
   }
-  io.warn(`this is of the server that ended on ${record.date.toLocaleString()}`);
-  return { state, targets: record.targets[since] };
+  const { date, uid } = record;
+  const when = date.toISOString().replace(/\.\d+Z$/, "Z");
+  const whose = `${await userName(uid)}'s server in ${state} that ended at ${when}`;
+  if (options.state === undefined && uid !== process.getuid?.()) {
+    throw new Failure(
+      `Cannot choose a run: nothing is mounted, and there is ${whose}; if you mean that, say --state ${state}`,
+    );
+  }
+  const targets = record.targets[since];
+  io.warn(
+    `this is of ${whose}; its targets: ${targets.map(({ name }) => name).join(", ") || "none"}`,
+  );
+  return { state, targets };
+}
+
+async function recordIn(state: string): Promise<CoveredRecord | undefined> {
+  try {
+    return await readCovered(state);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isOthers = code === "EACCES" || code === "EPERM";
+    const reason = isOthers ? "it is another user's; say --state, or run with sudo" : message;
+    throw new Failure(`Cannot report on ${state}: ${reason}`);
+  }
+}
+
+/** By `passwd(5)`; the number of a user that is not in there. */
+async function userName(uid: number): Promise<string> {
+  const users = await readFile("/etc/passwd", "utf8").catch(() => "");
+  const user = users.split("\n").map((line) => line.split(":")).find((user) =>
+    user[2] === String(uid)
+  );
+  return user?.[0] || `user ${uid}`;
 }
 
 function choose(

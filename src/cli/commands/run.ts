@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
+import { checkCommand } from "../check_command.ts";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
 import { deniesReading } from "../denied_reads.ts";
@@ -20,6 +21,7 @@ export const run: Command = {
       ),
   async run(argv, io) {
     const command = commandAfterDashes(argv);
+    checkCommand(command);
     const isDenied = deniesReading(command, PRELOAD);
     if (isDenied) {
       const folder = resolve(PRELOAD, "../../../../..");

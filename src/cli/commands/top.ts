@@ -119,7 +119,9 @@ function plainView(io: Io): View {
 
 function liveView(end: () => void): View {
   let shown: Interval | undefined;
-  const draw = () => shown && screen.draw(formatTop(shown, screen.size));
+  // As Node finds it, by NO_COLOR and TERM among others.
+  const hasColors = process.stdout.hasColors?.() ?? false;
+  const draw = () => shown && screen.draw(formatTop(shown, { ...screen.size, hasColors }));
   const screen = new Screen({ input: process.stdin, output: process.stdout }, {
     onKey: (key) => QUIT.includes(key) && end(),
     onResize: draw,

@@ -168,6 +168,23 @@ const PROGRAMS: Record<string, Program> = {
       "b.mjs": MODULE,
     },
     says: "seen main.mjs,b.mjs",
+    asks: ["b.mjs", "user"],
+  },
+  "what hooks on Node's own thread have made of what is no JavaScript": {
+    args: ["--no-warnings"],
+    files: {
+      "main.mjs": `${SAY} import module from "node:module";` +
+        ' for (const name of ["./typed.mjs", "./none.mjs"]) module.register(name, import.meta.url);' +
+        ' await import("./b.typed");',
+      "typed.mjs": "export async function load(url, context, next) {" +
+        " if (!url.endsWith('.typed')) return next(url, context);" +
+        " const { source } = await next(url, { ...context, format: 'module' });" +
+        " return { format: 'module', shortCircuit: true, source: String(source).replace(': number', '') }; }",
+      "none.mjs": "export const load = (url, context, next) => next(url, context);",
+      "b.typed": "const one: number = 1; export default one;",
+    },
+    says: "main.mjs,b.typed",
+    asks: ["b.typed", "const one = 1"],
   },
   "worker threads' scripts, and the main thread's when those have ended": {
     files: {

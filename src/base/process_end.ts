@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
+import { libc } from "./system_calls.ts";
+import { Pidfd } from "./pidfd.ts";
+
+/** `PIDFD_GET_INFO` of `include/uapi/linux/pidfd.h`, Linux 6.13: `_IOWR(0xff, 11, struct pidfd_info)`. */
+const PIDFD_GET_INFO = 0xc040ff0b;
+/** The bytes of `struct pidfd_info` as it was first, and where its `mask` and its `exit_code` are. */
+const INFO_SIZE = 64;
+const MASK = 0;
+const EXIT_CODE = 60;
+/** In `mask`: that `exit_code` is wanted, and that it is there. Linux 6.15. */
+const PIDFD_INFO_EXIT = 8n;
+/** The low bits of a wait status, as wait(2) has it: the signal that has ended the process. */
+const SIGNAL_BITS = 0x7f;
+/** ms between two looks at a process that is about to end, and how long that is waited for. */
+const INTERVAL = 10;
+const PATIENCE = 2000;
+
+/** By what signal a process ends that is nobody's child here. */
+export class ProcessEnd implements Disposable {
+  readonly #pid: number;
+  readonly #process: Pidfd;
+  #isOpen = true;
+  /** As wait(2) has it, once it has ended; 0 where nobody can tell. */
+  #status: number | undefined;
+
+  private constructor(pid: number, process: Pidfd) {
+    this.#pid = pid;
+    this.#process = process;
+  }
+
+  /** @returns undefined where there is no such process, or the kernel has no descriptors of processes. */
+  static watch(pid: number): ProcessEnd | undefined {
+    try {
+      return new ProcessEnd(pid, Pidfd.open(pid));
+    } catch {
+      return undefined;
+    }
+  }
+
+  /**
+   * Waits a while for it to end.
+   *
+   * @returns undefined where it lives on, has ended by itself, or nobody can tell: before Linux 6.15 only
+   * its parent can, once it has asked.
+   */
+  async signal(): Promise<NodeJS.Signals | undefined> {
+    const deadline = performance.now() + PATIENCE;
+    while (this.#status === undefined) {
+      if (!this.#isOpen) return undefined;
+      if (this.#process.hasEnded) {
+        this.#status = this.#statusOfZombie() ?? this.#statusOfReaped() ?? 0;
+      } else if (performance.now() > deadline) return undefined;
+      else await new Promise((resolve) => setTimeout(resolve, INTERVAL).unref());
+    }
+    const number = this.#status & SIGNAL_BITS;
+    const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
+    return names.find(([, value]) => value === number)?.[0];
+  }
+
+  /** The last field of `/proc/PID/stat` (`proc_pid_stat(5)`), while its parent has not asked. */
+  #statusOfZombie(): number | undefined {
+    try {
+      const stat = readFileSync(`/proc/${this.#pid}/stat`, "latin1").trimEnd();
+      const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return state === "Z" ? Number(fields.at(-1)) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #statusOfReaped(): number | undefined {
+    const info = new DataView(new ArrayBuffer(INFO_SIZE));
+    info.setBigUint64(MASK, PIDFD_INFO_EXIT, true);
+    const ioctl = libc("int ioctl(int, unsigned long, void *)");
+    const result = ioctl(this.#process.fd, PIDFD_GET_INFO, new Uint8Array(info.buffer));
+    if (result < 0 || (info.getBigUint64(MASK, true) & PIDFD_INFO_EXIT) === 0n) return undefined;
+    return info.getInt32(EXIT_CODE, true);
+  }
+
+  [Symbol.dispose](): void {
+    this.#isOpen = false;
+    this.#process[Symbol.dispose]();
+  }
+}
