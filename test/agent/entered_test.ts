@@ -44,6 +44,10 @@ const KINDS: readonly ((n: number) => string)[] = [
   (n) => `async function f${n}() { work(); await 1; work(); } f${n}();`,
   (n) => `function* f${n}() { work(); } f${n}().next();`,
   (n) => `function* f${n}() { work(); } f${n}();`,
+  (n) => `function* f${n}() { yield work(); work(); } for (const _ of f${n}());`,
+  (n) =>
+    `function* f${n}() { yield work(); work(); } const g${n} = f${n}(); g${n}.next(); g${n}.return();`,
+  (n) => `function* f${n}() { yield work(); work(); } f${n}().next();`,
   (n) => `async function* f${n}() { yield work(); } f${n}().next();`,
   (n) => `function f${n}(a) { if (a) work(); } f${n}(1);`,
   (n) => `if (true) { const f${n} = (a) => a ? work() : 0; [1].map(f${n}); }`,

@@ -13,7 +13,6 @@ interface CallSite {
   getPosition(): number;
   getScriptNameOrSourceURL(): string | null;
   isAsync(): boolean;
-  isNative(): boolean;
 }
 
 type FindCallSites = (from: object) => readonly CallSite[] | undefined;
@@ -39,7 +38,7 @@ Error.prepareStackTrace = (_, sites) => {
   return sites;
 }`;
 
-/** Built-in functions that resume a generator. */
+/** Built-in functions that resume a generator. V8 does not say of all of them that they are native. */
 const RESUMING = ["next", "return", "throw"];
 /** Node's script that has V8 run microtasks. */
 const MICROTASKS = "node:internal/process/task_queues";
@@ -88,7 +87,6 @@ function interruptedAt(sites: readonly CallSite[] | undefined): string {
 function mayResume(caller: CallSite | undefined): boolean {
   if (!caller || caller.isAsync()) return true;
   if (caller.getScriptNameOrSourceURL() === MICROTASKS) return true;
-  if (!caller.isNative()) return false;
   const name = caller.getFunctionName();
   return RESUMING[0] === name || RESUMING[1] === name || RESUMING[2] === name;
 }
