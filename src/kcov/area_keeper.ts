@@ -1,6 +1,6 @@
 import type { Counts } from "./counts.ts";
 import type { Instance, Scope } from "./instance.ts";
-import type { Operation } from "./line.ts";
+import type { Operation } from "./coherence/page0.ts";
 import type { Owner } from "./callers.ts";
 
 /** How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. */

@@ -3,7 +3,7 @@ import { Area } from "./area.ts";
 import type { AreaKeeper, CarryOut, Enabling, Measured, ReadRange } from "./area_keeper.ts";
 import type { Counts } from "./counts.ts";
 import { Instance, Refusal, type Scope } from "./instance.ts";
-import type { LineScope, Operation } from "./line.ts";
+import type { Operation, UnitScope } from "./coherence/page0.ts";
 import { Meter } from "./meter.ts";
 import type { PageCache } from "./page_cache.ts";
 import { ProtocolDriver, type StepLog } from "./protocol_driver.ts";
@@ -57,7 +57,7 @@ export class CoherentAreas implements AreaKeeper {
       waiting.reject(new Refusal("EIO"));
     }
     this.#traced.delete(id);
-    this.#driver.dispatch({ kind: "closed", line: id });
+    this.#driver.dispatch({ kind: "closed", node: id });
     this.#trace();
   }
 
@@ -79,8 +79,8 @@ export class CoherentAreas implements AreaKeeper {
     if (this.#slots.get(id) !== slot) throw new Refusal("EIO");
     await new Promise<void>((resolve, reject) => {
       slot.operations.push({ operation, resolve, reject, ...(enabling && { enabling }) });
-      const scope = enabling && this.#lineScope(enabling.scope);
-      this.#driver.dispatch({ kind: "operate", line: id, operation, ...(scope && { scope }) });
+      const scope = enabling && this.#unitScope(enabling.scope);
+      this.#driver.dispatch({ kind: "operate", node: id, operation, ...(scope && { scope }) });
     });
     if (operation === "disable" || operation === "retire") {
       this.#traced.delete(id);
@@ -98,7 +98,7 @@ export class CoherentAreas implements AreaKeeper {
     return slot;
   }
 
-  #lineScope(scope: Scope): LineScope {
+  #unitScope(scope: Scope): UnitScope {
     if (scope === "all") return scope;
     return [...new Set([...scope].map((target) => this.#options.source.unitOf(target)))];
   }
@@ -109,19 +109,19 @@ export class CoherentAreas implements AreaKeeper {
       this.open(NOBODYS, "all");
       await new Promise<void>((resolve, reject) => {
         this.#slot(NOBODYS).operations.push({ operation: "enable", resolve, reject });
-        this.#driver.dispatch({ kind: "operate", line: NOBODYS, operation: "enable" });
+        this.#driver.dispatch({ kind: "operate", node: NOBODYS, operation: "enable" });
       });
       this.#slots.delete(NOBODYS);
-      this.#driver.dispatch({ kind: "closed", line: NOBODYS });
+      this.#driver.dispatch({ kind: "closed", node: NOBODYS });
     });
     await this.#refreshed;
   }
 
   regroup(): void {
-    for (const [line, { instance, operations }] of this.#slots) {
+    for (const [node, { instance, operations }] of this.#slots) {
       const scope = operations.find(({ enabling }) => enabling)?.enabling?.scope ?? instance.scope;
       if (scope === "all") continue;
-      this.#driver.dispatch({ kind: "rescope", line, scope: this.#lineScope(scope) });
+      this.#driver.dispatch({ kind: "rescope", node, scope: this.#unitScope(scope) });
     }
   }
 
@@ -150,7 +150,7 @@ export class CoherentAreas implements AreaKeeper {
     }
     return new Promise((resolve, reject) => {
       slot.reads.push({ ...range, resolve, reject });
-      this.#driver.dispatch({ kind: "read", line: id });
+      this.#driver.dispatch({ kind: "read", node: id });
     });
   }
 
@@ -158,7 +158,7 @@ export class CoherentAreas implements AreaKeeper {
     const slot = this.#slots.get(id);
     if (slot?.instance.area?.write(data.offset, data.bytes, data)) {
       slot.meter.emptied();
-      this.#driver.dispatch({ kind: "reset", line: id });
+      this.#driver.dispatch({ kind: "reset", node: id });
     }
   }
 

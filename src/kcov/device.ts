@@ -1,4 +1,4 @@
-import { ALL_UNITS } from "./units.ts";
+import { ALL_UNITS } from "./coherence/unit.ts";
 import * as abi from "./abi.ts";
 import type { AreaFile } from "./area_file.ts";
 import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";
@@ -10,7 +10,7 @@ import { DirectAreas } from "./direct_areas.ts";
 import { formatCall } from "./format_call.ts";
 import { type Instance, Refusal, type Scope } from "./instance.ts";
 import { type InstanceStatus, instanceStatus } from "./instance_status.ts";
-import type { Operation } from "./line.ts";
+import type { Operation } from "./coherence/page0.ts";
 import type { PageCache } from "./page_cache.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";

@@ -10,7 +10,7 @@ import type {
   ReadRange,
 } from "./area_keeper.ts";
 import { Instance, Refusal, type Scope } from "./instance.ts";
-import type { Operation } from "./line.ts";
+import type { Operation } from "./coherence/page0.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { type EnabledArea, enabledArea, type Source } from "./source.ts";
 

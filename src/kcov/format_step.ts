@@ -1,6 +1,6 @@
-import type { Units } from "./units.ts";
-import type { Effect } from "./effect.ts";
-import type { Event } from "./event.ts";
+import type { Units } from "./coherence/unit.ts";
+import type { Effect } from "./coherence/effect.ts";
+import type { Event } from "./coherence/event.ts";
 import type { TargetPcs } from "./source.ts";
 
 /** A step of the protocol as a debug line: what happened, and what is done for it. */
@@ -11,9 +11,9 @@ export function formatStep(event: Event, effects: readonly Effect[]): string {
 function formatEvent(event: Event): string {
   switch (event.kind) {
     case "read":
-      return `n${event.line}: page 0 is wanted`;
+      return `n${event.node}: page 0 is wanted`;
     case "operate":
-      return `n${event.line}: ${event.operation} is wanted`;
+      return `n${event.node}: ${event.operation} is wanted`;
     case "stopped": {
       const gained = [...event.gained].map((id) => `n${id}`).join(", ");
       return `stop ${event.serial}: targets stand still${gained && `, new PCs for ${gained}`}`;
@@ -21,19 +21,19 @@ function formatEvent(event: Event): string {
     case "impatient":
       return `stop ${event.serial}: takes long`;
     case "rescope":
-      return `n${event.line}: its targets are elsewhere`;
+      return `n${event.node}: its targets are elsewhere`;
     case "stored":
-      return `n${event.line}: the pages above are stored`;
+      return `n${event.node}: the pages above are stored`;
     case "elapsed":
-      return `n${event.line}: the window is over`;
+      return `n${event.node}: the window is over`;
     case "reset":
-      return `n${event.line}: the client has set area[0]`;
+      return `n${event.node}: the client has set area[0]`;
     case "dropped":
-      return `n${event.line}: page 0 is dropped`;
+      return `n${event.node}: page 0 is dropped`;
     case "stalled":
-      return `n${event.line}: the drop takes long`;
+      return `n${event.node}: the drop takes long`;
     case "closed":
-      return `n${event.line}: closed`;
+      return `n${event.node}: closed`;
   }
 }
 
@@ -48,17 +48,17 @@ function formatEffect(effect: Effect): string {
     case "patience":
       return `give it ${effect.ms} ms`;
     case "store":
-      return `n${effect.line}: store the pages above`;
+      return `n${effect.node}: store the pages above`;
     case "answer":
-      return `n${effect.line}: answer`;
+      return `n${effect.node}: answer`;
     case "wait":
-      return `n${effect.line}: leave page 0 for ${Math.round(effect.us)} us`;
+      return `n${effect.node}: leave page 0 for ${Math.round(effect.us)} us`;
     case "drop":
-      return `n${effect.line}: drop page 0`;
+      return `n${effect.node}: drop page 0`;
     case "grace":
-      return `n${effect.line}: wait for the drop`;
+      return `n${effect.node}: wait for the drop`;
     case "perform":
-      return `n${effect.line}: ${effect.operation}`;
+      return `n${effect.node}: ${effect.operation}`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { PAGE_SIZE } from "./abi.ts";
-import { INITIAL, step } from "./coherence.ts";
-import type { Effect } from "./effect.ts";
-import type { Event } from "./event.ts";
+import { INITIAL, step } from "./coherence/step.ts";
+import type { Effect } from "./coherence/effect.ts";
+import type { Event } from "./coherence/event.ts";
 import { formatFound, formatStep } from "./format_step.ts";
 import { inScope } from "./instance.ts";
 import { isFull } from "./instance_status.ts";
@@ -42,7 +42,7 @@ export class ProtocolDriver {
   #events: Event[] = [];
   #isStepping = false;
 
-  /** @param slots The open instances by their node ids, which name the protocol's lines. */
+  /** @param slots The open instances by their node ids, which the protocol knows them by. */
   constructor(slots: ReadonlyMap<number, Slot>, options: DriverOptions) {
     this.#slots = slots;
     this.#source = options.source;
@@ -73,10 +73,12 @@ export class ProtocolDriver {
   /** For the meter: faults on an instance that is not enabled wait for no target. */
   #note(event: Event, now: number): void {
     if (event.kind !== "read" && event.kind !== "dropped") return;
-    const slot = this.#slots.get(event.line);
+    const slot = this.#slots.get(event.node);
     if (slot?.instance.state.kind !== "enabled") return;
     if (event.kind === "read") slot.meter.asked(now);
-    else if (this.#coherence.lines.get(event.line)?.page.kind === "absent") slot.meter.dropped(now);
+    else if (this.#coherence.pages.get(event.node)?.place.kind === "absent") {
+      slot.meter.dropped(now);
+    }
   }
 
   /** @param now When that happened which the effect comes of. */
@@ -88,8 +90,8 @@ export class ProtocolDriver {
       setTimeout(() => this.dispatch({ kind: "impatient", serial }), ms).unref();
       return;
     }
-    const { line } = effect;
-    const slot = this.#slots.get(line);
+    const { node } = effect;
+    const slot = this.#slots.get(node);
     if (!slot) return;
     switch (effect.kind) {
       case "store":
@@ -100,17 +102,17 @@ export class ProtocolDriver {
         return answer(slot);
       case "wait": {
         // Not before the READ is answered in full, which the drop would wait for.
-        const call = () => this.dispatch({ kind: "elapsed", line, timer: effect.timer });
+        const call = () => this.dispatch({ kind: "elapsed", node, timer: effect.timer });
         if (effect.us < SHORTEST_WAIT) setImmediate(call);
         else this.#timer.after(effect.us, call);
         return;
       }
       case "grace":
-        setTimeout(() => this.dispatch({ kind: "stalled", line, drop: effect.drop }), STALL);
+        setTimeout(() => this.dispatch({ kind: "stalled", node, drop: effect.drop }), STALL);
         return;
       case "drop":
-        this.#cache.invalInode(line, { offset: 0, length: PAGE_SIZE }).then(() =>
-          this.dispatch({ kind: "dropped", line, drop: effect.drop })
+        this.#cache.invalInode(node, { offset: 0, length: PAGE_SIZE }).then(() =>
+          this.dispatch({ kind: "dropped", node, drop: effect.drop })
         );
         return;
       case "perform":
@@ -130,10 +132,10 @@ export class ProtocolDriver {
   #store(slot: Slot): void {
     const { id, area } = slot.instance;
     const stretch = area?.takeStretch();
-    if (!stretch) return this.dispatch({ kind: "stored", line: id });
+    if (!stretch) return this.dispatch({ kind: "stored", node: id });
     this.#cache.store(id, stretch.offset, stretch.data).then(() => {
       area!.stretchStored(this.#cache.reads);
-      this.dispatch({ kind: "stored", line: id });
+      this.dispatch({ kind: "stored", node: id });
     });
   }
 }

@@ -1,7 +1,7 @@
 import type { Area } from "./area.ts";
 import type { Enabling } from "./area_keeper.ts";
 import type { Instance } from "./instance.ts";
-import type { Operation } from "./line.ts";
+import type { Operation } from "./coherence/page0.ts";
 import type { Meter } from "./meter.ts";
 import type { ReadAhead } from "./read_ahead.ts";
 

@@ -1,4 +1,4 @@
-import type { Units } from "./units.ts";
+import type { Units } from "./coherence/unit.ts";
 import type { AreaFile } from "./area_file.ts";
 import type { InstanceArea, Mode } from "./area_keeper.ts";
 import { WORD_SIZE } from "./abi.ts";

@@ -15,7 +15,7 @@ import {
   type Source,
   type TargetPcs,
 } from "../../src/kcov/mod.ts";
-import { hasUnit, type Units, UnitSet } from "../../src/kcov/units.ts";
+import { hasUnit, type Units, UnitSet } from "../../src/kcov/coherence/unit.ts";
 
 export const PAGE = 4096;
 const WORDS = PAGE / 8;

@@ -8,7 +8,7 @@ import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
-import { ALL_UNITS } from "../../src/kcov/units.ts";
+import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
 import { EngineWorld } from "../blocks/engine_world.ts";
 import { FakeLink, turn } from "../targets/fake_link.ts";
 

@@ -1,33 +1,33 @@
-import type { LineId, LineScope, Operation } from "./line.ts";
+import type { Node, Operation, UnitScope } from "./page0.ts";
 
 /** What happened. */
 export type Event =
   /** A READ of page 0 arrived. */
-  | { readonly kind: "read"; readonly line: LineId }
+  | { readonly kind: "read"; readonly node: Node }
   /** An ioctl arrived that was found valid. `scope`: of what is enabled. @default {"all"} */
   | {
     readonly kind: "operate";
-    readonly line: LineId;
+    readonly node: Node;
     readonly operation: Operation;
-    readonly scope?: LineScope;
+    readonly scope?: UnitScope;
   }
   /**
    * The targets that a stop was for are held, and what they had executed by then was appended to the
    * areas of the enabled instances that it concerns: `gained` names those that got something new.
    */
-  | { readonly kind: "stopped"; readonly serial: number; readonly gained: ReadonlySet<LineId> }
+  | { readonly kind: "stopped"; readonly serial: number; readonly gained: ReadonlySet<Node> }
   /** A stop has taken so long. */
   | { readonly kind: "impatient"; readonly serial: number }
   /** What an instance's scope names is in other units than it was. None of them is held. */
-  | { readonly kind: "rescope"; readonly line: LineId; readonly scope: LineScope }
-  | { readonly kind: "stored"; readonly line: LineId }
+  | { readonly kind: "rescope"; readonly node: Node; readonly scope: UnitScope }
+  | { readonly kind: "stored"; readonly node: Node }
   /** A window's time is up. */
-  | { readonly kind: "elapsed"; readonly line: LineId; readonly timer: number }
+  | { readonly kind: "elapsed"; readonly node: Node; readonly timer: number }
   /** The client's page 0 came back, and `area[0]` was changed. */
-  | { readonly kind: "reset"; readonly line: LineId }
+  | { readonly kind: "reset"; readonly node: Node }
   /** The kernel has dropped page 0. */
-  | { readonly kind: "dropped"; readonly line: LineId; readonly drop: number }
+  | { readonly kind: "dropped"; readonly node: Node; readonly drop: number }
   /** A READ has waited for a drop that may in turn wait for the READ. */
-  | { readonly kind: "stalled"; readonly line: LineId; readonly drop: number }
+  | { readonly kind: "stalled"; readonly node: Node; readonly drop: number }
   /** Nobody has the instance open or mapped any more. */
-  | { readonly kind: "closed"; readonly line: LineId };
+  | { readonly kind: "closed"; readonly node: Node };
