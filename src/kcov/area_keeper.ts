@@ -1,4 +1,4 @@
-import type { Counts } from "./counts.ts";
+import type { Counts } from "./meter.ts";
 import type { Instance, Scope } from "./instance.ts";
 import type { Operation } from "./coherence/page0.ts";
 import type { Owner } from "./callers.ts";
@@ -12,6 +12,18 @@ export interface InstanceArea {
   readonly size: number;
   /** `area[0]` becomes 0. */
   reset(): void;
+}
+
+/** A file in memory that a client maps through the filesystem, and targets map by its path. */
+export interface AreaFile extends Disposable {
+  readonly path: string;
+  readonly fd: number;
+  /**
+   * Makes it so many bytes long, by zeros; never shorter.
+   *
+   * @throws when the system cannot.
+   */
+  grow(bytes: number): void;
 }
 
 /** What an instance is enabled with. */

@@ -1,4 +1,9 @@
-import type { Client } from "./client.ts";
+/** A process that uses the device. */
+export interface Client {
+  readonly pid: number;
+  /** As it calls itself, in `/proc/PID/comm`: any text, of 15 bytes at most. */
+  readonly name: string;
+}
 
 /** A thread that has enabled an instance; to be disposed of when it has it no longer. */
 export interface Owner extends Disposable {

@@ -1,13 +1,13 @@
 import * as abi from "./abi.ts";
 import { Area } from "./area.ts";
 import type { AreaKeeper, CarryOut, Enabling, Measured, ReadRange } from "./area_keeper.ts";
-import type { Counts } from "./counts.ts";
+import type { Counts } from "./meter.ts";
 import { Instance, Refusal, type Scope } from "./instance.ts";
 import type { Operation, UnitScope } from "./coherence/page0.ts";
 import { Meter } from "./meter.ts";
 import type { PageCache } from "./page_cache.ts";
 import { ProtocolDriver, type StepLog } from "./protocol_driver.ts";
-import { ReadAhead } from "./read_ahead.ts";
+import { ReadAhead } from "./page_cache.ts";
 import type { Slot } from "./slot.ts";
 import { type EnabledArea, enabledArea, type Source } from "./source.ts";
 

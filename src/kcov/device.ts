@@ -1,13 +1,13 @@
 import { ALL_UNITS } from "./coherence/unit.ts";
 import * as abi from "./abi.ts";
-import type { AreaFile } from "./area_file.ts";
+import type { AreaFile } from "./area_keeper.ts";
 import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";
 import type { Callers, Owner } from "./callers.ts";
-import type { Client } from "./client.ts";
+import type { Client } from "./callers.ts";
 import { CoherentAreas } from "./coherent_areas.ts";
-import { type Counts, noCounts } from "./counts.ts";
+import { type Counts, noCounts } from "./meter.ts";
 import { DirectAreas } from "./direct_areas.ts";
-import { formatCall } from "./format_call.ts";
+import { formatCall } from "./debug_lines.ts";
 import { type Instance, Refusal, type Scope } from "./instance.ts";
 import { type InstanceStatus, instanceStatus } from "./instance_status.ts";
 import type { Operation } from "./coherence/page0.ts";

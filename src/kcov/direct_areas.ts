@@ -1,6 +1,6 @@
 import { readSync, writeSync } from "node:fs";
 import { WORD_SIZE } from "./abi.ts";
-import type { AreaFile } from "./area_file.ts";
+import type { AreaFile } from "./area_keeper.ts";
 import type {
   AreaKeeper,
   CarryOut,

@@ -11,7 +11,6 @@ import {
   type Request,
 } from "../fuse/mod.ts";
 import type { Device } from "./device.ts";
-import { fixedEntries, type FixedEntry, KCOV_D, SOCKET } from "./fixed_entries.ts";
 import { Refusal } from "./instance.ts";
 import { type NamedTarget, TargetFiles } from "./target_files.ts";
 
@@ -39,6 +38,20 @@ export interface TreeOptions {
   readonly mounted?: number;
 }
 
+/** A file or directory that is in the tree from the start to the end. */
+interface FixedEntry extends Dirent {
+  /** Node id of the directory that it is in; 0 for the root. */
+  readonly parent: number;
+  /** Of a text file: makes its text. */
+  readonly content?: () => string | Promise<string>;
+}
+
+const DIRECTORY = abi.FUSE_ROOT_ID + 1;
+/** The node id of `kcovfs/socket`. */
+const SOCKET = DIRECTORY + 1;
+/** The node id of `kcov.d/`. */
+const KCOV_D = SOCKET + 1;
+const FIRST_FILE = KCOV_D + 1;
 /** The inode number that `stat` shows for `kcov`, whatever the node id. */
 const KCOV_INO = 1000;
 /** Node ids of the inodes of instances, one an open, begin here. */
@@ -334,4 +347,21 @@ export class KcovFilesystem implements Filesystem {
       return refuse(error);
     }
   }
+}
+
+/** The root, `kcov.d/` and `kcovfs/` with what is in it, by node ids, which are inode numbers too. */
+function fixedEntries(options: Pick<TreeOptions, "mode" | "files">): Map<number, FixedEntry> {
+  const entries = new Map<number, FixedEntry>();
+  const add = (ino: number, entry: Omit<FixedEntry, "ino">) => entries.set(ino, { ino, ...entry });
+  const directory = constants.S_IFDIR | 0o755;
+  add(abi.FUSE_ROOT_ID, { name: "/", parent: 0, mode: directory });
+  add(DIRECTORY, { name: "kcovfs", parent: abi.FUSE_ROOT_ID, mode: directory });
+  add(KCOV_D, { name: "kcov.d", parent: abi.FUSE_ROOT_ID, mode: directory });
+  add(SOCKET, { name: "socket", parent: DIRECTORY, mode: constants.S_IFLNK | 0o777 });
+  let ino = FIRST_FILE;
+  const mode = constants.S_IFREG | (options.mode & 0o444);
+  for (const [name, content] of options.files) {
+    add(ino++, { name, parent: DIRECTORY, mode, content });
+  }
+  return entries;
 }

@@ -1,7 +1,7 @@
 import { KCOV_WORDS_PER_CMP, WORD_SIZE } from "./abi.ts";
 import type { Measured, Mode } from "./area_keeper.ts";
-import type { Client } from "./client.ts";
-import type { Counts } from "./counts.ts";
+import type { Client } from "./callers.ts";
+import type { Counts } from "./meter.ts";
 import type { Instance, State } from "./instance.ts";
 
 /** What is told of an instance that is open, or still enabled. */

@@ -3,11 +3,11 @@
  * targets by {@linkcode Source} and the kernel's page cache by {@linkcode PageCache} only.
  */
 export { WORD_SIZE } from "./abi.ts";
-export { type AreaFile } from "./area_file.ts";
+export { type AreaFile } from "./area_keeper.ts";
 export { type Mode } from "./area_keeper.ts";
 export { type Callers, type Owner } from "./callers.ts";
-export { type Client } from "./client.ts";
-export { type Counts, noCounts } from "./counts.ts";
+export { type Client } from "./callers.ts";
+export { type Counts, noCounts } from "./meter.ts";
 export { inScope, type Scope, type State } from "./instance.ts";
 export { type InstanceStatus, isFull } from "./instance_status.ts";
 export { Device, type DeviceOptions } from "./device.ts";

@@ -2,7 +2,7 @@ import { PAGE_SIZE } from "./abi.ts";
 import { INITIAL, step } from "./coherence/step.ts";
 import type { Effect } from "./coherence/effect.ts";
 import type { Event } from "./coherence/event.ts";
-import { formatFound, formatStep } from "./format_step.ts";
+import { formatFound, formatStep } from "./debug_lines.ts";
 import { inScope } from "./instance.ts";
 import { isFull } from "./instance_status.ts";
 import { microseconds, MicroTimer } from "./micro_timer.ts";

@@ -3,7 +3,7 @@ import type { Enabling } from "./area_keeper.ts";
 import type { Instance } from "./instance.ts";
 import type { Operation } from "./coherence/page0.ts";
 import type { Meter } from "./meter.ts";
-import type { ReadAhead } from "./read_ahead.ts";
+import type { ReadAhead } from "./page_cache.ts";
 
 /** A READ that waits for its answer; offset and size are in bytes. */
 export interface Waiting {

@@ -1,5 +1,5 @@
 import type { Units } from "./coherence/unit.ts";
-import type { AreaFile } from "./area_file.ts";
+import type { AreaFile } from "./area_keeper.ts";
 import type { InstanceArea, Mode } from "./area_keeper.ts";
 import { WORD_SIZE } from "./abi.ts";
 import type { Instance, Scope } from "./instance.ts";

@@ -1,11 +1,11 @@
 /** The debug lines of the device: whoever reads them learns the protocol. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { formatCall } from "../../src/kcov/format_call.ts";
-import { formatFound, formatStep } from "../../src/kcov/format_step.ts";
+import { formatCall } from "../../src/kcov/debug_lines.ts";
+import { formatFound, formatStep } from "../../src/kcov/debug_lines.ts";
 import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
 
-const format = suite("kcov/format_step");
+const format = suite("kcov/debug_lines");
 
 format("a read of page 0, from the fault to the release, reads as what is done for it", () => {
   const node = 1001;
