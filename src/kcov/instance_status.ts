@@ -1,8 +1,9 @@
 import { KCOV_WORDS_PER_CMP, WORD_SIZE } from "./abi.ts";
-import type { Measured, Mode } from "./area_keeper.ts";
+import type { Measured } from "./area_keeper.ts";
 import type { Client } from "./callers.ts";
-import type { Counts } from "./meter.ts";
 import type { Instance, State } from "./instance.ts";
+import type { Counts } from "./meter.ts";
+import type { Mode } from "./source.ts";
 
 /** What is told of an instance that is open, or still enabled. */
 export interface InstanceStatus {

@@ -1,8 +1,14 @@
 import type { Units } from "./coherence/unit.ts";
-import type { AreaFile } from "./area_keeper.ts";
-import type { InstanceArea, Mode } from "./area_keeper.ts";
-import { WORD_SIZE } from "./abi.ts";
-import type { Instance, Scope } from "./instance.ts";
+
+/** How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. */
+export type Mode = "pc" | "cmp";
+
+/** The targets that an instance is told of, by their numbers. */
+export type Scope = "all" | ReadonlySet<number>;
+
+export function inScope(scope: Scope, target: number): boolean {
+  return scope === "all" || scope.has(target);
+}
 
 /** What a target has executed. */
 export interface TargetPcs {
@@ -52,13 +58,4 @@ export interface Source {
   trace(areas: readonly EnabledArea[]): Promise<void>;
   /** Whether all targets in a scope have probes, which alone see comparisons. */
   canCompare(scope: Scope): boolean;
-}
-
-/** An instance as it is, or would be, enabled. */
-export function enabledArea(
-  { id, area }: Instance<InstanceArea>,
-  { mode, scope }: { readonly mode: Mode; readonly scope: Scope },
-  file?: AreaFile,
-): EnabledArea {
-  return { id, words: area!.size / WORD_SIZE, mode, scope, ...(file && { path: file.path }) };
 }

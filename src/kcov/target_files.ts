@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import type { Dirent } from "../fuse/mod.ts";
 import type { Device } from "./device.ts";
-import type { Scope } from "./instance.ts";
+import type { Scope } from "./source.ts";
 
 /** A name that a target has, or had. */
 export interface NamedTarget {
