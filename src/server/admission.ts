@@ -65,10 +65,7 @@ export class Admission implements TargetHost {
     const isDirect = this.#options.isDirect();
     if (isDirect instanceof Promise ? await isDirect : isDirect) throw new Error(ONLY_PROBES);
     return await new Promise((resolve) =>
-      this.#options.registry.whenRunning(info, () => {
-        link.setArmed(true);
-        resolve(this.#enter(link, info));
-      })
+      this.#options.registry.whenRunning(info, () => resolve(this.#enter(link, info)))
     );
   }
 

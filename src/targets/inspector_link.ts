@@ -52,7 +52,6 @@ export class InspectorLink implements Link {
   readonly #options: InspectorOptions;
   readonly #ignored = new Set<string>();
   #hold = "pause";
-  #isArmed = false;
   /** Whether its JavaScript has ended: it waits for the session's end to exit. */
   #isEnding = false;
   /** Whether its first line is still to be run: none will be before {@linkcode letStart}. */
@@ -198,17 +197,13 @@ export class InspectorLink implements Link {
     for (const id of scriptIds) this.#ignored.add(id);
   }
 
-  setArmed(isArmed: boolean): void {
-    this.#isArmed = isArmed;
-  }
-
   /** The target is at its end, and exits when the session is closed. Never rejects. */
   async #leave(): Promise<void> {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#pause.giveUp();
     try {
-      if (this.#isArmed) await this.#options.onFarewell(this, await this.#take());
+      await this.#options.onFarewell(this, await this.#take());
       // Deno runs its `unload` listeners when the session is closed.
       if (this.#isHeld) await new Promise<void>((resolve) => this.#onRelease = resolve);
     } catch {

@@ -76,8 +76,6 @@ export class SelfLink implements Link {
 
   ignore(): void {}
 
-  setArmed(): void {}
-
   [Symbol.asyncDispose](): Promise<void> {
     this.#session.disconnect();
     this.#close("detached");

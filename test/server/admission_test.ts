@@ -148,17 +148,6 @@ admission(
   },
 );
 
-admission(
-  "what targets did last matters, whether anybody traces or not",
-  async () => {
-    const { subject, admit } = made();
-    const link = new FakeLink();
-    await subject.add(link, INFO);
-    assert.equal(link.calls, ["arm"]);
-    assert.is(admit().link.welcomes[0].isArmed, true);
-  },
-);
-
 admission("a hold that was given up is warned of", () => {
   const { subject, warnings, admit } = made();
   subject.expired(admit().agent);
