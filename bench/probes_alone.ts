@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { Areas } from "../src/agent/worker/areas.ts";
 import { CONTROL_SIZE } from "../src/messages/shared_words.ts";
 import type { TracedArea } from "../src/messages/protocol.ts";
-import { SharedFile } from "../src/base/shared_file.ts";
+import { TURNS_SIZE } from "../src/messages/turns.ts";
+import { makeSharedFile, SharedFile } from "../src/base/shared_file.ts";
 import { mapShared } from "../src/base/system_calls.ts";
 import { SharedFolder } from "../src/base/shared_folder.ts";
 
@@ -67,9 +68,10 @@ export class ProbesAlone implements AsyncDisposable {
     const areas = options.map((one, i): TracedArea => {
       const { words = WINDOW_WORDS, isShared = false, takesComparisons = false } = one;
       const path = join(this.#folder.path, `${this.#files.length + i}`);
-      return { id: path, path, words, isShared, takesComparisons };
+      return { id: path, path, words, isShared, takesComparisons, turns: `${path}.turns` };
     });
-    for (const { path, words } of areas) {
+    for (const { path, words, turns } of areas) {
+      makeSharedFile(turns!, { bytes: TURNS_SIZE, ...OWNER });
       const file = new SharedFile(path, OWNER);
       this.#files.push(file);
       file.grow(words * 8);

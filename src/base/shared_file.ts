@@ -33,10 +33,7 @@ export class SharedFile implements Disposable {
    */
   constructor(path: string, options: SharedFileOptions) {
     this.path = path;
-    this.fd = fs.openSync(path, "wx+", 0o600);
-    // The umask is to have no say.
-    fs.fchmodSync(this.fd, options.mode);
-    fs.fchownSync(this.fd, options.uid, options.gid);
+    this.fd = create(path, options);
   }
 
   /** In bytes. */
@@ -85,5 +82,35 @@ export class SharedFile implements Disposable {
     this.#isOpen = false;
     fs.rmSync(this.path, { force: true });
     fs.closeSync(this.fd);
+  }
+}
+
+function create(path: string, { mode, uid, gid }: SharedFileOptions): number {
+  const fd = fs.openSync(path, "wx+", 0o600);
+  // The umask is to have no say.
+  fs.fchmodSync(fd, mode);
+  fs.fchownSync(fd, uid, gid);
+  return fd;
+}
+
+/**
+ * Makes a file in memory that other processes map and this one does not: so many bytes, all zeros, for all
+ * of which there is memory.
+ *
+ * @throws ENOSPC, as `code`, when there is not that much; then there is no file.
+ */
+export function makeSharedFile(
+  path: string,
+  { bytes, ...options }: SharedFileOptions & { readonly bytes: number },
+): void {
+  const fd = create(path, options);
+  try {
+    fs.ftruncateSync(fd, bytes);
+    reserve(fd, bytes);
+  } catch (error) {
+    fs.rmSync(path, { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(fd);
   }
 }

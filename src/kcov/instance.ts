@@ -17,6 +17,8 @@ export interface InstanceArea {
 export interface AreaFile extends Disposable {
   readonly path: string;
   readonly fd: number;
+  /** Path of a file by which several targets that write into this one take turns; clients do not map it. */
+  readonly turns?: string;
   /**
    * Makes it so many bytes long, by zeros; never shorter.
    *
@@ -166,6 +168,9 @@ export class Instance<A extends InstanceArea = InstanceArea> {
   enabledArea({ mode, scope }: Enabling): EnabledArea {
     const { id, area, file } = this;
     if (!area) throw new Refusal("EINVAL");
-    return { id, words: area.size / WORD_SIZE, mode, scope, ...(file && { path: file.path }) };
+    const words = area.size / WORD_SIZE;
+    if (!file) return { id, words, mode, scope };
+    const { path, turns } = file;
+    return { id, words, mode, scope, path, ...(turns !== undefined && { turns }) };
   }
 }

@@ -35,6 +35,8 @@ export interface EnabledArea {
   readonly scope: Scope;
   /** Of the area, where it is a file. */
   readonly path?: string;
+  /** See {@linkcode AreaFile.turns}. */
+  readonly turns?: string;
 }
 
 /** Where PCs come from: all that is measured. */

@@ -122,7 +122,7 @@ export type CollectorName = "v8" | "trace";
 
 /** What probes write into. */
 export interface TracedArea {
-  /** Another when any of the following but the last is. */
+  /** Another when the path, the words or what it takes is. */
   readonly id: string;
   /** Of a file in memory, at least as long as the area. */
   readonly path: string;
@@ -132,6 +132,8 @@ export interface TracedArea {
   readonly takesComparisons: boolean;
   /** Whether other isolates write into it, too. */
   readonly isShared: boolean;
+  /** Of an area that is shared: path of the file by which its writers take turns; see `turns.ts`. */
+  readonly turns?: string;
   /** Whether it is no area, but a file with a byte for each block, which is 1 where the block has executed. */
   readonly takesMarks?: boolean;
 }

@@ -27,7 +27,7 @@ export const CONTROL = {
   generation: 10,
   /** Changes when an answer has come for the isolate's side. */
   answers: 11,
-  /** Not 0 while a hit goes by the table of areas. */
+  /** Not 0 while a hit writes by the table of areas. */
   busy: 12,
   /** Of a worker thread's memory: 1 once it was told to end. */
   terminated: 13,
@@ -40,11 +40,18 @@ export const CONTROL = {
 } as const;
 
 /** Words of a table of areas: how many there are, then {@linkcode AREA}'s words for each. */
-export const AREAS_SIZE = 1024;
-/** What is said of an area: its address, its words, and whether it takes comparisons, and has other writers. */
-export const AREA = { low: 0, high: 1, words: 2, flags: 3, size: 4 } as const;
+export const AREAS_SIZE = 2048;
+/**
+ * The words of an area: the halves of its address, how many words it has, and {@linkcode AREA_COMPARISONS}.
+ * Where others write into it, too: the halves of the address of its turns (see `turns.ts`), the descriptor of
+ * their file, and which of the writers this isolate is; else 0.
+ */
+export const AREA = {
+  ...{ low: 0, high: 1, words: 2, flags: 3 },
+  ...{ turnsLow: 4, turnsHigh: 5, turnsFd: 6, writer: 7 },
+  size: 8,
+} as const;
 export const AREA_COMPARISONS = 1;
-export const AREA_SHARED = 2;
 
 /** Coverage is on: user code may start. */
 export const READY = 1;

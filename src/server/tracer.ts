@@ -154,11 +154,8 @@ export class Tracer {
 
   #areasOf(target: Target): TracedArea[] {
     const wanted = this.#enabled().filter(({ scope }) => inScope(scope, target.id));
-    const direct = wanted.flatMap(({ path, words, mode, scope }) =>
-      path === undefined ? [] : [{
-        ...{ id: path, path, words, takesComparisons: mode === "cmp" },
-        isShared: this.#alive().filter((other) => inScope(scope, other.id)).length > 1,
-      }]
+    const direct = wanted.flatMap((area) =>
+      area.path === undefined ? [] : [this.#directArea(area, area.path)]
     );
     const buffered = MODES.flatMap((mode) => {
       const areas = wanted.filter((area) => area.path === undefined && area.mode === mode);
@@ -173,6 +170,13 @@ export class Tracer {
       return [{ id: `${mode} ${words}`, path, words, takesComparisons, isShared: false }];
     });
     return [...this.#marksOf(target), ...direct, ...buffered];
+  }
+
+  /** A client's area, into which its targets write. */
+  #directArea({ words, mode, scope, turns }: EnabledArea, path: string): TracedArea {
+    const isShared = this.#alive().filter((other) => inScope(scope, other.id)).length > 1;
+    const area = { id: path, path, words, takesComparisons: mode === "cmp", isShared };
+    return isShared && turns !== undefined ? { ...area, turns } : area;
   }
 
   /** A target's own, of at least so many words; undefined where there is no memory for it. */

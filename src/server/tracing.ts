@@ -1,5 +1,7 @@
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { NewSource, ProbedSource } from "../messages/protocol.ts";
+import { TURNS_SIZE } from "../messages/turns.ts";
 import { findSourceUrl } from "../blocks/source_url.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { StateError } from "../blocks/state_error.ts";
@@ -10,7 +12,7 @@ import { inTime } from "../base/in_time.ts";
 import { Prober } from "../scripts/prober.ts";
 import { hasProbes, probedPcs } from "../scripts/standalone.ts";
 import type { AreaFile } from "../kcov/mod.ts";
-import { SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
+import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
 import type { SharedFolder } from "../base/shared_folder.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
@@ -102,9 +104,31 @@ export class Tracing implements AsyncDisposable {
     this.#blocks.readKnown();
   }
 
-  #makeFile(what: "area" | "blocks"): SharedFile {
-    const path = join(this.#folder.path, `${what}-${this.#files++}`);
-    return new SharedFile(path, this.#options.files);
+  #makeFile(what: "area" | "blocks", number = this.#files++): SharedFile {
+    return new SharedFile(this.#pathOf(what, number), this.#options.files);
+  }
+
+  #pathOf(what: string, number: number): string {
+    return join(this.#folder.path, `${what}-${number}`);
+  }
+
+  /** Makes a file that a client maps, and beside it the one by which those who write into it take turns. */
+  #makeArea(): AreaFile {
+    const number = this.#files++;
+    const turns = this.#pathOf("turns", number);
+    const file = this.#makeFile("area", number);
+    try {
+      makeSharedFile(turns, { bytes: TURNS_SIZE, ...this.#options.files });
+    } catch (error) {
+      file[Symbol.dispose]();
+      throw error;
+    }
+    const { path, fd } = file;
+    const dispose = () => {
+      file[Symbol.dispose]();
+      rmSync(turns, { force: true });
+    };
+    return { path, fd, turns, grow: (bytes) => file.grow(bytes), [Symbol.dispose]: dispose };
   }
 
   /**
@@ -116,7 +140,7 @@ export class Tracing implements AsyncDisposable {
     try {
       using file = this.#makeFile("area");
       backings.close(backings.open(file.fd));
-      return () => this.#makeFile("area");
+      return () => this.#makeArea();
     } catch (error) {
       const { message } = error as Error;
       this.#options.warn(

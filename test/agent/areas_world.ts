@@ -7,7 +7,8 @@ import { Worker } from "node:worker_threads";
 import { Areas } from "../../src/agent/worker/areas.ts";
 import { AREA, AREAS_SIZE, CONTROL, CONTROL_SIZE } from "../../src/messages/shared_words.ts";
 import type { TracedArea } from "../../src/messages/protocol.ts";
-import { SharedFile } from "../../src/base/shared_file.ts";
+import { TURNS_SIZE } from "../../src/messages/turns.ts";
+import { makeSharedFile, SharedFile } from "../../src/base/shared_file.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
 import { until } from "./agent_world.ts";
 
@@ -17,16 +18,40 @@ const OWNER = { mode: 0o600, uid: 0, gid: 0 };
 /**
  * The isolate: it says where its window is, and then does as it is told. `hit` and `compare` call the
  * probes; `loop` hits with numbers from 0 on, and counts them in a word, until that word's neighbour is set.
+ * `timeouts` runs so many scripts that hit, until their time is up.
+ *
+ * It stands still before or after one of its calls of `Atomics.compareExchange`: see `Stop`.
  */
 const ISOLATE = `
 const { parentPort, workerData } = require("node:worker_threads");
+const vm = require("node:vm");
+const { compareExchange } = Atomics;
+const stop = new Int32Array(workerData.stop);
+const stand = () => {
+  if (Atomics.load(stop, 0) === 0 || Atomics.sub(stop, 0, 1) !== 1) return;
+  Atomics.store(stop, 1, 1);
+  Atomics.wait(stop, 1, 1);
+};
+if (workerData.mayStop) Atomics.compareExchange = (...all) => {
+  stand();
+  const found = compareExchange(...all);
+  stand();
+  return found;
+};
 const { makeProbes, WINDOW_SIZE, BLOCKS } = require(workerData.probes);
 const { readlinkSync } = require("node:fs");
 const probes = makeProbes(new Int32Array(workerData.control));
 const counter = new Int32Array(workerData.counter);
-parentPort.on("message", ({ hits = [], records = [], loop }) => {
+parentPort.on("message", ({ hits = [], records = [], timeouts = 0, loop }) => {
   for (const pc of hits) probes.hit(pc);
   for (const [pc, ...record] of records) probes.compare(pc, ...record);
+  for (let i = 0; i < timeouts; i++) {
+    try {
+      vm.runInNewContext("for (let i = 0;; i++) hit(i)", probes, { timeout: 1 });
+    } catch (error) {
+      if (error.code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
+    }
+  }
   for (let i = 0; loop && Atomics.load(counter, 1) === 0; i++) {
     probes.hit(i);
     Atomics.store(counter, 0, i + 1);
@@ -48,29 +73,54 @@ export class Isolate implements AsyncDisposable {
   readonly windowSize: number;
   readonly #worker: Worker;
   readonly #counter: Int32Array;
+  readonly #stop: Int32Array;
 
   private constructor(parts: {
     worker: Worker;
     control: Int32Array;
     counter: Int32Array;
+    stop: Int32Array;
     said: { address: bigint; size: number; blocks: bigint; blocksSize: number; tid: number };
   }) {
-    const { worker, control, counter, said: { address, size, ...rest } } = parts;
+    const { worker, control, counter, stop, said: { address, size, ...rest } } = parts;
     this.#worker = worker;
+    this.#stop = stop;
     this.#counter = counter;
     this.control = control;
     this.windowSize = size;
     this.areas = new Areas({ control, window: address, windowSize: size, ...rest });
   }
 
-  static async start(): Promise<Isolate> {
-    const [control, counter] = [CONTROL_SIZE, 8].map((size) =>
+  /** @param options `mayStop`: for {@linkcode stopAt}; it makes hits slower. */
+  static async start({ mayStop = false } = {}): Promise<Isolate> {
+    const [control, counter, stop] = [CONTROL_SIZE, 8, 8].map((size) =>
       new Int32Array(new SharedArrayBuffer(size))
     );
-    const workerData = { probes: PROBES, control: control.buffer, counter: counter.buffer };
+    const shared = { control: control.buffer, counter: counter.buffer, stop: stop.buffer };
+    const workerData = { probes: PROBES, mayStop, ...shared };
     const worker = new Worker(ISOLATE, { eval: true, workerData });
     const [said] = await once(worker, "message");
-    return new Isolate({ worker, control, counter, said });
+    return new Isolate({ worker, control, counter, stop, said });
+  }
+
+  /**
+   * Hits, and stands still at a place: 1 is before the first atomic step of the hit, 2 after it, 3 before the
+   * second, and so on. Resolves when it stands there, with what lets it go on.
+   */
+  async stopAt(place: number, hit: number): Promise<() => Promise<void>> {
+    Atomics.store(this.#stop, 0, place);
+    const done = this.hit(hit);
+    await until(() => Atomics.load(this.#stop, 1) === 1);
+    return async () => {
+      Atomics.store(this.#stop, 1, 0);
+      Atomics.notify(this.#stop, 1);
+      await done;
+    };
+  }
+
+  /** Whether a hit is writing by the table of areas, as far as it says. */
+  get isBusy(): boolean {
+    return Atomics.load(this.control, CONTROL.busy) !== 0;
   }
 
   /** What control memory says; `more`: whether the tables say where hits go besides the window. */
@@ -99,6 +149,11 @@ export class Isolate implements AsyncDisposable {
 
   hit(...hits: number[]): Promise<void> {
     return this.#do({ hits });
+  }
+
+  /** Runs so many scripts that hit until their timeout of 1 ms is up. */
+  timeOut(timeouts: number): Promise<void> {
+    return this.#do({ timeouts });
   }
 
   compare(...records: Comparison[]): Promise<void> {
@@ -148,7 +203,9 @@ export class AreasWorld implements AsyncDisposable {
     const file = new SharedFile(path.join(this.folder, String(this.#made++)), OWNER);
     file.grow(words * 8);
     fs.closeSync(file.fd);
-    const own = { takesComparisons: false, isShared: false };
+    const turns = `${file.path}.turns`;
+    makeSharedFile(turns, { bytes: TURNS_SIZE, ...OWNER });
+    const own = { takesComparisons: false, isShared: false, turns };
     return { id: file.path, path: file.path, words, ...own, ...options };
   }
 
@@ -165,6 +222,11 @@ export class AreasWorld implements AsyncDisposable {
       { length: count },
       (_, i) => halves[2 * i + 1] === 0xffffffff ? halves[2 * i] : NaN,
     );
+  }
+
+  /** Whose turn it is in an area that is shared; 0 for nobody's. */
+  turn({ turns }: TracedArea): number {
+    return new Int32Array(fs.readFileSync(turns!).buffer.slice(0, 4))[0];
   }
 
   write({ path }: TracedArea, word: number, value: bigint): void {

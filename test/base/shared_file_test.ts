@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SharedFile } from "../../src/base/shared_file.ts";
+import { makeSharedFile, SharedFile } from "../../src/base/shared_file.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
 import { mapShared, unmap } from "../../src/base/system_calls.ts";
 
@@ -29,6 +29,26 @@ shared("mode and owner are as told, whatever the umask", async () => {
   process.umask(before);
   const { mode, uid, gid, size } = fs.statSync(file.path);
   assert.equal([mode & 0o7777, uid, gid, size], [0o666, 1000, 1001, 0]);
+});
+
+shared("a file for others has memory, and this process does not have it open", async () => {
+  await using folder = await SharedFolder.make();
+  const file = path.join(folder.path, "turns");
+  makeSharedFile(file, { bytes: 4096, mode: 0o640, uid: 1000, gid: 1001 });
+  const { mode, uid, gid, size, blocks } = fs.statSync(file);
+  assert.equal([mode & 0o7777, uid, gid, size, blocks * 512], [0o640, 1000, 1001, 4096, 4096]);
+  const links = fs.readdirSync("/proc/self/fd").map((fd) => {
+    return fs.existsSync(`/proc/self/fd/${fd}`) && fs.readlinkSync(`/proc/self/fd/${fd}`);
+  });
+  assert.not.ok(links.includes(file));
+  const beyond = path.join(folder.path, "beyond");
+  const { blocks: all, bsize } = fs.statfsSync(folder.path);
+  const bytes = 2 * all * bsize;
+  assert.throws(
+    () => makeSharedFile(beyond, { bytes, ...OWNER }),
+    (error: NodeJS.ErrnoException) => error.code === "ENOSPC",
+  );
+  assert.not.ok(fs.existsSync(beyond), "nothing is left");
 });
 
 scenario("a file that is there already is not taken", (file) => {

@@ -3,7 +3,7 @@
  *
  *     ROUNDS=200 SEED=1 node dist/test/hostile/faults_test.js "V8 counts"
  *
- * and with FAULT="server killed", those of one kind.
+ * and with FAULT="server killed;client stopped", those of some kinds.
  */
 import { suite } from "uvu";
 import { COUNTS, DIRECT, FAULTS as BY_FAULTS, type Measure } from "../e2e/measures.ts";

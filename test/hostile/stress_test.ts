@@ -2,6 +2,8 @@
  * Exactness under stress. By hand, as many requests as wanted:
  *
  *     REQUESTS=1000000 node dist/test/hostile/stress_test.js "that probes write"
+ *
+ * `SHARED=1` has some clients read what all targets do, `SHARED=0` none: see `stress.ts`.
  */
 import { suite } from "uvu";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "../e2e/measures.ts";

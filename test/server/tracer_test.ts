@@ -140,6 +140,14 @@ scenario("a second target may start when the first knows that it is not alone", 
   assert.is(first.told.at(-1)![0].isShared, false, "alone again");
 });
 
+scenario("targets are told how they take turns where they share an area", async (world) => {
+  const { link } = await world.add();
+  await world.tracer.trace(OWNER, [area(1, { path: "/a", turns: "/turns" })]);
+  assert.is(link.told.at(-1)![0].turns, undefined, "it is alone");
+  const second = await world.add();
+  assert.equal([link.told.at(-1)![0].turns, second.areas[0].turns], ["/turns", "/turns"]);
+});
+
 scenario("a second target need not wait where they share nothing", async (world) => {
   await world.add();
   const next = world.registry.add(new FakeLink(), {

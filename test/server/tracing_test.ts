@@ -136,10 +136,15 @@ scenario(
     const { calls, connection: kernel } = connection();
     const makeFile = subject.filesFor(kernel)!;
     assert.equal(calls, [`${folder.path}/area-0`, "close 5"], "it was tried");
-    using file = makeFile();
-    const { mode, uid, gid } = fs.statSync(file.path);
-    assert.equal([mode & 0o777, uid, gid], [0o640, 1000, 1001]);
-    assert.equal(fs.readdirSync(folder.path), ["area-1"]);
+    {
+      using file = makeFile();
+      for (const path of [file.path, file.turns!]) {
+        const { mode, uid, gid } = fs.statSync(path);
+        assert.equal([mode & 0o777, uid, gid], [0o640, 1000, 1001]);
+      }
+      assert.equal(fs.readdirSync(folder.path), ["area-1", "turns-1"]);
+    }
+    assert.equal(fs.readdirSync(folder.path), []);
   },
 );
 

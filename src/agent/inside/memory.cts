@@ -22,10 +22,13 @@ const CONTROL = {
   text: 32,
   areas: 96,
 } as const;
-const AREAS_SIZE = 1024;
-const AREA = { low: 0, high: 1, words: 2, flags: 3, size: 4 } as const;
+const AREAS_SIZE = 2048;
+const AREA = {
+  ...{ low: 0, high: 1, words: 2, flags: 3 },
+  ...{ turnsLow: 4, turnsHigh: 5, turnsFd: 6, writer: 7 },
+  size: 8,
+} as const;
 const AREA_COMPARISONS = 1;
-const AREA_SHARED = 2;
 const READY = 1;
 const ABSENT = 2;
 const CONTROL_SIZE = (CONTROL.areas + 2 * AREAS_SIZE) * 4;
@@ -62,7 +65,6 @@ module.exports = {
   ABSENT,
   AREA,
   AREA_COMPARISONS,
-  AREA_SHARED,
   AREAS_SIZE,
   CONTROL,
   CONTROL_SIZE,

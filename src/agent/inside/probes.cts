@@ -11,15 +11,16 @@ import type * as Koffi from "koffi";
 const memory = require("./memory.cjs") as {
   readonly AREA: Readonly<Record<string, number>>;
   readonly AREA_COMPARISONS: number;
-  readonly AREA_SHARED: number;
   readonly AREAS_SIZE: number;
   readonly CONTROL: Readonly<Record<string, number>>;
 };
 // User code may replace these.
 const { compareExchange } = Atomics;
 const { BigInt: toBigInt, Int32Array: Halves } = globalThis;
-const { AREA_COMPARISONS, AREA_SHARED, AREAS_SIZE } = memory;
+const { min } = Math;
+const { AREA_COMPARISONS, AREAS_SIZE } = memory;
 const BUSY = memory.CONTROL["busy"];
+const GENERATION = memory.CONTROL["generation"];
 
 /**
  * Bytes of the window: of larger areas, hits beyond it are written more slowly. Also what
@@ -32,13 +33,35 @@ const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 const MAP_FAILED = -1n;
 
+/** Bits of a word of turns that count a writer's turns; the others say which writer it is. */
+const TURNS_MASK = 0x7ffff;
+const COUNT_BITS = 19;
+
 /** An area as the table has it, mapped. */
 interface Area {
+  readonly address: bigint;
   /** Two a word of the area's. */
   readonly halves: Int32Array;
   readonly words: number;
-  readonly isShared: boolean;
   readonly takesComparisons: boolean;
+  /** Where others write, too: the word that says whose turn it is; see `turns.ts`. */
+  readonly turns: Int32Array | undefined;
+  /** The descriptor of the file of turns. */
+  readonly turnsFd: number;
+  /** What this isolate wrote there last: its number as a writer, and a count. */
+  turn: number;
+}
+
+/** The areas, and the generation that they are of. */
+interface Table {
+  readonly generation: number;
+  readonly areas: readonly Area[];
+}
+
+/** What is to be written: a PC, and of a comparison its type and two 64-bit arguments by their halves. */
+interface Hit {
+  readonly pc: number;
+  readonly record: readonly number[] | undefined;
 }
 
 /** What probes call, and where the window is. */
@@ -79,7 +102,10 @@ function makeProbes(control: Int32Array): Probes {
   const blocks = reserve(BLOCKS);
   const marks = new Uint8Array(koffi.view(blocks, BLOCKS));
   const area = new Int32Array(koffi.view(address, WINDOW_SIZE));
-  const areas = new Areas(control, (from, size) => new Halves(koffi.view(from, size)));
+  const areas = new Areas(control, {
+    view: (from, size) => new Halves(koffi.view(from, size)),
+    waiting: makeWaiting(koffi),
+  });
   // Numbers that V8 takes for constants, as it does both arrays: the whole function is some ten
   // instructions where it is inlined (see `inline_probes.cts`).
   const LIMIT = memory.CONTROL["limit"];
@@ -91,10 +117,11 @@ function makeProbes(control: Int32Array): Probes {
     const limit = control[LIMIT];
     const count = area[0] + 1 | 0;
     if (count < limit) {
-      area[0] = count;
       const at = count << 1;
       area[at] = pc;
       area[at + 1] = -1;
+      // Last: a client that reads meanwhile finds no word there that is not written yet.
+      area[0] = count;
     } else if (limit !== control[ENOUGH]) areas.hit(pc);
   };
   return { address, blocks, hit, compare: (pc, ...record) => areas.compare(pc, record) };
@@ -103,113 +130,286 @@ function makeProbes(control: Int32Array): Probes {
 /**
  * All areas, for what the window is not enough for.
  *
- * The isolate may stand still anywhere in here, in a collection of garbage, say, or at a gate: so it says
- * that it is busy, before it looks which table holds, as often as it is: a debugger's code may interrupt it. Whoever reads that waits until the processor must
- * have written it to memory, which is much cheaper than for this side to see to it at each hit (measured:
- * 7 and 30 ns).
+ * The isolate may stand still anywhere in here, in a collection of garbage, say, or at a gate; a debugger's
+ * code, which has hits of its own, may interrupt it; and what it runs may be ended without a `finally`, by the
+ * timeout of a `vm` script, say. V8 interrupts where a function begins, one of V8's own too, and where a loop
+ * goes round. So it is {@linkcode put} alone that touches areas.
  */
 class Areas {
   readonly #control: Int32Array;
   readonly #view: (address: bigint, size: number) => Int32Array;
-  #areas: readonly Area[] = [];
-  #generation = 0;
+  readonly #waiting: Waiting;
+  #table: Table = { generation: 0, areas: [] };
 
-  constructor(control: Int32Array, view: (address: bigint, size: number) => Int32Array) {
+  constructor(
+    control: Int32Array,
+    { view, waiting }: {
+      view: (address: bigint, size: number) => Int32Array;
+      waiting: Waiting;
+    },
+  ) {
     this.#control = control;
     this.#view = view;
+    this.#waiting = waiting;
   }
 
   hit(pc: number): void {
-    this.#control[BUSY]++;
-    try {
-      this.#hit(pc);
-    } finally {
-      this.#control[BUSY]--;
-    }
-  }
-
-  #hit(pc: number): void {
-    const areas = this.#current();
+    const { generation, areas } = this.#current();
     for (let i = 0; i < areas.length; i++) {
       const area = areas[i];
       if (area.takesComparisons) continue;
-      const place = claim(area, 1);
-      if (place < 0) continue;
-      const at = 2 * (place + 1);
-      area.halves[at] = pc;
-      area.halves[at + 1] = -1;
+      const outcome = area.turns === undefined
+        ? putAlone(this.#control, generation, area, pc)
+        : put(this.#control, generation, area, FREE, pc, undefined);
+      if (outcome !== DONE) return this.#insist(areas, i, { pc, record: undefined });
     }
   }
 
   /** What is recorded of a comparison is four words, the last its PC. */
   compare(pc: number, record: readonly number[]): void {
-    this.#control[BUSY]++;
-    try {
-      this.#compare(pc, record);
-    } finally {
-      this.#control[BUSY]--;
-    }
-  }
-
-  #compare(pc: number, record: readonly number[]): void {
-    const areas = this.#current();
+    const { generation, areas } = this.#current();
     for (let i = 0; i < areas.length; i++) {
-      const area = areas[i];
-      if (!area.takesComparisons) continue;
-      const place = claim(area, 4);
-      if (place < 0) continue;
-      const { halves } = area;
-      const at = 2 * (4 * place + 1);
-      halves[at] = record[0];
-      halves[at + 1] = 0;
-      for (let half = 1; half < 5; half++) halves[at + 1 + half] = record[half];
-      halves[at + 6] = pc;
-      halves[at + 7] = -1;
+      if (!areas[i].takesComparisons) continue;
+      const outcome = put(this.#control, generation, areas[i], FREE, pc, record);
+      if (outcome !== DONE) return this.#insist(areas, i, { pc, record });
     }
   }
 
-  #current(): readonly Area[] {
-    const generation = this.#control[memory.CONTROL["generation"]];
-    if (generation !== this.#generation) {
-      this.#generation = generation;
-      this.#areas = this.#read(generation);
+  /**
+   * Writes a hit into these areas, from one on, as far as the table still has them. Others were enabled while
+   * it was on its way: it need not be there.
+   */
+  #insist(areas: readonly Area[], from: number, hit: Hit): void {
+    for (let i = from; i < areas.length; i++) {
+      if (areas[i].takesComparisons !== (hit.record !== undefined)) continue;
+      for (;;) {
+        const { generation, areas: known } = this.#current();
+        const area = find(known, areas[i]);
+        if (!area || this.#write(area, hit, generation)) break;
+      }
     }
-    return this.#areas;
   }
 
-  #read(generation: number): Area[] {
-    const { low, high, words, flags, size } = memory.AREA;
+  /** Waits for its turn, and writes; false when the table has changed before it could. */
+  #write(area: Area, { pc, record }: Hit, generation: number): boolean {
+    let expected = FREE;
+    let holder = FREE;
+    let waits = 0;
+    for (let tries = 0; tries < MOST_TRIES;) {
+      const outcome = put(this.#control, generation, area, expected, pc, record);
+      expected = FREE;
+      if (outcome === DONE) return true;
+      if (outcome === CHANGED) return false;
+      if (outcome === AGAIN) tries++;
+      if (outcome <= FREE) continue;
+      if (outcome !== holder) waits = 0;
+      holder = outcome;
+      if (isOwn(area, holder)) {
+        expected = holder;
+        continue;
+      }
+      // What was found of the descriptor holds as long as the table does.
+      if (this.#waiting.isOver(area.turnsFd, { holder, waits })) expected = holder;
+      else this.#waiting.wait(waits++);
+    }
+    return true;
+  }
+
+  #current(): Table {
+    if (this.#control[GENERATION] !== this.#table.generation) this.#table = this.#read();
+    return this.#table;
+  }
+
+  #read(): Table {
+    for (;;) {
+      const generation = this.#control[GENERATION];
+      const rows = this.#rows(generation);
+      // Otherwise it may have been written over meanwhile.
+      if (this.#control[GENERATION] !== generation) continue;
+      const areas: Area[] = [];
+      for (let i = 0; i < rows.length; i++) areas[i] = this.#area(rows[i]);
+      return { generation, areas };
+    }
+  }
+
+  #rows(generation: number): number[][] {
+    const { size } = memory.AREA;
     const start = memory.CONTROL["areas"] + (generation & 1) * AREAS_SIZE;
-    const table = this.#control.subarray(start, start + AREAS_SIZE);
-    const areas: Area[] = [];
-    for (let i = 0; i < table[0]; i++) {
-      const row = table.subarray(1 + i * size, 1 + (i + 1) * size);
-      const address = toBigInt(row[low] >>> 0) | toBigInt(row[high] >>> 0) << 32n;
-      areas[i] = {
-        halves: this.#view(address, row[words] * 8),
-        words: row[words],
-        isShared: (row[flags] & AREA_SHARED) !== 0,
-        takesComparisons: (row[flags] & AREA_COMPARISONS) !== 0,
-      };
+    const rows: number[][] = [];
+    for (let i = 0; i < this.#control[start]; i++) {
+      const row: number[] = [];
+      for (let word = 0; word < size; word++) {
+        row[word] = this.#control[start + 1 + i * size + word];
+      }
+      rows[i] = row;
     }
-    return areas;
+    return rows;
+  }
+
+  #area(row: readonly number[]): Area {
+    const { low, high, words, flags, turnsLow, turnsHigh, turnsFd, writer } = memory.AREA;
+    const address = addressOf(row[low], row[high]);
+    const isShared = row[writer] !== 0;
+    return {
+      address,
+      halves: this.#view(address, row[words] * 8),
+      words: row[words],
+      takesComparisons: (row[flags] & AREA_COMPARISONS) !== 0,
+      turns: isShared ? this.#view(addressOf(row[turnsLow], row[turnsHigh]), 4) : undefined,
+      turnsFd: row[turnsFd],
+      turn: row[writer] << COUNT_BITS,
+    };
   }
 }
 
-/**
- * Takes the next place in an area for a record of so many words; -1 when it is full. The count goes first,
- * as in the kernel. Others may take places at the same time.
- */
-function claim({ halves, words, isShared }: Area, size: number): number {
-  for (;;) {
-    const count = halves[0];
-    if (halves[1] !== 0 || count < 0 || 1 + (count + 1) * size > words) return -1;
-    if (!isShared) {
-      halves[0] = count + 1;
-      return count;
-    }
-    if (compareExchange(halves, 0, count, count + 1) === count) return count;
+function addressOf(low: number, high: number): bigint {
+  return toBigInt(low >>> 0) | toBigInt(high >>> 0) << 32n;
+}
+
+/** An area by its address; another may have come there. */
+function find(areas: readonly Area[], { address, takesComparisons }: Area): Area | undefined {
+  for (let i = 0; i < areas.length; i++) {
+    const area = areas[i];
+    if (area.address === address && area.takesComparisons === takesComparisons) return area;
   }
+  return undefined;
+}
+
+/** Whether a turn is that of a hit of this isolate's that was interrupted, and perhaps ended, in it. */
+function isOwn({ turn }: Area, holder: number): boolean {
+  return turn >>> COUNT_BITS === holder >>> COUNT_BITS;
+}
+
+/** Nobody's turn. */
+const FREE = 0;
+/** What came of a {@linkcode put}; it is a turn when somebody else has that: */
+/** the hit is written, or the area is full, */
+const DONE = -1;
+/** somebody else wrote the count, the client, say, */
+const AGAIN = -2;
+/** or the table is of another generation. */
+const CHANGED = -3;
+
+/**
+ * Writes a hit into an area, unless that is full. The count goes up once the words are there: a client may read
+ * at any moment, and what it would find before is of an earlier request. It may also store a count at any
+ * moment, by a plain store: where several write, that is not undone.
+ *
+ * So writers take turns where there are several. One that does not come to run again in its turn, or not for
+ * long, has its turn taken from it by who expects that turn instead of {@linkcode FREE}; so it looks whether it
+ * has its turn still.
+ *
+ * V8 must not interrupt this but where it calls `Atomics`: no loop, no other call. Interrupted at the first,
+ * it has no turn yet; at the second it may be ended, or stay for long, in its turn, with the word written that
+ * is not counted yet. The isolate's next hit then takes that turn.
+ */
+function put(
+  control: Int32Array,
+  generation: number,
+  area: Area,
+  expected: number,
+  pc: number,
+  record: readonly number[] | undefined,
+): number {
+  const { halves, words, turns } = area;
+  const size = record === undefined ? 1 : 4;
+  const turn = area.turn & ~TURNS_MASK | area.turn + 1 & TURNS_MASK;
+  area.turn = turn;
+  control[BUSY]++;
+  let outcome = CHANGED;
+  if (control[GENERATION] === generation) {
+    outcome = turns === undefined ? expected : compareExchange(turns, 0, expected, turn);
+  }
+  if (outcome === expected) {
+    outcome = DONE;
+    const count = halves[0];
+    const at = 2 * (count * size + 1);
+    const isFull = halves[1] !== 0 || count < 0 || 1 + (count + 1) * size > words;
+    if (turns !== undefined && turns[0] !== turn) outcome = AGAIN;
+    else if (!isFull) {
+      halves[at] = record === undefined ? pc : record[0];
+      halves[at + 1] = record === undefined ? -1 : 0;
+      if (record !== undefined) {
+        halves[at + 2] = record[1];
+        halves[at + 3] = record[2];
+        halves[at + 4] = record[3];
+        halves[at + 5] = record[4];
+        halves[at + 6] = pc;
+        halves[at + 7] = -1;
+      }
+      if (turns === undefined) halves[0] = count + 1;
+      else if (turns[0] !== turn || compareExchange(halves, 0, count, count + 1) !== count) {
+        outcome = AGAIN;
+      }
+    }
+    if (turns !== undefined && turns[0] === turn) turns[0] = FREE;
+  }
+  control[BUSY]--;
+  return outcome;
+}
+
+/** {@linkcode put} of a PC where nobody else writes: V8 inlines it, and does not interrupt it. */
+function putAlone(control: Int32Array, generation: number, area: Area, pc: number): number {
+  const { halves, words } = area;
+  control[BUSY]++;
+  let outcome = CHANGED;
+  if (control[GENERATION] === generation) {
+    outcome = DONE;
+    const count = halves[0];
+    if (halves[1] === 0 && count >= 0 && count + 2 <= words) {
+      const at = 2 * (count + 1);
+      halves[at] = pc;
+      halves[at + 1] = -1;
+      halves[0] = count + 1;
+    }
+  }
+  control[BUSY]--;
+  return outcome;
+}
+
+/** How often a hit is tried whose client stores another count each time, before it is dropped. */
+const MOST_TRIES = 1000;
+/** Waits in a row for one turn: the first are none, as a turn takes some 50 ns. */
+const SPINS = 100;
+/** The next are sleeps that become longer, up to µs. */
+const LONGEST_SLEEP = 1000;
+/** Whoever is gone is looked for then, and at each wait from there. */
+const PATIENCE = SPINS + 10;
+/** After so many the turn is taken from whoever has it: 1 s, or longer where processors are wanted. */
+const MOST_WAITS = SPINS + 1000;
+
+const F_OFD_GETLK = 36;
+const F_WRLCK = 1;
+const F_UNLCK = 2;
+/** How a hit waits for its turn: not by `Atomics.wait`, for user code may be in that. */
+interface Waiting {
+  /** Whether whoever has this turn need not be waited for. */
+  readonly isOver: (
+    turnsFd: number,
+    found: { readonly holder: number; readonly waits: number },
+  ) => boolean;
+  readonly wait: (waits: number) => void;
+}
+
+function makeWaiting(koffi: typeof Koffi): Waiting {
+  const libc = koffi.load(null);
+  const usleep = libc.func("int usleep(unsigned int)");
+  const fcntl = libc.func("int fcntl(int, int, ...)");
+  const isGone = (turnsFd: number, writer: number): boolean => {
+    // `struct flock`: its type, then 64 bits each of start and length.
+    const flock = new Halves(8);
+    flock[0] = F_WRLCK;
+    flock[2] = writer;
+    flock[4] = 1;
+    return fcntl(turnsFd, F_OFD_GETLK, "void *", flock) === 0 && (flock[0] & 0xffff) === F_UNLCK;
+  };
+  return {
+    isOver: (turnsFd, { holder, waits }) =>
+      waits >= MOST_WAITS || waits >= PATIENCE && isGone(turnsFd, holder >>> COUNT_BITS),
+    wait(waits) {
+      if (waits >= SPINS) usleep(min(10 << min(waits - SPINS, 10), LONGEST_SLEEP));
+    },
+  };
 }
 
 module.exports = { makeProbes, WINDOW_SIZE, BLOCKS };

@@ -1,13 +1,8 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { mapFile, mapZeros, unmap } from "../../base/system_calls.ts";
-import {
-  AREA,
-  AREA_COMPARISONS,
-  AREA_SHARED,
-  AREAS_SIZE,
-  CONTROL,
-} from "../../messages/shared_words.ts";
+import { AREA, AREA_COMPARISONS, AREAS_SIZE, CONTROL } from "../../messages/shared_words.ts";
 import type { TracedArea } from "../../messages/protocol.ts";
+import { Turns, TURNS_SIZE } from "../../messages/turns.ts";
 
 /** The isolate whose probes write. */
 export interface Writer {
@@ -27,6 +22,8 @@ interface Mapping {
   readonly area: TracedArea;
   readonly address: bigint;
   readonly fd: number;
+  /** Once others wrote into it, too. */
+  turns: Turns | undefined;
 }
 
 /**
@@ -38,6 +35,9 @@ const LONGEST_HIT = 2_000_000;
 /** ns; less than one, so that two of them are more than {@linkcode LONGEST_HIT} for certain. */
 const TICK = LONGEST_HIT / 2;
 
+/** ms after which a hit that is still busy is taken for ended. */
+const LONGEST_BUSY = 1000;
+
 /** No limit of the window's: it is not enough. */
 const NEVER = -1;
 
@@ -48,6 +48,8 @@ export class Areas {
   #windowed: string | undefined;
   /** The file that hits mark blocks in. */
   #marked: string | undefined;
+  /** As many hits as were perhaps ended within. */
+  #ended = 0;
   /** Changes follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -85,14 +87,37 @@ export class Areas {
     Atomics.store(control, CONTROL.limit, 0);
     if (before.length > 0) {
       await untilBetweenHits(tid);
-      await untilIdle(control, tid);
+      await this.#untilIdle();
     }
     this.#showInWindow(mappings);
-    for (const { area, address, fd } of before) {
-      if (mappings.some((mapping) => mapping.area.id === area.id)) continue;
-      unmap(address, area.words * 8);
-      closeSync(fd);
+    const isIdle = Atomics.load(control, CONTROL.busy) === 0 || isGone(tid);
+    for (const mapping of before) {
+      if (mappings.some(({ area }) => area.id === mapping.area.id)) continue;
+      if (!isIdle) this.#leaveZeros(mapping);
+      endMapping(mapping, { isUnmapped: isIdle });
     }
+  }
+
+  /**
+   * Resolves when the isolate goes by no table of areas that it went by a while ago, as far as can be known:
+   * a hit that was ended within, by the timeout of a `vm` script, has left word that it is busy.
+   * {@linkcode untilBetweenHits} is to be awaited first, for what the isolate writes to reach memory.
+   */
+  async #untilIdle(): Promise<void> {
+    const { control, tid } = this.#writer;
+    const end = performance.now() + LONGEST_BUSY;
+    await until(() => {
+      const busy = Atomics.load(control, CONTROL.busy);
+      this.#ended = Math.min(this.#ended, busy);
+      return busy <= this.#ended || isGone(tid) || performance.now() > end;
+    });
+    this.#ended = Atomics.load(control, CONTROL.busy);
+  }
+
+  /** The isolate may still come to write there: it is to find memory, and no file. */
+  #leaveZeros({ area, address, turns }: Mapping): void {
+    mapZeros(address, area.words * 8);
+    if (turns) mapZeros(turns.address, TURNS_SIZE);
   }
 
   /** A store goes either to the file of before or to this one. */
@@ -116,18 +141,13 @@ export class Areas {
     const added: Mapping[] = [];
     try {
       return areas.map((area) => {
-        const known = this.#mappings.find((mapping) => mapping.area.id === area.id);
-        if (known) return { ...known, area };
-        const fd = openSync(area.path, "r+");
-        const address = mapFile(fd, { bytes: area.words * 8 });
-        added.push({ area, address, fd });
-        return added.at(-1)!;
+        let mapping = this.#mappings.find(({ area: { id } }) => id === area.id);
+        if (!mapping) added.push(mapping = beginMapping(area));
+        if (area.isShared) mapping.turns ??= new Turns(area.turns!);
+        return { ...mapping, area };
       });
     } catch (error) {
-      for (const { area, address, fd } of added) {
-        unmap(address, area.words * 8);
-        closeSync(fd);
-      }
+      for (const mapping of added) endMapping(mapping, { isUnmapped: true });
       throw error;
     }
   }
@@ -138,13 +158,9 @@ export class Areas {
     const generation = control[CONTROL.generation] + 1;
     const start = CONTROL.areas + (generation & 1) * AREAS_SIZE;
     control[start] = mappings.length;
-    for (const [i, { area, address }] of mappings.entries()) {
+    for (const [i, mapping] of mappings.entries()) {
       const row = start + 1 + i * AREA.size;
-      control[row + AREA.low] = Number(BigInt.asIntN(32, address));
-      control[row + AREA.high] = Number(BigInt.asIntN(32, address >> 32n));
-      control[row + AREA.words] = area.words;
-      control[row + AREA.flags] = (area.takesComparisons ? AREA_COMPARISONS : 0) |
-        (area.isShared ? AREA_SHARED : 0);
+      control.set(rowOf(mapping), row);
     }
     Atomics.store(control, CONTROL.generation, generation);
   }
@@ -169,6 +185,41 @@ export class Areas {
   }
 }
 
+function beginMapping(area: TracedArea): Mapping {
+  const fd = openSync(area.path, "r+");
+  try {
+    return { area, address: mapFile(fd, { bytes: area.words * 8 }), fd, turns: undefined };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+function endMapping(
+  { area, address, fd, turns }: Mapping,
+  { isUnmapped }: { isUnmapped: boolean },
+): void {
+  if (isUnmapped) {
+    unmap(address, area.words * 8);
+    if (turns) unmap(turns.address, TURNS_SIZE);
+  }
+  closeSync(fd);
+  if (turns) closeSync(turns.fd);
+}
+
+/** What the table says of an area: see {@linkcode AREA}. */
+function rowOf({ area, address, turns }: Mapping): Int32Array {
+  const { words, takesComparisons, isShared } = area;
+  const row = new Int32Array(AREA.size);
+  row.set([...halvesOf(address), words, takesComparisons ? AREA_COMPARISONS : 0]);
+  if (isShared) row.set([...halvesOf(turns!.address), turns!.fd, turns!.writer], AREA.turnsLow);
+  return row;
+}
+
+function halvesOf(address: bigint): [number, number] {
+  return [Number(BigInt.asIntN(32, address)), Number(BigInt.asIntN(32, address >> 32n))];
+}
+
 /**
  * Resolves when a thread is in no hit of the window that it was in when this was called: it sleeps, which it
  * does in none of them, or is gone, or has run for long enough since. What it reads of control memory
@@ -185,14 +236,6 @@ async function untilBetweenHits(tid: number): Promise<void> {
     if (ran !== before) start ??= ran;
     return isAsleep(tid) || (start !== undefined && ran - start >= LONGEST_HIT);
   });
-}
-
-/**
- * Resolves when a thread goes by no table of areas that it went by a while ago: {@linkcode untilBetweenHits}
- * is to be awaited first, for what it writes to reach memory.
- */
-async function untilIdle(control: Int32Array, tid: number): Promise<void> {
-  await until(() => Atomics.load(control, CONTROL.busy) === 0 || isGone(tid));
 }
 
 async function until(isSo: () => boolean): Promise<void> {

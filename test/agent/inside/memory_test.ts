@@ -10,7 +10,7 @@ const ofTargets = createRequire(import.meta.url)("../../../src/agent/inside/memo
 memory("targets know the memory that they share as the agent's worker does", () => {
   const names = ["CONTROL", "CONTROL_SIZE", "AREA", "AREAS_SIZE", "READY", "ABSENT"] as const;
   for (const name of names) assert.equal(ofTargets[name], control[name], name);
-  for (const name of ["AREA_COMPARISONS", "AREA_SHARED"] as const) {
+  for (const name of ["AREA_COMPARISONS"] as const) {
     assert.is(ofTargets[name], control[name]);
   }
 });

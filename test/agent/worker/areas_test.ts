@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { AREAS_SIZE, CONTROL } from "../../../src/messages/shared_words.ts";
+import { AREA, AREAS_SIZE, CONTROL } from "../../../src/messages/shared_words.ts";
 import { AreasWorld, Isolate } from "../areas_world.ts";
 
 const areas = suite("agent/worker/areas");
@@ -154,10 +154,10 @@ scenario("what stays is not mapped anew, and may come to be shared", async (worl
   const area = world.area(512);
   await isolate.areas.set([area]);
   await isolate.areas.set([{ ...area, isShared: true }]);
-  assert.equal([isolate.words.limit, world.held], [0, { mapped: 1, open: 1 }]);
+  assert.equal([isolate.words.limit, world.held], [0, { mapped: 2, open: 2 }], "with its turns");
   await isolate.hit(8);
   await isolate.areas.set([area]);
-  assert.equal([isolate.words.limit, world.held], [512, { mapped: 2, open: 1 }]);
+  assert.equal([isolate.words.limit, world.held], [512, { mapped: 3, open: 2 }]);
   await isolate.hit(16);
   assert.equal(world.hits(area), [8, 16]);
 });
@@ -238,7 +238,7 @@ scenario("an area that cannot be opened changes nothing", async (world, isolate)
 
 scenario("more areas than there is room for are refused", async (world, isolate) => {
   const area = world.area(512);
-  const most = Math.floor((AREAS_SIZE - 1) / 4);
+  const most = Math.floor((AREAS_SIZE - 1) / AREA.size);
   const many = (count: number) =>
     Array.from({ length: count }, (_, i) => ({ ...area, id: `${i}` }));
   const error = await isolate.areas.set(many(most + 1)).catch((error) => error);
