@@ -5,6 +5,7 @@ import type { CdpTransport } from "./cdp_transport.ts";
 import { InspectorPause } from "./inspector_pause.ts";
 import type { Link, Taken } from "./link.ts";
 import { connectWebSocket } from "./web_socket.ts";
+import { Deferred } from "../base/deferred.ts";
 
 /** What an inspector's target says of its own accord. */
 export interface InspectorEvents {
@@ -58,7 +59,7 @@ export class InspectorLink implements Link {
   #isWaiting: boolean;
   #isHeld = false;
   #onRelease: () => void = () => {};
-  #onStarted!: () => void;
+  readonly #hasStarted = new Deferred<void>();
   /** Collections follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -67,8 +68,7 @@ export class InspectorLink implements Link {
     this.#isWaiting = (options.starts ?? 0) > 0;
     this.#session = new CdpSession(transport);
     this.closed = this.#session.closed;
-    const started = new Promise<void>((resolve) => this.#onStarted = resolve);
-    this.started = Promise.race([started, this.closed]);
+    this.started = Promise.race([this.#hasStarted.promise, this.closed]);
     this.#pause = new InspectorPause(this.#session, () => options.onBroken(this));
     this.#session.on("NodeRuntime.waitingForDisconnect", () => this.#leave());
   }
@@ -143,14 +143,14 @@ export class InspectorLink implements Link {
   letStart(): void {
     if (!this.#isWaiting) {
       this.#session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
-      this.#onStarted();
+      this.#hasStarted.resolve();
     } else if (this.#isHeld) this.#onRelease = () => this.#start();
     else this.#start();
   }
 
   #start(): void {
     this.#isWaiting = false;
-    this.#pause.start(this.#options.starts ?? 1).then(this.#onStarted);
+    this.#pause.start(this.#options.starts ?? 1).then(() => this.#hasStarted.resolve());
   }
 
   async stop({ run, hold }: { run: number; hold: boolean }): Promise<Taken> {

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Admission } from "../../src/server/admission.ts";
 import type { Hello, Welcome } from "../../src/messages/protocol.ts";
+import { Deferred } from "../../src/base/deferred.ts";
 import { ProcessReader } from "../../src/base/process_reader.ts";
 import { Collector } from "../../src/server/collector.ts";
 import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
@@ -36,6 +37,8 @@ function made() {
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
   const warn = (line: string) => void warnings.push(line);
   const { engine } = new EngineWorld();
+  const isDirect = new Deferred<boolean>();
+  isDirect.resolve(false);
   const subject = new Admission({
     registry,
     collector: new Collector({
@@ -46,9 +49,9 @@ function made() {
       filterFor: () => () => true,
       warn,
     }),
-    makePipe: () => "/run/kcovfs/pipe-0",
-    onArrived: (attachment, target) => arrived.push([attachment, target]),
-    isDirect: () => false,
+    control: { makePipe: () => "/run/kcovfs/pipe-0" },
+    arrivals: { arrived: (attachment, target) => arrived.push([attachment, target]) },
+    isDirect,
     processes: new ProcessReader(),
     warn,
   });
