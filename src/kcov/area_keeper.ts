@@ -1,7 +1,7 @@
 import type { AreaFile, Change, Instance, Opening } from "./instance.ts";
 import type { Counts } from "./meter.ts";
 
-/** What is known of an instance's area: `area[0]`, and what has happened there, as far as it is seen. */
+/** `area[0]` of an instance, and the events of its area, where they are seen. */
 export interface Measured {
   readonly count?: number | undefined;
   readonly counts?: Counts;
@@ -39,7 +39,7 @@ export interface AreaKeeper extends AsyncDisposable {
   change(instance: Instance, change: Change): Promise<void>;
   /** @throws {Refusal} EINVAL where there is no area yet. */
   read(instance: Instance, range: ReadRange): Uint8Array | Promise<Uint8Array>;
-  /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
+  /** The kernel writes back a client's stores. `read`: see {@linkcode Area.write}. */
   write(
     instance: Instance,
     data: { offset: number; bytes: Uint8Array; read: number },

@@ -16,7 +16,7 @@ export interface Owner extends Disposable {
   look(): Promise<void>;
 }
 
-/** What is to be known of the threads that call, and no message brings. None of it takes a lock of theirs. */
+/** Facts about calling threads that no message brings. Asking for them takes no lock that a caller may hold. */
 export interface Callers {
   /**
    * Identifies a thread; undefined when there is none by this number. Calls `onEnd` when it has ended, but

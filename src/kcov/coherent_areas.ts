@@ -7,9 +7,8 @@ import type { Counts } from "./meter.ts";
 import { CachedInstance, type DriverOptions, ProtocolDriver } from "./protocol_driver.ts";
 import type { EnabledArea, Scope } from "./source.ts";
 
-/** What {@linkcode CoherentAreas} act on. */
 export interface CoherentOptions extends DriverOptions {
-  /** What happens to all instances is added to this. */
+  /** Counts the events of all instances. */
   readonly total: Counts;
 }
 
@@ -19,7 +18,10 @@ const NOBODYS = 0;
 /** Areas in the kernel's page cache, which the coherence protocol keeps equal to the server's. */
 export class CoherentAreas implements AreaKeeper {
   readonly #options: CoherentOptions;
-  /** What probes write for: from before an instance is enabled until after it was disabled. */
+  /**
+   * What targets with probes are told. An instance is in it from before it is enabled until after it is
+   * disabled, so that none of its PCs is missed; hence it is not the instance's state.
+   */
   readonly #told = new Map<CachedInstance, EnabledArea>();
   readonly #driver: ProtocolDriver;
   /** Settled when no refresh is under way. */

@@ -90,7 +90,7 @@ function formatUnits(units: Units): string {
 /** Halves of a comparison's four words. */
 const RECORD = 8;
 
-/** What a stop has found out about a target. */
+/** What a stop has collected from a target, as a debug line. */
 export function formatFound(serial: number, { target, kind, pcs }: TargetPcs): string {
   const found = kind === "comparisons"
     ? `made ${pcs.length / RECORD} comparisons`

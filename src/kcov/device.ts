@@ -13,26 +13,25 @@ import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
 import type { Scope, Source } from "./source.ts";
 
-/** How a device is set up. */
 export interface DeviceOptions {
   /** It does not outlive the device. */
   readonly callers: Callers;
   readonly log?: StepLog | undefined;
-  /** Takes what whoever runs the server should know, a line each. */
+  /** Takes lines for the person who runs the server. */
   readonly warn?: ((line: string) => void) | undefined;
   /**
    * Asked when the first instance is opened: what makes a file for each area, where targets write into the
    * areas themselves.
    */
   readonly files?: () => MakeFile | undefined;
-  /** What happens to instances is added to this, as far as it is seen. */
+  /** Counts the events of all instances, where they are seen. */
   readonly total?: Counts;
 }
 
 interface Call {
   readonly cmd: number;
   readonly arg: bigint;
-  /** What `arg` points to, where the ioctl's number says that it does. */
+  /** The structure that `arg` points to, if the ioctl's number says that it points to one. */
   readonly data?: Uint8Array;
   readonly tid: number;
 }
@@ -92,7 +91,7 @@ export class Device implements AsyncDisposable {
     return [...this.#instances.values()];
   }
 
-  /** What is told of those, and of others that their owners still trace. */
+  /** The status of each instance that is open, or that its owner still traces. */
   async statuses(): Promise<InstanceStatus[]> {
     const known = [...new Set([...this.#instances.values(), ...this.#owned.values()])];
     const clients = await Promise.all(known.map((instance) => this.#clientOf(instance)));
@@ -301,14 +300,14 @@ export class Device implements AsyncDisposable {
     return this.#areas.read(this.#get(id), { ...range, size: Math.min(range.size, MOST_BYTES) });
   }
 
-  /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
+  /** The kernel writes back a client's stores. `read`: see {@linkcode Area.write}. */
   write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
     const instance = this.#instances.get(id);
     if (instance) this.#areas.write(instance, data);
   }
 }
 
-/** What waits may be closed meanwhile, and another be open under its number. */
+/** An ioctl that waits may find its instance closed, and another open on the same node. */
 function checkOpen({ isOpen }: Instance): void {
   if (!isOpen) throw new Refusal("EIO");
 }

@@ -14,7 +14,6 @@ import type { Device } from "./device.ts";
 import { type AreaFile, type Instance, Refusal } from "./instance.ts";
 import { type NamedTarget, TargetFiles } from "./target_files.ts";
 
-/** What the tree holds besides the device. */
 export interface TreeOptions {
   /** Permission bits and owner of `kcov` and of the files about it. */
   readonly mode: number;
@@ -34,7 +33,7 @@ export interface TreeOptions {
   readonly onInit?: () => void;
   /** The number of the device read that brought the message in hand; see `Area.write`. */
   readonly read: () => number;
-  /** What all files' times are, in seconds since 1970. @default {now} */
+  /** The time of all files, in seconds since 1970. @default {now} */
   readonly mounted?: number;
 }
 

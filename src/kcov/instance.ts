@@ -27,7 +27,6 @@ export interface AreaFile extends Disposable {
   grow(bytes: number): void;
 }
 
-/** How an instance is enabled. */
 export interface Enabling {
   readonly owner: Owner;
   readonly scope: Scope;
@@ -40,12 +39,11 @@ export type State<A extends InstanceArea = InstanceArea> =
   | { readonly kind: "initialized"; readonly area: A }
   | { readonly kind: "enabled"; readonly area: A } & Enabling;
 
-/** What an ioctl that was found valid does. An instance whose owner has died is given back by `retire`. */
+/** The change that a valid ioctl makes. `retire` gives back an instance whose owner has died. */
 export type Change =
   | { readonly operation: "enable"; readonly enabling: Enabling }
   | { readonly operation: "disable" | "reset" | "retire" };
 
-/** What is known of an instance when it is opened. */
 export interface Opening {
   /** The node id of its inode. */
   readonly id: number;
@@ -101,7 +99,7 @@ export class Instance<A extends InstanceArea = InstanceArea> {
     this.opener = opener;
   }
 
-  /** What the client maps, where areas are files. */
+  /** The file that the client maps, where areas are files. */
   get file(): AreaFile | undefined {
     return undefined;
   }
@@ -164,7 +162,7 @@ export class Instance<A extends InstanceArea = InstanceArea> {
     } else this.#state = { kind: "initialized", area };
   }
 
-  /** What those are told who write into its area, before it is enabled like this. */
+  /** The message to those who write into its area, before it is enabled. */
   enabledArea({ mode, scope }: Enabling): EnabledArea {
     const { id, area, file } = this;
     if (!area) throw new Refusal("EINVAL");

@@ -5,7 +5,7 @@ import type { Instance, State } from "./instance.ts";
 import type { Counts } from "./meter.ts";
 import type { Mode } from "./source.ts";
 
-/** What is told of an instance that is open, or still enabled. */
+/** An instance that is open, or still enabled, as commands show it. */
 export interface InstanceStatus {
   /** Its node id. */
   readonly id: number;

@@ -1,4 +1,4 @@
-/** What has happened since some beginning. Each only grows. */
+/** Events since some beginning. Each number only grows. */
 export interface Counts {
   /**
    * Executions: times that an area got something to read after it was emptied. One that recorded nothing is

@@ -3,8 +3,7 @@
  * targets by {@linkcode Source} and the kernel's page cache by {@linkcode PageCache} only.
  */
 export { WORD_SIZE } from "./abi.ts";
-export { type Callers, type Owner } from "./callers.ts";
-export { type Client } from "./callers.ts";
+export { type Callers, type Client, type Owner } from "./callers.ts";
 export { type Counts, noCounts } from "./meter.ts";
 export { type AreaFile, type State } from "./instance.ts";
 export { type InstanceStatus, isFull } from "./instance_status.ts";

@@ -12,7 +12,6 @@ import {
 import type { StepLog } from "./protocol_driver.ts";
 import type { EnabledArea, Source } from "./source.ts";
 
-/** What {@linkcode PassthroughAreas} act on. */
 export interface PassthroughOptions {
   readonly source: Pick<Source, "trace">;
   readonly makeFile: MakeFile;
@@ -69,7 +68,10 @@ export class PassthroughAreas implements AreaKeeper {
   readonly #options: PassthroughOptions;
   /** Those whose files are there: they are open, or their owners still trace. */
   readonly #instances = new Set<FileInstance>();
-  /** What targets are told: from before an instance is enabled, and until it is about to be disabled. */
+  /**
+   * What targets are told. An instance is in it from before it is enabled until just before it is disabled,
+   * so that none of its PCs is missed, and none comes later; hence it is not the instance's state.
+   */
   readonly #told = new Map<FileInstance, EnabledArea>();
 
   constructor(options: PassthroughOptions) {
@@ -87,7 +89,7 @@ export class PassthroughAreas implements AreaKeeper {
     if (instance.state.kind !== "enabled") this.#forget(instance);
   }
 
-  /** What is mapped stays with whoever has mapped it. */
+  /** Removes the file; a mapping of it lives on. */
   #forget(instance: FileInstance): void {
     this.#instances.delete(instance);
     if (this.#told.delete(instance)) this.#tell();

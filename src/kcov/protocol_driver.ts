@@ -18,7 +18,6 @@ export interface StepLog {
   (line: string): void;
 }
 
-/** What the effects act on. */
 export interface DriverOptions {
   readonly source: Source;
   readonly cache: PageCache;

@@ -3,7 +3,7 @@ import type { Callers, Owner } from "./callers.ts";
 import { type Instance, Refusal } from "./instance.ts";
 import type { Scope } from "./source.ts";
 
-/** What a `struct kcov_remote_arg` says. */
+/** A `struct kcov_remote_arg`. */
 export interface RemoteArg {
   readonly mode: bigint;
   readonly handles: readonly bigint[];

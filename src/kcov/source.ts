@@ -10,7 +10,7 @@ export function inScope(scope: Scope, target: number): boolean {
   return scope === "all" || scope.has(target);
 }
 
-/** What a target has executed. */
+/** The PCs that a target has executed. */
 export interface TargetPcs {
   /** The target's number. */
   readonly target: number;

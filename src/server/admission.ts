@@ -12,14 +12,13 @@ import type { Arrivals } from "./attacher.ts";
 import type { ControlSocket } from "./control_socket.ts";
 import type { Deferred } from "../base/deferred.ts";
 
-/** What an admission wires together. */
 export interface AdmissionOptions {
   readonly registry: Registry;
   /** Takes what targets bring when they exit. */
   readonly collector: Collector;
   /** Gives targets probes, and says what they write into, where that is how the server learns. */
   readonly tracing?: Pick<Tracing, "probe" | "tracer">;
-  /** Whether clients map what probes write into, so that no target is held: when it is known. */
+  /** Whether clients map the memory that probes write into, so that no target is held. */
   readonly isDirect: Deferred<boolean>;
   /** Makes the FIFOs that agents are held at. */
   readonly control: Pick<ControlSocket, "makePipe">;

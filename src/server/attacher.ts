@@ -13,7 +13,6 @@ import { closeInspector, openInspector } from "../targets/process_inspector.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 
-/** What an attacher wires together. */
 export interface AttacherOptions {
   readonly registry: Registry;
   readonly host: TargetHost;

@@ -8,7 +8,6 @@ import type { Target } from "../targets/target.ts";
 import type { Tracer } from "./tracer.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
 
-/** What a collector wires together. */
 export interface CollectorOptions {
   readonly registry: Registry;
   readonly engine: Engine;

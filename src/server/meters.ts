@@ -10,7 +10,6 @@ export interface Measurements {
   readonly coveredBlocks: number;
 }
 
-/** What meters read. */
 export interface MetersOptions {
   readonly devices: ReadonlySet<Device>;
   /** The blocks that were executed since the server has begun. */
@@ -21,7 +20,7 @@ export interface MetersOptions {
 
 /** The numbers of a server, from its beginning on. */
 export class Meters {
-  /** What devices are to add to. */
+  /** The devices add to it. */
   readonly total = noCounts();
   readonly #options: MetersOptions;
   readonly #began = performance.now();

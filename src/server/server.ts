@@ -38,7 +38,6 @@ import { Tracing } from "./tracing.ts";
 import { VERSION } from "../base/version.ts";
 import { Watchdog } from "../watchdog/mod.ts";
 
-/** How a server is set up. */
 export interface ServerOptions {
   /** The folder of the symbol table. */
   readonly state: string;
@@ -54,7 +53,7 @@ export interface ServerOptions {
   readonly allowRemote: boolean;
   readonly hold: Hold;
   readonly collector: CollectorName;
-  /** Whether clients of `trace` are to read what probes write as they do, where the kernel can. */
+  /** Whether clients of `trace` map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
   /** The session of `startSelfCoverage`, where the server is a target itself. */
   readonly self?: Session;
@@ -68,8 +67,8 @@ export interface ServerOptions {
 export const SUBTYPE = "kcovfs";
 /** ns; page windows are some tens of µs long. */
 const TIMER_SLACK = 1000;
+const CONNECTORS = { inspector: connectInspectors, chromium: connectChromium };
 
-/** What is made before a server is. */
 interface Prepared {
   readonly symbols: SymbolTable;
   /** Where the files are that probes write into, if there are to be any. */
@@ -96,7 +95,7 @@ export class Server implements AsyncDisposable {
   readonly #recorder: Recorder | undefined;
   readonly #devices = new Set<Device>();
   readonly #meters: Meters;
-  /** Whether clients map what probes write into: known when the kernel has said whether it can. */
+  /** Whether clients map the memory that probes write into. It is known when the kernel has said whether it can. */
   readonly #isDirect = new Deferred<boolean>();
 
   private constructor(options: ServerOptions, prepared: Prepared) {
@@ -110,13 +109,7 @@ export class Server implements AsyncDisposable {
     if (symbols.damaged > 0) {
       warn(`Cannot read ${symbols.damaged} lines of ${symbolFile(options.state)}`);
     }
-    const log = logger("target");
-    const registry = this.#registry = new Registry({
-      collectTimeout: options.collectTimeout,
-      hold: options.hold,
-      onChange: (target) => this.#report(target, log),
-      onRegroup: () => this.#devices.forEach((device) => device.regroup()),
-    });
+    const registry = this.#registry = this.#makeRegistry();
     const filterFor = targetFilter(options);
     const tracing = this.#tracing = folder && this.#makeTracing(folder, filterFor);
     if (!tracing || !options.isPassthrough) this.#isDirect.resolve(false);
@@ -133,14 +126,23 @@ export class Server implements AsyncDisposable {
       ...{ facts: this.#facts(), devices: this.#devices, meters: this.#meters },
       attacher: new Attacher({
         ...{ registry, arrivals, host: admission, socket: control.path },
-        connectors: { inspector: connectInspectors, chromium: connectChromium },
-        allowRemote: options.allowRemote,
+        ...{ connectors: CONNECTORS, allowRemote: options.allowRemote },
       }),
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
       registry.add(new SelfLink(options.self), info);
     }
+  }
+
+  #makeRegistry(): Registry {
+    const { collectTimeout, hold } = this.#options;
+    const log = logger("target");
+    return new Registry({
+      ...{ collectTimeout, hold },
+      onChange: (target) => this.#report(target, log),
+      onRegroup: () => this.#devices.forEach((device) => device.regroup()),
+    });
   }
 
   #makeTracing(
@@ -268,7 +270,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** What targets have executed is reported on when this server is gone, too. */
+  /** Reports need what targets have executed when this server is gone, too. */
   async #keepCovered(): Promise<void> {
     const { state, warn } = this.#options;
     try {

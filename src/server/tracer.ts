@@ -15,7 +15,6 @@ import { TraceBuffer } from "./trace_buffer.ts";
 import type { TracedBlocks } from "./traced_blocks.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
 
-/** What a tracer wires together. */
 export interface TracerOptions {
   readonly registry: Registry;
   /** Makes a file in memory that targets can open. */

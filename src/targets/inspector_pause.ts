@@ -97,11 +97,11 @@ export class InspectorPause {
     await this.#setTrap();
   }
 
-  async #setTrap(): Promise<void> {
+  async #setTrap(): Promise<string> {
     const parameters = { expression: TRAP, objectGroup: GROUP, silent: true };
     const { result, exceptionDetails } = await this.#session.send("Runtime.evaluate", parameters);
     if (exceptionDetails || !result?.objectId) throw new Error("cannot be paused");
-    this.#trap = result.objectId;
+    return this.#trap = result.objectId;
   }
 
   /**
@@ -179,8 +179,8 @@ export class InspectorPause {
     if (this.#isSprung) return;
     this.#isSprung = true;
     try {
-      if (this.#trap === undefined) await this.#setTrap();
-      const parameters = { promiseObjectId: this.#trap!, returnByValue: true };
+      const promiseObjectId = this.#trap ?? await this.#setTrap();
+      const parameters = { promiseObjectId, returnByValue: true };
       await this.#session.send("Runtime.awaitPromise", parameters);
     } catch {
       this.#trap = undefined;

@@ -1,7 +1,7 @@
 import type { Units } from "./unit.ts";
 import type { Node, Operation } from "./page0.ts";
 
-/** What is to be done. Each is answered by the event in parentheses, if any. */
+/** An action for the driver. The event in parentheses answers it, if there is one. */
 export type Effect =
   /** Collect from the targets and hold them, letting them run for `run` µs first (`stopped`). */
   | { readonly kind: "stop"; readonly serial: number; readonly units: Units; readonly run: number }

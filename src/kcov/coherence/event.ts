@@ -1,6 +1,5 @@
 import type { Node, Operation, UnitScope } from "./page0.ts";
 
-/** What happened. */
 export type Event =
   /** A READ of page 0 arrived. */
   | { readonly kind: "read"; readonly node: Node }
@@ -18,7 +17,7 @@ export type Event =
   | { readonly kind: "stopped"; readonly serial: number; readonly gained: ReadonlySet<Node> }
   /** A stop has taken so long. */
   | { readonly kind: "impatient"; readonly serial: number }
-  /** What an instance's scope names is in other units than it was. None of them is held. */
+  /** The targets in an instance's scope are in other units than they were. None of these is held. */
   | { readonly kind: "rescope"; readonly node: Node; readonly scope: UnitScope }
   | { readonly kind: "stored"; readonly node: Node }
   /** A window's time is up. */
