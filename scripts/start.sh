@@ -62,6 +62,7 @@ job=
 
 echo "
 == What to try next
+   README.md                           AFL++ at an Express app, in five lines
    examples/README.md                  these examples one by one, and blind mutation compared
    bin/kcovfs fuzz -- ./your-fuzzer    yours, if it starts the service with Node; see examples/demo.sh
    bin/kcovfs --help                   all commands

@@ -1,11 +1,16 @@
-/* afl_http COMMAND...
+/* afl_http [-p PORT] [-u PATH] [-t TYPE] COMMAND...
  *
- * Lets AFL++ at an HTTP service that COMMAND starts, and that prints its port. Posts each input to it,
- * and gives AFL++ the map of edges that it wants, made of kcov's PCs. A reply of 500 or above, and a
- * service that ends, is a crash. AFL++ ends a service that hangs; it is started again.
+ * Lets AFL++ at an HTTP service that COMMAND starts. Posts each input to it, and gives AFL++ the map of
+ * edges that it wants, made of kcov's PCs. A reply of 500 or above, and a service that ends, is a crash.
+ * AFL++ ends a service that hangs; it is started again.
+ *
+ * -p  The port of 127.0.0.1 that the service listens on. Without it the service prints its port.
+ * -u  The path that inputs are posted to, `/` by default.
+ * -t  Their Content-Type, such as `application/json`; none by default.
  *
  * Without AFL++ it posts its standard input, once, and prints the reply. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -36,10 +41,18 @@
 #define FS_OPT_SET_MAPSIZE(size) (((size) - 1) << 1)
 #define MAP_SIZE (1 << 16)
 
+#define LONGEST_HEAD 1024
 #define LONGEST_BODY 4096
 #define LONGEST_REPLY (64 << 10)
 
+/* For a service that does not print its port: s that it may take to listen, and us between two looks. */
+#define PATIENCE 30
+#define INTERVAL 20000
+
 static char **command;
+static int known_port;
+static const char *path = "/";
+static const char *type;
 static pid_t service;
 static struct sockaddr_in address = {.sin_family = AF_INET};
 static int connection = -1;
@@ -73,23 +86,49 @@ static int connect_to_service(void) {
   return connect(connection, (struct sockaddr *)&address, sizeof address) == 0;
 }
 
+/* Waits until the service listens on the known port. */
+static void await_service(void) {
+  for (int i = 0; i < PATIENCE * (1000000 / INTERVAL); i++) {
+    if (connect_to_service())
+      return;
+    if (waitpid(service, NULL, WNOHANG) == service) {
+      errno = ESRCH;
+      fail("the service, before it listened");
+    }
+    usleep(INTERVAL);
+  }
+  fail("connect");
+}
+
 static void start_service(void) {
   int output[2], port;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  address.sin_port = htons(known_port);
+  /* Another's service would be taken for ours. */
+  if (known_port && connect_to_service()) {
+    errno = EADDRINUSE;
+    fail("the service's port");
+  }
   if (pipe2(output, O_CLOEXEC))
     fail("pipe");
   service = fork();
   if (service == 0) {
     /* However this ends, the service does not outlive it. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    dup2(output[1], 1);
+    if (!known_port)
+      dup2(output[1], 1);
     execvp(command[0], command);
     _exit(127);
   }
   close(output[1]);
+  if (known_port) {
+    close(output[0]);
+    await_service();
+    return;
+  }
   FILE *lines = fdopen(output[0], "r");
   if (fscanf(lines, "%d", &port) != 1)
     fail("the service's port");
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   address.sin_port = htons(port);
   if (!connect_to_service())
     fail("connect");
@@ -105,9 +144,15 @@ static int restart_service(void) {
 
 /* Returns the status of the reply, or 0 when the connection ended instead. */
 static int post(const char *body, size_t length) {
-  char request[LONGEST_BODY + 128];
+  char request[LONGEST_HEAD + LONGEST_BODY];
   size_t size = snprintf(
-      request, 128, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n\r\n", length);
+      request, LONGEST_HEAD,
+      "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %zu\r\n%s%s%s\r\n", path, length,
+      type ? "Content-Type: " : "", type ? type : "", type ? "\r\n" : "");
+  if (size >= LONGEST_HEAD) {
+    errno = E2BIG;
+    fail("the path and the type");
+  }
   memcpy(request + size, body, length);
   if (send(connection, request, size + length, MSG_NOSIGNAL) == -1)
     return 0;
@@ -177,12 +222,28 @@ static int post_once(void) {
   return 0;
 }
 
-int main(int argc, char **argv) {
-  if (argc < 2) {
-    fprintf(stderr, "usage: afl_http COMMAND...\n");
-    return 2;
+static void read_options(int argc, char **argv) {
+  int option;
+  /* What comes after COMMAND is its own. */
+  while ((option = getopt(argc, argv, "+p:u:t:")) != -1) {
+    if (option == 'p' && (known_port = atoi(optarg)) > 0)
+      continue;
+    if (option == 'u')
+      path = optarg;
+    else if (option == 't')
+      type = optarg;
+    else
+      optind = argc;
   }
-  command = argv + 1;
+  if (optind < argc)
+    return;
+  fprintf(stderr, "usage: afl_http [-p PORT] [-u PATH] [-t TYPE] COMMAND...\n");
+  exit(2);
+}
+
+int main(int argc, char **argv) {
+  read_options(argc, argv);
+  command = argv + optind;
   start_service();
   char *id = getenv("__AFL_SHM_ID");
   if (!id)

@@ -22,6 +22,8 @@ export function layOut({ slots, functions, aliases }: Found): BlockTable {
     length: slots.length,
     functionStart,
     functionEnd,
+    functionEntry: Uint32Array.from(order, (number) => functions[number].entry),
+    isResumed: Uint8Array.from(order, (number) => functions[number].isResumed ? 1 : 0),
     ...placeBlocks(slots, rowOf, functionStart, functionEnd),
     aliasStart: Uint32Array.from(aliases, ({ start }) => start),
     aliasEnd: Uint32Array.from(aliases, ({ end }) => end),

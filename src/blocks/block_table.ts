@@ -23,6 +23,14 @@ export interface BlockTable {
    */
   readonly functionStart: Uint32Array;
   readonly functionEnd: Uint32Array;
+  /**
+   * By function: the position that a stack trace gives while V8 is at the function's stack check, which comes
+   * before anything of it runs; `NOWHERE` where that says nothing. A function that is reported under
+   * an alias is entered where the alias starts.
+   */
+  readonly functionEntry: Uint32Array;
+  /** By function: 1 where it may also be resumed, which V8 does at the same position. */
+  readonly isResumed: Uint8Array;
   /** Blocks of function i are rows firstBlock[i] to firstBlock[i + 1] - 1; one element more than functions. */
   readonly firstBlock: Uint32Array;
   /** By function and, within one, ascending without equals. A function's first block starts where it does. */

@@ -106,6 +106,7 @@ export const expressionVisitors: Visitors<ExpressionType> = {
 };
 
 function suspend(walk: RangeWalk, node: AwaitExpression | YieldExpression): void {
+  walk.addResumption();
   walk.addContinuation(walk.afterSemicolon(node.end));
   walk.go(node.argument);
 }

@@ -10,7 +10,7 @@ import type {
   PropertyDefinition,
   StaticBlock,
 } from "acorn";
-import type { RangeWalk, Visitors } from "./range_walk.ts";
+import { NOWHERE, type RangeWalk, type Visitors } from "./range_walk.ts";
 import { goBody, goStatements } from "./statement_ranges.ts";
 
 type FunctionType =
@@ -35,6 +35,8 @@ type FunctionType =
   | "PropertyDefinition"
   | "StaticBlock";
 
+const ASYNC = "async";
+const FUNCTION = "function";
 const STATIC = "static";
 
 const none = (): void => {};
@@ -62,13 +64,13 @@ export const functionVisitors: Visitors<FunctionType> = {
   ImportSpecifier: none,
   MethodDefinition: none,
   Program(walk, node) {
-    goBody(walk, node.body, walk.addFunction(0, walk.slots.length));
+    goBody(walk, node.body, walk.addFunction(0, walk.slots.length, walk.isModule ? NOWHERE : 0));
   },
   Property(walk, node) {
     if (node.computed) walk.go(node.key);
     const { kind, value } = node;
     if (value.type === "FunctionExpression" && (node.method || kind === "get" || kind === "set")) {
-      goFunction(walk, value, walk.addFunction(node.start, value.end));
+      goFunction(walk, value, walk.addFunction(node.start, value.end, value.start));
     } else {
       walk.go(value);
     }
@@ -81,16 +83,26 @@ export const functionVisitors: Visitors<FunctionType> = {
 };
 
 function plainFunction(walk: RangeWalk, node: FunctionNode): void {
-  goFunction(walk, node, walk.addFunction(node.start, node.end));
+  goFunction(walk, node, walk.addFunction(node.start, node.end, entryOf(walk, node)));
+}
+
+/** V8 enters an arrow function where it starts, and others at the parenthesis before their parameters. */
+function entryOf(walk: RangeWalk, node: FunctionNode): number {
+  if (node.type === "ArrowFunctionExpression") return node.start;
+  if (node.id) return walk.tokenAfter(node.id.end);
+  const keyword = node.async ? walk.tokenAfter(node.start + ASYNC.length) : node.start;
+  const next = walk.tokenAfter(keyword + FUNCTION.length);
+  return node.generator ? walk.tokenAfter(next + 1) : next;
 }
 
 /** `keepsLast`: V8 11 ends a derived constructor with `return this`, so its last statement is not the last. */
 function goFunction(
   walk: RangeWalk,
-  { params, body }: FunctionNode,
+  { params, body, generator }: FunctionNode,
   owner: number,
   keepsLast = false,
 ): void {
+  if (generator) walk.addResumption(owner);
   walk.goAll(params, owner);
   if (body.type !== "BlockStatement") walk.go(body, owner);
   else if (keepsLast) walk.goAll(body.body, owner);
@@ -120,13 +132,14 @@ function goMethod(walk: RangeWalk, node: MethodDefinition, isDerived: boolean): 
   const isNamedStatic = !computed && key.start === start && key.end === start + STATIC.length &&
     walk.startsWith(STATIC, start);
   const rangeStart = node.static || isNamedStatic ? walk.tokenAfter(start + STATIC.length) : start;
-  const owner = walk.addFunction(rangeStart, value.end);
+  const owner = walk.addFunction(rangeStart, value.end, value.start);
   goFunction(walk, value, owner, isDerived && node.kind === "constructor");
 }
 
 /** V8 11 gives the initialiser of instance fields the range of the class. */
 function goFields(walk: RangeWalk, fields: PropertyDefinition[], { start, end }: AnyNode): void {
-  const owner = walk.addFunction(fields[0].start, elementEnd(walk, fields.at(-1)!));
+  const from = fields[0].start;
+  const owner = walk.addFunction(from, elementEnd(walk, fields.at(-1)!), from);
   walk.addAlias(owner, start, end);
   for (const { value } of fields) walk.go(value, owner);
 }
@@ -134,7 +147,7 @@ function goFields(walk: RangeWalk, fields: PropertyDefinition[], { start, end }:
 /** V8 11 lets the initialiser of static fields, and static blocks, begin at the last static field. */
 function goStatics(walk: RangeWalk, statics: (PropertyDefinition | StaticBlock)[]): void {
   const end = elementEnd(walk, statics.at(-1)!);
-  const owner = walk.addFunction(statics[0].start, end);
+  const owner = walk.addFunction(statics[0].start, end, statics[0].start);
   const lastField = statics.findLast(({ type }) => type === "PropertyDefinition");
   if (lastField && lastField !== statics[0]) walk.addAlias(owner, lastField.start, end);
   for (const element of statics) {

@@ -9,14 +9,22 @@ export type Visitors<T extends AnyNode["type"] = AnyNode["type"]> = {
   readonly [K in T]: (walk: RangeWalk, node: Extract<AnyNode, { type: K }>) => void;
 };
 
-/** A range [start, end) under which V8 reports a function. */
+/** The entry of a function that is entered where nobody can tell: it is no position. */
+export const NOWHERE = 0xffffffff;
+
+/** A function, and the range [start, end) under which V8 reports it. */
 export interface FunctionRange {
   readonly start: number;
   readonly end: number;
+  /** Where V8 is when it enters the function: see `BlockTable.functionEntry`. */
+  readonly entry: number;
+  isResumed: boolean;
 }
 
 /** A further range under which some version of V8 reports function `owner`. */
-export interface FunctionAlias extends FunctionRange {
+export interface FunctionAlias {
+  readonly start: number;
+  readonly end: number;
   readonly owner: number;
 }
 
@@ -29,7 +37,7 @@ export class RangeWalk {
   readonly functions: FunctionRange[] = [];
   readonly aliases: FunctionAlias[] = [];
   readonly #source: string;
-  readonly #isModule: boolean;
+  readonly isModule: boolean;
   readonly #nodes: AnyNode[] = [];
   readonly #owners: number[] = [];
   #owner = 0;
@@ -37,7 +45,7 @@ export class RangeWalk {
   constructor(source: string, isModule: boolean) {
     this.slots = new SlotMap(source.length);
     this.#source = source;
-    this.#isModule = isModule;
+    this.isModule = isModule;
   }
 
   /** Visits `root` and all that is reached from it. */
@@ -64,8 +72,13 @@ export class RangeWalk {
   }
 
   /** Starts a function. @returns its number */
-  addFunction(start: number, end: number): number {
-    return this.functions.push({ start, end }) - 1;
+  addFunction(start: number, end: number, entry: number): number {
+    return this.functions.push({ start, end, entry, isResumed: false }) - 1;
+  }
+
+  /** The function may stop somewhere and be resumed. */
+  addResumption(owner: number = this.#owner): void {
+    this.functions[owner].isResumed = true;
   }
 
   addAlias(owner: number, start: number, end: number): void {
@@ -82,7 +95,7 @@ export class RangeWalk {
 
   /** Offset of the first token at or after `offset`. */
   tokenAfter(offset: number): number {
-    return nextToken(this.#source, offset, { isModule: this.#isModule });
+    return nextToken(this.#source, offset, this);
   }
 
   /** Whether the source has `text` at `offset`. */

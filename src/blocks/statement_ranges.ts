@@ -97,6 +97,7 @@ export const statementVisitors: Visitors<StatementType> = {
   },
   TryStatement: tryStatement,
   VariableDeclaration(walk, node) {
+    if (node.kind === "await using") walk.addResumption();
     walk.goAll(node.declarations);
   },
   VariableDeclarator(walk, node) {
@@ -124,6 +125,7 @@ function loop(walk: RangeWalk, body: AnyNode): void {
 }
 
 function forEach(walk: RangeWalk, node: ForInStatement | ForOfStatement): void {
+  if (node.type === "ForOfStatement" && node.await) walk.addResumption();
   loop(walk, node.body);
   walk.go(node.left);
   walk.go(node.right);

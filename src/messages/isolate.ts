@@ -27,6 +27,11 @@ export interface Outcome {
 /** A thread of the target's, as the agent's worker collects from it and holds it. */
 export interface Isolate {
   /**
+   * Where the JavaScript is that the batch under way has interrupted, as `interrupted.cts` tells it; empty where
+   * there is none, and while no collection is under way.
+   */
+  readonly interruptedAt?: string;
+  /**
    * Carries out messages of the server's in one go.
    *
    * @param options `hold`: whether the thread is held afterwards; `run`: µs that it must have run since

@@ -9,17 +9,19 @@
  * @param text In UTF-8.
  * @param isWanted By script id, and whether the script is the runtime's own.
  * @param options `prefix`: what is put before each script id; without quotes and backslashes.
+ * `first`: a slice that is put before all others.
  * @returns the JSON array of the slices, or undefined when the text is not such an answer.
  */
 export function pickScripts(
   text: Buffer,
   isWanted: (scriptId: string, isRuntime: boolean) => boolean,
-  options: { prefix?: string } = {},
+  options: { prefix?: string; first?: string } = {},
 ): Buffer | undefined {
   const list = text.indexOf(LIST);
   if (list < 0) return undefined;
   const mark = Buffer.from(MARK + (options.prefix ?? ""));
   const picked: Buffer[] = [OPENING];
+  if (options.first) picked.push(Buffer.from(options.first));
   let start = text.indexOf(MARK, list);
   while (start >= 0) {
     const next = text.indexOf(MARK, start + MARK.length);

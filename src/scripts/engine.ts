@@ -1,6 +1,7 @@
 import type { BlockTable } from "../blocks/block_table.ts";
 import { SINCE_RESET } from "../symbols/covered_blocks.ts";
 import { CoverageReader } from "../blocks/coverage_reader.ts";
+import { EnteredFunction, placeIn } from "../blocks/entered_function.ts";
 import { executedBlocks } from "../blocks/executed_blocks.ts";
 import { FunctionIndex } from "../blocks/function_index.ts";
 import { PcBuffer } from "./pc_buffer.ts";
@@ -143,6 +144,8 @@ interface Waiting {
   /** Those that no client may be told of any more: it has read without them. Reports have them. */
   readonly late: Uint8Array[];
   lateBytes: number;
+  /** Functions that are told of when the script is known. */
+  readonly entered: EnteredFunction[];
   /** When it may be asked for again, and why not before. */
   retryAt: number;
   reason?: string;
@@ -169,6 +172,8 @@ export class TargetCoverage {
   readonly #reader = new CoverageReader();
   /** Functions without block counters, by script id and row of the table. */
   readonly #coarse = new Map<string, Set<number>>();
+  /** The function that the last collection has interrupted at its beginning, if it was one. */
+  #entered: EnteredFunction | undefined;
   #counts = { measured: 0, blocks: 0, unnamed: 0, unparsed: 0, strange: 0 };
   #ignored: string[] = [];
 
@@ -214,17 +219,53 @@ export class TargetCoverage {
    * @throws {SyntaxError} when the text is not JSON.
    */
   absorb(coverage: Uint8Array): string[] {
+    const before = this.#entered;
+    let isFirst = true;
+    this.#entered = undefined;
     this.#reader.read(coverage, (report, text) => {
+      const place = isFirst ? placeIn(report) : undefined;
+      isFirst = false;
+      if (place) {
+        this.#entered = before?.isAt(place) ? before : new EnteredFunction(place);
+        return;
+      }
+      if (before !== this.#entered) before?.drop(report);
+      this.#entered?.find(report);
       const measured = this.#scripts.get(report.scriptId);
       if (measured) this.#count(measured, report);
       else if (measured === undefined) this.#keep(report, text);
     });
+    if (before && before !== this.#entered) this.#tell(before);
     if (this.#waiting.size === this.#asked.size) return [];
     const now = performance.now();
     const unknown = [...this.#waiting]
       .flatMap(([id, { retryAt }]) => this.#asked.has(id) || retryAt > now ? [] : [id]);
     for (const id of unknown) this.#asked.add(id);
     return unknown;
+  }
+
+  /** Tells of a function that the last collection has interrupted and this one has left out. */
+  #tell(entered: EnteredFunction): void {
+    const found: { measured: Measured; row: number }[] = [];
+    for (const scriptId of entered.scriptIds) {
+      const waiting = this.#waiting.get(scriptId);
+      // One that could not have PCs is late, and clients are not to be told of it.
+      if (waiting?.retryAt === 0) waiting.entered.push(entered);
+      const measured = this.#scripts.get(scriptId);
+      if (!measured) continue;
+      const row = entered.rowIn(scriptId, measured.script);
+      if (row !== undefined) found.push({ measured, row });
+    }
+    // Of several scripts of one name nobody knows which it is.
+    if (found.length === 1) this.#addAll(found[0].measured, found[0].row);
+  }
+
+  #addAll({ script, marks }: Measured, row: number): void {
+    const { firstBlock } = script.table;
+    for (let block = firstBlock[row]; block < firstBlock[row + 1]; block++) {
+      this.#executed.push(script.firstPc + block * 8);
+      marks[block] = SINCE_RESET;
+    }
   }
 
   /** The sources that {@linkcode absorb} asked for could not be had: it will ask again. */
@@ -243,7 +284,7 @@ export class TargetCoverage {
     const report = Buffer.concat([OPENING, text, CLOSING]);
     const waiting = this.#waiting.get(scriptId);
     if (!waiting) {
-      const entry = { url, reports: [report], late: [], lateBytes: 0, retryAt: 0 };
+      const entry = { url, reports: [report], late: [], lateBytes: 0, retryAt: 0, entered: [] };
       this.#waiting.set(scriptId, entry);
     } else if (waiting.retryAt > performance.now()) keepLate(waiting, [report]);
     else waiting.reports.push(report);
@@ -271,7 +312,7 @@ export class TargetCoverage {
       if (this.#isProbed(source.source)) return this.#drop(scriptId);
       const script = await this.#tryLoad(scriptId, { ...source, url });
       if (script === "later") return;
-      const { reports = [], late = [] } = this.#waiting.get(scriptId) ?? {};
+      const { reports = [], late = [], entered = [] } = this.#waiting.get(scriptId) ?? {};
       this.#waiting.delete(scriptId);
       this.#asked.delete(scriptId);
       if (!script) {
@@ -288,6 +329,10 @@ export class TargetCoverage {
       for (const text of reports) {
         this.#reader.read(text, (report) => this.#count(measured, report));
       }
+      for (const call of entered) {
+        const row = call.rowIn(scriptId, script);
+        if (row !== undefined) this.#addAll(measured, row);
+      }
     }));
   }
 
@@ -300,6 +345,7 @@ export class TargetCoverage {
       if (!(error instanceof StateError) || !waiting) throw error;
       const { reports } = waiting;
       waiting.reports = [];
+      waiting.entered.length = 0;
       keepLate(waiting, reports);
       waiting.reason = error.message;
       waiting.retryAt = performance.now() + RETRY;

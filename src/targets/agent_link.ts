@@ -305,7 +305,7 @@ export class AgentLink implements Link {
     this.#isHeld = options.hold;
     this.#mayExpire ||= options.hold;
     const { coverage, held } = await this.#run([take], options.run);
-    return { coverage: coverage ?? NO_COVERAGE, held };
+    return { coverage: coverage ?? NOTHING, held };
   }
 
   release(): void {
@@ -392,7 +392,7 @@ const NUMBERED: ReadonlySet<number> = new Set([
   ...[FRAME.source, FRAME.traced, FRAME.scripts],
 ]);
 const decoder = new TextDecoder();
-const NO_COVERAGE = new TextEncoder().encode("[]");
+const NOTHING = new Uint8Array();
 
 function firstLine(text: string): string {
   return text.split("\n", 1)[0];

@@ -4,7 +4,7 @@ import type { TracedArea } from "../messages/protocol.ts";
 export interface Taken {
   /**
    * The JSON array of V8's script coverages (`Profiler.ScriptCoverage[]`), as UTF-8 text; counts since
-   * the last collection.
+   * the last collection. Empty when nothing was collected.
    */
   readonly coverage: Uint8Array;
   /** Whether no JavaScript has run in the target since the collection, nor will before its release. */

@@ -167,7 +167,7 @@ export class Target {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const hold = this.#hold === "auto";
         const taken: Taken = await this.link.stop({ run: attempt === 0 ? run : 0, hold });
-        pieces.push(taken.coverage);
+        if (taken.coverage.length > 0) pieces.push(taken.coverage);
         if (hold && !taken.held) continue;
         // A late one says so when it runs again.
         if (this.#state !== "late") this.#say("");

@@ -211,7 +211,17 @@ export interface Report {
   }[];
 }
 
+/** V8's reports, without what the agent puts before them; see {@linkcode placeOf}. */
 export function reportsOf(coverage: Uint8Array): Report[] {
+  return allOf(coverage).filter(({ scriptId }) => scriptId !== "");
+}
+
+/** Where the collection has interrupted JavaScript, as a report of no script; undefined for nowhere. */
+export function placeOf(coverage: Uint8Array): Report | undefined {
+  return allOf(coverage).find(({ scriptId }) => scriptId === "");
+}
+
+function allOf(coverage: Uint8Array): Report[] {
   return JSON.parse(Buffer.from(coverage).toString());
 }
 

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type BlockTable, buildBlockTable } from "../../src/blocks/block_table.ts";
+import { NOWHERE } from "../../src/blocks/range_walk.ts";
 import { randomProgram } from "./random_program.ts";
 
 const test = suite("blocks/block_table");
@@ -226,5 +227,61 @@ test("tables of random programs are well-formed and depend on the source alone",
     assert.equal(buildBlockTable(source, options), table);
   }
 });
+
+const ENTRIES: [what: string, source: string, text: string][] = [
+  ["a function: its parameters", "function a(b) {}", "(b) {}"],
+  ["one without a name", "x = function(b) {}", "(b) {}"],
+  ["its name and comments aside", "x = function/*(*/a/*(*/(b) {}", "(b) {}"],
+  ["an async function", "x = async/*(*/function/*(*/(b) {}", "(b) {}"],
+  ["a generator", "x = function/*(*/*/*(*/(b) {}", "(b) {}"],
+  ["an async generator", "async function * a (b) {}", "(b) {}"],
+  ["an arrow function: its start", "x = (b) => b", "(b) => b"],
+  ["an arrow function of one parameter", "x = b => b", "b => b"],
+  ["an async arrow function", "x = async (b) => b", "async (b) => b"],
+  ["one in parentheses", "x = ((b) => b)", "(b) => b)"],
+  ["a method", "x = {async */*(*/a(b) {}}", "(b) {}}"],
+  ["an accessor with a computed name", "x = {get [y()]() {}}", "() {}}"],
+  ["a constructor", "class a { constructor(b) {} }", "(b) {} }"],
+  ["a private static method", "class a { static #b(c) {} }", "(c) {} }"],
+  [
+    "what initialises fields: the first of them",
+    "class a { m; b = 1; c = 2 }",
+    "m; b = 1; c = 2 }",
+  ],
+  ["what initialises a class", "class a { static {} static b = 1 }", "static {} static b = 1 }"],
+];
+
+for (const [what, source, text] of ENTRIES) {
+  test(`where V8 is when it enters ${what}`, () => {
+    const { functionEntry } = buildBlockTable(source, SCRIPT);
+    assert.equal([functionEntry.length, source.slice(functionEntry[1])], [2, text]);
+  });
+}
+
+test("a script is entered at its beginning, and a module, which is made and run, nowhere", () => {
+  assert.is(buildBlockTable("/**/ a", SCRIPT).functionEntry[0], 0);
+  assert.is(buildBlockTable("/**/ a", MODULE).functionEntry[0], NOWHERE);
+});
+
+const RESUMED: [what: string, source: string, isResumed: boolean][] = [
+  ["generators, without yield too", "function* a() {}", true],
+  ["generators that are methods", "x = { *a() {} }", true],
+  ["async functions that await", "async () => await a", true],
+  ["async functions that await in a loop", "async () => { for await (a of b); }", true],
+  [
+    "async functions that await in their parameters' functions only",
+    "async (a = async () => 1) => a",
+    false,
+  ],
+  ["no async functions that never await", "async () => { await1(); }", false],
+  ["no functions in which others await", "() => async () => await 1", false],
+  ["no other functions", "function a() {}", false],
+];
+
+for (const [what, source, isResumed] of RESUMED) {
+  test(`resumed are ${what}`, () => {
+    assert.is(buildBlockTable(source, SCRIPT).isResumed[1], isResumed ? 1 : 0);
+  });
+}
 
 test.run();

@@ -1,4 +1,4 @@
-/** The examples, as their readers run them: by the commands of their READMEs. */
+/** The documents, as their readers follow them: by the commands in them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execute, type Finished, KCOVFS, type Scene } from "./harness.ts";
@@ -7,7 +7,21 @@ const ROOT = join(KCOVFS, "../..");
 
 /** The blocks of commands in the README of `examples/NAME`. */
 export function readCommands(name: string): string[] {
-  const text = readFileSync(join(ROOT, "examples", name, "README.md"), "utf8");
+  return blocksIn(readDocument(join("examples", name, "README.md")));
+}
+
+/** The blocks of commands in the section of a document that has this heading. */
+export function readSection(document: string, heading: string): string[] {
+  const [, section] = readDocument(document).split(`\n## ${heading}\n`);
+  if (section === undefined) throw new Error(`${document} has no section "${heading}"`);
+  return blocksIn(section.split("\n## ")[0]);
+}
+
+function readDocument(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
+
+function blocksIn(text: string): string[] {
   return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands]) => commands);
 }
 

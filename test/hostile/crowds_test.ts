@@ -127,9 +127,7 @@ for (const [name, measure] of MEASURES) {
   });
 
   const targets = numberOf("TARGETS", 4);
-  // V8 may leave out a function at whose beginning another client's collection interrupts: see
-  // docs/reliability.md, "What is not right yet".
-  const sharers = numberOf("SHARERS", measure === COUNTS ? 1 : 4);
+  const sharers = numberOf("SHARERS", 4);
   const sentence = `${targets * sharers} clients on ${targets} targets find all blocks ${name}`;
   crowds(sentence, async () => {
     await assertShared(measure, { targets, sharers, requests: numberOf("REQUESTS", 40) });

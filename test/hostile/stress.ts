@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { assertLearned } from "../e2e/exact_loop.ts";
 import { compileFile, execute, lineWith, NODES, Scene, SERVICES } from "../e2e/harness.ts";
-import { DIRECT, type Measure } from "../e2e/measures.ts";
+import type { Measure } from "../e2e/measures.ts";
 
 const CLIENTS = fileURLToPath(
   new URL("../../../test/hostile/clients/", import.meta.url),
@@ -73,32 +73,28 @@ async function inWorker(
 }
 
 /**
- * Whether some read from `kcov`: then several targets write into one area, and where V8 counts, other clients'
- * collections interrupt targets, which is not right yet (see docs/reliability.md) and so is to be asked for.
+ * Some read from `kcov`, unless `SHARED=0`: then other clients' collections interrupt targets, and targets write
+ * into one area.
  */
-function isShared(measure: Measure): boolean {
-  const wanted = process.env["SHARED"];
-  return wanted === undefined ? measure === DIRECT : wanted !== "0";
-}
+const IS_SHARED = process.env["SHARED"] !== "0";
 
 /** A loop on a target of its own, which is read by `kcov` where that is wanted. */
 async function ofAll(
   scene: Scene,
   name: string,
-  { node, measure }: { node: string; measure: Measure },
+  node: string,
 ): Promise<StressLoop> {
   return {
     target: `kcov.d/${name}`,
-    file: isShared(measure) ? "kcov" : `kcov.d/${name}`,
+    file: IS_SHARED ? "kcov" : `kcov.d/${name}`,
     socket: await startCopy(scene, name, node),
   };
 }
 
 /**
- * Seven targets of three versions of Node, two of them worker threads. Where {@linkcode isShared}, two are read
- * by `kcov`, which tells of all.
+ * Seven targets of three versions of Node, two of them worker threads. Two are read by `kcov`, unless `SHARED=0`, which tells of all.
  */
-async function startClients(scene: Scene, measure: Measure): Promise<Client[]> {
+async function startClients(scene: Scene): Promise<Client[]> {
   const [node20, node24, node26] = Object.values(NODES);
   return [
     [await alone(scene, "main1", node20), await alone(scene, "main2", node24)],
@@ -107,8 +103,8 @@ async function startClients(scene: Scene, measure: Measure): Promise<Client[]> {
       await inWorker(scene, "worker2", node26),
     ],
     [
-      await ofAll(scene, "copy1", { node: node20, measure }),
-      await ofAll(scene, "copy2", { node: node26, measure }),
+      await ofAll(scene, "copy1", node20),
+      await ofAll(scene, "copy2", node26),
       // Its files are those of the other clients' targets: this client knows their PCs, too.
       await alone(scene, "main3", node20),
     ],
@@ -147,7 +143,7 @@ export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
     "60000",
     ...measure.options,
   );
-  const clients = await startClients(scene, measure);
+  const clients = await startClients(scene);
   const whole = clients.flat().reduce((sum, loop) => sum + weightOf(loop), 0);
   scene.keepBusy();
   const ends = await Promise.allSettled(clients.map(async (loops, client) => {

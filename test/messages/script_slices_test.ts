@@ -82,4 +82,13 @@ slices("what is not such an answer is none", () => {
   assert.is(pickScripts(Buffer.from(""), () => true), undefined);
 });
 
+slices("what is to come first does, before nothing, too", () => {
+  const first = '{"scriptId":"","url":"/a.js"}';
+  const text = Buffer.from(JSON.stringify({ id: 1, result: { result: [A], timestamp: 1 } }));
+  const pickAll = (isWanted: boolean) =>
+    JSON.parse(pickScripts(text, () => isWanted, { first })!.toString());
+  assert.equal(pickAll(true), [JSON.parse(first), A]);
+  assert.equal(pickAll(false), [JSON.parse(first)]);
+});
+
 slices.run();

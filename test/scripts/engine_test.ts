@@ -1,3 +1,4 @@
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { collection, EngineWorld, report, STRIDE } from "../blocks/engine_world.ts";
@@ -297,6 +298,154 @@ engine(
     assert.throws(() => target.absorb(cut.subarray(0, 50)), (e: Error) => e instanceof SyntaxError);
     target.absorb(collection(of(OTHER_BRANCH)));
     assert.equal(world.blocks(), numbers(1, 3, 5, 1, 3, 5));
+  },
+);
+
+/** Where a collection has interrupted JavaScript, as the agent puts it before the others. */
+const place = (
+  position: number,
+  { url = "/a.js", name = "", mayResume = false } = {},
+) => of([report(name, [[position, position, mayResume ? 1 : 0]], false)], "", url);
+/** `f` is called, and nothing of it has run. */
+const ENTERED = collection(place(10), of([report("f", [[0, 47, 0]])]));
+const OTHERS = collection(of([report("g", [[48, 63, 1]])]));
+
+engine(
+  "a function that was interrupted when it was entered, and is left out then, has all run",
+  async () => {
+    const { world, target } = await learned();
+    assert.equal(target.absorb(ENTERED), []);
+    assert.equal(world.blocks(), []);
+    target.absorb(OTHERS);
+    assert.equal(world.blocks(), numbers(4, 1, 2, 3));
+    target.absorb(OTHERS);
+    assert.equal(world.blocks(), numbers(4), "once");
+  },
+);
+
+engine("it has run, too, when the next collection brings nothing", async () => {
+  const { world, target } = await learned();
+  target.absorb(ENTERED);
+  target.absorb(collection());
+  assert.equal(world.blocks(), numbers(1, 2, 3));
+});
+
+engine("of an interrupted function that V8 reports, that counts and nothing else", async () => {
+  const { world, target } = await learned();
+  target.absorb(ENTERED);
+  target.absorb(collection(of(OTHER_BRANCH)));
+  assert.equal(world.blocks(), numbers(1, 3, 5));
+  target.absorb(ENTERED);
+  target.absorb(collection(of([report("f", [[0, 47, 0]])])));
+  assert.equal(world.blocks(), [], "it was ended there");
+});
+
+engine("while a function is interrupted at one place it has not run on", async () => {
+  const { world, target } = await learned();
+  target.absorb(ENTERED);
+  target.absorb(collection(place(10)));
+  target.absorb(collection(place(10)));
+  assert.equal(world.blocks(), []);
+  target.absorb(collection(place(58), of([report("g", [[48, 63, 0]])])));
+  assert.equal(world.blocks(), numbers(1, 2, 3));
+  target.absorb(OTHERS);
+  assert.equal(world.blocks(), numbers(4));
+});
+
+engine(
+  "a function that was interrupted elsewhere has run nothing that was not counted",
+  async () => {
+    const { world, target } = await learned();
+    for (const other of [place(25), place(58), place(10, { url: "/b.js" }), place(0)]) {
+      target.absorb(collection(other, of([report("f", [[0, 47, 0]])])));
+      target.absorb(OTHERS);
+      assert.equal(world.blocks(), numbers(4));
+    }
+  },
+);
+
+engine("a function without counters for blocks has told by its call", async () => {
+  const { world, target } = await learned();
+  target.absorb(collection(place(10), of([report("f", [[0, 47, 1]], false)])));
+  assert.equal(world.blocks(), numbers(1));
+  target.absorb(OTHERS);
+  assert.equal(world.blocks(), numbers(4));
+});
+
+engine("a file is known by its path, whatever is in it", async () => {
+  for (const path of ["/a b.js", "/größe#?.js", "/50%.js", "file:///c.mjs"]) {
+    const world = new EngineWorld();
+    const target = world.target(all);
+    const url = path.startsWith("/") ? pathToFileURL(path).href : path;
+    target.absorb(collection(of([], "7", url)));
+    await target.learn(new Map([["7", SOURCE]]), ["7"]);
+    target.absorb(collection(place(10, { url: path }), of([report("f", [[0, 47, 0]])], "7", url)));
+    target.absorb(collection());
+    assert.equal(world.blocks(), numbers(1, 2, 3), path);
+  }
+});
+
+engine("of two scripts of one name, that of which the function was called is meant", async () => {
+  const world = new EngineWorld();
+  const target = world.target(all);
+  target.absorb(collection(of([]), of([], "8")));
+  await target.learn(new Map([["7", SOURCE], ["8", SOURCE]]), ["7", "8"]);
+  const called = of([report("f", [[0, 47, 0]])]);
+  target.absorb(collection(place(10), called, of([report("g", [[48, 63, 1]])], "8")));
+  world.blocks();
+  target.absorb(collection());
+  assert.equal(world.blocks(), numbers(1, 2, 3));
+  target.absorb(collection(place(10), called, of([report("f", [[0, 47, 0]])], "8")));
+  target.absorb(collection());
+  assert.equal(world.blocks(), [], "nobody knows");
+});
+
+engine("a function of a script whose source is not known yet is told of when it is", async () => {
+  const world = new EngineWorld();
+  const target = world.target(all);
+  assert.equal(target.absorb(ENTERED), ["7"]);
+  target.absorb(collection());
+  assert.equal(world.blocks(), []);
+  await target.learn(new Map([["7", SOURCE]]), ["7"]);
+  assert.equal(world.blocks(), numbers(1, 2, 3));
+});
+
+engine("a function that may just have been resumed is told of if it never is", async () => {
+  const source = "async function f() { g() }\nasync function h() {await g()}"; // 0 to 26, 27 to 57
+  const world = new EngineWorld();
+  const target = world.target(all);
+  target.absorb(collection(of([])));
+  await target.learn(new Map([["7", source]]), ["7"]);
+  const enter = (position: number, range: [number, number], mayResume: boolean) => {
+    const call = of([report("", [[...range, 0]])]);
+    target.absorb(collection(place(position, { mayResume }), call));
+    target.absorb(collection());
+    return world.blocks();
+  };
+  assert.equal(enter(16, [0, 26], true), numbers(1));
+  assert.equal(enter(16, [0, 26], false), numbers(1));
+  assert.equal(enter(43, [27, 57], true), []);
+  assert.equal(enter(43, [27, 57], false), numbers(2));
+});
+
+engine(
+  "what initialises a class is entered where its range starts, its constructor elsewhere",
+  async () => {
+    const source = "class A { b = 1; }"; // On Node 20 the class is the range.
+    const name = "<instance_members_initializer>";
+    for (const range of [[0, 18], [10, 15]] as const) {
+      const world = new EngineWorld();
+      const target = world.target(all);
+      target.absorb(collection(of([])));
+      await target.learn(new Map([["7", source]]), ["7"]);
+      const call = of([report(name, [[...range, 0]])]);
+      target.absorb(collection(place(range[0], { name }), call));
+      target.absorb(collection());
+      assert.equal(world.blocks(), numbers(1));
+      target.absorb(collection(place(0, { name: "A" }), call));
+      target.absorb(collection());
+      assert.equal(world.blocks(), [], "a default constructor");
+    }
   },
 );
 

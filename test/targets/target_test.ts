@@ -50,6 +50,13 @@ target("a target that runs is not released", () => {
   assert.equal(link.calls, []);
 });
 
+target("a stop that has collected nothing brings nothing", async () => {
+  const { link, subject } = made();
+  link.onStop = () => Promise.resolve(taken("", true));
+  assert.equal(await stop(subject), []);
+  assert.is(subject.state, "held");
+});
+
 target("a hold that fails is tried again, at once, and no coverage of it is lost", async () => {
   for (let failures = 1; failures < 5; failures++) {
     const { link, subject, changes } = made();

@@ -42,6 +42,9 @@ const { joinNewWorkers } = require("./new_workers.cjs") as {
 const { onExit } = require("./on_exit.cjs") as {
   onExit: (finish: () => void) => () => void;
 };
+const { makeInterrupted } = require("./interrupted.cjs") as {
+  makeInterrupted: () => (from: object) => string;
+};
 const { inlineProbes } = require("./inline_probes.cjs") as { inlineProbes: () => () => void };
 const { startTracing } = require("./tracing.cjs") as {
   startTracing: (control: Int32Array, main: Int32Array) => Tracing;
@@ -126,6 +129,7 @@ class MainAgent {
     // What the worker and the server call through the inspector.
     const value = Object.freeze({
       gate: (index: number) => gate(control, GATES + 2 * index),
+      ...(!isTraced && { enter: makeEnter(control) }),
       sources: (ids: readonly number[]) => scriptSources(ids, natives),
       restore: () => this.restore(),
     });
@@ -252,6 +256,19 @@ function gate(control: Int32Array, index: number): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Makes the gate before a collection, which also tells what the collection interrupts; or true, where there is
+ * nothing to tell.
+ */
+function makeEnter(control: Int32Array): (index: number) => string | boolean {
+  const interrupted = makeInterrupted();
+  const enter = (index: number) => {
+    const place = interrupted(enter);
+    return gate(control, GATES + 2 * index) && (place || true);
+  };
+  return enter;
 }
 
 /**

@@ -38,6 +38,9 @@ const { joinNewWorkers, takeThreadData } = require("./new_workers.cjs") as {
 const { connect } = require("./own_inspector.cjs") as {
   connect: () => { dispatch: Dispatch; disconnect: () => void };
 };
+const { makeInterrupted } = require("./interrupted.cjs") as {
+  makeInterrupted: () => (from: object) => string;
+};
 const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => void };
 const { startTracing } = require("./tracing.cjs") as {
   startTracing: (control: Int32Array, main: Int32Array) => Tracing;
@@ -119,7 +122,8 @@ function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   const post: Post = data.port.postMessage.bind(data.port);
   const dispatch = connectOnce(undo);
   if (!isTraced) startCounting(natives, { dispatch, undo });
-  const attend = makeAttend(control, { port: data.port, post, dispatch });
+  const interrupted = isTraced ? () => "" : makeInterrupted();
+  const attend = makeAttend(control, { port: data.port, post, dispatch, interrupted });
   const sources = (ids: readonly number[]) => scriptSources(ids, natives);
   const agent = Object.freeze({ attend, sources });
   Object.defineProperty(globalThis, AGENT, { value: agent, configurable: true });
@@ -192,14 +196,17 @@ const token = new Int32Array(1);
  */
 function makeAttend(
   control: Int32Array,
-  { port, post, dispatch }: {
+  { port, post, dispatch, interrupted }: {
     port: MessagePort;
     post: (message: unknown) => void;
     dispatch: Dispatch;
+    interrupted: (from: object) => string;
   },
 ): () => void {
   let isAttending = false;
   let isCalled = false;
+  /** What was interrupted for the call; undefined while nobody has asked. */
+  let place: string | undefined;
   const attendOnce = () => {
     let gate = 0;
     for (;;) {
@@ -210,18 +217,20 @@ function makeAttend(
         if (readSync(load(control, CONTROL["pipe"]), token) === 0) return;
         if (token[0] === gate) gate = 0;
       } else if (order.serial === load(control, CONTROL["order"])) {
+        place ??= interrupted(attend);
         const replies: string[][] = [];
         for (let i = 0; i < order.messages.length; i++) replies[i] = dispatch(order.messages[i]);
         gate = order.hold ? order.serial : 0;
-        post({ serial: order.serial, replies });
+        post({ serial: order.serial, replies, place });
       }
     }
   };
-  return () => {
+  const attend = () => {
     isCalled = true;
     // It was interrupted by itself: what has come meanwhile is seen to outside.
     if (isAttending) return;
     isAttending = true;
+    place = undefined;
     try {
       while (isCalled) {
         isCalled = false;
@@ -231,6 +240,7 @@ function makeAttend(
       isAttending = false;
     }
   };
+  return attend;
 }
 
 /**

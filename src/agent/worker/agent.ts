@@ -234,14 +234,16 @@ export class Agent {
     if (id === undefined || id !== this.#taking?.id) {
       return this.#send(FRAME.message, Buffer.from(message));
     }
-    this.#sendTaken(this.#taking.batch, message);
+    this.#sendTaken(this.#taking.batch, message, this.#isolate?.interruptedAt);
     this.#taking = undefined;
   }
 
-  #sendTaken(batch: number, message: string): void {
+  /** @param place Where the collection has interrupted JavaScript, which comes first. */
+  #sendTaken(batch: number, message: string, place = ""): void {
     const picked = pickScripts(
       Buffer.from(message),
       (scriptId, isRuntime) => !isRuntime && !this.#ignored.has(scriptId),
+      { first: place },
     );
     const coverage = picked ?? Buffer.from("[]");
     // The thread is at its gate in a moment: one write for both, where there is not much to send.

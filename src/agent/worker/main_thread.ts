@@ -16,6 +16,7 @@ import {
   type Outcome,
 } from "../../messages/isolate.ts";
 import { openOwnPipe } from "./own_pipe.ts";
+import { isTaking } from "../../messages/protocol.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */
 const OWN_IDS = 1_000_000_000;
@@ -43,6 +44,7 @@ export class MainThread implements Isolate {
   /** The gate at which the main thread is held, and the timer that ends the hold. */
   #heldAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
+  interruptedAt = "";
   /** When the main thread passed the last gate, on `performance.now()`'s clock. */
   #passed: Promise<number> = Promise.resolve(-Infinity);
 
@@ -70,11 +72,18 @@ export class MainThread implements Isolate {
     reply(message);
   }
 
-  /** Sends one message of the agent's own. */
-  send(method: string, params?: object): Promise<string> {
+  /**
+   * Sends one message of the agent's own.
+   *
+   * @param take Takes the answer before any later one is looked at.
+   */
+  send(method: string, params?: object, take?: (reply: string) => void): Promise<string> {
     const id = this.#nextId++;
     return new Promise((resolve) => {
-      this.#replies.set(id, resolve);
+      this.#replies.set(id, (reply) => {
+        take?.(reply);
+        resolve(reply);
+      });
       this.#connection.dispatch(JSON.stringify({ id, method, params }));
     });
   }
@@ -91,12 +100,14 @@ export class MainThread implements Isolate {
   ): Promise<Outcome> {
     const heldAt = this.#heldAt;
     if (heldAt === undefined) await letRun(await this.#passed + options.run / 1000);
-    const entry = heldAt === undefined ? this.#postGate() : undefined;
+    const entry = heldAt === undefined ? this.#postEntry(messages) : undefined;
     let last: Promise<unknown> = Promise.resolve();
     for (const message of messages) last = this.#dispatch(message);
     const exit = options.hold ? this.#postGate() : undefined;
     this.#setHeld(exit?.index);
     const wasWaiting = this.#open(entry?.index ?? heldAt!);
+    // It runs, nobody knows where.
+    if (!entry && !wasWaiting) this.interruptedAt = "";
     const isWhole = entry ? await entry.passed : wasWaiting;
     await last;
     if (!isWhole || (exit && !this.#hasArrived(exit.index))) return { isWhole: false, gate: 0 };
@@ -151,18 +162,28 @@ export class MainThread implements Isolate {
     });
   }
 
+  /** The gate before messages; where they collect, it tells what was interrupted. */
+  #postEntry(messages: readonly CdpMessage[]): { index: number; passed: Promise<boolean> } {
+    this.interruptedAt = "";
+    return this.#postGate(isTaking(messages.at(-1)?.text) ? "enter" : "gate");
+  }
+
   /** Has the main thread evaluate the next gate; `passed` says whether it was let through there. */
-  #postGate(): { index: number; passed: Promise<boolean> } {
+  #postGate(kind: "enter" | "gate" = "gate"): { index: number; passed: Promise<boolean> } {
     const serial = this.#nextSerial++;
     const gate = serial % GATES;
     const index = CONTROL.gates + 2 * gate;
     this.#control[index + 1] = serial;
     Atomics.store(this.#control, index, GATE_CLOSED);
     // One text for each gate, so that V8 compiles each only once.
-    const expression = agentCall(`gate(${gate})`);
-    const reply = this.send("Runtime.evaluate", { expression, silent: true, returnByValue: true });
+    const expression = agentCall(`${kind}(${gate})`);
+    const params = { expression, silent: true, returnByValue: true };
+    const reply = this.send("Runtime.evaluate", params, (text) => {
+      // The answer of the collection may come in the same moment.
+      if (kind === "enter") this.interruptedAt = placeIn(text);
+    });
     const passed = reply.then((text) => {
-      const isPassed = text.includes('"value":true');
+      const isPassed = text.includes('"value":true') || placeIn(text) !== "";
       if (!isPassed && this.#heldAt === index) this.#setHeld(undefined);
       return isPassed;
     });
@@ -187,4 +208,10 @@ export class MainThread implements Isolate {
     }
     return Atomics.load(this.#control, index) === GATE_WAITING;
   }
+}
+
+/** What a gate tells of what was interrupted. */
+function placeIn(reply: string): string {
+  if (!reply.includes('"type":"string"')) return "";
+  return JSON.parse(reply).result.result.value;
 }

@@ -24,6 +24,8 @@ export interface Answer {
   readonly serial: number;
   /** What came of each message. */
   readonly replies: readonly (readonly string[])[];
+  /** See {@linkcode Isolate.interruptedAt}. */
+  readonly place: string;
 }
 
 /** What a {@linkcode WorkerThread} needs. */
@@ -52,6 +54,7 @@ export class WorkerThread implements Isolate {
   readonly #control: Int32Array;
   readonly #options: WorkerThreadOptions;
   readonly #pipe: number;
+  interruptedAt = "";
   #nextSerial = 1;
   /** The order under way. */
   #awaited: { serial: number; resolve: (answer: Answer | undefined) => void } | undefined;
@@ -86,6 +89,7 @@ export class WorkerThread implements Isolate {
     this.#call(serial);
     const answer = await answered;
     this.#awaited = undefined;
+    this.interruptedAt = answer?.place ?? "";
     for (const [i, replies] of answer?.replies.entries() ?? []) {
       for (const reply of replies) this.#options.receive(messages[i].id, reply);
     }

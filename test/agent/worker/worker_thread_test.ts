@@ -49,7 +49,7 @@ class FakeThread implements Disposable {
   }
 
   answer(serial: number): void {
-    this.thread.answer({ serial, replies: [["reply"]] });
+    this.thread.answer({ serial, place: "", replies: [["reply"]] });
   }
 
   /** The number that comes through the pipe next. */

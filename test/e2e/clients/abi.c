@@ -297,7 +297,7 @@ static void read_and_write(void) {
 static sigjmp_buf escape;
 static void on_sigbus(int signal) { siglongjmp(escape, signal); }
 
-/* Here a file cannot equal the device, whose mmap fails: the README says so. */
+/* Here a file cannot equal the device, whose mmap fails: docs/limits.md says so. */
 static void mapping_before_init(void) {
   int fd = open_kcov();
   volatile uint64_t *area = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -407,7 +407,7 @@ static void nothing_changes(void) {
   EXPECT(EOPNOTSUPP, fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
   EXPECT(EINVAL, ftruncate(fd, 0));
   EXPECT(EINVAL, ftruncate(fd, 1 << 20));
-  /* With passthrough the kernel asks the file behind, which is a tmpfs's: the README says so. */
+  /* With passthrough the kernel asks the file behind, which is a tmpfs's: docs/limits.md says so. */
   if (!getenv("PASSTHROUGH"))
     EXPECT(EOPNOTSUPP, madvise((void *)area, 16384, MADV_REMOVE));
   madvise((void *)area, 16384, MADV_DONTNEED);

@@ -1,0 +1,96 @@
+/**
+ * Where the inspector has interrupted a thread's JavaScript. A collection that interrupts a function at its
+ * very beginning splits what V8 counts there: see `blocks/entered_function.ts`.
+ *
+ * V8 tells places in stack traces, which are the program's, too: it may replace, limit and freeze what makes
+ * them. So a realm of the agent's own makes them, whose `Error` no program sees.
+ */
+const vm = require("node:vm") as typeof import("node:vm");
+
+/** What is asked of V8's `CallSite`s, whose methods nobody can replace. */
+interface CallSite {
+  getFunctionName(): string | null;
+  getPosition(): number;
+  getScriptNameOrSourceURL(): string | null;
+  isAsync(): boolean;
+  isNative(): boolean;
+}
+
+type FindCallSites = (from: object) => readonly CallSite[] | undefined;
+
+/** The URL of what the inspector is told to evaluate: see `messages/shared_words.ts`. */
+const OWN = "node:kcovfs";
+
+/** Three frames: what the inspector evaluates, what that has interrupted, and what has called it. */
+const REALM = `"use strict";
+let kept;
+const { captureStackTrace } = Error;
+Error.stackTraceLimit = 3;
+Error.prepareStackTrace = (_, sites) => {
+  kept = sites;
+};
+(from) => {
+  const trace = {};
+  captureStackTrace(trace, from);
+  kept = undefined;
+  trace.stack;
+  const sites = kept;
+  kept = undefined;
+  return sites;
+}`;
+
+/** Built-in functions that resume a generator. */
+const RESUMING = ["next", "return", "throw"];
+/** Node's script that has V8 run microtasks. */
+const MICROTASKS = "node:internal/process/task_queues";
+
+/**
+ * Makes a function that tells where the thread was interrupted: as a report of V8's, of no script; or "" where
+ * no JavaScript but the runtime's own was. Its argument is the function that the inspector's expression calls.
+ *
+ * It calls nothing that the program can replace.
+ */
+function makeInterrupted(): (from: object) => string {
+  try {
+    const context = vm.createContext({}, { name: OWN });
+    const find = new vm.Script(REALM, { filename: OWN }).runInContext(context) as FindCallSites;
+    return (from) => interruptedAt(find(from));
+  } catch {
+    // The program has changed `vm` before the agent came.
+    return () => "";
+  }
+}
+
+const { stringify } = JSON;
+const isRuntime = (url: string) => startsWith(url, "node:");
+const startsWith: (text: string, start: string) => boolean = Function.prototype.call.bind(
+  String.prototype.startsWith,
+);
+
+function interruptedAt(sites: readonly CallSite[] | undefined): string {
+  if (!sites || sites.length < 2 || sites[0].getScriptNameOrSourceURL() !== OWN) return "";
+  const site = sites[1];
+  const url = site.getScriptNameOrSourceURL();
+  if (typeof url !== "string" || isRuntime(url) || site.isAsync()) return "";
+  const name = site.getFunctionName() ?? "";
+  const position = site.getPosition();
+  const count = mayResume(sites[2]) ? 1 : 0;
+  // Of an object, `stringify` would look for `toJSON`, which the program may have put there.
+  return `{"scriptId":"","url":${stringify(url)},"functions":[{"functionName":${stringify(name)},` +
+    `"ranges":[{"startOffset":${position},"endOffset":${position},"count":${count}}],` +
+    `"isBlockCoverage":false}]}`;
+}
+
+/**
+ * Whether a function with this caller may just be resumed, if it is one that can be. V8 resumes an async
+ * function from a microtask, or shows what awaits it in that place, and a generator by a built-in function.
+ */
+function mayResume(caller: CallSite | undefined): boolean {
+  if (!caller || caller.isAsync()) return true;
+  if (caller.getScriptNameOrSourceURL() === MICROTASKS) return true;
+  if (!caller.isNative()) return false;
+  const name = caller.getFunctionName();
+  return RESUMING[0] === name || RESUMING[1] === name || RESUMING[2] === name;
+}
+
+module.exports = { makeInterrupted };
