@@ -96,8 +96,7 @@ export class CoherentAreas implements AreaKeeper {
   /** An instance that nobody has opened is enabled, for which all targets are collected from. */
   async refresh(): Promise<void> {
     this.#refreshed = this.#refreshed.then(async () => {
-      const opener = Promise.resolve(undefined);
-      const nobodys = this.open({ id: NOBODYS, scope: "all", opener });
+      const nobodys = this.open({ id: NOBODYS, scope: "all" });
       await this.#operate(nobodys, { operation: "enable", change: undefined });
       this.#driver.close(nobodys);
     });

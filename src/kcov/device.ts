@@ -112,8 +112,8 @@ export class Device implements AsyncDisposable {
    * @throws {Refusal} ENOMEM when there is no memory for it.
    */
   open(id: number, { scope, tid }: { scope: Scope; tid?: number }): Instance {
-    const opener = tid === undefined ? Promise.resolve(undefined) : this.#callers.nameOf(tid);
-    const instance = this.#areas.open({ id, scope, opener });
+    const instance = this.#areas.open({ id, scope });
+    if (tid !== undefined) instance.opener = this.#callers.nameOf(tid);
     this.#instances.set(id, instance);
     return instance;
   }

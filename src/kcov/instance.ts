@@ -49,8 +49,6 @@ export interface Opening {
   readonly id: number;
   /** The scope of the file that was opened, which KCOV_ENABLE takes. */
   readonly scope: Scope;
-  /** The process that opens it. */
-  readonly opener: Promise<Client | undefined>;
 }
 
 type RefusalName =
@@ -84,7 +82,8 @@ export class Refusal extends Error {
 export class Instance<A extends InstanceArea = InstanceArea> {
   readonly id: number;
   readonly fileScope: Scope;
-  readonly opener: Promise<Client | undefined>;
+  /** The process that has opened it, where that is known. */
+  opener: Promise<Client | undefined> = Promise.resolve(undefined);
   /** False when the last descriptor is gone; its node may then be opened anew, as another instance. */
   isOpen = true;
   /** Settled when no ioctl is under way: they follow each other, as under `kcov->lock`. */
@@ -93,10 +92,9 @@ export class Instance<A extends InstanceArea = InstanceArea> {
   backing: number | undefined;
   #state: State<A> = { kind: "opened" };
 
-  constructor({ id, scope, opener }: Opening) {
+  constructor({ id, scope }: Opening) {
     this.id = id;
     this.fileScope = scope;
-    this.opener = opener;
   }
 
   /** The file that the client maps, where areas are files. */
