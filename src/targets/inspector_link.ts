@@ -58,7 +58,7 @@ export class InspectorLink implements Link {
   /** Whether its first line is still to be run: none will be before {@linkcode letStart}. */
   #isWaiting: boolean;
   #isHeld = false;
-  #onRelease: () => void = () => {};
+  #onRelease: (() => void) | undefined;
   readonly #hasStarted = new Deferred<void>();
   /** Collections follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -178,8 +178,8 @@ export class InspectorLink implements Link {
     this.#isHeld = false;
     this.#pause.release();
     const onRelease = this.#onRelease;
-    this.#onRelease = () => {};
-    onRelease();
+    this.#onRelease = undefined;
+    onRelease?.();
   }
 
   async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -80,7 +80,7 @@ class FlatTransport implements CdpTransport {
   readonly #closed = new Deferred<string>();
   readonly closed = this.#closed.promise;
   readonly #write: (text: string) => void;
-  #receive: (message: Buffer) => void = () => {};
+  #receive: ((message: Buffer) => void) | undefined;
   #isClosed = false;
 
   constructor(write: (text: string) => void) {
@@ -96,7 +96,7 @@ class FlatTransport implements CdpTransport {
   }
 
   receive(message: Buffer): void {
-    if (!this.#isClosed) this.#receive(message);
+    if (!this.#isClosed) this.#receive?.(message);
   }
 
   close(reason: string): void {
