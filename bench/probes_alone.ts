@@ -6,6 +6,7 @@ import { CONTROL_SIZE } from "../src/messages/shared_words.ts";
 import type { TracedArea } from "../src/messages/protocol.ts";
 import { TURNS_SIZE } from "../src/messages/turns.ts";
 import { makeSharedFile, SharedFile } from "../src/base/shared_file.ts";
+import { mapShared } from "../src/base/system_calls.ts";
 import { SharedFolder } from "../src/base/shared_folder.ts";
 
 const require = createRequire(import.meta.url);
@@ -39,6 +40,8 @@ export class ProbesAlone implements AsyncDisposable {
   readonly #folder: SharedFolder;
   readonly #areas: Areas;
   readonly #files: SharedFile[] = [];
+  /** What is in them. */
+  readonly #words: Int32Array[] = [];
 
   private constructor(folder: SharedFolder, areas: Areas) {
     this.#folder = folder;
@@ -72,20 +75,19 @@ export class ProbesAlone implements AsyncDisposable {
       const file = new SharedFile(path, OWNER);
       this.#files.push(file);
       file.grow(words * 8);
-      file.map();
+      this.#words.push(new Int32Array(mapShared(file.fd, words * 8).memory));
     }
     await this.#areas.set(areas);
   }
 
   /** What a client stores into `area[0]`, of all areas. */
   reset(count = 0): void {
-    for (const file of this.#files) new Int32Array(file.map())[0] = count;
+    for (const words of this.#words) words[0] = count;
   }
 
   /** Of the last area. */
   get count(): number {
-    const file = this.#files.at(-1);
-    return file ? new Int32Array(file.map())[0] : 0;
+    return this.#words.at(-1)?.[0] ?? 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,12 +2,11 @@ import * as fs from "node:fs";
 import { dirname } from "node:path";
 import { reserve } from "./system_calls.ts";
 import { orFull } from "./shared_folder.ts";
-import { SharedMemory } from "./shared_memory.ts";
 
 /** Bytes of a file, from its start, that there is memory for from the beginning. */
 const RESERVED = 16 * 1024 * 1024;
 
-/** Who may map a file besides its owner's process: permission bits and owner. */
+/** Who may map a file: permission bits and owner. */
 export interface SharedFileOptions {
   readonly mode: number;
   readonly uid: number;
@@ -15,8 +14,8 @@ export interface SharedFileOptions {
 }
 
 /**
- * A file in memory that several processes map: this one by {@linkcode map}, others by its path, and the
- * clients of a mount whose files it stands behind.
+ * A file in memory that other processes map: targets by its path, and the clients of a mount whose files it
+ * stands behind.
  *
  * Beyond the first 16 MiB it is sparse: memory follows the pages that are written, not the size. When the
  * tmpfs is full, who writes to a page that is not there yet is ended by SIGBUS.
@@ -26,7 +25,6 @@ export class SharedFile implements Disposable {
   /** Open for reading and writing until the file is disposed of. */
   readonly fd: number;
   #size = 0;
-  #memory: SharedMemory | undefined;
   #isOpen = true;
 
   /**
@@ -82,28 +80,10 @@ export class SharedFile implements Disposable {
     orFull(placeOf(this.path), () => reserve(this.fd, bytes, from));
   }
 
-  /**
-   * The whole file as memory of this process. While it is mapped, each call gives the same buffer, which
-   * does not grow with the file.
-   *
-   * @throws {SystemCallError} EINVAL when the file is empty.
-   */
-  map(): ArrayBuffer {
-    this.#memory ??= new SharedMemory(this.fd, this.#size);
-    return this.#memory.buffer;
-  }
-
-  /** Gives the memory up; buffers of it hold zeros from now on and belong to this process alone. */
-  unmap(): void {
-    this.#memory?.[Symbol.dispose]();
-    this.#memory = undefined;
-  }
-
-  /** Ends the mapping and removes the file; mappings of other processes live on. */
+  /** Removes the file; what others have mapped lives on. */
   [Symbol.dispose](): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.unmap();
     fs.rmSync(this.path, { force: true });
     fs.closeSync(this.fd);
   }

@@ -1,5 +1,5 @@
 import { KCOV_WORDS_PER_CMP, PAGE_SIZE, PC_HIGH, WORD_SIZE, WORDS_PER_PAGE } from "./abi.ts";
-import type { InstanceArea } from "./area_keeper.ts";
+import type { InstanceArea } from "./instance.ts";
 import { SeenSet } from "./seen_set.ts";
 import type { TargetPcs } from "./source.ts";
 
@@ -69,11 +69,6 @@ export class Area implements InstanceArea {
     return this.#first[1] !== 0 ? this.words - 1 : Math.min(this.#first[0], this.words - 1);
   }
 
-  /** Bytes of memory held for the client's words. */
-  get memory(): number {
-    return this.#pages.size * PAGE_SIZE;
-  }
-
   /**
    * Appends what was executed; what does not fit is dropped, as in the kernel (`write_comp_data` and
    * `__sanitizer_cov_trace_pc` in `kernel/kcov.c`). Of `counts`, PCs that were recorded since the client last
@@ -82,7 +77,7 @@ export class Area implements InstanceArea {
    * @param pcs As {@linkcode TargetPcs} has them.
    * @returns how many were appended.
    */
-  append(pcs: Uint32Array, kind: TargetPcs["kind"] = "counts"): number {
+  append(pcs: Uint32Array, kind: TargetPcs["kind"]): number {
     if (kind === "comparisons") return this.#appendRecords(pcs);
     const start = this.count;
     const room = this.words - 1 - start;

@@ -1,27 +1,7 @@
-import type { Counts } from "./counts.ts";
-import type { Instance, Scope } from "./instance.ts";
-import type { Operation } from "./line.ts";
-import type { Owner } from "./callers.ts";
+import type { AreaFile, Change, Instance, Opening } from "./instance.ts";
+import type { Counts } from "./meter.ts";
 
-/** How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. */
-export type Mode = "pc" | "cmp";
-
-/** The words that a client maps, wherever they are. */
-export interface InstanceArea {
-  /** In bytes. */
-  readonly size: number;
-  /** `area[0]` becomes 0. */
-  reset(): void;
-}
-
-/** What an instance is enabled with. */
-export interface Enabling {
-  readonly owner: Owner;
-  readonly scope: Scope;
-  readonly mode: Mode;
-}
-
-/** What is known of an instance's area: `area[0]`, and what has happened there, as far as it is seen. */
+/** `area[0]` of an instance, and the events of its area, where they are seen. */
 export interface Measured {
   readonly count?: number | undefined;
   readonly counts?: Counts;
@@ -36,32 +16,41 @@ export interface ReadRange {
 }
 
 /**
- * Where the areas of instances are, and how what is executed comes into them. Instances are named by their
- * node ids, which were opened and not closed.
+ * Where the areas of instances are, and how what is executed comes into them. It is given only instances
+ * that it has made itself.
  */
 export interface AreaKeeper extends AsyncDisposable {
-  open(id: number, scope: Scope): Instance;
+  /** @throws {Refusal} ENOMEM when the system cannot. */
+  open(opening: Opening): Instance;
   /** The last descriptor is gone; of an instance that is enabled, its owner may still trace. */
-  close(id: number): void;
+  close(instance: Instance): void;
   /**
    * Makes an instance's area.
    *
    * @throws {Refusal} EIO or ENOMEM when the kernel or the system cannot.
    */
-  initialize(id: number, words: bigint): Promise<void>;
-  /** Resolves when `CarryOut` was called, and all that was executed before belongs to what was before. */
-  operate(id: number, operation: Operation, enabling?: Enabling): Promise<void>;
+  initialize(instance: Instance, words: bigint): Promise<void>;
+  /**
+   * Changes an instance when all that was executed before belongs to what was before. Resolves when that
+   * is done, and targets know of it.
+   *
+   * @throws {Refusal} EIO when the instance was closed before it was changed.
+   */
+  change(instance: Instance, change: Change): Promise<void>;
   /** @throws {Refusal} EINVAL where there is no area yet. */
-  read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array>;
-  /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
-  write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void;
+  read(instance: Instance, range: ReadRange): Uint8Array | Promise<Uint8Array>;
+  /** The kernel writes back a client's stores. `read`: see {@linkcode Area.write}. */
+  write(
+    instance: Instance,
+    data: { offset: number; bytes: Uint8Array; read: number },
+  ): void;
   /** See {@linkcode Device.refresh}. */
   refresh(): Promise<void>;
   /** Undefined for one that is closed and not traced any more. */
-  measure(id: number): Measured | undefined;
+  measure(instance: Instance): Measured | undefined;
   /** See {@linkcode Device.regroup}. */
   regroup(): void;
 }
 
-/** Changes an instance's state as an operation says; called by an {@linkcode AreaKeeper}, at its time. */
-export type CarryOut = (id: number, operation: Operation, enabling?: Enabling) => void;
+/** Makes a file for an area. */
+export type MakeFile = () => AreaFile;

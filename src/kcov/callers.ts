@@ -1,4 +1,9 @@
-import type { Client } from "./client.ts";
+/** A process that uses the device. */
+export interface Client {
+  readonly pid: number;
+  /** As it calls itself, in `/proc/PID/comm`: any text, of 15 bytes at most. */
+  readonly name: string;
+}
 
 /** A thread that has enabled an instance; to be disposed of when it has it no longer. */
 export interface Owner extends Disposable {
@@ -11,7 +16,7 @@ export interface Owner extends Disposable {
   look(): Promise<void>;
 }
 
-/** What is to be known of the threads that call, and no message brings. None of it takes a lock of theirs. */
+/** Facts about calling threads that no message brings. Asking for them takes no lock that a caller may hold. */
 export interface Callers {
   /**
    * Identifies a thread; undefined when there is none by this number. Calls `onEnd` when it has ended, but

@@ -1,23 +1,14 @@
 import * as abi from "./abi.ts";
 import { Area } from "./area.ts";
-import type { AreaKeeper, CarryOut, Enabling, Measured, ReadRange } from "./area_keeper.ts";
-import type { Counts } from "./counts.ts";
-import { Instance, Refusal, type Scope } from "./instance.ts";
-import type { LineScope, Operation } from "./line.ts";
-import { Meter } from "./meter.ts";
-import type { PageCache } from "./page_cache.ts";
-import { ProtocolDriver, type StepLog } from "./protocol_driver.ts";
-import { ReadAhead } from "./read_ahead.ts";
-import type { Slot } from "./slot.ts";
-import { type EnabledArea, enabledArea, type Source } from "./source.ts";
+import type { AreaKeeper, Measured, ReadRange } from "./area_keeper.ts";
+import type { Operation, UnitScope } from "./coherence/page0.ts";
+import { type Change, type Opening, Refusal } from "./instance.ts";
+import type { Counts } from "./meter.ts";
+import { CachedInstance, type DriverOptions, ProtocolDriver } from "./protocol_driver.ts";
+import type { EnabledArea, Scope } from "./source.ts";
 
-/** What {@linkcode CoherentAreas} act on. */
-export interface CoherentOptions {
-  readonly source: Source;
-  readonly cache: PageCache;
-  readonly log: StepLog | undefined;
-  readonly carryOut: CarryOut;
-  /** What happens to all instances is added to this. */
+export interface CoherentOptions extends DriverOptions {
+  /** Counts the events of all instances. */
   readonly total: Counts;
 }
 
@@ -27,78 +18,77 @@ const NOBODYS = 0;
 /** Areas in the kernel's page cache, which the coherence protocol keeps equal to the server's. */
 export class CoherentAreas implements AreaKeeper {
   readonly #options: CoherentOptions;
-  readonly #slots = new Map<number, Slot>();
-  /** What probes write for: from before an instance is enabled until after it was disabled. */
-  readonly #traced = new Map<number, EnabledArea>();
+  /**
+   * What targets with probes are told. An instance is in it from before it is enabled until after it is
+   * disabled, so that none of its PCs is missed; hence it is not the instance's state.
+   */
+  readonly #told = new Map<CachedInstance, EnabledArea>();
   readonly #driver: ProtocolDriver;
   /** Settled when no refresh is under way. */
   #refreshed: Promise<void> = Promise.resolve();
 
   constructor(options: CoherentOptions) {
     this.#options = options;
-    this.#driver = new ProtocolDriver(this.#slots, {
-      ...options,
-      perform: (slot) => this.#perform(slot),
-    });
+    this.#driver = new ProtocolDriver(options);
   }
 
-  open(id: number, scope: Scope): Instance<Area> {
-    const instance = new Instance<Area>(id, scope);
-    const above = new ReadAhead(id, this.#options.cache);
-    const meter = new Meter(this.#options.total);
-    this.#slots.set(id, { instance, reads: [], operations: [], above, meter });
+  open(opening: Opening): CachedInstance {
+    const instance = new CachedInstance(opening, this.#options);
+    this.#driver.open(instance);
     return instance;
   }
 
-  close(id: number): void {
-    const slot = this.#slots.get(id);
-    this.#slots.delete(id);
-    for (const waiting of [...slot?.reads ?? [], ...slot?.operations ?? []]) {
-      waiting.reject(new Refusal("EIO"));
-    }
-    this.#traced.delete(id);
-    this.#driver.dispatch({ kind: "closed", line: id });
-    this.#trace();
+  close(instance: CachedInstance): void {
+    this.#told.delete(instance);
+    this.#driver.close(instance);
+    this.#tell();
   }
 
   /** Storing the last word extends the file, without which touching a mapping of it is SIGBUS. */
-  async initialize(id: number, words: bigint): Promise<void> {
-    const { instance } = this.#slot(id);
+  async initialize(instance: CachedInstance, words: bigint): Promise<void> {
     const last = (Number(words) - 1) * abi.WORD_SIZE;
-    const errno = await this.#options.cache.store(id, last, new Uint8Array(abi.WORD_SIZE));
+    const errno = await this.#options.cache.store(
+      instance.id,
+      last,
+      new Uint8Array(abi.WORD_SIZE),
+    );
     if (errno !== 0) throw new Refusal("EIO");
     instance.initialize(words, new Area(Number(words)));
   }
 
-  async operate(id: number, operation: Operation, enabling?: Enabling): Promise<void> {
-    const slot = this.#slot(id);
-    if (enabling) {
-      this.#traced.set(id, enabledArea(slot.instance, enabling));
-      await this.#trace();
+  async change(instance: CachedInstance, change: Change): Promise<void> {
+    checkOpen(instance);
+    const { operation } = change;
+    if (operation === "enable") {
+      this.#told.set(instance, instance.enabledArea(change.enabling));
+      await this.#tell();
+      checkOpen(instance);
     }
-    if (this.#slots.get(id) !== slot) throw new Refusal("EIO");
-    await new Promise<void>((resolve, reject) => {
-      slot.operations.push({ operation, resolve, reject, ...(enabling && { enabling }) });
-      const scope = enabling && this.#lineScope(enabling.scope);
-      this.#driver.dispatch({ kind: "operate", line: id, operation, ...(scope && { scope }) });
-    });
+    await this.#operate(instance, { operation, change });
     if (operation === "disable" || operation === "retire") {
-      this.#traced.delete(id);
-      await this.#trace();
+      this.#told.delete(instance);
+      await this.#tell();
     }
   }
 
-  #trace(): Promise<void> {
-    return this.#options.source.trace([...this.#traced.values()]);
+  /** Resolves when it is carried out, the targets standing still. */
+  #operate(
+    instance: CachedInstance,
+    { operation, change }: { operation: Operation; change: Change | undefined },
+  ): Promise<void> {
+    const { id: node } = instance;
+    return new Promise((resolve, reject) => {
+      instance.operations.push({ change, resolve, reject });
+      const scope = change?.operation === "enable" && this.#unitScope(change.enabling.scope);
+      this.#driver.dispatch({ kind: "operate", node, operation, ...(scope && { scope }) });
+    });
   }
 
-  #slot(id: number): Slot {
-    const slot = this.#slots.get(id);
-    if (!slot) throw new Refusal("EIO");
-    return slot;
+  #tell(): Promise<void> {
+    return this.#options.source.trace([...this.#told.values()]);
   }
 
-  #lineScope(scope: Scope): LineScope {
+  #unitScope(scope: Scope): UnitScope {
     if (scope === "all") return scope;
     return [...new Set([...scope].map((target) => this.#options.source.unitOf(target)))];
   }
@@ -106,69 +96,57 @@ export class CoherentAreas implements AreaKeeper {
   /** An instance that nobody has opened is enabled, for which all targets are collected from. */
   async refresh(): Promise<void> {
     this.#refreshed = this.#refreshed.then(async () => {
-      this.open(NOBODYS, "all");
-      await new Promise<void>((resolve, reject) => {
-        this.#slot(NOBODYS).operations.push({ operation: "enable", resolve, reject });
-        this.#driver.dispatch({ kind: "operate", line: NOBODYS, operation: "enable" });
-      });
-      this.#slots.delete(NOBODYS);
-      this.#driver.dispatch({ kind: "closed", line: NOBODYS });
+      const nobodys = this.open({ id: NOBODYS, scope: "all" });
+      await this.#operate(nobodys, { operation: "enable", change: undefined });
+      this.#driver.close(nobodys);
     });
     await this.#refreshed;
   }
 
   regroup(): void {
-    for (const [line, { instance, operations }] of this.#slots) {
-      const scope = operations.find(({ enabling }) => enabling)?.enabling?.scope ?? instance.scope;
-      if (scope === "all") continue;
-      this.#driver.dispatch({ kind: "rescope", line, scope: this.#lineScope(scope) });
+    for (const { id: node, nextScope } of this.#driver.instances) {
+      if (nextScope === "all") continue;
+      this.#driver.dispatch({ kind: "rescope", node, scope: this.#unitScope(nextScope) });
     }
-  }
-
-  #perform(slot: Slot): void {
-    const { operation, resolve, enabling } = slot.operations.shift()!;
-    this.#options.carryOut(slot.instance.id, operation, enabling);
-    if (operation === "reset") slot.meter.emptied();
-    resolve();
   }
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
-  read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
-    const slot = this.#slot(id);
-    const { area } = slot.instance;
+  read(instance: CachedInstance, range: ReadRange): Uint8Array | Promise<Uint8Array> {
+    const { id: node, area, above } = instance;
     if (!area) throw new Refusal("EINVAL");
     const end = range.isCall ? area.size : Math.ceil(area.size / abi.PAGE_SIZE) * abi.PAGE_SIZE;
     if (range.offset >= end) return new Uint8Array(0);
-    return this.#read(slot, { ...range, size: Math.min(range.size, end - range.offset) });
-  }
-
-  /** @param range Within the area's pages. */
-  #read(slot: Slot, range: ReadRange): Uint8Array | Promise<Uint8Array> {
-    const { id, area } = slot.instance;
-    if (range.offset >= abi.PAGE_SIZE) {
-      return range.isCall ? area!.read(range.offset, range.size) : slot.above.read(area!, range);
+    const { offset } = range;
+    const size = Math.min(range.size, end - offset);
+    if (offset >= abi.PAGE_SIZE) {
+      return range.isCall ? area.read(offset, size) : above.read(area, { offset, size });
     }
     return new Promise((resolve, reject) => {
-      slot.reads.push({ ...range, resolve, reject });
-      this.#driver.dispatch({ kind: "read", line: id });
+      instance.reads.push({ offset, size, resolve, reject });
+      this.#driver.dispatch({ kind: "read", node });
     });
   }
 
-  write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
-    const slot = this.#slots.get(id);
-    if (slot?.instance.area?.write(data.offset, data.bytes, data)) {
-      slot.meter.emptied();
-      this.#driver.dispatch({ kind: "reset", line: id });
-    }
+  write(
+    instance: CachedInstance,
+    data: { offset: number; bytes: Uint8Array; read: number },
+  ): void {
+    if (!instance.area?.write(data.offset, data.bytes, data)) return;
+    instance.meter.emptied();
+    this.#driver.dispatch({ kind: "reset", node: instance.id });
   }
 
-  measure(id: number): Measured | undefined {
-    const slot = this.#slots.get(id);
-    return slot && { count: slot.instance.area?.count, counts: slot.meter.counts };
+  measure({ isOpen, area, meter }: CachedInstance): Measured | undefined {
+    return isOpen ? { count: area?.count, counts: meter.counts } : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#traced.clear();
-    await this.#trace();
+    this.#told.clear();
+    await this.#tell();
   }
+}
+
+/** @throws {Refusal} EIO for an instance that is closed, which the protocol no longer knows. */
+function checkOpen({ isOpen }: CachedInstance): void {
+  if (!isOpen) throw new Refusal("EIO");
 }

@@ -1,43 +1,37 @@
-import { ALL_UNITS } from "./units.ts";
 import * as abi from "./abi.ts";
-import type { AreaFile } from "./area_file.ts";
-import type { AreaKeeper, Enabling, ReadRange } from "./area_keeper.ts";
-import type { Callers, Owner } from "./callers.ts";
-import type { Client } from "./client.ts";
+import type { AreaKeeper, MakeFile, ReadRange } from "./area_keeper.ts";
+import type { Callers, Client, Owner } from "./callers.ts";
+import { ALL_UNITS } from "./coherence/unit.ts";
 import { CoherentAreas } from "./coherent_areas.ts";
-import { type Counts, noCounts } from "./counts.ts";
-import { DirectAreas } from "./direct_areas.ts";
-import { formatCall } from "./format_call.ts";
-import { type Instance, Refusal, type Scope } from "./instance.ts";
+import { formatCall } from "./debug_lines.ts";
+import { type Enabling, type Instance, Refusal } from "./instance.ts";
 import { type InstanceStatus, instanceStatus } from "./instance_status.ts";
-import type { Operation } from "./line.ts";
+import { type Counts, noCounts } from "./meter.ts";
 import type { PageCache } from "./page_cache.ts";
+import { PassthroughAreas } from "./passthrough_areas.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
-import type { Source } from "./source.ts";
+import type { Scope, Source } from "./source.ts";
 
-/** How a device is set up. */
 export interface DeviceOptions {
   /** It does not outlive the device. */
   readonly callers: Callers;
   readonly log?: StepLog | undefined;
-  /** Takes what whoever runs the server should know, a line each. */
+  /** Takes lines for the person who runs the server. */
   readonly warn?: ((line: string) => void) | undefined;
-  /** Called after an instance was enabled, or given back. */
-  readonly onChange?: () => void;
   /**
    * Asked when the first instance is opened: what makes a file for each area, where targets write into the
    * areas themselves.
    */
-  readonly files?: () => (() => AreaFile) | undefined;
-  /** What happens to instances is added to this, as far as it is seen. */
+  readonly files?: () => MakeFile | undefined;
+  /** Counts the events of all instances, where they are seen. */
   readonly total?: Counts;
 }
 
 interface Call {
   readonly cmd: number;
   readonly arg: bigint;
-  /** What `arg` points to, where the ioctl's number says that it does. */
+  /** The structure that `arg` points to, if the ioctl's number says that it points to one. */
   readonly data?: Uint8Array;
   readonly tid: number;
 }
@@ -50,14 +44,6 @@ const GRACE = 50;
 /** Bytes of one read: the kernel asks for no more than the pages that were agreed on, which are fewer. */
 const MOST_BYTES = 1024 * 1024;
 
-/** An instance that is open. */
-interface Opened {
-  readonly instance: Instance;
-  readonly opener: Promise<Client | undefined>;
-  /** ioctls on one instance follow each other, as under `kcov->lock`. */
-  turn: Promise<unknown>;
-}
-
 /**
  * The kcov device: instances, their ioctls and their owners. What comes into their areas is the
  * {@linkcode AreaKeeper}'s. It knows the page cache and the targets by the interfaces it is given.
@@ -66,12 +52,12 @@ export class Device implements AsyncDisposable {
   readonly #source: Source;
   readonly #cache: PageCache;
   readonly #options: DeviceOptions;
-  readonly #opened = new Map<number, Opened>();
-  /** The instance that a thread has enabled, which outlives the instance's last descriptor. */
-  readonly #enabled = new Map<number, { owner: Owner; opened: Opened }>();
+  /** The instances that are open, by their nodes. */
+  readonly #instances = new Map<number, Instance>();
+  /** By threads: the instance that each has enabled, which outlives the instance's last descriptor. */
+  readonly #owned = new Map<number, Instance>();
   readonly #callers: Callers;
   readonly #handles = new HandleTable();
-  #direct: DirectAreas | undefined;
   #keeper: AreaKeeper | undefined;
 
   constructor(source: Source, cache: PageCache, options: DeviceOptions) {
@@ -82,7 +68,7 @@ export class Device implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { owner } of this.#enabled.values()) owner[Symbol.dispose]();
+    for (const { owner } of this.#owned.values()) owner?.[Symbol.dispose]();
     this.#source.release(ALL_UNITS);
     await this.#keeper?.[Symbol.asyncDispose]();
   }
@@ -93,73 +79,72 @@ export class Device implements AsyncDisposable {
 
   #makeKeeper(): AreaKeeper {
     const { files, log, total = noCounts(), warn = () => {} } = this.#options;
-    const carryOut = (id: number, operation: Operation, enabling?: Enabling) =>
-      this.#carryOut(id, operation, enabling);
-    const common = { source: this.#source, carryOut };
+    const source = this.#source;
     const makeFile = files?.();
-    this.#direct = makeFile && new DirectAreas({ ...common, makeFile, log, warn });
-    return this.#direct ?? new CoherentAreas({ ...common, cache: this.#cache, log, total });
+    return makeFile
+      ? new PassthroughAreas({ source, makeFile, log, warn })
+      : new CoherentAreas({ source, cache: this.#cache, log, total });
   }
 
   /** The instances that are open. */
   get instances(): Instance[] {
-    return [...this.#opened.values()].map(({ instance }) => instance);
+    return [...this.#instances.values()];
   }
 
-  /** What is told of those, and of others that their owners still trace. */
+  /** The status of each instance that is open, or that its owner still traces. */
   async statuses(): Promise<InstanceStatus[]> {
-    const enabled = [...this.#enabled.values()].map(({ opened }) => opened);
-    const known = [...new Set([...this.#opened.values(), ...enabled])];
-    const clients = await Promise.all(known.map((opened) => this.#clientOf(opened)));
-    return known.flatMap(({ instance }, i) => {
-      const measured = this.#areas.measure(instance.id);
+    const known = [...new Set([...this.#instances.values(), ...this.#owned.values()])];
+    const clients = await Promise.all(known.map((instance) => this.#clientOf(instance)));
+    return known.flatMap((instance, i) => {
+      const measured = this.#areas.measure(instance);
       return measured ? [instanceStatus(instance, { measured, client: clients[i] })] : [];
     });
   }
 
-  async #clientOf({ instance: { owner }, opener }: Opened): Promise<Client | undefined> {
+  async #clientOf({ owner, opener }: Instance): Promise<Client | undefined> {
     return (owner && await this.#callers.nameOf(owner.tid)) ?? await opener;
   }
 
   /**
-   * @param id The node id, which must be new: an inode is an area.
-   * @param scope What KCOV_ENABLE makes it be told of. @default {"all"}
-   * @param options `tid`: the thread that opens it.
-   * @returns the area's file, if it has one.
+   * @param id The node id: no instance that is open has it.
+   * @param options `scope`: what KCOV_ENABLE makes it be told of. `tid`: the thread that opens it, where
+   * its process is to be known.
+   * @throws {Refusal} ENOMEM when there is no memory for it.
    */
-  open(id: number, scope: Scope = "all", options: { tid?: number } = {}): AreaFile | undefined {
-    const instance = this.#areas.open(id, scope);
-    const opener = options.tid === undefined
-      ? Promise.resolve(undefined)
-      : this.#callers.nameOf(options.tid);
-    this.#opened.set(id, { instance, opener, turn: Promise.resolve() });
-    return this.#direct?.fileOf(id);
+  open(id: number, { scope, tid }: { scope: Scope; tid?: number }): Instance {
+    const instance = this.#areas.open({ id, scope });
+    if (tid !== undefined) instance.opener = this.#callers.nameOf(tid);
+    this.#instances.set(id, instance);
+    return instance;
   }
 
-  isOpen(id: number): boolean {
-    return this.#opened.has(id);
+  /** The instance of a node, while it is open. */
+  find(id: number): Instance | undefined {
+    return this.#instances.get(id);
+  }
+
+  /** @throws {Refusal} EIO for a node that nobody has open. */
+  #get(id: number): Instance {
+    const instance = this.#instances.get(id);
+    if (!instance) throw new Refusal("EIO");
+    return instance;
   }
 
   /** The last descriptor and the last mapping are gone; where areas are files, the last descriptor. */
   release(id: number): void {
-    this.#opened.delete(id);
-    this.#areas.close(id);
-    this.#options.onChange?.();
-  }
-
-  /** The size of an instance's file in bytes; undefined before KCOV_INIT_TRACE. */
-  size(id: number): number | undefined {
-    return this.#opened.get(id)?.instance.area?.size;
+    const instance = this.#get(id);
+    this.#instances.delete(id);
+    instance.isOpen = false;
+    this.#areas.close(instance);
   }
 
   /** @returns 0, or a negative errno, which may be below -511. */
   ioctl(id: number, call: Call): Promise<number> {
-    const opened = this.#opened.get(id);
-    if (!opened) throw new Refusal("EIO");
+    const instance = this.#get(id);
     const { log } = this.#options;
     const say = (what: string) => log?.enabled && log(`n${id}: ${formatCall(call)} ${what}`);
     say(`by thread ${call.tid}`);
-    const result = opened.turn.then(() => this.#ioctl(opened, call)).then(() => {
+    const result = instance.turn.then(() => this.#ioctl(instance, call)).then(() => {
       say("is done");
       return 0;
     }, (error) => {
@@ -167,89 +152,86 @@ export class Device implements AsyncDisposable {
       say(`is ${error.message}`);
       return -error.errno;
     });
-    opened.turn = result.catch(() => {});
+    instance.turn = result.catch(() => {});
     return result;
   }
 
-  async #ioctl(opened: Opened, call: Call): Promise<void> {
-    const { instance } = opened;
-    this.#checkOpen(opened);
+  async #ioctl(instance: Instance, call: Call): Promise<void> {
+    checkOpen(instance);
     switch (call.cmd) {
       case abi.KCOV_INIT_TRACE:
         instance.checkInitialize(call.arg);
-        return await this.#areas.initialize(instance.id, call.arg);
+        return await this.#areas.initialize(instance, call.arg);
       case abi.KCOV_ENABLE:
-        return await this.#enable(opened, call);
+        return await this.#enable(instance, call);
       case abi.KCOV_DISABLE:
-        instance.checkOwned(call.tid, call.arg);
-        return await this.#areas.operate(instance.id, "disable");
+        return await this.#disable(instance, call);
       case abi.KCOV_RESET_TRACE:
         instance.checkOwned(call.tid, call.arg);
-        return await this.#areas.operate(instance.id, "reset");
+        return await this.#areas.change(instance, { operation: "reset" });
       case abi.KCOV_REMOTE_ENABLE:
-        return await this.#enableRemote(opened, call);
+        return await this.#enableRemote(instance, call);
       default:
         throw new Refusal("ENOTTY");
     }
   }
 
-  async #enable(opened: Opened, call: Call): Promise<void> {
-    const { instance } = opened;
+  async #enable(instance: Instance, call: Call): Promise<void> {
     const wanted = { mode: call.arg, scope: instance.fileScope, tid: call.tid };
-    await this.#carryThrough(opened, await this.#checkEnable(opened, wanted));
+    await this.#carryThrough(instance, await this.#checkEnable(instance, wanted));
   }
 
-  async #enableRemote(opened: Opened, call: Call): Promise<void> {
-    const { instance } = opened;
+  async #enableRemote(instance: Instance, call: Call): Promise<void> {
     const remote = await readRemoteArg(call, this.#callers);
     const wanted = { mode: remote.mode, scope: scopeOf(remote), tid: call.tid };
-    const enabling = await this.#checkEnable(opened, wanted);
+    const enabling = await this.#checkEnable(instance, wanted);
     const { owner } = enabling;
     for (const holder of this.#handles.holdersOf(remote)) await this.#isGone(holder, call.tid);
     try {
-      this.#handles.take(remote, { node: instance.id, owner });
+      this.#handles.take(remote, { instance, owner });
     } catch (error) {
       owner[Symbol.dispose]();
       throw error;
     }
-    await this.#carryThrough(opened, enabling);
+    await this.#carryThrough(instance, enabling);
   }
 
-  /** What waits may be closed meanwhile, and another be open under its number. */
-  #checkOpen(opened: Opened): void {
-    if (this.#opened.get(opened.instance.id) !== opened) throw new Refusal("EIO");
-  }
-
-  async #carryThrough(opened: Opened, enabling: Enabling): Promise<void> {
-    const { id } = opened.instance;
+  async #carryThrough(instance: Instance, enabling: Enabling): Promise<void> {
     try {
-      this.#checkOpen(opened);
-      await this.#areas.operate(id, "enable", enabling);
+      checkOpen(instance);
+      await this.#areas.change(instance, { operation: "enable", enabling });
     } catch (error) {
-      this.#handles.free(id);
+      this.#handles.free(instance);
       enabling.owner[Symbol.dispose]();
       throw error;
     }
+    this.#owned.set(enabling.owner.tid, instance);
+  }
+
+  async #disable(instance: Instance, { tid, arg }: Call): Promise<void> {
+    instance.checkOwned(tid, arg);
+    const { owner } = instance;
+    await this.#areas.change(instance, { operation: "disable" });
+    if (owner) this.#forgetOwner(instance, owner);
   }
 
   async #checkEnable(
-    opened: Opened,
+    instance: Instance,
     { mode, scope, tid }: { mode: bigint; scope: Scope; tid: number },
   ): Promise<Enabling> {
-    const { instance } = opened;
     const current = instance.owner;
-    if (current && await this.#isGone(current, tid)) await this.#retire(instance);
-    const mine = this.#enabled.get(tid)?.owner;
+    if (current && await this.#isGone(current, tid)) await this.#retire(instance, current);
+    const mine = this.#owned.get(tid)?.owner;
     const isBusy = mine !== undefined && !await this.#isGone(mine, tid);
     const canCompare = this.#source.canCompare(scope);
     const checked = instance.checkEnable(mode, { isBusy, canCompare });
-    return { owner: await this.#findOwner(opened, tid), scope, mode: checked };
+    return { owner: await this.#findOwner(instance, tid), scope, mode: checked };
   }
 
-  async #findOwner(opened: Opened, tid: number): Promise<Owner> {
+  async #findOwner(instance: Instance, tid: number): Promise<Owner> {
     let owner: Owner | undefined;
     try {
-      owner = await this.#callers.find(tid, () => this.#ownerEnded(opened, owner!));
+      owner = await this.#callers.find(tid, () => this.#ownerEnded(instance, owner));
     } catch (error) {
       const { message } = error as Error;
       this.#options.warn?.(`Cannot enable an instance for thread ${tid}: ${message}`);
@@ -291,55 +273,41 @@ export class Device implements AsyncDisposable {
     return this.instances.some(({ fileScope }) => fileScope !== "all" && fileScope.has(target));
   }
 
-  #carryOut(id: number, operation: Operation, enabling: Enabling | undefined): void {
-    const opened = this.#opened.get(id) ?? this.#closedButEnabled(id);
-    const instance = opened?.instance;
-    if (!instance) return;
-    if (operation === "enable") {
-      instance.enable(enabling!);
-      this.#enabled.set(enabling!.owner.tid, { owner: enabling!.owner, opened: opened! });
-    } else if (operation === "reset") {
-      instance.area!.reset();
-    } else if (instance.owner) {
-      this.#forgetOwner(opened!, instance.owner);
-      instance.disable();
-    }
-    if (operation !== "reset") this.#options.onChange?.();
-  }
-
-  #closedButEnabled(id: number): Opened | undefined {
-    return [...this.#enabled.values()].find(({ opened }) => opened.instance.id === id)?.opened;
-  }
-
   /** The owner is dead: what it caused is collected, and the instance can be enabled anew. */
-  #retire(instance: Instance): Promise<void> {
-    return this.#areas.operate(instance.id, "retire");
+  async #retire(instance: Instance, owner: Owner): Promise<void> {
+    try {
+      await this.#areas.change(instance, { operation: "retire" });
+    } finally {
+      this.#forgetOwner(instance, owner);
+    }
   }
 
   /** A thread has ended that has enabled an instance, or is about to have. */
-  #ownerEnded(opened: Opened, owner: Owner): void {
-    const { instance } = opened;
-    opened.turn = opened.turn.then(async () => {
-      if (instance.owner !== owner) return;
-      const isOpen = this.#opened.get(instance.id) === opened;
-      if (isOpen || this.#direct) await this.#retire(instance);
-      else this.#forgetOwner(opened, owner);
+  #ownerEnded(instance: Instance, owner: Owner | undefined): void {
+    instance.turn = instance.turn.then(async () => {
+      if (owner && instance.owner === owner) await this.#retire(instance, owner);
     }).catch(() => {});
   }
 
-  #forgetOwner(opened: Opened, owner: Owner): void {
-    if (this.#enabled.get(owner.tid)?.opened === opened) this.#enabled.delete(owner.tid);
-    this.#handles.free(opened.instance.id);
+  #forgetOwner(instance: Instance, owner: Owner): void {
+    if (this.#owned.get(owner.tid) === instance) this.#owned.delete(owner.tid);
+    this.#handles.free(instance);
     owner[Symbol.dispose]();
   }
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
   read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
-    return this.#areas.read(id, { ...range, size: Math.min(range.size, MOST_BYTES) });
+    return this.#areas.read(this.#get(id), { ...range, size: Math.min(range.size, MOST_BYTES) });
   }
 
-  /** What the kernel writes back of the client's stores. `read`: see {@linkcode Area.write}. */
+  /** The kernel writes back a client's stores. `read`: see {@linkcode Area.write}. */
   write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
-    this.#areas.write(id, data);
+    const instance = this.#instances.get(id);
+    if (instance) this.#areas.write(instance, data);
   }
+}
+
+/** An ioctl that waits may find its instance closed, and another open on the same node. */
+function checkOpen({ isOpen }: Instance): void {
+  if (!isOpen) throw new Refusal("EIO");
 }

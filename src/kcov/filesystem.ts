@@ -11,11 +11,9 @@ import {
   type Request,
 } from "../fuse/mod.ts";
 import type { Device } from "./device.ts";
-import { fixedEntries, type FixedEntry, KCOV_D, SOCKET } from "./fixed_entries.ts";
-import { Refusal } from "./instance.ts";
+import { type AreaFile, type Instance, Refusal } from "./instance.ts";
 import { type NamedTarget, TargetFiles } from "./target_files.ts";
 
-/** What the tree holds besides the device. */
 export interface TreeOptions {
   /** Permission bits and owner of `kcov` and of the files about it. */
   readonly mode: number;
@@ -35,10 +33,24 @@ export interface TreeOptions {
   readonly onInit?: () => void;
   /** The number of the device read that brought the message in hand; see `Area.write`. */
   readonly read: () => number;
-  /** What all files' times are, in seconds since 1970. @default {now} */
+  /** The time of all files, in seconds since 1970. @default {now} */
   readonly mounted?: number;
 }
 
+/** A file or directory that is in the tree from the start to the end. */
+interface FixedEntry extends Dirent {
+  /** Node id of the directory that it is in; 0 for the root. */
+  readonly parent: number;
+  /** Of a text file: makes its text. */
+  readonly content?: () => string | Promise<string>;
+}
+
+const DIRECTORY = abi.FUSE_ROOT_ID + 1;
+/** The node id of `kcovfs/socket`. */
+const SOCKET = DIRECTORY + 1;
+/** The node id of `kcov.d/`. */
+const KCOV_D = SOCKET + 1;
+const FIRST_FILE = KCOV_D + 1;
 /** The inode number that `stat` shows for `kcov`, whatever the node id. */
 const KCOV_INO = 1000;
 /** Node ids of the inodes of instances, one an open, begin here. */
@@ -59,8 +71,6 @@ export class KcovFilesystem implements Filesystem {
   readonly #targets: TargetFiles;
   /** Contents of open text files. */
   readonly #opened = new Map<number, Uint8Array>();
-  /** By node id: what the kernel calls the file behind an instance. */
-  readonly #backings = new Map<number, number>();
   readonly #mounted: number;
   #nextInstance = FIRST_INSTANCE;
   #nextHandle = 1;
@@ -84,7 +94,7 @@ export class KcovFilesystem implements Filesystem {
     const isShared = entry === undefined || entry.content !== undefined;
     return {
       ino: entry?.ino ?? this.#targets.inoOf(nodeid) ?? KCOV_INO,
-      size: entry ? 0 : this.#device.size(nodeid) ?? 0,
+      size: entry ? 0 : this.#device.find(nodeid)?.area?.size ?? 0,
       blocks: 0,
       ...{ atime: this.#mounted, mtime: this.#mounted, ctime: this.#mounted },
       ...{ atimensec: 0, mtimensec: 0, ctimensec: 0 },
@@ -139,10 +149,10 @@ export class KcovFilesystem implements Filesystem {
    */
   getattr(request: Request, input: { getattr_flags: number }): abi.FuseAttrOut {
     this.#check(request.nodeid);
-    const isInstance = !this.#entries.has(request.nodeid);
-    const isUninitialized = isInstance && this.#device.size(request.nodeid) === undefined;
+    const instance = this.#device.find(request.nodeid);
+    const isUninitialized = !this.#entries.has(request.nodeid) && !instance?.area;
     const isRead = (input.getattr_flags & abi.FUSE_GETATTR_FH) !== 0;
-    if (isUninitialized && isRead && this.#device.isOpen(request.nodeid)) throw new Errno("EINVAL");
+    if (isUninitialized && isRead && instance) throw new Errno("EINVAL");
     return {
       attr_valid: isUninitialized ? 0 : LONG,
       attr_valid_nsec: 0,
@@ -240,24 +250,29 @@ export class KcovFilesystem implements Filesystem {
 
   /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
   #openInstance({ nodeid, pid: tid }: Request): abi.FuseOpenOut {
-    if (this.#device.isOpen(nodeid)) throw new Errno("EBUSY");
+    if (this.#device.find(nodeid)) throw new Errno("EBUSY");
     const scope = this.#targets.scopeOf(nodeid);
-    const file = this.#refusing(() => this.#device.open(nodeid, scope, { tid }));
+    const instance = this.#refusing(() => this.#device.open(nodeid, { scope, tid }));
+    if (instance.file) return this.#openPassthrough(instance, instance.file);
     // Past the cache, write(2) reaches us before it has changed what others have mapped.
     const past = this.#options.hasDirectMmap() ? abi.FOPEN_DIRECT_IO : 0;
-    if (!file) return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE | past };
-    let backing: number;
+    return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE | past };
+  }
+
+  /** Has the kernel put an instance's file behind its inode. */
+  #openPassthrough(instance: Instance, file: AreaFile): abi.FuseOpenOut {
+    const backings = this.#options.backings();
     try {
-      backing = this.#options.backings()!.open(file.fd);
+      if (!backings) throw new Errno("EIO");
+      instance.backing = backings.open(file.fd);
     } catch (error) {
       // No RELEASE follows an open that fails.
-      this.#device.release(nodeid);
+      this.#device.release(instance.id);
       throw error;
     }
-    this.#backings.set(nodeid, backing);
     // read(2) is still ours, to be refused before KCOV_INIT_TRACE.
     const flags = abi.FOPEN_PASSTHROUGH | abi.FOPEN_DIRECT_IO;
-    return { fh: 0, open_flags: flags, backing_id: backing };
+    return { fh: 0, open_flags: flags, backing_id: instance.backing };
   }
 
   release(request: Request, input: { fh: number }): void {
@@ -266,10 +281,9 @@ export class KcovFilesystem implements Filesystem {
       this.#opened.delete(input.fh);
       return;
     }
-    if (!this.#device.isOpen(nodeid)) throw new Errno("EBADF");
-    const backing = this.#backings.get(nodeid);
-    this.#backings.delete(nodeid);
-    if (backing !== undefined) this.#options.backings()?.close(backing);
+    const instance = this.#device.find(nodeid);
+    if (!instance) throw new Errno("EBADF");
+    if (instance.backing !== undefined) this.#options.backings()?.close(instance.backing);
     this.#device.release(nodeid);
   }
 
@@ -334,4 +348,21 @@ export class KcovFilesystem implements Filesystem {
       return refuse(error);
     }
   }
+}
+
+/** The root, `kcov.d/` and `kcovfs/` with what is in it, by node ids, which are inode numbers too. */
+function fixedEntries(options: Pick<TreeOptions, "mode" | "files">): Map<number, FixedEntry> {
+  const entries = new Map<number, FixedEntry>();
+  const add = (ino: number, entry: Omit<FixedEntry, "ino">) => entries.set(ino, { ino, ...entry });
+  const directory = constants.S_IFDIR | 0o755;
+  add(abi.FUSE_ROOT_ID, { name: "/", parent: 0, mode: directory });
+  add(DIRECTORY, { name: "kcovfs", parent: abi.FUSE_ROOT_ID, mode: directory });
+  add(KCOV_D, { name: "kcov.d", parent: abi.FUSE_ROOT_ID, mode: directory });
+  add(SOCKET, { name: "socket", parent: DIRECTORY, mode: constants.S_IFLNK | 0o777 });
+  let ino = FIRST_FILE;
+  const mode = constants.S_IFREG | (options.mode & 0o444);
+  for (const [name, content] of options.files) {
+    add(ino++, { name, parent: DIRECTORY, mode, content });
+  }
+  return entries;
 }

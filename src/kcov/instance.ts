@@ -1,22 +1,55 @@
 import { constants } from "node:os";
-import { ENOTSUPP, KCOV_TRACE_CMP, KCOV_TRACE_PC, MAX_WORDS } from "./abi.ts";
-import type { Enabling, InstanceArea, Mode } from "./area_keeper.ts";
-import type { Owner } from "./callers.ts";
+import { ENOTSUPP, KCOV_TRACE_CMP, KCOV_TRACE_PC, MAX_WORDS, WORD_SIZE } from "./abi.ts";
+import type { Client, Owner } from "./callers.ts";
+import type { EnabledArea, Mode, Scope } from "./source.ts";
 
-/** What an instance is, as `kcov->mode` and `kcov->t` say in the kernel. */
+/** The words that a client maps, wherever they are. */
+export interface InstanceArea {
+  /** In bytes. */
+  readonly size: number;
+  /** `area[0]`. */
+  readonly count: number;
+  /** `area[0]` becomes 0. */
+  reset(): void;
+}
+
+/** A file in memory that a client maps through the filesystem, and targets map by its path. */
+export interface AreaFile extends Disposable {
+  readonly path: string;
+  readonly fd: number;
+  /** Path of a file by which several targets that write into this one take turns; clients do not map it. */
+  readonly turns?: string;
+  /**
+   * Makes it so many bytes long, by zeros; never shorter.
+   *
+   * @throws when the system cannot.
+   */
+  grow(bytes: number): void;
+}
+
+export interface Enabling {
+  readonly owner: Owner;
+  readonly scope: Scope;
+  readonly mode: Mode;
+}
+
+/** `kcov->mode` and `kcov->t` in the kernel. */
 export type State<A extends InstanceArea = InstanceArea> =
   | { readonly kind: "opened" }
   | { readonly kind: "initialized"; readonly area: A }
-  | {
-    readonly kind: "enabled";
-    readonly area: A;
-    readonly owner: Owner;
-    readonly scope: Scope;
-    readonly mode: Mode;
-  };
+  | { readonly kind: "enabled"; readonly area: A } & Enabling;
 
-/** The targets that an instance is told of, by their numbers. */
-export type Scope = "all" | ReadonlySet<number>;
+/** The change that a valid ioctl makes. `retire` gives back an instance whose owner has died. */
+export type Change =
+  | { readonly operation: "enable"; readonly enabling: Enabling }
+  | { readonly operation: "disable" | "reset" | "retire" };
+
+export interface Opening {
+  /** The node id of its inode. */
+  readonly id: number;
+  /** The scope of the file that was opened, which KCOV_ENABLE takes. */
+  readonly scope: Scope;
+}
 
 type RefusalName =
   | "EBUSY"
@@ -40,20 +73,33 @@ export class Refusal extends Error {
 }
 
 /**
- * What one `open` of `kcov` creates. Each method checks everything and then changes the state in one
- * assignment, or throws {@linkcode Refusal} and changes nothing. The errors and their order are those
- * of `kcov_ioctl` and `kcov_ioctl_locked` in `kernel/kcov.c`.
+ * The record of what one `open` of `kcov` creates. Whether it is enabled is its state, and is kept nowhere
+ * else. It outlives its last descriptor while its owner has it enabled.
+ *
+ * The checks throw {@linkcode Refusal} and change nothing. Their errors and the order of these are those of
+ * `kcov_ioctl` and `kcov_ioctl_locked` in `kernel/kcov.c`. A {@linkcode Change} that was checked cannot fail.
  */
 export class Instance<A extends InstanceArea = InstanceArea> {
-  /** The node id of its inode. */
   readonly id: number;
-  /** The scope of the file that was opened, which KCOV_ENABLE takes. */
   readonly fileScope: Scope;
+  /** The process that has opened it, where that is known. */
+  opener: Promise<Client | undefined> = Promise.resolve(undefined);
+  /** False when the last descriptor is gone; its node may then be opened anew, as another instance. */
+  isOpen = true;
+  /** Settled when no ioctl is under way: they follow each other, as under `kcov->lock`. */
+  turn: Promise<unknown> = Promise.resolve();
+  /** The kernel's number of {@linkcode file}. */
+  backing: number | undefined;
   #state: State<A> = { kind: "opened" };
 
-  constructor(id: number, fileScope: Scope = "all") {
+  constructor({ id, scope }: Opening) {
     this.id = id;
-    this.fileScope = fileScope;
+    this.fileScope = scope;
+  }
+
+  /** The file that the client maps, where areas are files. */
+  get file(): AreaFile | undefined {
+    return undefined;
   }
 
   get state(): State<A> {
@@ -64,7 +110,7 @@ export class Instance<A extends InstanceArea = InstanceArea> {
     return this.#state.kind === "opened" ? undefined : this.#state.area;
   }
 
-  /** What it is told of while it is enabled. */
+  /** The targets that it is told of; while it is not enabled, those of its file. */
   get scope(): Scope {
     return this.#state.kind === "enabled" ? this.#state.scope : this.fileScope;
   }
@@ -99,23 +145,28 @@ export class Instance<A extends InstanceArea = InstanceArea> {
     return "cmp";
   }
 
-  enable({ owner, scope, mode }: Enabling): void {
-    if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
-    this.#state = { kind: "enabled", area: this.#state.area, owner, scope, mode };
-  }
-
   /** KCOV_DISABLE and KCOV_RESET_TRACE: for the owner, with an argument of 0. */
   checkOwned(tid: number, argument: bigint): void {
     if (argument !== 0n || this.owner?.tid !== tid) throw new Refusal("EINVAL");
   }
 
-  /** Gives the instance back; the data stays. */
-  disable(): void {
-    if (this.#state.kind !== "enabled") throw new Refusal("EINVAL");
-    this.#state = { kind: "initialized", area: this.#state.area };
+  /** Carries out what was checked. The data stays where the instance is given back. */
+  change(change: Change): void {
+    const { area } = this;
+    if (!area) return;
+    if (change.operation === "reset") area.reset();
+    else if (change.operation === "enable") {
+      this.#state = { kind: "enabled", area, ...change.enabling };
+    } else this.#state = { kind: "initialized", area };
   }
-}
 
-export function inScope(scope: Scope, target: number): boolean {
-  return scope === "all" || scope.has(target);
+  /** The message to those who write into its area, before it is enabled. */
+  enabledArea({ mode, scope }: Enabling): EnabledArea {
+    const { id, area, file } = this;
+    if (!area) throw new Refusal("EINVAL");
+    const words = area.size / WORD_SIZE;
+    if (!file) return { id, words, mode, scope };
+    const { path, turns } = file;
+    return { id, words, mode, scope, path, ...(turns !== undefined && { turns }) };
+  }
 }

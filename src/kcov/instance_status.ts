@@ -1,10 +1,11 @@
 import { KCOV_WORDS_PER_CMP, WORD_SIZE } from "./abi.ts";
-import type { Measured, Mode } from "./area_keeper.ts";
-import type { Client } from "./client.ts";
-import type { Counts } from "./counts.ts";
+import type { Measured } from "./area_keeper.ts";
+import type { Client } from "./callers.ts";
 import type { Instance, State } from "./instance.ts";
+import type { Counts } from "./meter.ts";
+import type { Mode } from "./source.ts";
 
-/** What is told of an instance that is open, or still enabled. */
+/** An instance that is open, or still enabled, as commands show it. */
 export interface InstanceStatus {
   /** Its node id. */
   readonly id: number;

@@ -3,15 +3,19 @@
  * targets by {@linkcode Source} and the kernel's page cache by {@linkcode PageCache} only.
  */
 export { WORD_SIZE } from "./abi.ts";
-export { type AreaFile } from "./area_file.ts";
-export { type Mode } from "./area_keeper.ts";
-export { type Callers, type Owner } from "./callers.ts";
-export { type Client } from "./client.ts";
-export { type Counts, noCounts } from "./counts.ts";
-export { inScope, type Scope, type State } from "./instance.ts";
+export { type Callers, type Client, type Owner } from "./callers.ts";
+export { type Counts, noCounts } from "./meter.ts";
+export { type AreaFile, type State } from "./instance.ts";
 export { type InstanceStatus, isFull } from "./instance_status.ts";
 export { Device, type DeviceOptions } from "./device.ts";
 export { FIRST_INSTANCE, KcovFilesystem, type TreeOptions } from "./filesystem.ts";
 export { type PageCache } from "./page_cache.ts";
-export { type EnabledArea, type Source, type TargetPcs } from "./source.ts";
+export {
+  type EnabledArea,
+  inScope,
+  type Mode,
+  type Scope,
+  type Source,
+  type TargetPcs,
+} from "./source.ts";
 export { type NamedTarget } from "./target_files.ts";

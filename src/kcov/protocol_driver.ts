@@ -1,14 +1,16 @@
 import { PAGE_SIZE } from "./abi.ts";
-import { INITIAL, step } from "./coherence.ts";
-import type { Effect } from "./effect.ts";
-import type { Event } from "./event.ts";
-import { formatFound, formatStep } from "./format_step.ts";
-import { inScope } from "./instance.ts";
+import type { Area } from "./area.ts";
+import type { Effect } from "./coherence/effect.ts";
+import type { Event } from "./coherence/event.ts";
+import type { Node, Operation } from "./coherence/page0.ts";
+import { INITIAL, step } from "./coherence/step.ts";
+import { formatFound, formatStep } from "./debug_lines.ts";
+import { type Change, Instance, type Opening, Refusal } from "./instance.ts";
 import { isFull } from "./instance_status.ts";
+import { type Counts, Meter } from "./meter.ts";
 import { microseconds, MicroTimer } from "./micro_timer.ts";
-import type { PageCache } from "./page_cache.ts";
-import type { Slot } from "./slot.ts";
-import type { Source, TargetPcs } from "./source.ts";
+import { type PageCache, ReadAhead } from "./page_cache.ts";
+import { inScope, type Scope, type Source, type TargetPcs } from "./source.ts";
 
 /** Takes the protocol's steps, a line each. */
 export interface StepLog {
@@ -16,13 +18,84 @@ export interface StepLog {
   (line: string): void;
 }
 
-/** What the effects act on. */
 export interface DriverOptions {
   readonly source: Source;
   readonly cache: PageCache;
   readonly log: StepLog | undefined;
-  /** Carries out the first of the operations that wait on an instance. */
-  readonly perform: (slot: Slot) => void;
+}
+
+/** A READ that waits for its answer; offset and size are in bytes. */
+export interface Waiting {
+  readonly offset: number;
+  readonly size: number;
+  readonly resolve: (data: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** An ioctl that waits for the targets to stand still. It changes nothing where it only waits. */
+export interface WaitingOperation {
+  readonly change: Change | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** An instance whose area is in the kernel's page cache, and what waits for it. */
+export class CachedInstance extends Instance<Area> {
+  /** READs of page 0. */
+  reads: Waiting[] = [];
+  operations: WaitingOperation[] = [];
+  /** Answers READs of the pages above page 0. */
+  readonly above: ReadAhead;
+  readonly meter: Meter;
+
+  constructor(opening: Opening, { cache, total }: { cache: PageCache; total: Counts }) {
+    super(opening);
+    this.above = new ReadAhead(opening.id, cache);
+    this.meter = new Meter(total);
+  }
+
+  /** What it is told of, or is about to be. */
+  get nextScope(): Scope {
+    for (const { change } of this.operations) {
+      if (change?.operation === "enable") return change.enabling.scope;
+    }
+    return this.scope;
+  }
+
+  /** Nobody has it open any more. */
+  refuseAll(): void {
+    for (const waiting of [...this.reads, ...this.operations]) waiting.reject(new Refusal("EIO"));
+  }
+
+  /** Carries out the first of the operations that wait. */
+  perform(operation: Operation): void {
+    const [first, ...rest] = this.operations;
+    this.operations = rest;
+    if (first.change) this.change(first.change);
+    if (operation === "reset") this.meter.emptied();
+    first.resolve();
+  }
+
+  /** Answers all READs of page 0 that wait. */
+  answer(): void {
+    const { reads, area } = this;
+    this.reads = [];
+    if (area) { for (const { offset, size, resolve } of reads) resolve(area.read(offset, size)); }
+  }
+
+  /** @returns whether it has got anything of what was executed. */
+  append(executed: readonly TargetPcs[]): boolean {
+    const { state } = this;
+    if (state.kind !== "enabled") return false;
+    const { area, mode, scope } = state;
+    let added = 0;
+    for (const { target, kind, pcs } of executed) {
+      const isWanted = (mode === "cmp") === (kind === "comparisons");
+      if (isWanted && inScope(scope, target)) added += area.append(pcs, kind);
+    }
+    this.meter.recorded(added, isFull({ words: area.words, count: area.count, mode }));
+    return added > 0;
+  }
 }
 
 /** µs below which it is not worth while to wait. */
@@ -32,23 +105,34 @@ const STALL = 2;
 
 /** Keeps the coherence protocol's state, and carries out its effects. */
 export class ProtocolDriver {
-  readonly #slots: ReadonlyMap<number, Slot>;
+  /** Those that are open, by the nodes that the protocol knows them by. */
+  readonly #instances = new Map<Node, CachedInstance>();
   readonly #source: Source;
   readonly #cache: PageCache;
   readonly #log: StepLog | undefined;
-  readonly #perform: (slot: Slot) => void;
   readonly #timer = new MicroTimer();
   #coherence = INITIAL;
   #events: Event[] = [];
   #isStepping = false;
 
-  /** @param slots The open instances by their node ids, which name the protocol's lines. */
-  constructor(slots: ReadonlyMap<number, Slot>, options: DriverOptions) {
-    this.#slots = slots;
+  constructor(options: DriverOptions) {
     this.#source = options.source;
     this.#cache = options.cache;
     this.#log = options.log;
-    this.#perform = options.perform;
+  }
+
+  get instances(): Iterable<CachedInstance> {
+    return this.#instances.values();
+  }
+
+  open(instance: CachedInstance): void {
+    this.#instances.set(instance.id, instance);
+  }
+
+  close(instance: CachedInstance): void {
+    this.#instances.delete(instance.id);
+    instance.refuseAll();
+    this.dispatch({ kind: "closed", node: instance.id });
   }
 
   /** Runs the protocol until it has nothing left to do now; events of its own effects queue up. */
@@ -73,10 +157,12 @@ export class ProtocolDriver {
   /** For the meter: faults on an instance that is not enabled wait for no target. */
   #note(event: Event, now: number): void {
     if (event.kind !== "read" && event.kind !== "dropped") return;
-    const slot = this.#slots.get(event.line);
-    if (slot?.instance.state.kind !== "enabled") return;
-    if (event.kind === "read") slot.meter.asked(now);
-    else if (this.#coherence.lines.get(event.line)?.page.kind === "absent") slot.meter.dropped(now);
+    const instance = this.#instances.get(event.node);
+    if (instance?.state.kind !== "enabled") return;
+    if (event.kind === "read") instance.meter.asked(now);
+    else if (this.#coherence.pages.get(event.node)?.place.kind === "absent") {
+      instance.meter.dropped(now);
+    }
   }
 
   /** @param now When that happened which the effect comes of. */
@@ -88,71 +174,54 @@ export class ProtocolDriver {
       setTimeout(() => this.dispatch({ kind: "impatient", serial }), ms).unref();
       return;
     }
-    const { line } = effect;
-    const slot = this.#slots.get(line);
-    if (!slot) return;
+    const { node } = effect;
+    const instance = this.#instances.get(node);
+    if (!instance) return;
     switch (effect.kind) {
       case "store":
-        slot.meter.held(now);
-        return this.#store(slot);
+        instance.meter.held(now);
+        return this.#store(instance);
       case "answer":
-        slot.meter.answered(now);
-        return answer(slot);
+        instance.meter.answered(now);
+        return instance.answer();
       case "wait": {
         // Not before the READ is answered in full, which the drop would wait for.
-        const call = () => this.dispatch({ kind: "elapsed", line, timer: effect.timer });
+        const call = () => this.dispatch({ kind: "elapsed", node, timer: effect.timer });
         if (effect.us < SHORTEST_WAIT) setImmediate(call);
         else this.#timer.after(effect.us, call);
         return;
       }
       case "grace":
-        setTimeout(() => this.dispatch({ kind: "stalled", line, drop: effect.drop }), STALL);
+        setTimeout(() => this.dispatch({ kind: "stalled", node, drop: effect.drop }), STALL);
         return;
       case "drop":
-        this.#cache.invalInode(line, { offset: 0, length: PAGE_SIZE }).then(() =>
-          this.dispatch({ kind: "dropped", line, drop: effect.drop })
+        this.#cache.invalInode(node, { offset: 0, length: PAGE_SIZE }).then(() =>
+          this.dispatch({ kind: "dropped", node, drop: effect.drop })
         );
         return;
       case "perform":
-        return this.#perform(slot);
+        return instance.perform(effect.operation);
     }
   }
 
   #stop({ run, units, serial }: Effect & { kind: "stop" }): void {
     this.#source.stop({ run, units }).then((executed) => {
-      if (this.#log?.enabled) executed.forEach((found) => this.#log!(formatFound(serial, found)));
-      const gained = new Set<number>();
-      for (const [id, slot] of this.#slots) if (append(slot, executed)) gained.add(id);
+      const log = this.#log;
+      if (log?.enabled) executed.forEach((found) => log(formatFound(serial, found)));
+      const gained = new Set<Node>();
+      for (const [node, instance] of this.#instances) {
+        if (instance.append(executed)) gained.add(node);
+      }
       this.dispatch({ kind: "stopped", serial, gained });
     });
   }
 
-  #store(slot: Slot): void {
-    const { id, area } = slot.instance;
+  #store({ id, area }: CachedInstance): void {
     const stretch = area?.takeStretch();
-    if (!stretch) return this.dispatch({ kind: "stored", line: id });
+    if (!area || !stretch) return this.dispatch({ kind: "stored", node: id });
     this.#cache.store(id, stretch.offset, stretch.data).then(() => {
-      area!.stretchStored(this.#cache.reads);
-      this.dispatch({ kind: "stored", line: id });
+      area.stretchStored(this.#cache.reads);
+      this.dispatch({ kind: "stored", node: id });
     });
   }
-}
-
-/** @returns whether an instance has got anything of what was executed. */
-function append({ instance: { state }, meter }: Slot, executed: readonly TargetPcs[]): boolean {
-  if (state.kind !== "enabled") return false;
-  const { area, mode, scope } = state;
-  let added = 0;
-  for (const { target, kind, pcs } of executed) {
-    const isWanted = (mode === "cmp") === (kind === "comparisons");
-    if (isWanted && inScope(scope, target)) added += area.append(pcs, kind);
-  }
-  meter.recorded(added, isFull({ words: area.words, count: area.count, mode }));
-  return added > 0;
-}
-
-function answer(slot: Slot): void {
-  const { reads } = slot;
-  slot.reads = [];
-  for (const { offset, size, resolve } of reads) resolve(slot.instance.area!.read(offset, size));
 }

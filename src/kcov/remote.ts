@@ -1,8 +1,9 @@
 import * as abi from "./abi.ts";
-import { Refusal, type Scope } from "./instance.ts";
 import type { Callers, Owner } from "./callers.ts";
+import { type Instance, Refusal } from "./instance.ts";
+import type { Scope } from "./source.ts";
 
-/** What a `struct kcov_remote_arg` says. */
+/** A `struct kcov_remote_arg`. */
 export interface RemoteArg {
   readonly mode: bigint;
   readonly handles: readonly bigint[];
@@ -46,7 +47,7 @@ export function scopeOf(remote: RemoteArg): Scope {
 
 /** Who has taken a handle. */
 interface Holder {
-  readonly node: number;
+  readonly instance: Instance;
   readonly owner: Owner;
 }
 
@@ -83,9 +84,9 @@ export class HandleTable {
   }
 
   /** Gives an instance's handles back. */
-  free(node: number): void {
+  free(instance: Instance): void {
     for (const [handle, holder] of this.#holders) {
-      if (holder.node === node) this.#holders.delete(handle);
+      if (holder.instance === instance) this.#holders.delete(handle);
     }
   }
 }

@@ -1,10 +1,16 @@
-import type { Units } from "./units.ts";
-import type { AreaFile } from "./area_file.ts";
-import type { InstanceArea, Mode } from "./area_keeper.ts";
-import { WORD_SIZE } from "./abi.ts";
-import type { Instance, Scope } from "./instance.ts";
+import type { Units } from "./coherence/unit.ts";
 
-/** What a target has executed. */
+/** How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. */
+export type Mode = "pc" | "cmp";
+
+/** The targets that an instance is told of, by their numbers. */
+export type Scope = "all" | ReadonlySet<number>;
+
+export function inScope(scope: Scope, target: number): boolean {
+  return scope === "all" || scope.has(target);
+}
+
+/** The PCs that a target has executed. */
 export interface TargetPcs {
   /** The target's number. */
   readonly target: number;
@@ -54,16 +60,4 @@ export interface Source {
   trace(areas: readonly EnabledArea[]): Promise<void>;
   /** Whether all targets in a scope have probes, which alone see comparisons. */
   canCompare(scope: Scope): boolean;
-}
-
-/** An instance as it is, or would be, enabled. */
-export function enabledArea(
-  { id, area }: Instance<InstanceArea>,
-  { mode, scope }: { readonly mode: Mode; readonly scope: Scope },
-  file?: AreaFile,
-): EnabledArea {
-  const words = area!.size / WORD_SIZE;
-  if (!file) return { id, words, mode, scope };
-  const { path, turns } = file;
-  return { id, words, mode, scope, path, ...(turns !== undefined && { turns }) };
 }

@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import type { Dirent } from "../fuse/mod.ts";
 import type { Device } from "./device.ts";
-import type { Scope } from "./instance.ts";
+import type { Scope } from "./source.ts";
 
 /** A name that a target has, or had. */
 export interface NamedTarget {
@@ -14,7 +14,7 @@ export interface NamedTarget {
 /** Inode numbers of `kcov.d/NAME`, by the target's number, begin here. */
 const FIRST_TARGET_INO = 2 ** 32;
 
-/** What `kcov.d/` holds: a file a target, whose instances are told of that target alone. */
+/** The files in `kcov.d/`, one a target. An instance of such a file is told of that target alone. */
 export class TargetFiles {
   readonly #targets: () => readonly NamedTarget[];
   readonly #device: Device;
@@ -59,7 +59,7 @@ export class TargetFiles {
     return target === undefined ? undefined : FIRST_TARGET_INO + target;
   }
 
-  /** What an instance is told of that is opened by a node. */
+  /** The scope of an instance that is opened by a node. */
   scopeOf(nodeid: number): Scope {
     const target = this.#nodes.get(nodeid);
     return target === undefined ? "all" : new Set([target]);

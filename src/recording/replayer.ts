@@ -51,7 +51,6 @@ export class Replayer {
   readonly #found = { requests: 0, same: 0, different: 0, uncompared: 0 };
   /** What the kernel asked last: facts that follow it are known before it is asked again. */
   #next: Uint8Array | undefined;
-  #server: ReplayedServer | undefined;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
@@ -71,18 +70,17 @@ export class Replayer {
         log: this.#options.log,
       },
     });
-    this.#server = server;
     let line = 1;
     for await (const entry of recording.entries) {
       line++;
       try {
-        await this.#take(entry);
+        await this.#take(entry, server);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         throw new Error(`Cannot replay line ${line}: ${error.message}; is the file damaged?`);
       }
     }
-    this.#feed();
+    this.#feed(server);
     await this.#tellUnrecorded();
     return this.#found;
   }
@@ -91,15 +89,15 @@ export class Replayer {
     this.#options.print(`${t.toFixed(3).padStart(10)} ${line}`, false);
   }
 
-  async #take(entry: Entry): Promise<void> {
+  async #take(entry: Entry, server: ReplayedServer): Promise<void> {
     const { t } = entry;
     if ("rx" in entry) {
-      this.#feed();
+      this.#feed(server);
       this.#next = unpackMessage(entry.rx);
       const request = decodeRequest(this.#next);
       this.#say(t, formatRequest(request, request));
     } else if ("tx" in entry) {
-      this.#feed();
+      this.#feed(server);
       await this.#compare(t, unpackMessage(entry.tx));
     } else if (!("nt" in entry)) this.#world.learn(entry);
     else if ("bytes" in entry) {
@@ -107,7 +105,7 @@ export class Replayer {
     } else this.#say(t, formatNotified(entry.nt, entry.errno));
   }
 
-  #feed(): void {
+  #feed(server: ReplayedServer): void {
     const message = this.#next;
     if (!message) return;
     this.#next = undefined;
@@ -118,7 +116,7 @@ export class Replayer {
       this.#asked.set(unique, { request, replied });
     }
     this.#found.requests++;
-    this.#server!.receive(message);
+    server.receive(message);
   }
 
   async #compare(t: number, recorded: Uint8Array): Promise<void> {

@@ -9,20 +9,22 @@ import type { Link } from "../targets/link.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target, TargetInfo } from "../targets/target.ts";
 import type { Tracing } from "./tracing.ts";
+import type { Arrivals } from "./attacher.ts";
+import type { ControlSocket } from "./control_socket.ts";
+import type { Deferred } from "../base/deferred.ts";
 
-/** What an admission wires together. */
 export interface AdmissionOptions {
   readonly registry: Registry;
   /** Takes what targets bring when they exit. */
   readonly collector: Collector;
   /** Gives targets probes, and says what they write into, where that is how the server learns. */
   readonly tracing?: Pick<Tracing, "probe" | "tracer">;
-  /** Whether clients read what probes write as they do, so that none is held: when it is known. */
-  readonly isDirect: () => boolean | Promise<boolean>;
-  /** Makes a FIFO for an agent of a user's to be held at, and tells its path. */
-  readonly makePipe: (peer: Peer) => string;
-  /** An agent has come that was brought into its process. */
-  readonly onArrived: (attachment: string, target: Target) => void;
+  /** Whether clients map the memory that probes write into, so that no target is held. */
+  readonly isDirect: Deferred<boolean>;
+  /** Makes the FIFOs that agents are held at. */
+  readonly control: Pick<ControlSocket, "makePipe">;
+  /** The agents that were brought into their processes. */
+  readonly arrivals: Pick<Arrivals, "arrived">;
   readonly processes: ProcessReader;
   readonly warn: (line: string) => void;
 }
@@ -65,18 +67,16 @@ export class Admission implements TargetHost {
    * @throws when the server's targets must have probes.
    */
   async add(link: Link, info: TargetInfo): Promise<Target> {
-    const isDirect = this.#options.isDirect();
-    if (isDirect instanceof Promise ? await isDirect : isDirect) throw new Error(ONLY_PROBES);
+    const { value, promise } = this.#options.isDirect;
+    if (value ?? await promise) throw new Error(ONLY_PROBES);
     return await new Promise((resolve) =>
-      this.#options.registry.whenRunning(info, () => {
-        link.setArmed(true);
-        resolve(this.#enter(link, info));
-      })
+      this.#options.registry.whenRunning(info, () => resolve(this.#enter(link, info)))
     );
   }
 
   async checkRunning(): Promise<void> {
-    if (await this.#options.isDirect()) throw new Error(ONLY_PROBES);
+    const { value, promise } = this.#options.isDirect;
+    if (value ?? await promise) throw new Error(ONLY_PROBES);
   }
 
   /**
@@ -90,8 +90,8 @@ export class Admission implements TargetHost {
     hello: Hello,
     { peer }: { peer: Peer },
   ): Promise<void> {
-    const answer = this.#options.isDirect();
-    const isDirect = answer instanceof Promise ? await answer : answer;
+    const { value, promise } = this.#options.isDirect;
+    const isDirect = value ?? await promise;
     const reason = this.#reasonAgainst(hello, { isDirect, peer });
     if (reason) {
       this.#options.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
@@ -100,7 +100,7 @@ export class Admission implements TargetHost {
     const info = this.#infoOf(hello, { isDirect, peer });
     this.#options.registry.whenRunning(info, () => {
       const target = this.#enter(link, info);
-      if (hello.attachment) this.#options.onArrived(hello.attachment, target);
+      if (hello.attachment) this.#options.arrivals.arrived(hello.attachment, target);
       const joined = this.#options.tracing?.tracer.join(target);
       // One that may be held must be welcome before it is.
       if (joined) joined.then(() => this.#welcome(link, { target, peer }));
@@ -133,7 +133,7 @@ export class Admission implements TargetHost {
       // Reports tell what ran while nobody traced, too.
       isArmed: true,
       holdTimeout: this.#holdTimeout,
-      pipe: this.#options.makePipe(peer),
+      pipe: this.#options.control.makePipe(peer),
       isHeld: !target.info.isDirect,
       areas: this.#options.tracing?.tracer.welcome(target) ?? [],
     });

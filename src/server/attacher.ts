@@ -13,13 +13,13 @@ import { closeInspector, openInspector } from "../targets/process_inspector.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 
-/** What an attacher wires together. */
 export interface AttacherOptions {
   readonly registry: Registry;
   readonly host: TargetHost;
   readonly connectors: Connectors;
   /** The control socket's path. */
-  readonly socket: () => string;
+  readonly socket: string;
+  readonly arrivals: Arrivals;
   /** Whether addresses of other machines are connected to. */
   readonly allowRemote: boolean;
 }
@@ -35,11 +35,33 @@ interface Attachment {
 const ONLY_OWNER =
   "only root, the server's user and the user whose process it is may do that; ask one of them";
 
+/** The agents that are brought into processes, by the words that they are sent with. */
+export class Arrivals {
+  readonly #targets = new Map<string, Target | undefined>();
+
+  /** An agent is sent. */
+  expect(attachment: string): void {
+    this.#targets.set(attachment, undefined);
+  }
+
+  /** An agent has come. Anybody may say a word: only one that somebody waits for is kept. */
+  arrived(attachment: string, target: Target): void {
+    if (this.#targets.has(attachment)) this.#targets.set(attachment, target);
+  }
+
+  /** The target that an agent came as, once it has. */
+  find(attachment: string): Target | undefined {
+    return this.#targets.get(attachment);
+  }
+
+  forget(attachment: string): void {
+    this.#targets.delete(attachment);
+  }
+}
+
 /** Makes targets of what runs already, and lets targets go. */
 export class Attacher {
   readonly #options: AttacherOptions;
-  /** By the word that an agent was sent with: the target that it came as, once it has. */
-  readonly #arrived = new Map<string, Target | undefined>();
   /** One at a time: Node's inspectors all open at one port. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -59,12 +81,6 @@ export class Attacher {
       await Promise.all(targets.map(({ link }) => link.started));
       return targets;
     });
-  }
-
-  /** An agent has come that was brought into its process. */
-  arrived(attachment: string, target: Target): void {
-    // Anybody may say a word; only one that somebody waits for is kept.
-    if (this.#arrived.has(attachment)) this.#arrived.set(attachment, target);
   }
 
   async #attachNow(params: AttachParams, peer: Peer): Promise<Target[]> {
@@ -199,13 +215,13 @@ export class Attacher {
     endpoint: Endpoint,
     { options, peer }: Attachment,
   ): Promise<Target | undefined> {
-    const socketPath = this.#options.socket();
+    const { socket: socketPath, arrivals } = this.#options;
     await using session = await connectSession(webSocketOf(endpoint, options.path));
     const { pid, isLocal, isWaiting } = await askInside(session, socketPath);
     if (!isLocal || isWaiting) return undefined;
     // Nobody else is to come in its place.
     const attachment = randomUUID();
-    this.#arrived.set(attachment, undefined);
+    arrivals.expect(attachment);
     try {
       this.#refuseTwice(pid);
       const { name = "" } = options;
@@ -213,7 +229,7 @@ export class Attacher {
         globs.length > 0 ? JSON.stringify(globs) : ""
       );
       await injectAgent(session, { socketPath, name, include, exclude, attachment });
-      const target = this.#arrived.get(attachment);
+      const target = arrivals.find(attachment);
       if (!target) throw new Error("its agent did not come");
       if (!mayControl(peer, target.info.uid)) {
         await target.link[Symbol.asyncDispose]();
@@ -221,7 +237,7 @@ export class Attacher {
       }
       return target;
     } finally {
-      this.#arrived.delete(attachment);
+      arrivals.forget(attachment);
       // The agent needs it no longer.
       if (options.isOpened) {
         const { processes: reader } = this.#options.host;

@@ -6,9 +6,8 @@ import type { EnabledArea, Scope, Source, TargetPcs } from "../kcov/mod.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import type { Tracer } from "./tracer.ts";
-import { hasUnit, type Units } from "../kcov/units.ts";
+import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
 
-/** What a collector wires together. */
 export interface CollectorOptions {
   readonly registry: Registry;
   readonly engine: Engine;

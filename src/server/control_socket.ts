@@ -1,6 +1,6 @@
 import { chmod, chown } from "node:fs/promises";
 import { chmodSync, chownSync } from "node:fs";
-import { createServer, type Server as NetServer, type Socket } from "node:net";
+import { createServer, type Socket } from "node:net";
 import * as path from "node:path";
 import {
   FRAME,
@@ -19,29 +19,28 @@ import { makeRunFolder, openRunFolder, SOCKET_NAME } from "../messages/run_folde
 import { mkfifo } from "../base/system_calls.ts";
 import { AgentLink } from "../targets/agent_link.ts";
 
+/** Takes those in who come as targets. */
+export interface Agents {
+  /** A process wants to be a target; `link` is to be welcomed. */
+  admit(link: AgentLink, hello: Hello, options: { peer: Peer }): unknown;
+  /** A target exits, with its last coverage. */
+  farewell(link: AgentLink, coverage: Uint8Array): Promise<void>;
+  /** A target gave up a hold that lasted too long. */
+  expired(link: AgentLink): void;
+  /** A target's script is to have probes. Never rejects. */
+  probe(link: AgentLink, source: NewSource): Promise<ProbedSource>;
+}
+
+/** Answers commands. */
+export interface Requests {
+  /** @param peer Undefined where nobody can tell who it is. */
+  answer(request: unknown, peer: Peer | undefined): Promise<unknown>;
+}
+
 /** Who takes what comes in on the control socket. */
 export interface ControlHandlers {
-  /** A process wants to be a target; `link` is to be welcomed. */
-  readonly onAgent: (
-    link: AgentLink,
-    hello: Hello,
-    options: { peer: Peer },
-  ) => void;
-  /** A target exits, with its last coverage. */
-  readonly onFarewell: (link: AgentLink, coverage: Uint8Array) => Promise<void>;
-  /** A target gave up a hold that lasted too long. */
-  readonly onExpired: (link: AgentLink) => void;
-  /** A target's script is to have probes. Never rejects. */
-  readonly onSource: (
-    link: AgentLink,
-    source: NewSource,
-  ) => Promise<ProbedSource>;
-  /** A command asks. `peer` is undefined where nobody can tell who it is. */
-  readonly onRequest: (
-    request: unknown,
-    peer: Peer | undefined,
-  ) => Promise<unknown>;
-  readonly warn: (line: string) => void;
+  readonly agents: Agents;
+  readonly requests: Requests;
 }
 
 /** Who may connect, and how much they may send. */
@@ -53,6 +52,7 @@ export interface ControlOptions {
   readonly collectTimeout: number;
   /** Bytes of all frames that have not come whole. @default {1 GiB} */
   readonly mostPending?: number;
+  readonly warn: (line: string) => void;
 }
 
 /** Bytes of a connection's first frame, and its parts: a target's globs are in it, or a command's. */
@@ -78,8 +78,7 @@ const WARN_LIMITS = { most: 20, interval: 10_000 };
 export class ControlSocket implements AsyncDisposable {
   readonly path: string;
   readonly #folder: LockedFolder;
-  readonly #server: NetServer;
-  readonly #handlers: ControlHandlers;
+  readonly #server = createServer();
   readonly #options: ControlOptions;
   readonly #warnings: WarnLimit;
   readonly #sockets = new Set<Socket>();
@@ -90,19 +89,16 @@ export class ControlSocket implements AsyncDisposable {
   #pending = 0;
   #pipes = 0;
 
-  private constructor(
-    folder: LockedFolder,
-    { handlers, options }: {
-      handlers: ControlHandlers;
-      options: ControlOptions;
-    },
-  ) {
+  private constructor(folder: LockedFolder, options: ControlOptions) {
     this.#folder = folder;
     this.path = path.join(folder.path, SOCKET_NAME);
-    this.#handlers = handlers;
     this.#options = options;
-    this.#warnings = new WarnLimit(handlers.warn, WARN_LIMITS);
-    this.#server = createServer((socket) => this.#accept(socket));
+    this.#warnings = new WarnLimit(options.warn, WARN_LIMITS);
+  }
+
+  /** Makes a folder of this process's own, where the socket will be. */
+  static async make(options: ControlOptions): Promise<ControlSocket> {
+    return new ControlSocket(await makeRunFolder(), options);
   }
 
   /** Makes a FIFO beside the socket, for an agent to be held at: only its user can open it. */
@@ -116,33 +112,30 @@ export class ControlSocket implements AsyncDisposable {
     return pipe;
   }
 
-  /** Listens on a path of this process's own. */
-  static async listen(
-    handlers: ControlHandlers,
-    options: ControlOptions,
-  ): Promise<ControlSocket> {
-    const folder = await makeRunFolder();
-    const control = new ControlSocket(folder, { handlers, options });
+  /** Begins to serve. When it cannot, this is disposed of. */
+  async listen(handlers: ControlHandlers): Promise<void> {
+    const server = this.#server;
+    server.on("connection", (socket) => this.#accept(socket, handlers));
+    const { mode, uid, gid } = this.#options;
     try {
       await new Promise<void>((resolve, reject) => {
-        control.#server.once("error", reject);
-        control.#server.listen({ path: control.path, backlog: BACKLOG }, resolve);
+        server.once("error", reject);
+        server.listen({ path: this.path, backlog: BACKLOG }, resolve);
       });
       // One connection that cannot be accepted, for want of descriptors, say, is not the end of all.
-      control.#server.on("error", (error) => {
-        control.#warnings.say(`Cannot take a connection to the control socket: ${error.message}`);
+      server.on("error", (error) => {
+        this.#warnings.say(`Cannot take a connection to the control socket: ${error.message}`);
       });
-      await chmod(control.path, options.mode);
-      await chown(control.path, options.uid, options.gid);
-      await openRunFolder(folder);
+      await chmod(this.path, mode);
+      await chown(this.path, uid, gid);
+      await openRunFolder(this.#folder);
     } catch (error) {
-      await control[Symbol.asyncDispose]();
+      await this[Symbol.asyncDispose]();
       throw error;
     }
-    return control;
   }
 
-  #accept(socket: Socket): void {
+  #accept(socket: Socket, handlers: ControlHandlers): void {
     this.#sockets.add(socket);
     this.#strangers.add(socket);
     const timer = setTimeout(() => socket.destroy(), FIRST_TIMEOUT);
@@ -156,7 +149,7 @@ export class ControlSocket implements AsyncDisposable {
         throw new Error("it says more than one thing");
       }
       clearTimeout(timer);
-      link = this.#first(socket, { type, body, peer });
+      link = this.#first(socket, { type, body, peer, handlers });
     }, (type) => link ? link.mostBytes(type) : mostFirstBytes(type));
     let pending = 0;
     const count = (bytes: number) => {
@@ -222,15 +215,16 @@ export class ControlSocket implements AsyncDisposable {
   /** The first frame says who it is. */
   #first(
     socket: Socket,
-    { type, body, peer }: {
+    { type, body, peer, handlers: { agents, requests } }: {
       type: number;
       body: Uint8Array;
       peer: Peer | undefined;
+      handlers: ControlHandlers;
     },
   ): AgentLink | undefined {
     const value = parseFlatJson(body, FIRST_BOUNDS);
     if (type === FRAME.request) {
-      this.#answer(socket, { request: value, peer });
+      this.#answer(socket, () => requests.answer(value, peer));
       return undefined;
     }
     if (type !== FRAME.hello || !isHello(value)) {
@@ -247,30 +241,26 @@ export class ControlSocket implements AsyncDisposable {
       throw new Error(`there are ${MOST_AGENTS} targets`);
     }
     this.#agents.add(socket);
-    const { onAgent, onFarewell, onExpired, onSource } = this.#handlers;
     const link: AgentLink = new AgentLink(socket, {
-      onFarewell: (coverage) => onFarewell(link, coverage),
-      onExpired: () => onExpired(link),
-      onSource: (source) => onSource(link, source),
+      onFarewell: (coverage) => agents.farewell(link, coverage),
+      onExpired: () => agents.expired(link),
+      onSource: (source) => agents.probe(link, source),
     }, {
       collectTimeout: this.#options.collectTimeout,
       isTraced: value.collector === "trace",
     });
-    onAgent(link, value, { peer });
+    agents.admit(link, value, { peer });
     return link;
   }
 
-  async #answer(
-    socket: Socket,
-    { request, peer }: { request: unknown; peer: Peer | undefined },
-  ): Promise<void> {
+  async #answer(socket: Socket, answer: () => Promise<unknown>): Promise<void> {
     let response: unknown;
     try {
       if (this.#commands.size >= MOST_COMMANDS) {
         throw new Error("the server is busy; try again");
       }
       this.#commands.add(socket);
-      response = { result: await this.#handlers.onRequest(request, peer) };
+      response = { result: await answer() };
     } catch (error) {
       response = { error: (error as Error).message };
     }

@@ -1,23 +1,26 @@
 import { type Counts, type Device, type InstanceStatus, noCounts } from "../kcov/mod.ts";
+import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What {@linkcode Meters} measure, as `Snapshot` has it. */
 export interface Measurements {
   readonly uptime: number;
   readonly instances: readonly InstanceStatus[];
   readonly total: Counts;
-  readonly coveredBlocks?: number;
+  readonly coveredBlocks: number;
 }
 
-/** What meters read. */
 export interface MetersOptions {
   readonly devices: ReadonlySet<Device>;
-  /** Blocks that were executed since the server has begun; undefined where nobody records them. */
-  readonly coveredBlocks: () => number | undefined;
+  /** The blocks that were executed since the server has begun. */
+  readonly covered: Pick<CoveredBlocks, "size">;
+  /** Takes in what probes have marked, where there are any. */
+  readonly tracing?: Pick<Tracing, "readMarks"> | undefined;
 }
 
 /** The numbers of a server, from its beginning on. */
 export class Meters {
-  /** What devices are to add to. */
+  /** The devices add to it. */
   readonly total = noCounts();
   readonly #options: MetersOptions;
   readonly #began = performance.now();
@@ -27,14 +30,14 @@ export class Meters {
   }
 
   async take(): Promise<Measurements> {
-    const { devices, coveredBlocks } = this.#options;
+    const { devices, covered, tracing } = this.#options;
     const statuses = await Promise.all([...devices].map((device) => device.statuses()));
-    const covered = coveredBlocks();
+    tracing?.readMarks();
     return {
       uptime: (performance.now() - this.#began) / 1000,
       instances: statuses.flat(),
       total: { ...this.total },
-      ...(covered !== undefined && { coveredBlocks: covered }),
+      coveredBlocks: covered.size,
     };
   }
 }

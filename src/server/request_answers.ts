@@ -13,25 +13,25 @@ import type {
 } from "../messages/control_client.ts";
 import { coveredTargets } from "../symbols/covered_record.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
-import type { Measurements } from "./meters.ts";
+import type { Device } from "../kcov/mod.ts";
+import type { Meters } from "./meters.ts";
 import { mayControl } from "./peer_rights.ts";
 import { targetRow } from "./target_row.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** What is told, and acted on. */
+/** The parts of the server that requests read or change. */
 export interface RequestAnswersOptions {
   readonly registry: Registry;
   readonly collector: Collector;
   readonly covered: CoveredBlocks;
-  /** Has what was executed by now marked as covered. `isReset`: what comes after it is to be told apart. */
-  readonly refresh: (options: { isReset: boolean }) => Promise<void>;
   readonly tracing: Tracing | undefined;
   readonly attacher: Attacher;
-  readonly facts: () => Promise<ServerFacts>;
-  /** What the devices have counted. */
-  readonly measure: () => Promise<Measurements>;
+  /** Known when the kernel has said what it can. Nothing is measured before. */
+  readonly facts: Promise<ServerFacts>;
+  readonly devices: Iterable<Pick<Device, "refresh">>;
+  readonly meters: Pick<Meters, "take">;
   /** Whom the device and the control socket belong to. */
   readonly uid: number;
 }
@@ -66,7 +66,7 @@ export class RequestAnswers {
       case "covered":
         return await this.#covered(checkCovered(params), peer);
       case "server":
-        return await facts();
+        return await facts;
       case "status":
         return await this.snapshot();
       case "attach":
@@ -83,9 +83,9 @@ export class RequestAnswers {
 
   /** What `top` and `kcovfs/metrics` are made of. */
   async snapshot(): Promise<Snapshot> {
-    const { facts, measure } = this.#options;
-    const server = await facts();
-    const { total, ...rest } = await measure();
+    const { facts, meters } = this.#options;
+    const server = await facts;
+    const { total, ...rest } = await meters.take();
     return { server, targets: this.rows(), ...rest, ...(!server.isDirect && { total }) };
   }
 
@@ -104,16 +104,24 @@ export class RequestAnswers {
     { since, isReset }: CoveredParams,
     peer: Peer | undefined,
   ): Promise<CoveredTarget[]> {
-    const { covered, refresh, uid } = this.#options;
+    const { covered, uid } = this.#options;
     if (isReset && !mayControl(known(peer), uid)) {
       throw new Error(
         `only root, the server's user and uid ${uid}, whose device it is, may reset`,
       );
     }
-    await refresh({ isReset });
+    await this.#refresh(isReset);
     const targets = coveredTargets(covered, since);
     if (isReset) covered.reset();
     return targets;
+  }
+
+  /** Has what was executed by now marked as covered. After a reset, what comes is told apart from it. */
+  async #refresh(isReset: boolean): Promise<void> {
+    const { facts, tracing, devices } = this.#options;
+    await facts;
+    await tracing?.refresh({ isReset });
+    for (const device of devices) await device.refresh();
   }
 
   async #unprobed(): Promise<UnprobedScript[]> {

@@ -19,7 +19,6 @@ import { witness } from "../recording/witness.ts";
 import { isDeno } from "../base/runtime.ts";
 import { writeAside } from "../base/system_calls.ts";
 
-/** What a connection is served with. */
 export interface ConnectionOptions {
   readonly source: Source;
   readonly callers: Callers;
@@ -32,7 +31,7 @@ export interface ConnectionOptions {
   readonly ioctl: ((fd: number, call: DeviceIoctl) => number) | undefined;
   /** Asked once what the connection offers is known: what makes a file for each area, if anything. */
   readonly onInit: (connection: Connection) => (() => AreaFile) | undefined;
-  /** What happens to instances is added to this. */
+  /** Counts the events of all instances. */
   readonly total: Counts;
   readonly recorder: Recorder | undefined;
   readonly warn: (line: string) => void;

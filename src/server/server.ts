@@ -3,7 +3,8 @@ import type { Session } from "node:inspector";
 import * as path from "node:path";
 import { Admission } from "./admission.ts";
 import type { CollectorName } from "../messages/protocol.ts";
-import { Attacher } from "./attacher.ts";
+import { Arrivals, Attacher } from "./attacher.ts";
+import { Deferred } from "../base/deferred.ts";
 import { ProcessReader } from "../base/process_reader.ts";
 import { Threads } from "../base/threads.ts";
 import { Collector } from "./collector.ts";
@@ -39,7 +40,6 @@ import { Tracing } from "./tracing.ts";
 import { VERSION } from "../base/version.ts";
 import { Watchdog } from "../watchdog/mod.ts";
 
-/** How a server is set up. */
 export interface ServerOptions {
   /** The folder of the symbol table. */
   readonly state: string;
@@ -55,7 +55,7 @@ export interface ServerOptions {
   readonly allowRemote: boolean;
   readonly hold: Hold;
   readonly collector: CollectorName;
-  /** Whether clients of `trace` are to read what probes write as they do, where the kernel can. */
+  /** Whether clients of `trace` map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
   /** The session of `startSelfCoverage`, where the server is a target itself. */
   readonly self?: Session;
@@ -69,6 +69,15 @@ export interface ServerOptions {
 export const SUBTYPE = "kcovfs";
 /** ns; page windows are some tens of µs long. */
 const TIMER_SLACK = 1000;
+const CONNECTORS = { inspector: connectInspectors, chromium: connectChromium };
+
+interface Prepared {
+  readonly symbols: SymbolTable;
+  /** Where the files are that probes write into, if there are to be any. */
+  readonly folder: SharedFolder | undefined;
+  readonly control: ControlSocket;
+  readonly recorder: Recorder | undefined;
+}
 
 /** Everything but a mount: targets can register, and any number of connections be served. */
 export class Server implements AsyncDisposable {
@@ -79,107 +88,69 @@ export class Server implements AsyncDisposable {
   readonly #covered = new CoveredBlocks();
   readonly #watchdog = Watchdog.start();
   readonly #processes = new ProcessReader();
-  #tracing: Tracing | undefined;
+  readonly #tracing: Tracing | undefined;
   readonly #registry: Registry;
   readonly #collector: Collector;
   readonly #admission: Admission;
-  readonly #attacher: Attacher;
   readonly #answers: RequestAnswers;
-  #control!: ControlSocket;
-  #recorder: Recorder | undefined;
+  readonly #control: ControlSocket;
+  readonly #recorder: Recorder | undefined;
   readonly #devices = new Set<Device>();
-  readonly #meters = new Meters({
-    devices: this.#devices,
-    coveredBlocks: () => {
-      this.#tracing?.readMarks();
-      return this.#covered.size;
-    },
-  });
-  /** Whether clients read what probes write as they do: once the kernel has said whether it can. */
-  #isDirect: boolean | Promise<boolean> = false;
-  #setDirect: (isDirect: boolean) => void = () => {};
+  readonly #meters: Meters;
+  /** Whether clients map the memory that probes write into. It is known when the kernel has said whether it can. */
+  readonly #isDirect = new Deferred<boolean>();
 
-  private constructor(
-    options: ServerOptions,
-    { symbols, folder }: {
-      symbols: SymbolTable;
-      folder: SharedFolder | undefined;
-    },
-  ) {
+  private constructor(options: ServerOptions, prepared: Prepared) {
+    const { symbols, folder, control, recorder } = prepared;
+    const { warn } = options;
     this.#options = options;
     this.#symbols = symbols;
+    this.#control = control;
+    this.#recorder = recorder;
     this.#sources = new SourceStore(sourcesFolder(options.state));
-    if (this.#symbols.damaged > 0) {
-      const lines = counted(this.#symbols.damaged, "line");
-      options.warn(`Cannot read ${lines} of ${symbolFile(options.state)}`);
+    if (symbols.damaged > 0) {
+      warn(`Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`);
     }
-    const log = logger("target");
-    this.#registry = new Registry({
-      collectTimeout: options.collectTimeout,
-      hold: options.hold,
-      onChange: (target) => this.#report(target, log),
-      onRegroup: () => this.#devices.forEach((device) => device.regroup()),
-    });
-    const { warn } = options;
+    const registry = this.#registry = this.#makeRegistry();
     const filterFor = targetFilter(options);
-    this.#tracing = folder && this.#makeTracing(folder, filterFor);
-    this.#collector = new Collector({
-      registry: this.#registry,
-      engine: new Engine({
-        symbols: this.#symbols,
-        tables: this.#tables,
-        sources: this.#sources,
-        warn,
-      }),
-      covered: this.#covered,
-      segments: () => this.#symbols.segments,
-      ...(this.#tracing && { tracer: this.#tracing.tracer }),
-      filterFor,
-      warn,
-    });
-    this.#admission = new Admission({
-      registry: this.#registry,
-      collector: this.#collector,
-      ...(this.#tracing && { tracing: this.#tracing }),
-      isDirect: () => this.#isDirect,
-      makePipe: (peer) => this.#control.makePipe(peer),
+    const tracing = this.#tracing = folder && this.#makeTracing(folder, filterFor);
+    if (!tracing || !options.isPassthrough) this.#isDirect.resolve(false);
+    const collector = this.#collector = this.#makeCollector(filterFor);
+    this.#meters = new Meters({ devices: this.#devices, covered: this.#covered, tracing });
+    const arrivals = new Arrivals();
+    const admission = this.#admission = new Admission({
+      ...{ registry, collector, control, arrivals, isDirect: this.#isDirect, warn },
+      ...(tracing && { tracing }),
       processes: this.#processes,
-      onArrived: (attachment, target) => this.#attacher.arrived(attachment, target),
-      warn,
-    });
-    this.#attacher = new Attacher({
-      registry: this.#registry,
-      host: this.#admission,
-      connectors: { inspector: connectInspectors, chromium: connectChromium },
-      socket: () => this.socket,
-      allowRemote: options.allowRemote,
     });
     this.#answers = new RequestAnswers({
-      registry: this.#registry,
-      collector: this.#collector,
-      covered: this.#covered,
-      refresh: (options) => this.#refresh(options),
-      tracing: this.#tracing,
-      attacher: this.#attacher,
-      facts: () => this.#facts(),
-      measure: () => this.#meters.take(),
-      uid: options.uid,
+      ...{ registry, collector, tracing, covered: this.#covered, uid: options.uid },
+      ...{ facts: this.#facts(), devices: this.#devices, meters: this.#meters },
+      attacher: new Attacher({
+        ...{ registry, arrivals, host: admission, socket: control.path },
+        ...{ connectors: CONNECTORS, allowRemote: options.allowRemote },
+      }),
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
-      this.#registry.add(new SelfLink(options.self), info);
+      registry.add(new SelfLink(options.self), info);
     }
+  }
+
+  #makeRegistry(): Registry {
+    const { collectTimeout, hold } = this.#options;
+    const log = logger("target");
+    return new Registry({
+      ...{ collectTimeout, hold },
+      onChange: (target) => this.#report(target, log),
+      onRegroup: () => this.#devices.forEach((device) => device.regroup()),
+    });
   }
 
   #makeTracing(
     folder: SharedFolder,
     filterFor: (target: Target) => (url: string) => boolean,
   ): Tracing {
-    if (this.#options.isPassthrough) {
-      this.#isDirect = new Promise((resolve) => {
-        this.#setDirect = (isDirect) => resolve(this.#isDirect = isDirect);
-      });
-    }
     return new Tracing(folder, {
       ...this.#options,
       registry: this.#registry,
@@ -192,22 +163,30 @@ export class Server implements AsyncDisposable {
     });
   }
 
+  #makeCollector(filterFor: (target: Target) => (url: string) => boolean): Collector {
+    const { warn } = this.#options;
+    const symbols = this.#symbols;
+    return new Collector({
+      registry: this.#registry,
+      engine: new Engine({ symbols, tables: this.#tables, sources: this.#sources, warn }),
+      covered: this.#covered,
+      segments: () => symbols.segments,
+      ...(this.#tracing && { tracer: this.#tracing.tracer }),
+      filterFor,
+      warn,
+    });
+  }
+
   /** @throws when the symbol table cannot be opened, or there is no memory to share. */
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
     const symbols = openSymbols(options.state);
-    const recorder = options.record && new Recorder(options.record, options);
+    const recorder = options.record ? new Recorder(options.record, options) : undefined;
     const folder = options.collector === "trace" ? await SharedFolder.make() : undefined;
-    const server = new Server(options, { symbols, folder });
-    if (recorder) server.#recorder = recorder;
-    server.#control = await ControlSocket.listen({
-      onAgent: (link, hello, peer) => server.#admission.admit(link, hello, peer),
-      onFarewell: (link, coverage) => server.#admission.farewell(link, coverage),
-      onExpired: (link) => server.#admission.expired(link),
-      onSource: (link, source) => server.#admission.probe(link, source),
-      onRequest: (request, peer) => server.#answers.answer(request, peer),
-      warn: options.warn,
-    }, { ...options, mode: 0o600 | options.mode & 0o666 });
+    const mode = 0o600 | options.mode & 0o666;
+    const control = await ControlSocket.make({ ...options, mode });
+    const server = new Server(options, { symbols, folder, control, recorder });
+    await control.listen({ agents: server.#admission, requests: server.#answers });
     return server;
   }
 
@@ -230,16 +209,9 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  async #refresh(options: { isReset: boolean }): Promise<void> {
-    // Before the kernel has said what it can, nothing is measured.
-    await this.#isDirect;
-    await this.#tracing?.refresh(options);
-    for (const device of this.#devices) await device.refresh();
-  }
-
   async #facts(): Promise<ServerFacts> {
     const { state, collector } = this.#options;
-    const isDirect = await this.#isDirect;
+    const isDirect = await this.#isDirect.promise;
     return { pid: process.pid, state: path.resolve(state), version: VERSION, collector, isDirect };
   }
 
@@ -282,7 +254,7 @@ export class Server implements AsyncDisposable {
       total: this.#meters.total,
       onInit: (connection) => {
         const files = this.#tracing?.filesFor(connection);
-        this.#setDirect(files !== undefined);
+        this.#isDirect.resolve(files !== undefined);
         return files;
       },
       recorder: this.#recorder,
@@ -300,7 +272,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** What targets have executed is reported on when this server is gone, too. */
+  /** Reports need what targets have executed when this server is gone, too. */
   async #keepCovered(): Promise<void> {
     const { state, warn } = this.#options;
     try {

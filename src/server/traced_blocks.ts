@@ -4,7 +4,6 @@ import { BLOCK_BYTES, type Segment } from "../symbols/pc_space.ts";
 import type { SharedFile } from "../base/shared_file.ts";
 import type { Target } from "../targets/target.ts";
 
-/** What is needed to know what probes have marked. */
 export interface TracedBlocksOptions {
   readonly covered: CoveredBlocks;
   /** All scripts that have PCs. */

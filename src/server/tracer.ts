@@ -13,9 +13,8 @@ import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import { TraceBuffer } from "./trace_buffer.ts";
 import type { TracedBlocks } from "./traced_blocks.ts";
-import { hasUnit, type Units } from "../kcov/units.ts";
+import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
 
-/** What a tracer wires together. */
 export interface TracerOptions {
   readonly registry: Registry;
   /** Makes a file in memory that targets can open. */

@@ -20,7 +20,6 @@ import { blocksOf, TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "../watchdog/mod.ts";
 
-/** What tracing wires together. */
 export interface TracingOptions {
   readonly registry: Registry;
   readonly symbols: SymbolTable;
@@ -32,7 +31,7 @@ export interface TracingOptions {
   readonly filterFor: (target: Target) => (url: string) => boolean;
   /** Who may open the files that probes write into. */
   readonly files: SharedFileOptions;
-  /** Whether clients are to read what probes write as they do, where the kernel can. */
+  /** Whether clients map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
   readonly warn: (line: string) => void;
 }

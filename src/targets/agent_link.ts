@@ -345,10 +345,6 @@ export class AgentLink implements Link {
     this.#send(FRAME.ignore, Buffer.from(JSON.stringify(scriptIds)));
   }
 
-  setArmed(isArmed: boolean): void {
-    this.#send(FRAME.armed, Uint8Array.of(isArmed ? 1 : 0));
-  }
-
   /** Sends a batch; the target is held after it as it was before, or is to be. */
   #run(
     commands: readonly PreparedCommand<unknown>[],

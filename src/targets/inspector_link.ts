@@ -5,6 +5,7 @@ import type { CdpTransport } from "./cdp_transport.ts";
 import { InspectorPause } from "./inspector_pause.ts";
 import type { Link, Taken } from "./link.ts";
 import { connectWebSocket } from "./web_socket.ts";
+import { Deferred } from "../base/deferred.ts";
 
 /** What an inspector's target says of its own accord. */
 export interface InspectorEvents {
@@ -52,14 +53,13 @@ export class InspectorLink implements Link {
   readonly #options: InspectorOptions;
   readonly #ignored = new Set<string>();
   #hold = "pause";
-  #isArmed = false;
   /** Whether its JavaScript has ended: it waits for the session's end to exit. */
   #isEnding = false;
   /** Whether its first line is still to be run: none will be before {@linkcode letStart}. */
   #isWaiting: boolean;
   #isHeld = false;
-  #onRelease: () => void = () => {};
-  #onStarted!: () => void;
+  #onRelease: (() => void) | undefined;
+  readonly #hasStarted = new Deferred<void>();
   /** Collections follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -68,8 +68,7 @@ export class InspectorLink implements Link {
     this.#isWaiting = (options.starts ?? 0) > 0;
     this.#session = new CdpSession(transport);
     this.closed = this.#session.closed;
-    const started = new Promise<void>((resolve) => this.#onStarted = resolve);
-    this.started = Promise.race([started, this.closed]);
+    this.started = Promise.race([this.#hasStarted.promise, this.closed]);
     this.#pause = new InspectorPause(this.#session, () => options.onBroken(this));
     this.#session.on("NodeRuntime.waitingForDisconnect", () => this.#leave());
   }
@@ -144,14 +143,14 @@ export class InspectorLink implements Link {
   letStart(): void {
     if (!this.#isWaiting) {
       this.#session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
-      this.#onStarted();
+      this.#hasStarted.resolve();
     } else if (this.#isHeld) this.#onRelease = () => this.#start();
     else this.#start();
   }
 
   #start(): void {
     this.#isWaiting = false;
-    this.#pause.start(this.#options.starts ?? 1).then(this.#onStarted);
+    this.#pause.start(this.#options.starts ?? 1).then(() => this.#hasStarted.resolve());
   }
 
   async stop({ run, hold }: { run: number; hold: boolean }): Promise<Taken> {
@@ -179,8 +178,8 @@ export class InspectorLink implements Link {
     this.#isHeld = false;
     this.#pause.release();
     const onRelease = this.#onRelease;
-    this.#onRelease = () => {};
-    onRelease();
+    this.#onRelease = undefined;
+    onRelease?.();
   }
 
   async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
@@ -198,17 +197,13 @@ export class InspectorLink implements Link {
     for (const id of scriptIds) this.#ignored.add(id);
   }
 
-  setArmed(isArmed: boolean): void {
-    this.#isArmed = isArmed;
-  }
-
   /** The target is at its end, and exits when the session is closed. Never rejects. */
   async #leave(): Promise<void> {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#pause.giveUp();
     try {
-      if (this.#isArmed) await this.#options.onFarewell(this, await this.#take());
+      await this.#options.onFarewell(this, await this.#take());
       // Deno runs its `unload` listeners when the session is closed.
       if (this.#isHeld) await new Promise<void>((resolve) => this.#onRelease = resolve);
     } catch {

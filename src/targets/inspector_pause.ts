@@ -62,8 +62,8 @@ export class InspectorPause {
   /** Whether a pause is waited for. */
   #isAwaited = false;
   /** Settle the wait for a pause: whether it has come, or that it never will. */
-  #arrive: (isPaused: boolean) => void = () => {};
-  #lose: (error: Error) => void = () => {};
+  #arrive: ((isPaused: boolean) => void) | undefined;
+  #lose: ((error: Error) => void) | undefined;
   /** When it was let go last, on `performance.now()`'s clock. */
   #released: Promise<number> = Promise.resolve(-Infinity);
 
@@ -80,7 +80,7 @@ export class InspectorPause {
     });
     session.closed.then((reason) => {
       this.#starts = 0;
-      this.#lose(new Error(reason));
+      this.#lose?.(new Error(reason));
     });
   }
 
@@ -97,11 +97,11 @@ export class InspectorPause {
     await this.#setTrap();
   }
 
-  async #setTrap(): Promise<void> {
+  async #setTrap(): Promise<string> {
     const parameters = { expression: TRAP, objectGroup: GROUP, silent: true };
     const { result, exceptionDetails } = await this.#session.send("Runtime.evaluate", parameters);
     if (exceptionDetails || !result?.objectId) throw new Error("cannot be paused");
-    this.#trap = result.objectId;
+    return this.#trap = result.objectId;
   }
 
   /**
@@ -147,7 +147,7 @@ export class InspectorPause {
 
   /** Waits no longer: nothing will run any more. */
   giveUp(): void {
-    this.#arrive(false);
+    this.#arrive?.(false);
   }
 
   /** Lets it run. */
@@ -171,7 +171,7 @@ export class InspectorPause {
     // It was on its way when the hold ended.
     if (!this.#isWanted) return this.#resume();
     this.#isHolding = this.#isAwaited;
-    this.#arrive(true);
+    this.#arrive?.(true);
   }
 
   /** Uses the trap; again and anew when it was run through or has gone with its context. */
@@ -179,8 +179,8 @@ export class InspectorPause {
     if (this.#isSprung) return;
     this.#isSprung = true;
     try {
-      if (this.#trap === undefined) await this.#setTrap();
-      const parameters = { promiseObjectId: this.#trap!, returnByValue: true };
+      const promiseObjectId = this.#trap ?? await this.#setTrap();
+      const parameters = { promiseObjectId, returnByValue: true };
       await this.#session.send("Runtime.awaitPromise", parameters);
     } catch {
       this.#trap = undefined;
@@ -190,7 +190,7 @@ export class InspectorPause {
     // A trap that does not catch is made anew.
     if (++this.#tries % 3 === 0) this.#trap = undefined;
     if (this.#tries < MOST_TRIES) this.#spring();
-    else this.#arrive(false);
+    else this.#arrive?.(false);
   }
 
   /** Sends what may be refused without harm. */

@@ -50,6 +50,4 @@ export interface Link extends AsyncDisposable {
   takeHits?(): Uint32Array;
   /** The URLs of all scripts of a target with probes, as far as they can be had. */
   listScripts?(): Promise<readonly string[]>;
-  /** Whether the target's last coverage is wanted when it exits. */
-  setArmed(isArmed: boolean): void;
 }

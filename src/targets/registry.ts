@@ -1,4 +1,4 @@
-import { ALL_UNITS, hasUnit, type Units, UnitSet } from "../kcov/units.ts";
+import { ALL_UNITS, hasUnit, type Units, UnitSet } from "../kcov/coherence/unit.ts";
 import type { Link } from "./link.ts";
 import { type Hold, Target, type TargetInfo } from "./target.ts";
 

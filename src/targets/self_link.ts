@@ -4,6 +4,7 @@ import * as v8 from "node:v8";
 import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
 import { isDeno } from "../base/runtime.ts";
 import type { Link, Taken } from "./link.ts";
+import { Deferred } from "../base/deferred.ts";
 
 type Commands = ProtocolMapping.Commands;
 
@@ -52,15 +53,14 @@ function post<M extends keyof Commands>(
 export class SelfLink implements Link {
   readonly kind = "self";
   readonly hold = "none";
-  readonly closed: Promise<string>;
+  readonly #closed = new Deferred<string>();
+  readonly closed = this.#closed.promise;
   readonly #session: Session;
   readonly #read = loadScriptSources();
-  #close!: (reason: string) => void;
 
   /** @param session Of {@linkcode startSelfCoverage}. */
   constructor(session: Session) {
     this.#session = session;
-    this.closed = new Promise((resolve) => this.#close = resolve);
   }
 
   stop(): Promise<Taken> {
@@ -76,11 +76,9 @@ export class SelfLink implements Link {
 
   ignore(): void {}
 
-  setArmed(): void {}
-
   [Symbol.asyncDispose](): Promise<void> {
     this.#session.disconnect();
-    this.#close("detached");
+    this.#closed.resolve("detached");
     return Promise.resolve();
   }
 }

@@ -12,7 +12,8 @@ import {
   type TracedArea,
 } from "../../src/messages/protocol.ts";
 import { targetEnvironment } from "../../src/cli/target_environment.ts";
-import { ControlSocket } from "../../src/server/control_socket.ts";
+import type { ControlSocket } from "../../src/server/control_socket.ts";
+import { listen } from "../server/listening.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 
 // From dist/test/agent, where this runs: programs are not compiled.
@@ -59,21 +60,20 @@ export class AgentWorld implements AsyncDisposable {
 
   static async listening(): Promise<AgentWorld> {
     const world = new AgentWorld();
-    world.#control = await ControlSocket.listen({
-      onAgent: (link, hello) => world.#admit({ link, hello }),
-      onFarewell: (_, coverage) => {
+    world.#control = await listen({
+      admit: (link, hello) => world.#admit({ link, hello }),
+      farewell: (_, coverage) => {
         world.farewells.push(reportsOf(coverage));
         return world.#isSilent ? new Promise(() => {}) : Promise.resolve();
       },
-      onExpired: () => void world.expired++,
-      onSource: (_, source) => Promise.resolve(world.onSource(source)),
-      onRequest: () => Promise.reject(new Error("nobody asks")),
-      warn: (line) => process.stderr.write(`${line}\n`),
+      expired: () => void world.expired++,
+      probe: (_, source) => Promise.resolve(world.onSource(source)),
     }, {
       mode: 0o600,
       uid: process.getuid!(),
       gid: process.getgid!(),
       collectTimeout: 60_000,
+      warn: (line) => process.stderr.write(`${line}\n`),
     });
     return world;
   }

@@ -1,13 +1,10 @@
-import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { makeSharedFile, SharedFile } from "../../src/base/shared_file.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
-import { SharedMemory } from "../../src/base/shared_memory.ts";
+import { mapShared, unmap } from "../../src/base/system_calls.ts";
 
 const shared = suite("shared_file");
 
@@ -23,10 +20,6 @@ function scenario(sentence: string, run: (file: SharedFile) => void | Promise<vo
     await run(file);
   });
 }
-
-/** Bytes of the file by its path, as another process would read them. */
-const bytesOf = (file: SharedFile, offset: number, length: number) =>
-  fs.readFileSync(file.path).subarray(offset, offset + length).toString("hex");
 
 shared("mode and owner are as told, whatever the umask", async () => {
   await using folder = await SharedFolder.make();
@@ -81,80 +74,17 @@ scenario(
   },
 );
 
-scenario("what is written to the memory is in the file, and the other way", (file) => {
-  file.grow(SIZE);
-  const words = new BigUint64Array(file.map());
-  assert.is(words.length, SIZE / 8);
-  words[0] = 0x0102030405060708n;
-  words[words.length - 1] = 9n;
-  assert.is(bytesOf(file, 0, 8), "0807060504030201");
-  assert.is(bytesOf(file, SIZE - 8, 8), "0900000000000000");
-  execFileSync("dd", [`of=${file.path}`, "bs=8", "seek=1", "conv=notrunc", "status=none"], {
-    input: Buffer.from("070000000000000a", "hex"),
-  });
-  assert.is(words[1], 0x0a00000000000007n);
-  assert.is(file.map(), words.buffer);
-});
-
-scenario("atomic operations work on it", (file) => {
-  file.grow(4096);
-  const words = new BigInt64Array(file.map());
-  assert.is(Atomics.add(words, 3, 5n), 0n);
-  assert.is(Atomics.compareExchange(words, 3, 5n, 8n), 5n);
-  assert.is(bytesOf(file, 24, 8), "0800000000000000");
-});
-
-scenario("an empty file cannot be mapped", (file) => {
-  assert.throws(() => file.map(), /^Cannot map memory: EINVAL$/);
-});
-
-scenario("memory that was given up is zeros, and no longer the file's", (file) => {
-  file.grow(4096);
-  const bytes = new Uint8Array(file.map());
-  bytes.fill(1);
-  file.unmap();
-  file.unmap();
-  assert.ok(bytes.every((byte) => byte === 0));
-  bytes.fill(2);
-  assert.is(bytesOf(file, 0, 4), "01010101");
-  assert.is(new Uint8Array(file.map())[0], 1);
-});
-
-/** The lines of this process's mappings in which the text is. */
-const mappings = (text: string) =>
-  fs.readFileSync("/proc/self/maps", "utf8").split("\n").filter((line) => line.includes(text));
-
-/** Maps it and gives the memory up; nothing of it can be reached afterwards. */
-function mapAndUnmap(file: SharedFile): string {
-  file.map();
-  const [line] = mappings(file.path);
-  file.unmap();
-  assert.equal(mappings(file.path), []);
-  return line.split(" ")[0];
-}
-
-scenario("its addresses are given back when the memory was collected", async (file) => {
-  file.grow(64 * SIZE);
-  const range = mapAndUnmap(file);
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  for (let turns = 0; mappings(range).length > 0; turns++) {
-    assert.ok(turns < 1000, `${range} is still mapped`);
-    collect();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-});
-
 scenario("disposing of it removes it, and what others mapped lives on", (file) => {
   file.grow(4096);
   const fd = fs.openSync(file.path, "r+");
-  using memory = new SharedMemory(fd, 4096);
+  const { address, memory } = mapShared(fd, 4096);
   fs.closeSync(fd);
-  new Uint8Array(file.map())[0] = 7;
+  fs.writeSync(file.fd, Uint8Array.of(7), 0, 1, 0);
   file[Symbol.dispose]();
   file[Symbol.dispose]();
   assert.not.ok(fs.existsSync(file.path));
-  assert.is(new Uint8Array(memory.buffer)[0], 7);
+  assert.is(new Uint8Array(memory)[0], 7);
+  unmap(address, 4096);
 });
 
 shared.run();

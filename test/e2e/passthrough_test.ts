@@ -9,14 +9,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { abi, type FuseMount, serve, unmountFuse } from "../../src/fuse/mod.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
-import { ioctl } from "../../src/base/system_calls.ts";
+import { ioctl, mapShared } from "../../src/base/system_calls.ts";
 import { Areas } from "./areas.ts";
 import { compile, execute, NODES } from "./harness.ts";
 
 const passthrough = suite("fuse, passthrough");
 
 const SUBTYPE = { subtype: "areas" };
-const MEMORY = new URL("../../src/base/shared_memory.js", import.meta.url).href;
+const SYSTEM_CALLS = new URL("../../src/base/system_calls.js", import.meta.url).href;
 const SERVER = fileURLToPath(new URL("./serve_areas.js", import.meta.url));
 /** ms after which a client that does not answer is killed. */
 const PATIENCE = 20_000;
@@ -107,10 +107,10 @@ scenario("this kernel has it", async ({ client, mount }) => {
 for (const [name, node] of Object.entries(NODES)) {
   scenario(`${name} and the client share memory`, async ({ areas, client }) => {
     await client.expect(...MAPPED, ["store 0 8191 5", "5"]);
-    const program = `import { SharedMemory } from ${JSON.stringify(MEMORY)};
+    const program = `import { mapShared } from ${JSON.stringify(SYSTEM_CALLS)};
       import { openSync } from "node:fs";
-      const memory = new SharedMemory(openSync(process.argv[1], "r+"), 65536);
-      const words = new BigUint64Array(memory.buffer);
+      const { memory } = mapShared(openSync(process.argv[1], "r+"), 65536);
+      const words = new BigUint64Array(memory);
       words[1] = words[8191] + 1n;`;
     const { status, stderr } = await execute(
       [node, "--input-type=module", "-e", program, areas.fileOf(2).path],
@@ -177,9 +177,10 @@ scenario("a forked child shares the mapping", async ({ client }) => {
 scenario("RELEASE does not wait for the mapping, FORGET does", async ({ areas, client }) => {
   await client.expect(...MAPPED, ["close 0", "0"]);
   await hear(areas, "RELEASE 2");
-  new BigUint64Array(areas.fileOf(2).map())[1] = 9n;
+  const words = new BigUint64Array(mapShared(areas.fileOf(2).fd, 65536).memory);
+  words[1] = 9n;
   await client.expect(["load 0 1", "9"], ["store 0 1 10", "10"]);
-  assert.is(new BigUint64Array(areas.fileOf(2).map())[1], 10n);
+  assert.is(words[1], 10n);
   assert.equal(areas.heard, ["OPEN 2", "RELEASE 2"]);
   await client.expect(["unmap 0", "0"]);
   await hear(areas, "FORGET 2");

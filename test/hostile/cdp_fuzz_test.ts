@@ -97,7 +97,6 @@ async function drive(link: Link, { random, say }: { random: Random; say: () => v
         break;
       case 3:
         link.ignore(["1"]);
-        link.setArmed(random.chance(50));
         break;
       default:
         link.release();

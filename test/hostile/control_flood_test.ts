@@ -16,7 +16,8 @@ import {
   PROTOCOL_VERSION,
 } from "../../src/messages/protocol.ts";
 import { askServer } from "../../src/messages/control_client.ts";
-import { type ControlHandlers, ControlSocket } from "../../src/server/control_socket.ts";
+import type { Agents, Requests } from "../../src/server/control_socket.ts";
+import { listen } from "../server/listening.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 
 const flood = suite("control_socket, floods");
@@ -36,20 +37,16 @@ const MB = 1024 * 1024;
 
 /** A control socket of this thread, and how long this thread was kept from anything else. */
 async function listening(
-  handlers: Partial<ControlHandlers> = {},
+  handlers: Partial<Agents & Requests> = {},
   options: { mostPending?: number } = {},
 ) {
   const links: AgentLink[] = [];
   const warnings: string[] = [];
-  const socket = await ControlSocket.listen({
-    onAgent: (link) => links.push(link),
-    onFarewell: () => Promise.resolve(),
-    onExpired() {},
-    onSource: () => Promise.resolve({}),
-    onRequest: () => Promise.resolve([]),
-    warn: (line) => warnings.push(line),
+  const socket = await listen({
+    admit: (link) => links.push(link),
+    answer: () => Promise.resolve([]),
     ...handlers,
-  }, { ...OPTIONS, ...options });
+  }, { ...OPTIONS, ...options, warn: (line) => warnings.push(line) });
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   return {
@@ -335,7 +332,7 @@ flood(
 flood("one connection asks once", async () => {
   let asked = 0;
   await using server = await listening({
-    onRequest: () => {
+    answer: () => {
       asked++;
       return sleep(50).then(() => []);
     },
@@ -398,7 +395,7 @@ flood(
 
 flood("the end waits for nobody who does not read", async () => {
   const server = await listening({
-    onRequest: () => Promise.resolve("x".repeat(20 * MB)),
+    answer: () => Promise.resolve("x".repeat(20 * MB)),
   });
   const socket = await connected(server.socket.path);
   socket.pause();

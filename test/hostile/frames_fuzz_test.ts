@@ -12,7 +12,8 @@ import {
   packNumber,
   PROTOCOL_VERSION,
 } from "../../src/messages/protocol.ts";
-import { ControlSocket } from "../../src/server/control_socket.ts";
+import type { ControlSocket } from "../../src/server/control_socket.ts";
+import { listen } from "../server/listening.ts";
 import { AgentLink } from "../../src/targets/agent_link.ts";
 import { turn } from "./fuse_world.ts";
 import { fuzz } from "./fuzzing.ts";
@@ -214,14 +215,13 @@ const first: Body = (random) =>
 let control: ControlSocket;
 const warnings: string[] = [];
 frames.before(async () => {
-  control = await ControlSocket.listen({
-    onAgent: (link, { name }) => name.length % 2 === 0 && link.refuse(),
-    onFarewell: () => Promise.resolve(),
-    onExpired() {},
-    onSource: () => Promise.resolve({}),
-    onRequest: (request) => Promise.resolve(request),
+  control = await listen({
+    admit: (link, { name }) => name.length % 2 === 0 && link.refuse(),
+    answer: (request) => Promise.resolve(request),
+  }, {
+    ...{ mode: 0o600, uid: process.getuid!(), gid: process.getgid!(), collectTimeout: 5000 },
     warn: (line) => warnings.push(line),
-  }, { mode: 0o600, uid: process.getuid!(), gid: process.getgid!(), collectTimeout: 5000 });
+  });
 });
 frames.after(() => control[Symbol.asyncDispose]());
 

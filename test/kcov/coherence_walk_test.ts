@@ -1,7 +1,7 @@
 /** The protocol's promises, in every order in which things can happen, and in a crowd. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { LineScope } from "../../src/kcov/line.ts";
+import type { UnitScope } from "../../src/kcov/coherence/page0.ts";
 import {
   fingerprint,
   isAtRest,
@@ -15,7 +15,7 @@ import {
 const walk = suite("coherence, interleavings");
 
 /** Walks all worlds that can be reached, breadth first, up to a number of them. */
-function explore(scopes: readonly LineScope[], most: number): { seen: number; isAll: boolean } {
+function explore(scopes: readonly UnitScope[], most: number): { seen: number; isAll: boolean } {
   const first = newWorld(scopes);
   const seen = new Set<string>([fingerprint(first)]);
   let front: { world: World; path: string }[] = [{ world: first, path: "" }];
@@ -49,7 +49,7 @@ walk("no interleaving of one instance makes a read stale or leaves anybody waiti
   assert.ok(isAll || seen >= 20_000);
 });
 
-const PAIRS: Record<string, readonly LineScope[]> = {
+const PAIRS: Record<string, readonly UnitScope[]> = {
   "two instances of all targets": ["all", "all"],
   "an instance of all targets and one of a single target": ["all", [1]],
   "two instances of targets of their own": [[1], [2]],
@@ -70,7 +70,7 @@ function randomNumbers(seed: number): (below: number) => number {
   return (below) => ((random = (Math.imul(random, 1103515245) + 12345) >>> 0) >>> 8) % below;
 }
 
-const SCOPES: readonly LineScope[] = ["all", [1], [2], [1, 2], [2, 3], [3, 1], []];
+const SCOPES: readonly UnitScope[] = ["all", [1], [2], [1, 2], [2, 3], [3, 1], []];
 
 walk("nor does any in long random walks of instances that change their scopes", () => {
   const next = randomNumbers(12345);
@@ -78,10 +78,10 @@ walk("nor does any in long random walks of instances that change their scopes", 
     let world = newWorld(["all", "all", [1, 2, 3], [3]]);
     for (let j = 0; j < 150; j++) {
       if (next(8) === 0) world = { ...world, now: world.now + next(3000) };
-      const line = next(world.pages.length);
-      if (next(10) === 0 && !world.pages[line].isEnabled && !world.pages[line].ioctl) {
+      const node = next(world.pages.length);
+      if (next(10) === 0 && !world.pages[node].isEnabled && !world.pages[node].ioctl) {
         const scope = SCOPES[next(SCOPES.length)];
-        world = operate(world, { line, operation: "enable", scope });
+        world = operate(world, { node, operation: "enable", scope });
       }
       const all = moves(world);
       const choice = next(4) > 0 ? all.filter((move) => move.isProgress) : all;
@@ -93,10 +93,10 @@ walk("nor does any in long random walks of instances that change their scopes", 
 });
 
 /** Enables all instances. */
-function enabledWorld(scopes: readonly LineScope[]): World {
+function enabledWorld(scopes: readonly UnitScope[]): World {
   let world = newWorld(scopes);
-  for (const line of scopes.keys()) {
-    world = settleDown(operate(world, { line, operation: "enable" }));
+  for (const node of scopes.keys()) {
+    world = settleDown(operate(world, { node, operation: "enable" }));
   }
   return world;
 }
@@ -107,7 +107,7 @@ function enabledWorld(scopes: readonly LineScope[]): World {
  *
  * @returns the most moves that any client, and any target, had to wait.
  */
-function crowd(scopes: readonly LineScope[], seed: number): { client: number; target: number } {
+function crowd(scopes: readonly UnitScope[], seed: number): { client: number; target: number } {
   const next = randomNumbers(seed);
   let world = enabledWorld(scopes);
   const waits = { client: scopes.map(() => 0), target: world.units.map(() => 0) };
@@ -123,13 +123,13 @@ function crowd(scopes: readonly LineScope[], seed: number): { client: number; ta
     const progress = moves(world).filter((move) => move.isProgress);
     world = progress[next(progress.length)].make();
     world = { ...world, now: world.now + next(100) };
-    world.pages.forEach(({ cache }, line) => note("client", line, cache === "locked"));
+    world.pages.forEach(({ cache }, node) => note("client", node, cache === "locked"));
     world.units.forEach(({ isRunning }, id) => note("target", id, !isRunning));
   }
   return longest;
 }
 
-const CROWDS: Record<string, readonly LineScope[]> = {
+const CROWDS: Record<string, readonly UnitScope[]> = {
   "an instance of all targets among four of single ones": ["all", [1], [2], [3], [4]],
   "an instance of one target among four of all": [[1], "all", "all", "all", "all"],
   "instances that overlap in a ring": [[1, 2], [2, 3], [3, 4], [4, 1]],

@@ -3,12 +3,12 @@
  * page 0 and call ioctls, units of targets that run. Every way in which its steps can interleave can be
  * walked.
  */
-import { type Coherence, INITIAL, step } from "../../src/kcov/coherence.ts";
-import type { Effect } from "../../src/kcov/effect.ts";
-import type { Event } from "../../src/kcov/event.ts";
-import type { LineScope, Operation } from "../../src/kcov/line.ts";
-import { REST } from "../../src/kcov/unit.ts";
-import { hasUnit } from "../../src/kcov/units.ts";
+import { type Coherence, INITIAL, step } from "../../src/kcov/coherence/step.ts";
+import type { Effect } from "../../src/kcov/coherence/effect.ts";
+import type { Event } from "../../src/kcov/coherence/event.ts";
+import type { Operation, UnitScope } from "../../src/kcov/coherence/page0.ts";
+import { REST } from "../../src/kcov/coherence/unit.ts";
+import { hasUnit } from "../../src/kcov/coherence/unit.ts";
 
 /** Page 0 of one instance, in the kernel's page cache. */
 interface Page {
@@ -19,7 +19,7 @@ interface Page {
   /** ENABLE has been answered, DISABLE not yet. */
   readonly isEnabled: boolean;
   /** What it is enabled with. */
-  readonly scope: LineScope;
+  readonly scope: UnitScope;
   /** Of each unit, how much of what it executed since ENABLE is in the area. */
   readonly got: readonly number[];
   readonly enabledAt: readonly number[];
@@ -62,7 +62,7 @@ export class Broken extends Error {
 }
 
 /** @param scopes Of each instance, what ENABLE makes it be told of. */
-export function newWorld(scopes: readonly LineScope[]): World {
+export function newWorld(scopes: readonly UnitScope[]): World {
   const named = Math.max(REST, ...scopes.flatMap((scope) => scope === "all" ? [] : scope));
   const units = Array.from({ length: named + 1 }, () => ({
     isRunning: true,
@@ -88,10 +88,10 @@ export function newWorld(scopes: readonly LineScope[]): World {
   };
 }
 
-function withPage(world: World, line: number, patch: Partial<Page>): World {
+function withPage(world: World, node: number, patch: Partial<Page>): World {
   return {
     ...world,
-    pages: world.pages.map((page, i) => i === line ? { ...page, ...patch } : page),
+    pages: world.pages.map((page, i) => i === node ? { ...page, ...patch } : page),
   };
 }
 
@@ -129,9 +129,9 @@ function begin(world: World, effect: Effect): World {
     case "release":
       return release(world, effect);
     case "answer": {
-      const page = world.pages[effect.line];
+      const page = world.pages[effect.node];
       if (page.isEnabled) checkExact(world, page);
-      return page.cache === "locked" ? withPage(world, effect.line, { cache: "present" }) : world;
+      return page.cache === "locked" ? withPage(world, effect.node, { cache: "present" }) : world;
     }
     case "perform":
       return perform(world, effect);
@@ -168,7 +168,7 @@ function checkExact(world: World, page: Page): void {
 }
 
 function perform(world: World, effect: Effect & { kind: "perform" }): World {
-  const page = world.pages[effect.line];
+  const page = world.pages[effect.node];
   if (page.ioctl !== effect.operation) throw new Broken("an ioctl is answered that nobody called");
   for (const [id, unit] of world.units.entries()) {
     if (covers(page, id) && (unit.isRunning || unit.executed !== unit.collected)) {
@@ -178,7 +178,7 @@ function perform(world: World, effect: Effect & { kind: "perform" }): World {
   const changesPage = effect.operation === "enable" || effect.operation === "reset";
   if (changesPage && page.cache === "present") throw new Broken("the client sees an old page");
   const enabledAt = world.units.map(({ executed }) => executed);
-  return withPage(world, effect.line, {
+  return withPage(world, effect.node, {
     ioctl: undefined,
     isEnabled: changesPage,
     ...(effect.operation === "enable" && { enabledAt, got: enabledAt.map(() => 0) }),
@@ -193,16 +193,16 @@ export function moves(world: World): Move[] {
   for (const [id, unit] of world.units.entries()) {
     if (unit.isRunning) add(`run ${id}`, false, () => run(world, id));
   }
-  world.pages.forEach((page, line) => clientMoves(world, { page, line }, add));
-  const [line, ...sent] = world.sent;
-  if (line !== undefined) {
-    add(`read ${line}`, true, () => receive({ ...world, sent }, { kind: "read", line }));
+  world.pages.forEach((page, node) => clientMoves(world, { page, node }, add));
+  const [node, ...sent] = world.sent;
+  if (node !== undefined) {
+    add(`read ${node}`, true, () => receive({ ...world, sent }, { kind: "read", node }));
   }
   for (const effect of world.pending) completionMoves(world, effect, add);
   for (const effect of world.dropped) {
-    const { line, drop } = effect as Effect & { kind: "drop" };
+    const { node, drop } = effect as Effect & { kind: "drop" };
     const next = { ...world, dropped: without(world.dropped, effect) };
-    add(`dropped ${line}`, true, () => receive(next, { kind: "dropped", line, drop }));
+    add(`dropped ${node}`, true, () => receive(next, { kind: "dropped", node, drop }));
   }
   return found;
 }
@@ -221,43 +221,43 @@ function run(world: World, id: number): World {
   return { ...world, units };
 }
 
-function clientMoves(world: World, { page, line }: { page: Page; line: number }, add: Add): void {
+function clientMoves(world: World, { page, node }: { page: Page; node: number }, add: Add): void {
   if (page.cache === "absent") {
-    add(`touch ${line}`, false, () => ({
-      ...withPage(world, line, { cache: "locked" }),
-      sent: [...world.sent, line],
+    add(`touch ${node}`, false, () => ({
+      ...withPage(world, node, { cache: "locked" }),
+      sent: [...world.sent, node],
     }));
   }
   if (page.cache === "present") {
-    add(`reclaim ${line}`, false, () => withPage(world, line, { cache: "absent" }));
-    add(`store ${line}`, false, () => receive(world, { kind: "reset", line }));
+    add(`reclaim ${node}`, false, () => withPage(world, node, { cache: "absent" }));
+    add(`store ${node}`, false, () => receive(world, { kind: "reset", node }));
   }
   if (page.ioctl) return;
   if (page.cache !== "locked") {
     add(
-      `close ${line}`,
+      `close ${node}`,
       false,
       () =>
-        receive(withPage(world, line, { cache: "absent", isEnabled: false }), {
+        receive(withPage(world, node, { cache: "absent", isEnabled: false }), {
           kind: "closed",
-          line,
+          node,
         }),
     );
   }
   const operations: Operation[] = page.isEnabled ? ["disable", "reset", "retire"] : ["enable"];
   for (const operation of operations) {
-    add(`${operation} ${line}`, false, () => operate(world, { line, operation }));
+    add(`${operation} ${node}`, false, () => operate(world, { node, operation }));
   }
 }
 
 /** @param call `scope`: what ENABLE is to make the instance be told of from now on. */
 export function operate(
   world: World,
-  call: { line: number; operation: Operation; scope?: LineScope },
+  call: { node: number; operation: Operation; scope?: UnitScope },
 ): World {
-  const { line, operation, scope = world.pages[line].scope } = call;
-  const next = withPage(world, line, { ioctl: operation, scope });
-  return receive(next, { kind: "operate", line, operation, scope });
+  const { node, operation, scope = world.pages[node].scope } = call;
+  const next = withPage(world, node, { ioctl: operation, scope });
+  return receive(next, { kind: "operate", node, operation, scope });
 }
 
 function completionMoves(world: World, effect: Effect, add: Add): void {
@@ -277,33 +277,33 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
       return;
     case "store":
       add(
-        `stored ${effect.line}`,
+        `stored ${effect.node}`,
         true,
-        () => receive(next, { kind: "stored", line: effect.line }),
+        () => receive(next, { kind: "stored", node: effect.node }),
       );
       return;
     case "wait":
       add(
-        `elapsed ${effect.line}`,
+        `elapsed ${effect.node}`,
         true,
-        () => receive(next, { kind: "elapsed", line: effect.line, timer: effect.timer }),
+        () => receive(next, { kind: "elapsed", node: effect.node, timer: effect.timer }),
       );
       return;
     case "grace":
       add(
-        `stalled ${effect.line}`,
+        `stalled ${effect.node}`,
         true,
-        () => receive(next, { kind: "stalled", line: effect.line, drop: effect.drop }),
+        () => receive(next, { kind: "stalled", node: effect.node, drop: effect.drop }),
       );
       return;
     case "drop":
       // The kernel waits for a page that is being read.
-      if (world.pages[effect.line].cache === "locked") return;
+      if (world.pages[effect.node].cache === "locked") return;
       add(
-        `drop ${effect.line}`,
+        `drop ${effect.node}`,
         true,
         () =>
-          withPage({ ...next, dropped: [...world.dropped, effect] }, effect.line, {
+          withPage({ ...next, dropped: [...world.dropped, effect] }, effect.node, {
             cache: "absent",
           }),
       );
@@ -314,13 +314,13 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
 /** Targets are collected from and held; what they executed is appended to the areas it concerns. */
 function stopped(world: World, effect: Effect & { kind: "stop" }): World {
   const gained = new Set<number>();
-  const pages = world.pages.map((page, line) => {
+  const pages = world.pages.map((page, node) => {
     const got = page.got.map((before, id) => {
       const { executed, collected } = world.units[id];
       if (!page.isEnabled || !covers(page, id) || !isIn(id, effect)) return before;
       if (executed === collected) return before;
       if (page.cache === "present") throw new Broken("a mapped page is appended to");
-      gained.add(line);
+      gained.add(node);
       return before + executed - collected;
     });
     return { ...page, got };
@@ -352,17 +352,17 @@ export function settleDown(world: World): World {
  * and lengths of time and how much was executed not at all.
  */
 export function fingerprint(world: World): string {
-  const { lines, units } = world.protocol;
+  const { pages, units } = world.protocol;
   const serials = serialsOf(world);
   const rename = (serial: number | undefined) => serials.get(serial ?? -1) ?? "";
-  const page = (p: { kind: string; timer?: number; drop?: number; again?: boolean }) =>
+  const place = (p: { kind: string; timer?: number; drop?: number; again?: boolean }) =>
     `${p.kind}${rename(p.timer)}.${rename(p.drop)}${p.again ?? ""}`;
-  const line = [...lines].sort(([a], [b]) => a - b).map(([id, l]) =>
+  const known = [...pages].sort(([a], [b]) => a - b).map(([id, l]) =>
     [
       id,
       l.enabled,
       l.scope,
-      page(l.page),
+      place(l.place),
       Math.min(l.reads, 2),
       l.operations,
       rename(l.served),
@@ -381,7 +381,7 @@ export function fingerprint(world: World): string {
   const effect = (e: Effect) =>
     [
       e.kind,
-      "line" in e ? e.line : "",
+      "node" in e ? e.node : "",
       "timer" in e ? rename(e.timer) : "",
       "drop" in e ? rename(e.drop) : "",
       "serial" in e ? rename(e.serial) : "",
@@ -389,7 +389,7 @@ export function fingerprint(world: World): string {
     ].join();
   return [
     phases.join(";"),
-    line.join(";"),
+    known.join(";"),
     world.pages.map((p) => `${p.cache}${p.ioctl}${p.isEnabled}`).join(),
     world.sent.join(),
     world.pending.map(effect).sort().join(";"),
@@ -407,7 +407,7 @@ function serialsOf({ protocol, pending, dropped }: World): Map<number, number> {
       if (typeof value === "number") found.add(value);
     }
   };
-  for (const line of protocol.lines.values()) [line, line.page].forEach(note);
+  for (const page of protocol.pages.values()) [page, page.place].forEach(note);
   for (const unit of protocol.units.values()) note(unit.phase);
   [...pending, ...dropped].forEach(note);
   return new Map([...found].sort((a, b) => a - b).map((serial, i) => [serial, i]));

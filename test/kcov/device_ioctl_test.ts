@@ -40,10 +40,10 @@ for (const words of [0n, 1n, BigInt(MOST_WORDS) + 1n, 1n << 31n, (1n << 64n) - 1
 for (const words of [2, 3, 512, 513, 1000, 64 * 1024, MOST_WORDS]) {
   scenario(`INIT_TRACE of ${words} words extends the file by its last word`, async (world) => {
     const client = world.open(1);
-    assert.is(world.device.size(1), undefined);
+    assert.is(world.sizeOf(1), undefined);
     assert.is(await client.initialize(words), 0);
     assert.equal(world.log, [`store 1 ${words * 8 - 8} 8`]);
-    assert.equal([world.cache.sizes.get(1), world.device.size(1)], [words * 8, words * 8]);
+    assert.equal([world.cache.sizes.get(1), world.sizeOf(1)], [words * 8, words * 8]);
     assert.is(await client.load(words - 1), 0n);
     const end = Math.ceil(words / (PAGE / 8)) * (PAGE / 8);
     assert.is(await client.load(end).catch((error: Error) => error.message), "SIGBUS");
@@ -55,7 +55,7 @@ scenario("a second INIT_TRACE is EBUSY", async (world) => {
   assert.equal([await client.initialize(2), await client.initialize(2)], [0, EBUSY]);
   await client.ioctl(ENABLE);
   assert.is(await client.initialize(4), EBUSY);
-  assert.is(world.device.size(1), 16);
+  assert.is(world.sizeOf(1), 16);
 });
 
 scenario("INIT_TRACE whose file cannot be extended is EIO, and can be repeated", async (world) => {
@@ -70,7 +70,7 @@ scenario("INIT_TRACE whose file cannot be extended is EIO, and can be repeated",
 scenario("of two INIT_TRACEs at once one is done", async (world) => {
   const client = world.open(1);
   const results = await Promise.all([client.initialize(2), client.initialize(4)]);
-  assert.equal([results, world.device.size(1)], [[0, EBUSY], 16]);
+  assert.equal([results, world.sizeOf(1)], [[0, EBUSY], 16]);
 });
 
 scenario("ENABLE before INIT_TRACE, or twice, is EINVAL", async (world, [one, other]) => {

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DeviceWorld, startThread } from "./device_world.ts";
+import { DeviceWorld, startThread, until } from "./device_world.ts";
 
 const device = suite("kcov/device, owners");
 
@@ -12,9 +12,8 @@ device("an owner's death gives the instance back, with all that it has caused", 
   const thread = startThread();
   const client = await world.enabled(1, { tid: thread.tid });
   world.source.execute(8);
-  const retired = world.changed();
   await thread.end();
-  await retired;
+  await until(() => world.stateOf(1) !== "enabled");
   assert.is(world.stateOf(1), "initialized");
   await world.untilRest();
   world.source.execute(16);
@@ -56,9 +55,8 @@ device("an end leaves the living alone", async () => {
   const [one, other] = [startThread(), startThread()];
   await world.enabled(1, { tid: one.tid });
   await world.enabled(2, { tid: other.tid });
-  const retired = world.changed();
   await one.end();
-  await retired;
+  await until(() => world.stateOf(1) !== "enabled");
   assert.equal([world.stateOf(1), world.stateOf(2)], ["initialized", "enabled"]);
   await other.end();
 });

@@ -29,7 +29,7 @@ async function reads(world: DeviceWorld, client: Client): Promise<void> {
 
 device("an instance has what it is, of what size, and whose", async () => {
   await using world = new DeviceWorld();
-  world.device.open(1, new Set([3, 4]), { tid: process.pid });
+  world.device.open(1, { scope: new Set([3, 4]), tid: process.pid });
   const [client, scope] = [SELF, [3, 4]];
   assert.equal(await world.device.statuses(), [
     { id: 1, state: "opened", client, scope, counts: noCounts() },
@@ -48,8 +48,8 @@ device("an instance has what it is, of what size, and whose", async () => {
 device("the client is the owner's process, else the one that has opened it", async () => {
   await using world = new DeviceWorld();
   const thread = startThread();
-  world.device.open(1, "all", { tid: thread.tid });
-  world.device.open(2, "all", { tid: 0x7fffffff });
+  world.device.open(1, { scope: "all", tid: thread.tid });
+  world.device.open(2, { scope: "all", tid: 0x7fffffff });
   const clients = async () => (await world.device.statuses()).map(({ client }) => client);
   assert.equal(await clients(), [{ pid: thread.tid, name: "cat" }, undefined]);
   const call = { tid: process.pid, cmd: 0x80086301, arg: BigInt(WORDS) };

@@ -15,7 +15,7 @@ import {
   type Source,
   type TargetPcs,
 } from "../../src/kcov/mod.ts";
-import { hasUnit, type Units, UnitSet } from "../../src/kcov/units.ts";
+import { hasUnit, type Units, UnitSet } from "../../src/kcov/coherence/unit.ts";
 
 export const PAGE = 4096;
 const WORDS = PAGE / 8;
@@ -207,22 +207,20 @@ export class DeviceWorld implements AsyncDisposable {
   readonly device: Device;
   readonly #threads = new Threads();
   readonly #processes = new ProcessReader();
-  #changed: (() => void)[] = [];
 
   constructor(options: Partial<DeviceOptions> = {}) {
-    const onChange = () => this.#changed.splice(0).forEach((resolve) => resolve());
     const callers: Callers = {
       find: (tid, onEnd) => this.#threads.find(tid, onEnd),
       nameOf: (tid) => this.#threads.nameOf(tid),
       readMemory: (tid, range) => this.#processes.readMemory(tid, range),
     };
-    this.device = new Device(this.source, this.cache, { callers, onChange, ...options });
+    this.device = new Device(this.source, this.cache, { callers, ...options });
     this.cache.device = this.device;
   }
 
   /** Opens an instance for a thread. */
   open(id: number, tid = process.pid, scope: Scope = "all"): Client {
-    this.device.open(id, scope);
+    this.device.open(id, { scope });
     return new Client(this, { id, tid });
   }
 
@@ -239,22 +237,18 @@ export class DeviceWorld implements AsyncDisposable {
     return client;
   }
 
-  /** Resolves at the next change of an instance's state. */
-  changed(): Promise<void> {
-    // The device's own timers keep no process.
-    const alive = setInterval(() => {}, 1000);
-    return new Promise<void>((resolve) => this.#changed.push(resolve)).finally(() =>
-      clearInterval(alive)
-    );
-  }
-
   /** Resolves when the targets run and nothing is under way. */
   async untilRest(): Promise<void> {
     do for (let i = 0; i < 5; i++) await turn(); while (this.source.isHeld);
   }
 
   stateOf(id: number): string | undefined {
-    return this.device.instances.find((instance) => instance.id === id)?.state.kind;
+    return this.device.find(id)?.state.kind;
+  }
+
+  /** Bytes of an instance's area. */
+  sizeOf(id: number): number | undefined {
+    return this.device.find(id)?.area?.size;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -330,6 +324,11 @@ export function startThread(): { tid: number; end: () => Promise<void> } {
       await exited;
     },
   };
+}
+
+/** Resolves when something that is under way has happened. */
+export async function until(hasHappened: () => boolean): Promise<void> {
+  while (!hasHappened()) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** Lets everything that is ready run. */

@@ -1,7 +1,7 @@
 /** Instances whose areas are files that clients and targets map. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { startThread, threads, turn } from "./device_world.ts";
+import { startThread, threads, turn, until } from "./device_world.ts";
 import { DirectWorld } from "./direct_world.ts";
 
 const device = suite("kcov/device, direct areas");
@@ -39,9 +39,10 @@ async function readWords(world: DirectWorld, id: number, size: number): Promise<
 }
 
 scenario("opening gives the file that the client is to map, one to each instance", (world) => {
-  const opened = [world.device.open(1), world.device.open(2)];
-  assert.equal(opened.map((file) => file!.path), world.files.map(({ path }) => path));
-  assert.is(new Set(opened.map((file) => file!.fd)).size, 2);
+  const opened = [1, 2].map((id) => world.open(id) && world.device.find(id));
+  const files = opened.map((instance) => instance!.file!);
+  assert.equal(files.map(({ path }) => path), world.files.map(({ path }) => path));
+  assert.is(new Set(files.map(({ fd }) => fd)).size, 2);
 });
 
 device("what makes files is asked once, when the first is opened", async () => {
@@ -49,16 +50,17 @@ device("what makes files is asked once, when the first is opened", async () => {
   await using world = await DirectWorld.make({ files: () => void asked++ });
   assert.is(asked, 0);
   world.open(1);
-  assert.is(world.device.open(2), undefined, "no files, no file");
+  world.open(2);
+  assert.is(world.device.find(2)!.file, undefined, "no files, no file");
   assert.is(asked, 1);
 });
 
 for (const words of [2, 513, 64 * 1024]) {
   scenario(`INIT_TRACE of ${words} words makes the file as long`, async (world) => {
     const client = world.open(1);
-    assert.is(world.device.size(1), undefined);
+    assert.is(world.sizeOf(1), undefined);
     assert.is(await client.initialize(words), 0);
-    assert.is(world.device.size(1), words * 8);
+    assert.is(world.sizeOf(1), words * 8);
     assert.equal(await readWords(world, 1, 1 << 20), Array(words).fill(0n));
     assert.equal(world.log, [], "nothing is stored in the page cache");
     assert.equal(world.source.traced, [], "and nobody is told");
@@ -193,11 +195,22 @@ device("an instance that is closed while enabled is traced until its thread ends
   await second.initialize(WORDS);
   assert.is(await second.ioctl(ENABLE), EBUSY, "its thread still has one");
   assert.equal([world.present, world.tracedIds], [[0, 1], [1]]);
-  const retired = world.changed();
   await thread.end();
-  await retired;
-  await turn();
+  await until(() => world.present.length === 1);
   assert.equal([world.present, world.tracedIds], [[1], []]);
+});
+
+device("a node that is opened anew while its first instance is traced is another", async () => {
+  await using world = await DirectWorld.make();
+  const thread = startThread();
+  const first = await world.enabled(1, { tid: thread.tid });
+  first.close();
+  const second = await world.enabled(1, { tid: process.pid });
+  assert.equal([world.present, world.tracedIds], [[0, 1], [1, 1]]);
+  await thread.end();
+  await until(() => world.present.length === 1);
+  assert.equal([world.present, world.tracedIds, world.stateOf(1)], [[1], [1], "enabled"]);
+  assert.is(await second.ioctl(DISABLE), 0);
 });
 
 device("an instance that is closed while its dead owner's is given back goes, too", async () => {
@@ -211,11 +224,9 @@ device("an instance that is closed while its dead owner's is given back goes, to
   await thread.end();
   await told;
   client.close();
-  const given = world.changed();
   open();
-  await given;
   clearInterval(alive);
-  await turn();
+  await until(() => world.present.length === 0);
   assert.equal([world.present, world.tracedIds], [[], []]);
 });
 
@@ -224,9 +235,8 @@ device("an owner's death gives the instance back, and its data stays", async () 
   const thread = startThread();
   await world.enabled(1, { tid: thread.tid });
   world.write(0, [1n, 7n]);
-  const retired = world.changed();
   await thread.end();
-  await retired;
+  await until(() => world.stateOf(1) !== "enabled");
   assert.equal([world.stateOf(1), world.tracedIds], ["initialized", []]);
   const call = { cmd: ENABLE, arg: 0n, tid: process.pid };
   assert.is(await world.device.ioctl(1, call), 0);

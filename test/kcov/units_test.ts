@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { ALL_UNITS, hasUnit, type Units, UnitSet } from "../../src/kcov/units.ts";
+import { ALL_UNITS, hasUnit, type Units, UnitSet } from "../../src/kcov/coherence/unit.ts";
 
 const units = suite("units");
 

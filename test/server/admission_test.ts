@@ -2,13 +2,14 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Admission } from "../../src/server/admission.ts";
 import type { Hello, Welcome } from "../../src/messages/protocol.ts";
+import { Deferred } from "../../src/base/deferred.ts";
 import { ProcessReader } from "../../src/base/process_reader.ts";
 import { Collector } from "../../src/server/collector.ts";
 import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
-import { ALL_UNITS } from "../../src/kcov/units.ts";
+import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
 import { EngineWorld } from "../blocks/engine_world.ts";
 import { FakeLink, turn } from "../targets/fake_link.ts";
 
@@ -36,6 +37,8 @@ function made() {
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
   const warn = (line: string) => void warnings.push(line);
   const { engine } = new EngineWorld();
+  const isDirect = new Deferred<boolean>();
+  isDirect.resolve(false);
   const subject = new Admission({
     registry,
     collector: new Collector({
@@ -46,9 +49,9 @@ function made() {
       filterFor: () => () => true,
       warn,
     }),
-    makePipe: () => "/run/kcovfs/pipe-0",
-    onArrived: (attachment, target) => arrived.push([attachment, target]),
-    isDirect: () => false,
+    control: { makePipe: () => "/run/kcovfs/pipe-0" },
+    arrivals: { arrived: (attachment, target) => arrived.push([attachment, target]) },
+    isDirect,
     processes: new ProcessReader(),
     warn,
   });
@@ -145,17 +148,6 @@ admission(
     admit();
     admit({ attachment: "7" });
     assert.equal(arrived, [["7", registry.targets[1]]]);
-  },
-);
-
-admission(
-  "what targets did last matters, whether anybody traces or not",
-  async () => {
-    const { subject, admit } = made();
-    const link = new FakeLink();
-    await subject.add(link, INFO);
-    assert.equal(link.calls, ["arm"]);
-    assert.is(admit().link.welcomes[0].isArmed, true);
   },
 );
 

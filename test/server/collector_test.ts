@@ -4,7 +4,7 @@ import { Collector } from "../../src/server/collector.ts";
 import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
 import type { Taken } from "../../src/targets/link.ts";
 import { Registry } from "../../src/targets/registry.ts";
-import { ALL_UNITS, type Units } from "../../src/kcov/units.ts";
+import { ALL_UNITS, type Units } from "../../src/kcov/coherence/unit.ts";
 import {
   collection,
   EngineWorld,

@@ -14,20 +14,22 @@ import {
 } from "../../src/messages/protocol.ts";
 import { askServer } from "../../src/messages/control_client.ts";
 import {
-  type ControlHandlers,
+  type Agents,
   type ControlOptions,
-  ControlSocket,
+  type ControlSocket,
+  type Requests,
 } from "../../src/server/control_socket.ts";
+import { listen } from "./listening.ts";
 import { tryLock } from "../../src/base/system_calls.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 
 const control = suite("control_socket");
 
-const OPTIONS: ControlOptions = {
+const OPTIONS: Omit<ControlOptions, "warn"> = {
   ...{ mode: 0o600, uid: process.getuid!(), gid: process.getgid!() },
   collectTimeout: 5000,
 };
-const FOR_OTHERS: ControlOptions = { ...OPTIONS, mode: 0o660, uid: 1, gid: 2 };
+const FOR_OTHERS: Omit<ControlOptions, "warn"> = { ...OPTIONS, mode: 0o660, uid: 1, gid: 2 };
 const ROOT = { uid: 0, gid: 0 };
 const HELLO: Hello = {
   protocol: PROTOCOL_VERSION,
@@ -39,18 +41,13 @@ const HELLO: Hello = {
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
 /** A control socket and what came in on it. */
-async function listening(handlers: Partial<ControlHandlers> = {}, options = OPTIONS) {
+async function listening(handlers: Partial<Agents & Requests> = {}, options = OPTIONS) {
   const agents: { link: AgentLink; hello: Hello }[] = [];
   const warnings: string[] = [];
-  const socket = await ControlSocket.listen({
-    onAgent: (link, hello) => agents.push({ link, hello }),
-    onFarewell: () => Promise.resolve(),
-    onExpired() {},
-    onSource: () => Promise.resolve({}),
-    onRequest: () => Promise.reject(new Error("unexpected")),
-    warn: (line) => warnings.push(line),
+  const socket = await listen({
+    admit: (link, hello) => agents.push({ link, hello }),
     ...handlers,
-  }, options);
+  }, { ...options, warn: (line) => warnings.push(line) });
   return { socket, agents, warnings, [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose]() };
 }
 
@@ -117,7 +114,7 @@ control(
   async () => {
     const heard: string[] = [];
     await using server = await listening({
-      onFarewell: (_, coverage) => {
+      farewell: (_, coverage) => {
         heard.push(`farewell ${Buffer.from(coverage)}`);
         return Promise.resolve();
       },
@@ -202,7 +199,7 @@ control("one client's nonsense does not disturb the others", async () => {
 control("a command's request is answered, and the connection closed", async () => {
   const asked: unknown[] = [];
   await using server = await listening({
-    onRequest(request) {
+    answer(request) {
       asked.push(request);
       return Promise.resolve({ pid: 7, state: "/var", version: "1" });
     },
@@ -217,7 +214,7 @@ control("a command's request is answered, and the connection closed", async () =
 
 control("a large answer arrives whole", async () => {
   const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, name: "x".repeat(50) }));
-  await using server = await listening({ onRequest: () => Promise.resolve(rows) });
+  await using server = await listening({ answer: () => Promise.resolve(rows) });
   assert.equal(await askServer(server.socket.path, "targets"), rows as never);
 });
 
@@ -230,7 +227,7 @@ control("a request that is refused is an error for who asked", async () => {
       },
     ]
   ) {
-    await using server = await listening({ onRequest: refuse });
+    await using server = await listening({ answer: refuse });
     const { message } = await rejection(askServer(server.socket.path, "targets"));
     assert.is(message, `Cannot ask the server at ${server.socket.path}: it is of another version`);
     assert.equal(server.warnings, []);

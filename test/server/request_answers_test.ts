@@ -53,7 +53,7 @@ function made(
   const subject = new RequestAnswers({
     registry,
     covered,
-    refresh: () => Promise.resolve(void refreshed++),
+    devices: [{ refresh: () => Promise.resolve(void refreshed++) }],
     collector: new Collector({
       covered,
       segments: () => [],
@@ -64,8 +64,10 @@ function made(
     }),
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,
-    facts: () => Promise.resolve({ ...FACTS, isDirect }),
-    measure: () => Promise.resolve({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
+    facts: Promise.resolve({ ...FACTS, isDirect }),
+    meters: {
+      take: () => Promise.resolve({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
+    },
     uid: OWNER,
   });
   const add = (collector?: "trace") => {

@@ -49,10 +49,6 @@ export class FakeLink implements Link {
     this.calls.push(`ignore ${scriptIds}`);
   }
 
-  setArmed(isArmed: boolean): void {
-    this.calls.push(isArmed ? "arm" : "disarm");
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }

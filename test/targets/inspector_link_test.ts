@@ -62,7 +62,6 @@ links(
     const listen = (error: unknown) => unhandled.push(error);
     process.on("unhandledRejection", listen);
     const { inspector, link } = await connected();
-    link.setArmed(true);
     inspector.answers.set("Profiler.takePreciseCoverage", () => undefined);
     inspector.say({ method: "NodeRuntime.waitingForDisconnect", params: {} });
     await turn();
@@ -250,7 +249,6 @@ links("a farewell hands over the last coverage, and then the target may exit", a
       return promise;
     },
   });
-  link.setArmed(true);
   inspector.say({ method: "NodeRuntime.waitingForDisconnect" });
   await turn();
   assert.equal([taken, inspector.isClosed], [[["1"]], false]);
@@ -260,12 +258,6 @@ links("a farewell hands over the last coverage, and then the target may exit", a
   await turn();
   assert.is(inspector.isClosed, false, "it is held");
   link.release();
-  assert.is(await link.closed, "exited");
-});
-
-links("nobody who traces, no farewell", async () => {
-  const { inspector, link } = await connected({ onFarewell: () => assert.unreachable() as never });
-  inspector.say({ method: "NodeRuntime.waitingForDisconnect" });
   assert.is(await link.closed, "exited");
 });
 

@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { type WebSocket, WebSocketServer } from "ws";
 import { Collector } from "../../src/server/collector.ts";
 import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
-import { ALL_UNITS } from "../../src/kcov/units.ts";
+import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
 import { connectInspector, type InspectorLink } from "../../src/targets/inspector_link.ts";
 import { Registry } from "../../src/targets/registry.ts";
 import { EngineWorld } from "../blocks/engine_world.ts";

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import type { Taken } from "../../src/targets/link.ts";
 import { Registry } from "../../src/targets/registry.ts";
 import type { Target, TargetInfo } from "../../src/targets/target.ts";
-import { ALL_UNITS, type Units } from "../../src/kcov/units.ts";
+import { ALL_UNITS, type Units } from "../../src/kcov/coherence/unit.ts";
 import { deferred, FakeLink, taken, texts, turn } from "./fake_link.ts";
 
 const registry = suite("targets/registry");

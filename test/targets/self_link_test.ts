@@ -62,7 +62,6 @@ self("it says that it cannot be held, and takes what else a link is asked", () =
   assert.equal([link.kind, link.hold], ["self", "none"]);
   link.release();
   link.ignore();
-  link.setArmed();
 });
 
 self("disposing detaches it", async () => {

@@ -1,6 +1,7 @@
 import { CdpSession } from "../cdp_session.ts";
 import type { CdpTransport } from "../cdp_transport.ts";
 import { connectWebSocket } from "../web_socket.ts";
+import { Deferred } from "../../base/deferred.ts";
 
 /** ms that Chromium is given to take the connection. */
 const CONNECT_TIMEOUT = 5000;
@@ -76,15 +77,14 @@ export class BrowserConnection implements AsyncDisposable {
 
 /** What goes to and from one of the sessions. */
 class FlatTransport implements CdpTransport {
-  readonly closed: Promise<string>;
+  readonly #closed = new Deferred<string>();
+  readonly closed = this.#closed.promise;
   readonly #write: (text: string) => void;
-  #receive: (message: Buffer) => void = () => {};
-  #resolve!: (reason: string) => void;
+  #receive: ((message: Buffer) => void) | undefined;
   #isClosed = false;
 
   constructor(write: (text: string) => void) {
     this.#write = write;
-    this.closed = new Promise((resolve) => this.#resolve = resolve);
   }
 
   send(text: string): void {
@@ -96,11 +96,11 @@ class FlatTransport implements CdpTransport {
   }
 
   receive(message: Buffer): void {
-    if (!this.#isClosed) this.#receive(message);
+    if (!this.#isClosed) this.#receive?.(message);
   }
 
   close(reason: string): void {
     this.#isClosed = true;
-    this.#resolve(reason);
+    this.#closed.resolve(reason);
   }
 }

@@ -215,8 +215,6 @@ export class ChromiumLink implements Link, Member {
     this.#sources.take(scriptIds);
   }
 
-  setArmed(): void {}
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
     await this.#options.detach();

@@ -38,7 +38,7 @@ export class Pauser {
   #document = 0;
   #awaitsPause: (() => void)[] = [];
   #resumed: Promise<number> = Promise.resolve(-Infinity);
-  #onResumed: () => void = () => {};
+  #onResumed: (() => void) | undefined;
   /** The documents' hooks, by script id: there is one for each frame. */
   readonly #hooks = new Set<string>();
   /** The id of a document's {@linkcode CALLABLE}. */
@@ -56,9 +56,9 @@ export class Pauser {
     });
     session.on("Debugger.resumed", () => {
       this.#paused = undefined;
-      this.#onResumed();
+      this.#onResumed?.();
     });
-    session.closed.then(() => this.#onResumed());
+    session.closed.then(() => this.#onResumed?.());
   }
 
   get isPaused(): boolean {
@@ -160,7 +160,7 @@ export class Pauser {
     this.#resumed = new Promise((resolve) => {
       this.#onResumed = () => resolve(performance.now());
     });
-    this.#session.send("Debugger.resume").catch(() => this.#onResumed());
+    this.#session.send("Debugger.resume").catch(() => this.#onResumed?.());
   }
 
   /** The document was replaced, and its inspector's state with it. */
@@ -170,7 +170,7 @@ export class Pauser {
     this.#hooks.clear();
     this.#isArmed = false;
     this.#paused = undefined;
-    this.#onResumed();
+    this.#onResumed?.();
     // One that comes back from the back/forward cache does not pause at its start.
     if (this.#isWanted) this.#arm().catch(() => {});
   }

@@ -1,7 +1,27 @@
-import type { Units } from "./units.ts";
-import type { Effect } from "./effect.ts";
-import type { Event } from "./event.ts";
+import * as abi from "./abi.ts";
+import type { Effect } from "./coherence/effect.ts";
+import type { Event } from "./coherence/event.ts";
+import type { Units } from "./coherence/unit.ts";
 import type { TargetPcs } from "./source.ts";
+
+const NAMES = new Map<number, string>([
+  [abi.KCOV_INIT_TRACE, "KCOV_INIT_TRACE"],
+  [abi.KCOV_ENABLE, "KCOV_ENABLE"],
+  [abi.KCOV_DISABLE, "KCOV_DISABLE"],
+  [abi.KCOV_REMOTE_ENABLE, "KCOV_REMOTE_ENABLE"],
+  [abi.KCOV_RESET_TRACE, "KCOV_RESET_TRACE"],
+]);
+const MODES = new Map<bigint, string>([
+  [BigInt(abi.KCOV_TRACE_PC), "KCOV_TRACE_PC"],
+  [BigInt(abi.KCOV_TRACE_CMP), "KCOV_TRACE_CMP"],
+]);
+
+/** An ioctl as a debug line has it: `KCOV_INIT_TRACE(2048)`. */
+export function formatCall({ cmd, arg }: { cmd: number; arg: bigint }): string {
+  const name = NAMES.get(cmd) ?? `ioctl 0x${cmd.toString(16)}`;
+  if (cmd === abi.KCOV_ENABLE) return `${name}(${MODES.get(arg) ?? arg})`;
+  return `${name}(${cmd === abi.KCOV_REMOTE_ENABLE ? `0x${arg.toString(16)}` : arg})`;
+}
 
 /** A step of the protocol as a debug line: what happened, and what is done for it. */
 export function formatStep(event: Event, effects: readonly Effect[]): string {
@@ -11,9 +31,9 @@ export function formatStep(event: Event, effects: readonly Effect[]): string {
 function formatEvent(event: Event): string {
   switch (event.kind) {
     case "read":
-      return `n${event.line}: page 0 is wanted`;
+      return `n${event.node}: page 0 is wanted`;
     case "operate":
-      return `n${event.line}: ${event.operation} is wanted`;
+      return `n${event.node}: ${event.operation} is wanted`;
     case "stopped": {
       const gained = [...event.gained].map((id) => `n${id}`).join(", ");
       return `stop ${event.serial}: targets stand still${gained && `, new PCs for ${gained}`}`;
@@ -21,19 +41,19 @@ function formatEvent(event: Event): string {
     case "impatient":
       return `stop ${event.serial}: takes long`;
     case "rescope":
-      return `n${event.line}: its targets are elsewhere`;
+      return `n${event.node}: its targets are elsewhere`;
     case "stored":
-      return `n${event.line}: the pages above are stored`;
+      return `n${event.node}: the pages above are stored`;
     case "elapsed":
-      return `n${event.line}: the window is over`;
+      return `n${event.node}: the window is over`;
     case "reset":
-      return `n${event.line}: the client has set area[0]`;
+      return `n${event.node}: the client has set area[0]`;
     case "dropped":
-      return `n${event.line}: page 0 is dropped`;
+      return `n${event.node}: page 0 is dropped`;
     case "stalled":
-      return `n${event.line}: the drop takes long`;
+      return `n${event.node}: the drop takes long`;
     case "closed":
-      return `n${event.line}: closed`;
+      return `n${event.node}: closed`;
   }
 }
 
@@ -48,17 +68,17 @@ function formatEffect(effect: Effect): string {
     case "patience":
       return `give it ${effect.ms} ms`;
     case "store":
-      return `n${effect.line}: store the pages above`;
+      return `n${effect.node}: store the pages above`;
     case "answer":
-      return `n${effect.line}: answer`;
+      return `n${effect.node}: answer`;
     case "wait":
-      return `n${effect.line}: leave page 0 for ${Math.round(effect.us)} us`;
+      return `n${effect.node}: leave page 0 for ${Math.round(effect.us)} us`;
     case "drop":
-      return `n${effect.line}: drop page 0`;
+      return `n${effect.node}: drop page 0`;
     case "grace":
-      return `n${effect.line}: wait for the drop`;
+      return `n${effect.node}: wait for the drop`;
     case "perform":
-      return `n${effect.line}: ${effect.operation}`;
+      return `n${effect.node}: ${effect.operation}`;
   }
 }
 
@@ -70,7 +90,7 @@ function formatUnits(units: Units): string {
 /** Halves of a comparison's four words. */
 const RECORD = 8;
 
-/** What a stop has found out about a target. */
+/** What a stop has collected from a target, as a debug line. */
 export function formatFound(serial: number, { target, kind, pcs }: TargetPcs): string {
   const found = kind === "comparisons"
     ? `made ${pcs.length / RECORD} comparisons`

@@ -1,9 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Area } from "../../src/kcov/area.ts";
-import { ReadAhead } from "../../src/kcov/read_ahead.ts";
+import { ReadAhead } from "../../src/kcov/page_cache.ts";
 
-const ahead = suite("kcov/read_ahead");
+const ahead = suite("kcov/page_cache");
 
 const PAGE = 4096;
 

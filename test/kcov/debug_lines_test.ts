@@ -1,25 +1,25 @@
 /** The debug lines of the device: whoever reads them learns the protocol. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { formatCall } from "../../src/kcov/format_call.ts";
-import { formatFound, formatStep } from "../../src/kcov/format_step.ts";
-import { ALL_UNITS } from "../../src/kcov/units.ts";
+import { formatCall } from "../../src/kcov/debug_lines.ts";
+import { formatFound, formatStep } from "../../src/kcov/debug_lines.ts";
+import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
 
-const format = suite("kcov/format_step");
+const format = suite("kcov/debug_lines");
 
 format("a read of page 0, from the fault to the release, reads as what is done for it", () => {
-  const line = 1001;
+  const node = 1001;
   const units = ALL_UNITS;
   const steps = [
-    formatStep({ kind: "read", line }, [{ kind: "stop", serial: 3, units, run: 20.4 }]),
-    formatStep({ kind: "stopped", serial: 3, gained: new Set([line]) }, [{ kind: "store", line }]),
-    formatStep({ kind: "stored", line }, [
-      { kind: "answer", line },
-      { kind: "wait", line, timer: 1, us: 33 },
+    formatStep({ kind: "read", node }, [{ kind: "stop", serial: 3, units, run: 20.4 }]),
+    formatStep({ kind: "stopped", serial: 3, gained: new Set([node]) }, [{ kind: "store", node }]),
+    formatStep({ kind: "stored", node }, [
+      { kind: "answer", node },
+      { kind: "wait", node, timer: 1, us: 33 },
     ]),
-    formatStep({ kind: "elapsed", line, timer: 1 }, [{ kind: "drop", line, drop: 2 }]),
-    formatStep({ kind: "reset", line }, []),
-    formatStep({ kind: "dropped", line, drop: 2 }, [{ kind: "release", units }]),
+    formatStep({ kind: "elapsed", node, timer: 1 }, [{ kind: "drop", node, drop: 2 }]),
+    formatStep({ kind: "reset", node }, []),
+    formatStep({ kind: "dropped", node, drop: 2 }, [{ kind: "release", units }]),
   ];
   assert.equal(steps, [
     "n1001: page 0 is wanted -> stop 3: stop targets once they have run for 20 us",
@@ -34,18 +34,18 @@ format("a read of page 0, from the fault to the release, reads as what is done f
 format("an ioctl that waits for one of several units", () => {
   const stop = { kind: "stop", serial: 1, units: { only: [2] }, run: 0 } as const;
   const steps = [
-    formatStep({ kind: "operate", line: 7, operation: "enable" }, [
+    formatStep({ kind: "operate", node: 7, operation: "enable" }, [
       stop,
       { kind: "patience", serial: 1, ms: 5 },
     ]),
     formatStep({ kind: "impatient", serial: 1 }, []),
-    formatStep({ kind: "rescope", line: 7, scope: "all" }, []),
+    formatStep({ kind: "rescope", node: 7, scope: "all" }, []),
     formatStep({ kind: "stopped", serial: 1, gained: new Set() }, [
-      { kind: "perform", line: 7, operation: "enable" },
+      { kind: "perform", node: 7, operation: "enable" },
       { kind: "release", units: { except: [2, 3] } },
     ]),
-    formatStep({ kind: "stalled", line: 7, drop: 1 }, [{ kind: "grace", line: 7, drop: 1 }]),
-    formatStep({ kind: "closed", line: 7 }, []),
+    formatStep({ kind: "stalled", node: 7, drop: 1 }, [{ kind: "grace", node: 7, drop: 1 }]),
+    formatStep({ kind: "closed", node: 7 }, []),
   ];
   assert.equal(steps, [
     "n7: enable is wanted -> stop 1: stop the targets of unit 2; give it 5 ms",

@@ -1,7 +1,7 @@
-import type { Units } from "./units.ts";
-import type { LineId, Operation } from "./line.ts";
+import type { Units } from "./unit.ts";
+import type { Node, Operation } from "./page0.ts";
 
-/** What is to be done. Each is answered by the event in parentheses, if any. */
+/** An action for the driver. The event in parentheses answers it, if there is one. */
 export type Effect =
   /** Collect from the targets and hold them, letting them run for `run` µs first (`stopped`). */
   | { readonly kind: "stop"; readonly serial: number; readonly units: Units; readonly run: number }
@@ -9,14 +9,14 @@ export type Effect =
   /** Wait (`impatient`). */
   | { readonly kind: "patience"; readonly serial: number; readonly ms: number }
   /** Store what the page cache lacks of the pages above page 0 (`stored`). */
-  | { readonly kind: "store"; readonly line: LineId }
+  | { readonly kind: "store"; readonly node: Node }
   /** Answer all READs of page 0 that wait. */
-  | { readonly kind: "answer"; readonly line: LineId }
+  | { readonly kind: "answer"; readonly node: Node }
   /** (`elapsed`) */
-  | { readonly kind: "wait"; readonly line: LineId; readonly timer: number; readonly us: number }
+  | { readonly kind: "wait"; readonly node: Node; readonly timer: number; readonly us: number }
   /** Have the kernel drop page 0 (`dropped`). */
-  | { readonly kind: "drop"; readonly line: LineId; readonly drop: number }
+  | { readonly kind: "drop"; readonly node: Node; readonly drop: number }
   /** Wait for some ms (`stalled`). */
-  | { readonly kind: "grace"; readonly line: LineId; readonly drop: number }
+  | { readonly kind: "grace"; readonly node: Node; readonly drop: number }
   /** Carry out an ioctl and answer it. */
-  | { readonly kind: "perform"; readonly line: LineId; readonly operation: Operation };
+  | { readonly kind: "perform"; readonly node: Node; readonly operation: Operation };

@@ -1,12 +1,59 @@
-import type { Units } from "./units.ts";
+/**
+ * A set of units, said as a few of them or as all but a few. A unit is a process, whose targets are stopped
+ * and let go together; it is named by the number of its main thread's target.
+ */
+export type Units = { readonly only: readonly number[] } | { readonly except: readonly number[] };
+
+/** Every unit. */
+export const ALL_UNITS: Units = { except: [] };
+
+/** Whether a set has a unit in it. */
+export function hasUnit(units: Units, unit: number): boolean {
+  return "only" in units ? units.only.includes(unit) : !units.except.includes(unit);
+}
+
+/** A set of units to which others are added and from which they are taken. */
+export class UnitSet {
+  /** What is true of all units but those below. */
+  #rest = false;
+  readonly #differing = new Set<number>();
+
+  has(unit: number): boolean {
+    return this.#differing.has(unit) ? !this.#rest : this.#rest;
+  }
+
+  add(units: Units): void {
+    this.#set(units, true);
+  }
+
+  delete(units: Units): void {
+    this.#set(units, false);
+  }
+
+  #set(units: Units, value: boolean): void {
+    if ("only" in units) {
+      for (const unit of units.only) this.#setOne(unit, value);
+      return;
+    }
+    const kept = units.except.filter((unit) => this.has(unit) !== value);
+    this.#rest = value;
+    this.#differing.clear();
+    for (const unit of kept) this.#differing.add(unit);
+  }
+
+  #setOne(unit: number, value: boolean): void {
+    if (value === this.#rest) this.#differing.delete(unit);
+    else this.#differing.add(unit);
+  }
+}
 
 /**
- * The unit of all that no line's scope names. It is split when a line names one of them, and one that no
- * line names any more is taken in again.
+ * The unit of all targets that no scope names. It is split when a scope names some of them. A unit that no
+ * scope names any more becomes part of it again.
  */
 export const REST = 0;
 
-/** What the targets of a unit do. */
+/** The state that the targets of a unit are in. */
 export type Phase =
   | { readonly kind: "running" }
   /**
@@ -58,7 +105,7 @@ export class Unit {
   }
 }
 
-/** What a unit stands for: {@linkcode REST} for all but the others. */
+/** {@linkcode REST} stands for all units but the others that are known. */
 export function unitsOf(id: number, units: ReadonlyMap<number, unknown>): Units {
   if (id !== REST) return { only: [id] };
   return { except: [...units.keys()].filter((other) => other !== REST) };

@@ -1,0 +1,170 @@
+import { readSync, writeSync } from "node:fs";
+import { WORD_SIZE } from "./abi.ts";
+import type { AreaKeeper, MakeFile, Measured, ReadRange } from "./area_keeper.ts";
+import {
+  type AreaFile,
+  type Change,
+  Instance,
+  type InstanceArea,
+  type Opening,
+  Refusal,
+} from "./instance.ts";
+import type { StepLog } from "./protocol_driver.ts";
+import type { EnabledArea, Source } from "./source.ts";
+
+export interface PassthroughOptions {
+  readonly source: Pick<Source, "trace">;
+  readonly makeFile: MakeFile;
+  readonly log: StepLog | undefined;
+  readonly warn: (line: string) => void;
+}
+
+const ZERO = new Uint8Array(WORD_SIZE);
+
+/** An area that is a file. */
+class FileArea implements InstanceArea {
+  readonly size: number;
+  readonly #file: AreaFile;
+
+  constructor(file: AreaFile, size: number) {
+    this.#file = file;
+    this.size = size;
+  }
+
+  reset(): void {
+    writeSync(this.#file.fd, ZERO, 0, WORD_SIZE, 0);
+  }
+
+  /** As it is now, whoever has written it. */
+  get count(): number {
+    const [low, high] = new Uint32Array(this.read({ offset: 0, size: WORD_SIZE }).slice().buffer);
+    return high * 2 ** 32 + low;
+  }
+
+  read({ offset, size }: ReadRange): Uint8Array {
+    const bytes = new Uint8Array(Math.max(0, Math.min(size, this.size - offset)));
+    return bytes.subarray(0, readSync(this.#file.fd, bytes, 0, bytes.length, offset));
+  }
+}
+
+class FileInstance extends Instance<FileArea> {
+  readonly #file: AreaFile;
+
+  constructor(opening: Opening, file: AreaFile) {
+    super(opening);
+    this.#file = file;
+  }
+
+  override get file(): AreaFile {
+    return this.#file;
+  }
+}
+
+/**
+ * Areas that clients map and targets write themselves, as the kernel does: there is nothing to collect and
+ * nobody to hold. The server only says who writes into what.
+ */
+export class PassthroughAreas implements AreaKeeper {
+  readonly #options: PassthroughOptions;
+  /** Those whose files are there: they are open, or their owners still trace. */
+  readonly #instances = new Set<FileInstance>();
+  /**
+   * What targets are told. An instance is in it from before it is enabled until just before it is disabled,
+   * so that none of its PCs is missed, and none comes later; hence it is not the instance's state.
+   */
+  readonly #told = new Map<FileInstance, EnabledArea>();
+
+  constructor(options: PassthroughOptions) {
+    this.#options = options;
+  }
+
+  open(opening: Opening): FileInstance {
+    const file = this.#withMemory("a file for an instance", this.#options.makeFile);
+    const instance = new FileInstance(opening, file);
+    this.#instances.add(instance);
+    return instance;
+  }
+
+  close(instance: FileInstance): void {
+    if (instance.state.kind !== "enabled") this.#forget(instance);
+  }
+
+  /** Removes the file; a mapping of it lives on. */
+  #forget(instance: FileInstance): void {
+    this.#instances.delete(instance);
+    if (this.#told.delete(instance)) this.#tell();
+    instance.file[Symbol.dispose]();
+  }
+
+  initialize(instance: FileInstance, words: bigint): Promise<void> {
+    const { file } = instance;
+    const size = Number(words) * WORD_SIZE;
+    this.#withMemory(`an area of ${size} bytes`, () => file.grow(size));
+    instance.initialize(words, new FileArea(file, size));
+    return Promise.resolve();
+  }
+
+  /** @throws {Refusal} ENOMEM, as where `kzalloc` or `vmalloc_user` fails in the kernel. */
+  #withMemory<T>(what: string, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      const { message } = error as Error;
+      this.#options.warn(`Cannot make ${what}, so its client gets ENOMEM: ${message}`);
+      throw new Refusal("ENOMEM");
+    }
+  }
+
+  async change(instance: FileInstance, change: Change): Promise<void> {
+    this.#check(instance);
+    if (change.operation === "enable") {
+      this.#told.set(instance, instance.enabledArea(change.enabling));
+    } else if (change.operation !== "reset") this.#told.delete(instance);
+    if (change.operation !== "reset") await this.#tell();
+    // A client that was killed does not wait for its ioctl.
+    this.#check(instance);
+    instance.change(change);
+    if (!instance.isOpen && instance.state.kind !== "enabled") this.#forget(instance);
+  }
+
+  /** @throws {Refusal} EIO for one that is neither open nor traced any more. */
+  #check(instance: FileInstance): void {
+    if (!this.#instances.has(instance)) throw new Refusal("EIO");
+  }
+
+  #tell(): Promise<void> {
+    const { log } = this.#options;
+    if (log?.enabled) {
+      const names = [...this.#told.keys()].map(({ id }) => `n${id}`).join(", ");
+      log(names ? `probes are to write into ${names}` : "probes are to write nothing");
+    }
+    return this.#options.source.trace([...this.#told.values()]);
+  }
+
+  /** Pages for the page cache, which splice(2) and sendfile(2) read through, would be stale the next time. */
+  read({ area }: FileInstance, range: ReadRange): Uint8Array {
+    if (!area || !range.isCall) throw new Refusal("EINVAL");
+    return area.read(range);
+  }
+
+  /** The kernel keeps no pages of such files, so it writes none back. */
+  write(): void {}
+
+  /** Nothing is to be collected. */
+  refresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  regroup(): void {}
+
+  /** Resets and reads are stores and loads in memory that nobody watches. */
+  measure(instance: FileInstance): Measured | undefined {
+    return this.#instances.has(instance) ? { count: instance.area?.count } : undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#told.clear();
+    await this.#tell();
+    for (const instance of this.#instances) this.#forget(instance);
+  }
+}
