@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { libc } from "./system_calls.ts";
 import { Pidfd } from "./pidfd.ts";
@@ -19,21 +18,19 @@ const PATIENCE = 2000;
 
 /** By what signal a process ends that is nobody's child here. */
 export class ProcessEnd implements Disposable {
-  readonly #pid: number;
   readonly #process: Pidfd;
   #isOpen = true;
   /** As wait(2) has it, once it has ended; 0 where nobody can tell. */
   #status: number | undefined;
 
-  private constructor(pid: number, process: Pidfd) {
-    this.#pid = pid;
+  private constructor(process: Pidfd) {
     this.#process = process;
   }
 
   /** @returns undefined where there is no such process, or the kernel has no descriptors of processes. */
   static watch(pid: number): ProcessEnd | undefined {
     try {
-      return new ProcessEnd(pid, Pidfd.open(pid));
+      return new ProcessEnd(Pidfd.open(pid));
     } catch {
       return undefined;
     }
@@ -42,32 +39,21 @@ export class ProcessEnd implements Disposable {
   /**
    * Waits a while for it to end.
    *
-   * @returns undefined where it lives on, has ended by itself, or nobody can tell: before Linux 6.15 only
-   * its parent can, once it has asked.
+   * @returns undefined where it lives on, has ended by itself, or nobody can tell: the kernel does once its
+   * parent has asked, from Linux 6.15 on. (`/proc/PID/stat` would tell before that, but may wait for a lock.)
    */
   async signal(): Promise<NodeJS.Signals | undefined> {
     const deadline = performance.now() + PATIENCE;
     while (this.#status === undefined) {
       if (!this.#isOpen) return undefined;
-      if (this.#process.hasEnded) {
-        this.#status = this.#statusOfZombie() ?? this.#statusOfReaped() ?? 0;
-      } else if (performance.now() > deadline) return undefined;
-      else await new Promise((resolve) => setTimeout(resolve, INTERVAL).unref());
+      if (this.#process.hasEnded) this.#status = this.#statusOfReaped();
+      if (this.#status !== undefined) break;
+      if (performance.now() > deadline) return undefined;
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL).unref());
     }
     const number = this.#status & SIGNAL_BITS;
     const names = Object.entries(constants.signals) as [NodeJS.Signals, number][];
     return names.find(([, value]) => value === number)?.[0];
-  }
-
-  /** The last field of `/proc/PID/stat` (`proc_pid_stat(5)`), while its parent has not asked. */
-  #statusOfZombie(): number | undefined {
-    try {
-      const stat = readFileSync(`/proc/${this.#pid}/stat`, "latin1").trimEnd();
-      const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return state === "Z" ? Number(fields.at(-1)) : undefined;
-    } catch {
-      return undefined;
-    }
   }
 
   #statusOfReaped(): number | undefined {
