@@ -233,7 +233,7 @@ export const FAULTS: readonly Fault[] = [
   { name: "target stopped", run: stopTarget },
   { name: "client killed", run: killClient },
   { name: "client stopped", run: stopClient },
-  // Not right yet, in some 1 of 20 rounds: see docs/reliability.md. By default the rounds end before it.
+  // It was not right in 2 of 125 rounds: see docs/reliability.md. By default the rounds end before it.
   { name: "server killed, watchdog stopped", run: killServerOfStopped },
 ];
 
