@@ -12,6 +12,8 @@ export interface CoherentOptions extends DriverOptions {
   readonly total: Counts;
 }
 
+/** Pages above page 0 that are in the cache from the beginning: all of the usual area of 65,536 words. */
+const FIRST_PAGES = 127;
 /** No inode has this node id. */
 const NOBODYS = 0;
 
@@ -44,16 +46,29 @@ export class CoherentAreas implements AreaKeeper {
     this.#tell();
   }
 
-  /** Storing the last word extends the file, without which touching a mapping of it is SIGBUS. */
+  /**
+   * Storing the last word extends the file, without which touching a mapping of it is SIGBUS. The first pages
+   * above page 0 are stored, too, which spares a client that goes through its area a fault for each of them.
+   * This is the last time that it can be done: once the client can touch a page, a store that comes late would
+   * undo what it has written there.
+   */
   async initialize(instance: CachedInstance, words: bigint): Promise<void> {
-    const last = (Number(words) - 1) * abi.WORD_SIZE;
-    const errno = await this.#options.cache.store(
-      instance.id,
-      last,
-      new Uint8Array(abi.WORD_SIZE),
-    );
+    const area = new Area(Number(words));
+    const end = Math.min(area.size, (1 + FIRST_PAGES) * abi.PAGE_SIZE);
+    if (end > abi.PAGE_SIZE) await this.#store(instance, { from: abi.PAGE_SIZE, end });
+    for (let page = 1; page * abi.PAGE_SIZE < end; page++) area.markCached(page);
+    if (end < area.size || end <= abi.PAGE_SIZE) {
+      await this.#store(instance, { from: area.size - abi.WORD_SIZE, end: area.size });
+    }
+    instance.initialize(words, area);
+  }
+
+  async #store(
+    { id }: CachedInstance,
+    { from, end }: { from: number; end: number },
+  ): Promise<void> {
+    const errno = await this.#options.cache.store(id, from, new Uint8Array(end - from));
     if (errno !== 0) throw new Refusal("EIO");
-    instance.initialize(words, new Area(Number(words)));
   }
 
   async change(instance: CachedInstance, change: Change): Promise<void> {
@@ -112,14 +127,15 @@ export class CoherentAreas implements AreaKeeper {
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
   read(instance: CachedInstance, range: ReadRange): Uint8Array | Promise<Uint8Array> {
-    const { id: node, area, above } = instance;
+    const { id: node, area } = instance;
     if (!area) throw new Refusal("EINVAL");
     const end = range.isCall ? area.size : Math.ceil(area.size / abi.PAGE_SIZE) * abi.PAGE_SIZE;
     if (range.offset >= end) return new Uint8Array(0);
     const { offset } = range;
     const size = Math.min(range.size, end - offset);
     if (offset >= abi.PAGE_SIZE) {
-      return range.isCall ? area.read(offset, size) : above.read(area, { offset, size });
+      if (!range.isCall) markCached(area, { offset, size });
+      return area.read(offset, size);
     }
     return new Promise((resolve, reject) => {
       instance.reads.push({ offset, size, resolve, reject });
@@ -143,6 +159,13 @@ export class CoherentAreas implements AreaKeeper {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#told.clear();
     await this.#tell();
+  }
+}
+
+/** Of pages above page 0, which need no protocol: what they lack is stored before page 0 is answered. */
+function markCached(area: Area, { offset, size }: { offset: number; size: number }): void {
+  for (let at = offset; at < offset + size; at += abi.PAGE_SIZE) {
+    area.markCached(Math.floor(at / abi.PAGE_SIZE));
   }
 }
 

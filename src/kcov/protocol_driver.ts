@@ -9,7 +9,7 @@ import { type Change, Instance, type Opening, Refusal } from "./instance.ts";
 import { isFull } from "./instance_status.ts";
 import { type Counts, Meter } from "./meter.ts";
 import { microseconds, MicroTimer } from "./micro_timer.ts";
-import { type PageCache, ReadAhead } from "./page_cache.ts";
+import type { PageCache } from "./page_cache.ts";
 import { inScope, type Scope, type Source, type TargetPcs } from "./source.ts";
 
 /** Takes the protocol's steps, a line each. */
@@ -44,13 +44,10 @@ export class CachedInstance extends Instance<Area> {
   /** READs of page 0. */
   reads: Waiting[] = [];
   operations: WaitingOperation[] = [];
-  /** Answers READs of the pages above page 0. */
-  readonly above: ReadAhead;
   readonly meter: Meter;
 
-  constructor(opening: Opening, { cache, total }: { cache: PageCache; total: Counts }) {
+  constructor(opening: Opening, { total }: { total: Counts }) {
     super(opening);
-    this.above = new ReadAhead(opening.id, cache);
     this.meter = new Meter(total);
   }
 

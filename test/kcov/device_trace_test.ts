@@ -70,7 +70,7 @@ scenario("a trace's pages above page 0 are stored before page 0 is answered", as
   const client = await world.enabled(1, { words: 8 * WORDS });
   world.source.execute(...Array(2 * WORDS).fill(8));
   await client.load(0);
-  assert.equal(world.log, ["stop", `store 1 ${PAGE} ${2 * PAGE}`, "read 1 0"]);
+  assert.equal(world.log, ["stop", `store 1 ${PAGE} ${PAGE + 8}`, "read 1 0"]);
   assert.is(await client.load(2 * WORDS), HIGH + 8n);
 });
 
@@ -100,7 +100,7 @@ scenario("comparisons above page 0 are stored before page 0 is answered", async 
   const client = await comparing(world, 1, { words: 4 * WORDS });
   for (let i = 0; i < 200; i++) world.source.execute(...RECORD);
   await client.load(0);
-  assert.equal(world.log, ["stop", `store 1 ${PAGE} ${PAGE}`, "read 1 0"]);
+  assert.equal(world.log, ["stop", `store 1 ${PAGE} 2312`, "read 1 0"]);
   assert.equal(await records(client), Array(200).fill(RECORD_WORDS));
 });
 
