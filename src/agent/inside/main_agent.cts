@@ -126,10 +126,12 @@ class MainAgent {
     if (noInspector && !isTraced) throw noInspector;
     store(control, CONTROL["natives"], nativesWord());
     const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
+    const pass = (index: number) => gate(control, GATES + 2 * index);
     // What the worker and the server call through the inspector.
     const value = Object.freeze({
-      gate: (index: number) => gate(control, GATES + 2 * index),
-      ...(!isTraced && { enter: makeEnter(control) }),
+      gate: pass,
+      // Where probes write, a collection splits nothing.
+      enter: isTraced ? pass : makeEnter(control),
       sources: (ids: readonly number[]) => scriptSources(ids, natives),
       restore: () => this.restore(),
     });
