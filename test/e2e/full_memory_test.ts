@@ -64,7 +64,7 @@ memory("a target goes on without marks, and reports have what it did before", as
 memory("a client that gets no area has the reason told", async ({ scene }) => {
   const { stderr } = await run(scene, `${FILL}; ${compile("poller")} /sys/kernel/debug/kcov 1`);
   const full =
-    /^kcovfs: Cannot make an area of \d+ bytes, so its client gets ENOMEM: \/dev\/shm is full; run 'mount/m;
+    /^kcovfs: Cannot make a file for an instance, so its client gets ENOMEM: \/dev\/shm is full; run 'mount/m;
   assert.match(stderr, full);
 });
 

@@ -204,7 +204,7 @@ fuzz(
     assert.is(none.status, 127);
     assert.is(
       none.stderr,
-      "kcovfs: Cannot run no-such-command: no such command\n",
+      "kcovfs: Cannot run no-such-command: no such command in PATH\n",
     );
     assert.is(file.status, 126);
   },

@@ -62,9 +62,9 @@ symbols("PCs outlive the table that gave them", () => {
     const ascending = table.segments.map(({ base }) => base);
     assert.equal(ascending, [...bases].sort((a, b) => a - b));
     assert.equal(table.positions(table.find({ url: "c", hash: "aa" })!), [
-      { url: "c", range: "1.2,1.3" },
-      { url: "c", range: "2.2,2.3" },
-      { url: "c", range: "3.2,3.3" },
+      { url: "c", range: "1.2,1.3", isOriginal: false },
+      { url: "c", range: "2.2,2.3", isOriginal: false },
+      { url: "c", range: "3.2,3.3", isOriginal: false },
     ]);
   });
   assert.is(fs.readFileSync(file, "utf8").split("\n").length, 4, "a script has one line");
@@ -105,7 +105,7 @@ symbols("URLs may hold anything", () => {
     assert.is(table.segments.length, urls.length);
     for (const url of urls) {
       const { base } = table.find({ url, hash: "aa" })!;
-      assert.equal(table.locate(base + 1), { url, range: "2.2,2.3" });
+      assert.equal(table.locate(base + 1), { url, range: "2.2,2.3", isOriginal: false });
     }
   });
 });
@@ -121,12 +121,16 @@ symbols("a script that was made from others says where each block stands", () =>
   );
   withTable((table) => {
     assert.equal(table.positions(table.segments[0]), [
-      { url: "file:///dist/a.js", range: "1.2,1.3" },
-      { url: "file:///src/a.ts", range: "2.2,2.3" },
-      { url: "file:///src/b\tc.ts", range: "3.2,3.3" },
-      { url: "file:///src/a.ts", range: "4.2,4.3" },
+      { url: "file:///dist/a.js", range: "1.2,1.3", isOriginal: false },
+      { url: "file:///src/a.ts", range: "2.2,2.3", isOriginal: true },
+      { url: "file:///src/b\tc.ts", range: "3.2,3.3", isOriginal: true },
+      { url: "file:///src/a.ts", range: "4.2,4.3", isOriginal: true },
     ]);
-    assert.equal(table.locate(base + 2), { url: "file:///src/b\tc.ts", range: "3.2,3.3" });
+    assert.equal(table.locate(base + 2), {
+      url: "file:///src/b\tc.ts",
+      range: "3.2,3.3",
+      isOriginal: true,
+    });
     assert.is(table.add(script("file:///dist/a.js", 4)).base, base, "its PCs are not the map's");
   });
 });
@@ -136,9 +140,9 @@ symbols("lines of both kinds are read from one file", () => {
   fs.writeFileSync(file, line(10, 1, "a") + mapped + line(30, 1, "d"));
   withTable((table) => {
     assert.is(table.damaged, 0);
-    assert.equal(table.locate(10), { url: "a", range: "1.1,1.2" });
-    assert.equal(table.locate(20), { url: "c", range: "4.4,5.5" });
-    assert.equal(table.locate(30), { url: "d", range: "1.1,1.2" });
+    assert.equal(table.locate(10), { url: "a", range: "1.1,1.2", isOriginal: false });
+    assert.equal(table.locate(20), { url: "c", range: "4.4,5.5", isOriginal: true });
+    assert.equal(table.locate(30), { url: "d", range: "1.1,1.2", isOriginal: false });
   });
 });
 
@@ -146,9 +150,9 @@ symbols("a line that lacks files or places costs only those", () => {
   fs.writeFileSync(file, 'kcovfs2\t20\t3\taa\t"b"\t["c"]\t7:4.4,5.5 1:6.6,7.7\n');
   withTable((table) => {
     assert.equal(table.positions(table.segments[0]), [
-      { url: "b", range: "4.4,5.5" },
-      { url: "c", range: "6.6,7.7" },
-      { url: "b", range: "1.1,1.1" },
+      { url: "b", range: "4.4,5.5", isOriginal: false },
+      { url: "c", range: "6.6,7.7", isOriginal: true },
+      { url: "b", range: "1.1,1.1", isOriginal: false },
     ]);
   });
 });
@@ -200,7 +204,11 @@ symbols("a last line that a crash tore anywhere costs nothing that was before it
       assert.is(table.damaged, 0, `cut at ${length}`);
       const found = ["a", "b", "next", "torn"].map((url) => table.find({ url, hash: "aa" })?.base);
       assert.equal(found, [before[0].base, before[1].base, ...bases]);
-      assert.equal(table.locate(bases[0] + 2), { url: "next", range: "3.2,3.3" });
+      assert.equal(table.locate(bases[0] + 2), {
+        url: "next",
+        range: "3.2,3.3",
+        isOriginal: false,
+      });
     });
     assert.is(bases[1], torn.base, "the same script gets the same PCs again");
     assert.equal(fs.readFileSync(file).subarray(0, whole.length), whole);
@@ -212,8 +220,8 @@ symbols("a line that is torn while the table is open is cut off before the next"
     const a = table.add(script("a", 2));
     fs.appendFileSync(file, 'kcovfs1\t5\t1\taa\t"to');
     const b = table.add(script("b", 2));
-    assert.equal(table.locate(b.base), { url: "b", range: "1.2,1.3" });
-    assert.equal(table.locate(a.base), { url: "a", range: "1.2,1.3" });
+    assert.equal(table.locate(b.base), { url: "b", range: "1.2,1.3", isOriginal: false });
+    assert.equal(table.locate(a.base), { url: "a", range: "1.2,1.3", isOriginal: false });
   });
   assert.is(fs.readFileSync(file, "utf8").split("\n").length, 3);
 });
@@ -245,12 +253,14 @@ symbols("damaged lines in the middle are kept and ignored, and counted", () => {
   const added = withTable((table) => {
     assert.is(table.damaged, damaged.length);
     assert.equal(table.segments.map(({ url }) => url), ["first", "last"]);
-    assert.equal(table.locate(20), { url: "last", range: "4.4,5.5" });
+    assert.equal(table.locate(20), { url: "last", range: "4.4,5.5", isOriginal: false });
     assert.is(table.locate(5), undefined);
     return table.add(script("a", 2));
   });
   assert.ok(fs.readFileSync(file, "utf8").startsWith(text));
-  withTable((table) => assert.equal(table.locate(added.base), { url: "a", range: "1.2,1.3" }));
+  withTable((table) =>
+    assert.equal(table.locate(added.base), { url: "a", range: "1.2,1.3", isOriginal: false })
+  );
 });
 
 symbols(
@@ -271,7 +281,7 @@ symbols("a line that claims millions of blocks takes no memory for their places"
   fs.writeFileSync(file, line(0, BLOCKS - 4, "most"));
   withTable((table) => {
     assert.ok(table.positions(table.segments[0]).length < 100);
-    assert.equal(table.locate(BLOCKS - 5), { url: "most", range: "1.1,1.1" });
+    assert.equal(table.locate(BLOCKS - 5), { url: "most", range: "1.1,1.1", isOriginal: false });
   });
 });
 
@@ -293,7 +303,7 @@ symbols("two tables on one file see each other's additions and never overlap", (
   assert.is(other.add(script("mine", 4)).base, preferred + 2);
   assert.is(one.add(script("mine", 4)).base, preferred + 2);
   assert.equal(one.segments, other.segments);
-  assert.equal(one.locate(preferred + 2), { url: "mine", range: "1.2,1.3" });
+  assert.equal(one.locate(preferred + 2), { url: "mine", range: "1.2,1.3", isOriginal: false });
 });
 
 symbols("who only looks up repairs nothing and sees the whole lines", () => {
@@ -301,7 +311,7 @@ symbols("who only looks up repairs nothing and sees the whole lines", () => {
   fs.writeFileSync(file, text);
   using table = SymbolTable.open(file, { isReadOnly: true });
   assert.equal(table.segments.map(({ url }) => url), ["a"]);
-  assert.equal(table.locate(10), { url: "a", range: "1.1,1.2" });
+  assert.equal(table.locate(10), { url: "a", range: "1.1,1.2", isOriginal: false });
   assert.is(fs.readFileSync(file, "utf8"), text);
 });
 
