@@ -1,5 +1,5 @@
 /** Targets that are reached by their inspector: Deno, and Nodes without the agent. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -162,7 +162,11 @@ inspector("a Deno is a target that a launcher starts, as npm's or another", asyn
   const bin = join(scene.folder, "bin");
   mkdirSync(bin);
   writeFileSync(join(bin, "deno"), `#!/bin/sh\n${DENO} "$@"\nexit $?\n`, { mode: 0o755 });
-  for (const folder of [bin, join(DENO, "../../.bin")]) {
+  // npm's own folder has a `node`, too: that of the oldest Node there is.
+  const npm = join(scene.folder, "npm");
+  mkdirSync(npm);
+  symlinkSync(realpathSync(join(DENO, "../../.bin/deno")), join(npm, "deno"));
+  for (const folder of [bin, npm]) {
     const env = { PATH: `${folder}:${process.env["PATH"]}` };
     const command = [...scene.run("hello"), "deno", "run", file];
     const { status, stdout, stderr } = await execute(command, { env, timeout: 60_000 });
