@@ -3,8 +3,9 @@
  * type and a body. The agent passes the messages of the Chrome DevTools Protocol (CDP) on as they are,
  * and adds what CDP lacks: holding the target's main thread.
  *
- * This file is the only one that both sides load.
+ * This file is the only one that both sides load; `agent_messages.ts` is the server's, which checks by it.
  */
+export type { CollectorName, Hello, NewSource } from "./agent_messages.ts";
 
 /** Changes whenever the two sides would misunderstand each other. */
 export const PROTOCOL_VERSION = 6;
@@ -93,33 +94,6 @@ export function isTaking(lastText: string | undefined): boolean {
 /** The number of the batch that a target's last coverage is `taken` of. */
 export const FAREWELL_BATCH = 0;
 
-/** How a target introduces itself. */
-export interface Hello {
-  readonly protocol: number;
-  /** What the user calls it, or what it runs. */
-  readonly name: string;
-  readonly pid: number;
-  /** `node v20.20.2`. */
-  readonly runtime: string;
-  /**
-   * What has started it, whose name comes before its own: of a worker thread, the number of the target
-   * that did; of a process, the name.
-   */
-  readonly parent?: number | string;
-  /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
-  readonly tid?: number;
-  /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
-  readonly include?: readonly string[];
-  readonly exclude?: readonly string[];
-  /** @default {"v8"} */
-  readonly collector?: CollectorName;
-  /** Of a process that was attached to, what the server gave the agent to be known by. */
-  readonly attachment?: string;
-}
-
-/** How blocks that were executed are learned: from V8's counters, or from probes in the scripts. */
-export type CollectorName = "v8" | "trace";
-
 /** What probes write into. */
 export interface TracedArea {
   /** Another when the path, the words or what it takes is. */
@@ -136,12 +110,6 @@ export interface TracedArea {
   readonly turns?: string;
   /** Whether it is no area, but a file with a byte for each block, which is 1 where the block has executed. */
   readonly takesMarks?: boolean;
-}
-
-/** A script that is about to be compiled. */
-export interface NewSource {
-  readonly url: string;
-  readonly source: string;
 }
 
 /** What is to be compiled instead; without code, the script as it is. */

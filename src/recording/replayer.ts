@@ -70,9 +70,7 @@ export class Replayer {
         log: this.#options.log,
       },
     });
-    let line = 1;
-    for await (const entry of recording.entries) {
-      line++;
+    for await (const { line, entry } of recording.entries) {
       try {
         await this.#take(entry, server);
       } catch (error) {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Peer } from "../base/peer.ts";
-import type { AttachParams } from "../messages/control_client.ts";
+import type { AttachParams } from "../messages/requests.ts";
 import { parseAddress } from "../targets/address.ts";
 import { connectSession } from "../targets/connect_session.ts";
 import type { ConnectOptions, Connectors, TargetHost } from "../targets/connector.ts";

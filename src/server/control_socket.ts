@@ -5,14 +5,14 @@ import * as path from "node:path";
 import {
   FRAME,
   FrameReader,
-  type Hello,
-  type NewSource,
   packFrame,
   type ProbedSource,
   PROTOCOL_VERSION,
 } from "../messages/protocol.ts";
 import type { LockedFolder } from "../base/locked_folder.ts";
 import { parseFlatJson } from "../base/flat_json.ts";
+import { check } from "../base/shape.ts";
+import { HELLO, type Hello, type NewSource } from "../messages/agent_messages.ts";
 import { type Peer, peerOf } from "../base/peer.ts";
 import { WarnLimit } from "../base/warn_limit.ts";
 import { makeRunFolder, openRunFolder, SOCKET_NAME } from "../messages/run_folder.ts";
@@ -227,11 +227,7 @@ export class ControlSocket implements AsyncDisposable {
       this.#answer(socket, () => requests.answer(value, peer));
       return undefined;
     }
-    if (type !== FRAME.hello || !isHello(value)) {
-      throw new Error(
-        "it speaks another protocol; the target was started by another version",
-      );
-    }
+    const hello = helloOf(type, value);
     if (!peer) {
       throw new Error(
         "this runtime cannot tell whose process it is; use --mode 600",
@@ -247,9 +243,9 @@ export class ControlSocket implements AsyncDisposable {
       onSource: (source) => agents.probe(link, source),
     }, {
       collectTimeout: this.#options.collectTimeout,
-      isTraced: value.collector === "trace",
+      isTraced: hello.collector === "trace",
     });
-    agents.admit(link, value, { peer });
+    agents.admit(link, hello, { peer });
     return link;
   }
 
@@ -289,17 +285,11 @@ function mostFirstBytes(type: number): number {
   return type === FRAME.hello || type === FRAME.request ? MOST_FIRST_BYTES : 0;
 }
 
-function isHello(value: unknown): value is Hello {
-  const hello = (value ?? {}) as Hello;
-  const { name, pid, runtime, parent = 0, tid = 0, attachment = "" } = hello;
-  const { include = [], exclude = [], collector = "v8" } = hello;
-  return hello.protocol === PROTOCOL_VERSION &&
-    [name, runtime, attachment].every((text) => typeof text === "string") &&
-    [pid, tid].every((number) => Number.isSafeInteger(number) && number >= 0) &&
-    (typeof parent === "string" || Number.isSafeInteger(parent)) &&
-    [include, exclude].every(isStrings) && (collector === "v8" || collector === "trace");
-}
-
-function isStrings(value: unknown): boolean {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
+/** @throws what is wrong with it. */
+function helloOf(type: number, value: unknown): Hello {
+  const { protocol } = (value ?? {}) as { protocol?: unknown };
+  if (type !== FRAME.hello || protocol !== PROTOCOL_VERSION) {
+    throw new Error("it speaks another protocol; the target was started by another version");
+  }
+  return check(HELLO, value);
 }

@@ -8,7 +8,7 @@ import { Deferred } from "../base/deferred.ts";
 import { ProcessReader } from "../base/process_reader.ts";
 import { Threads } from "../base/threads.ts";
 import { Collector } from "./collector.ts";
-import type { ServerFacts } from "../messages/control_client.ts";
+import type { ServerFacts } from "../messages/requests.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { keepCovered } from "../symbols/covered_record.ts";
 import { CoveredBlocks } from "../symbols/covered_blocks.ts";

@@ -73,8 +73,9 @@ export class Chromium implements AsyncDisposable {
   async open(url: string): Promise<Tab> {
     const { webSocketDebuggerUrl } = await this.#ask("/json/version") as Tab;
     await using session = await connectSession(webSocketDebuggerUrl);
-    const { targetId } = await session.send("Target.createTarget", { url }, { timeout: TIMEOUT });
-    return (await this.tabs()).find(({ id }) => id === targetId)!;
+    const before = new Set((await this.tabs()).map(({ id }) => id));
+    await session.send("Target.createTarget", { url }, { timeout: TIMEOUT });
+    return (await this.tabs()).find(({ id }) => !before.has(id))!;
   }
 
   async close(tab: Tab): Promise<void> {

@@ -10,7 +10,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { Chromium, type Tab, until } from "./chromium.ts";
 import { compile, finish, Scene, SERVICES } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { compile, execute, finish, KCOVFS, Scene, SERVICES } from "./harness.ts";
 
 const crash = suite("crashes");

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { compile, execute, KCOVFS, NODES, Scene } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 

@@ -3,7 +3,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { compile, KCOVFS, lineWith, Scene, SERVICES } from "./harness.ts";
 import { Machine } from "./machine.ts";
 import { COUNTS, DIRECT } from "./measures.ts";

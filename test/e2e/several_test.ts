@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { assertExact, assertLearned, type Loop } from "./exact_loop.ts";
 import { compile, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, finish, KCOVFS, NODES, Scene } from "./harness.ts";
 import { DIRECT, FAULTS } from "./measures.ts";

@@ -253,7 +253,7 @@ flood(
       socket.write(frame.subarray(at, at + 1));
       if (at % 10 === 0) await new Promise(setImmediate);
     }
-    socket.write(packFrame(FRAME.held, number));
+    socket.write(packFrame(FRAME.held, number, packNumber(0)));
     assert.is((await stopping).coverage.length, 5004);
     socket.destroy();
   },

@@ -56,9 +56,8 @@ const json = (value: unknown): Body => (random) =>
 const numbered = (body: Body): Body => (random) => Buffer.concat([number(random), body(random)]);
 const nothing: Body = () => new Uint8Array(0);
 
-/** What a target sends. */
+/** What a target sends after its hello. */
 const TARGETS: Record<number, Body> = {
-  [FRAME.hello]: json(HELLO),
   [FRAME.message]: json({ id: 1, result: { result: { value: { 1: "f()" } } } }),
   [FRAME.taken]: numbered(json(COVERAGE)),
   [FRAME.held]: numbered(number),

@@ -1,5 +1,5 @@
 /** A server's numbers at two times, ten seconds apart. */
-import type { Snapshot, TargetRow } from "../../src/messages/control_client.ts";
+import type { Snapshot, TargetRow } from "../../src/messages/requests.ts";
 import { type Counts, type InstanceStatus, noCounts } from "../../src/kcov/mod.ts";
 
 const TARGET: TargetRow = {

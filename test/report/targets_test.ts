@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { formatTargets, formatUnprobed } from "../../src/report/targets.ts";
 
 const report = suite("report/targets");

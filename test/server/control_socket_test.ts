@@ -10,6 +10,7 @@ import {
   FrameReader,
   type Hello,
   packFrame,
+  packNumber,
   PROTOCOL_VERSION,
 } from "../../src/messages/protocol.ts";
 import { askServer } from "../../src/messages/control_client.ts";
@@ -191,31 +192,31 @@ control("one client's nonsense does not disturb the others", async () => {
   const stopping = server.agents[0].link.stop({ run: 0, hold: true });
   const [batch] = await once(good, "data") as [Buffer];
   const number = batch.subarray(5, 9);
-  good.write(packFrame(FRAME.held, number));
+  good.write(packFrame(FRAME.held, number, packNumber(0)));
   assert.is((await stopping).held, true);
   good.destroy();
 });
 
 control("a command's request is answered, and the connection closed", async () => {
+  const facts = { pid: 7, state: "/var", version: "1", collector: "v8", isDirect: false };
   const asked: unknown[] = [];
   await using server = await listening({
     answer(request) {
       asked.push(request);
-      return Promise.resolve({ pid: 7, state: "/var", version: "1" });
+      return Promise.resolve(facts);
     },
   });
-  assert.equal(await askServer(server.socket.path, "server"), {
-    pid: 7,
-    state: "/var",
-    version: "1",
-  });
+  assert.equal(await askServer(server.socket.path, "server"), facts);
   assert.equal(asked, [{ kind: "server" }]);
 });
 
 control("a large answer arrives whole", async () => {
-  const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, name: "x".repeat(50) }));
+  const rows = Array.from({ length: 20_000 }, (_, id) => ({
+    ...{ id, name: "x".repeat(50), pid: 1, runtime: "node", link: "agent", collector: "v8" },
+    ...{ hold: "gate", scripts: 1, blocks: 2, state: "running", note: "" },
+  }));
   await using server = await listening({ answer: () => Promise.resolve(rows) });
-  assert.equal(await askServer(server.socket.path, "targets"), rows as never);
+  assert.equal(await askServer(server.socket.path, "targets"), rows);
 });
 
 control("a request that is refused is an error for who asked", async () => {
@@ -244,7 +245,12 @@ control(
       assert.match(message, `Cannot ask the server at ${file}: connect ENOENT`);
       const answers = {
         "it closed the connection": Buffer.alloc(0),
-        "JSON": packFrame(FRAME.response, Buffer.from("{")),
+        "it is no JSON": packFrame(FRAME.response, Buffer.from("{")),
+        "0.id must be a whole number, not 1.5; is it of another version": packFrame(
+          FRAME.response,
+          json({ result: [{ id: 1.5 }] }),
+        ),
+        "it must be a list, not undefined": packFrame(FRAME.response, json({})),
         "Cannot take a frame": Buffer.from("ffffffff21", "hex"),
       };
       for (const [reason, bytes] of Object.entries(answers)) {

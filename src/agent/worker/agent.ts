@@ -20,6 +20,7 @@ import {
   type Welcome,
 } from "../../messages/protocol.ts";
 import { pickScripts } from "../../messages/script_slices.ts";
+import { parse, SHAPES } from "./server_messages.ts";
 
 /** What an {@linkcode Agent} needs. */
 export interface AgentOptions {
@@ -43,7 +44,6 @@ const MOST_BYTES = 64 * 1024 * 1024;
 const FAREWELL_ID = 999_999_999;
 /** Bytes of a collection that waits for the frame after it. */
 const MOST_CORKED = 16 * 1024;
-const decoder = new TextDecoder();
 
 /** One isolate of the target's as the server knows it: carries out what the server asks of it. */
 export class Agent {
@@ -78,9 +78,9 @@ export class Agent {
     socket.on("data", (chunk) => {
       try {
         frames.push(chunk);
-      } catch {
+      } catch (error) {
         // What makes no sense is not to be lived with: the target goes on as without a server.
-        socket.destroy();
+        socket.destroy(new Error(`it sends nonsense: ${(error as Error).message}`));
       }
     });
     let failure: NodeJS.ErrnoException | undefined;
@@ -107,14 +107,17 @@ export class Agent {
   #receive(type: number, body: Uint8Array): void {
     switch (type) {
       case FRAME.welcome:
-        this.#starting = this.#start(parse(body, isWelcome));
+        this.#starting = this.#start(parse(body, SHAPES.welcome));
         this.#turn = this.#starting;
         return;
       case FRAME.batch: {
         const batch = unpackNumber(body);
         const hold = body[4] !== 0;
         const run = unpackNumber(body, 5);
-        const messages = parse(body.subarray(9), isBatch).map(([id, text]) => ({ id, text }));
+        const messages = parse(body.subarray(9), SHAPES.messages).map(([id, text]) => ({
+          id,
+          text,
+        }));
         this.#turn = this.#turn.then(() => this.#batch(messages, { batch, hold, run }));
         return;
       }
@@ -125,16 +128,16 @@ export class Agent {
         return;
       }
       case FRAME.ignore:
-        for (const id of parse(body, isList)) this.#ignored.add(String(id));
+        for (const id of parse(body, SHAPES.scriptIds)) this.#ignored.add(id);
         return;
       case FRAME.armed:
         Atomics.store(this.#control, CONTROL.armed, body[0]);
         return;
       case FRAME.areas:
-        this.#trace(unpackNumber(body), parse(body.subarray(4), isAreas));
+        this.#trace(unpackNumber(body), parse(body.subarray(4), SHAPES.areas));
         return;
       case FRAME.probed:
-        this.#sources.answer(unpackNumber(body), parse(body.subarray(4), isProbed));
+        this.#sources.answer(unpackNumber(body), parse(body.subarray(4), SHAPES.probed));
         return;
       case FRAME.list:
         return void this.#list(unpackNumber(body));
@@ -330,37 +333,6 @@ export class Agent {
     this.leave();
     this.#options.socket.destroySoon();
   }
-}
-
-/** @throws when it is no JSON, or of another shape. */
-function parse<T>(body: Uint8Array, isValid: (value: unknown) => value is T): T {
-  const value: unknown = JSON.parse(decoder.decode(body));
-  if (!isValid(value)) throw new TypeError("a frame is of another shape");
-  return value;
-}
-
-const isList = (value: unknown): value is unknown[] => Array.isArray(value);
-
-const isAreas = (value: unknown): value is TracedArea[] =>
-  isList(value) && value.every((area) => {
-    const { id, path, words } = (area ?? {}) as Partial<TracedArea>;
-    return typeof id === "string" && typeof path === "string" && typeof words === "number";
-  });
-
-const isBatch = (value: unknown): value is [number, string][] =>
-  isList(value) &&
-  value.every((pair) => isList(pair) && typeof pair[0] === "number" && typeof pair[1] === "string");
-
-function isWelcome(value: unknown): value is Welcome {
-  const { id, name, holdTimeout, pipe, areas } = (value ?? {}) as Partial<Welcome>;
-  return typeof id === "number" && typeof name === "string" && typeof pipe === "string" &&
-    typeof holdTimeout === "number" && isAreas(areas);
-}
-
-function isProbed(value: unknown): value is ProbedSource {
-  if (typeof value !== "object" || value === null) return false;
-  const { code } = value as ProbedSource;
-  return code === undefined || typeof code === "string";
 }
 
 /** Whether this process sees the folders that areas are in: a container may not. */

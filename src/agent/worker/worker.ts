@@ -19,6 +19,7 @@ import {
   type TracedArea,
   type Welcome,
 } from "../../messages/protocol.ts";
+import { parse, SHAPES } from "./server_messages.ts";
 import { ThreadSessions } from "./thread_sessions.ts";
 import { type Answer, WorkerThread } from "./worker_thread.ts";
 
@@ -261,10 +262,10 @@ function answerFor(
   });
 }
 
-/** What is no JSON is left out: the target must not fail to start for it. */
+/** What is no list of texts is left out: the target must not fail to start for it. */
 function globs(key: "include" | "exclude", text: string | undefined): Pick<Hello, typeof key> {
   try {
-    return text ? { [key]: JSON.parse(text) } : {};
+    return text ? { [key]: parse(Buffer.from(text), SHAPES.globs) } : {};
   } catch {
     return {};
   }

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import { askServer, type CoveredTarget, type Since } from "../../messages/control_client.ts";
+import { askServer } from "../../messages/control_client.ts";
+import type { CoveredTarget, Since } from "../../messages/requests.ts";
 import { type CoveredRecord, readCovered } from "../../symbols/covered_record.ts";
 import { SourceStore } from "../../symbols/source_store.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
