@@ -1,6 +1,6 @@
 import type { Session } from "node:inspector";
 import type { Argv } from "yargs";
-import { UsageError } from "./usage_error.ts";
+import { USAGE, UserError } from "../base/user_error.ts";
 
 /** Where a command's output goes. */
 export interface Io {
@@ -26,6 +26,8 @@ export interface Command {
 /** The command line after `--`. */
 export function commandAfterDashes(argv: Record<string, unknown>): string[] {
   const command = (argv["--"] as unknown[] | undefined)?.map(String) ?? [];
-  if (command.length === 0) throw new UsageError("a command is missing: put it after '--'");
+  if (command.length === 0) {
+    throw new UserError("a command is missing: put it after '--'", { status: USAGE });
+  }
   return command;
 }

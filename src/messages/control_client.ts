@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import { check, checkJson, ShapeError } from "../base/shape.ts";
 import { FRAME, FrameReader, packFrame } from "./protocol.ts";
 import { type Kind, type Params, RESPONSE, type Result, RESULTS } from "./requests.ts";
+import { UserError } from "../base/user_error.ts";
 
 const MOST_BYTES = 256 * 1024 * 1024;
 /** ms that a server is given to answer. */
@@ -19,8 +20,7 @@ type Rest<K extends Kind> = [Params<K>] extends [never] ? [] : [params: Params<K
 /**
  * Asks the server at a control socket.
  *
- * @throws when nobody listens, when the server refuses or does not answer in time; a refusal that says
- * by itself what cannot be done is passed on as it is.
+ * @throws {UserError} when nobody listens, when the server refuses or does not answer in time.
  */
 export async function askServer<K extends Kind>(
   socketPath: string,
@@ -48,9 +48,9 @@ export async function askServer<K extends Kind>(
     });
     return resultOf(kind, text);
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const { message } = error as Error;
-    if (/^Cannot (?:attach|detach)/.test(message)) throw error;
-    throw new Error(`Cannot ask the server at ${socketPath}: ${message}`);
+    throw new UserError(`Cannot ask the server at ${socketPath}: ${message}`);
   } finally {
     socket.destroy();
   }
@@ -59,9 +59,10 @@ export async function askServer<K extends Kind>(
 /** @throws when it is a refusal, or no answer to that question. */
 function resultOf<K extends Kind>(kind: K, text: string): Result<K> {
   try {
-    const { error, result } = checkJson(RESPONSE, text);
-    if (error === undefined) return check(RESULTS[kind], result);
-    throw new Error(error);
+    const { refusal, error, result } = checkJson(RESPONSE, text);
+    if (refusal !== undefined) throw new UserError(refusal);
+    if (error !== undefined) throw new Error(error);
+    return check(RESULTS[kind], result);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
     throw new Error(`its answer makes no sense: ${error.message}; is it of another version?`);
@@ -82,7 +83,7 @@ async function connectInTime(
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== "EAGAIN" || performance.now() > deadline) {
-        throw new Error(`Cannot ask the server at ${socketPath}: ${message}`);
+        throw new UserError(`Cannot ask the server at ${socketPath}: ${message}`);
       }
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));

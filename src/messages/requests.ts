@@ -163,6 +163,9 @@ export type Result<K extends Kind> = v.InferOutput<(typeof RESULTS)[K]>;
 
 /** A response is the result, or why there is none. */
 export const RESPONSE = v.object({
+  /** A line for the user, who can mend it. */
+  refusal: v.exactOptional(v.string()),
+  /** What went wrong in the server. */
   error: v.exactOptional(v.string()),
   result: v.exactOptional(v.unknown()),
 });

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import * as v from "valibot";
 import { check, checkJson, ShapeError } from "../base/shape.ts";
 import { type Entry, entryOf, FORMAT, HEADER, type Header } from "./entry.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** A recording that is being read. */
 export interface Recording {
@@ -30,7 +31,7 @@ const MOST_UNITS = 32 * 1024 * 1024;
 export async function readRecording(path: string): Promise<Recording> {
   const lines = linesOf(path);
   const refuse = (reason: string) =>
-    new Error(`Cannot replay ${path}: ${reason}; make one with 'kcovfs mount --record FILE'`);
+    new UserError(`Cannot replay ${path}: ${reason}; make one with 'kcovfs mount --record FILE'`);
   const next = async (): Promise<string | undefined> => {
     try {
       const { done, value } = await lines.next();

@@ -10,6 +10,7 @@ import {
   packMessage,
   type RecordedServer,
 } from "./entry.ts";
+import { UserError } from "../base/user_error.ts";
 
 /**
  * Writes a recording. Each entry is in the kernel's hands before what it tells of goes on, so that it is
@@ -36,7 +37,7 @@ export class Recorder implements Tap, Disposable {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const reason = code === "ENOENT" ? "no such directory" : message;
-      throw new Error(`Cannot record to ${path}: ${reason}; name another file`);
+      throw new UserError(`Cannot record to ${path}: ${reason}; name another file`);
     }
   }
 

@@ -13,6 +13,7 @@ import { type Entry, unpackMessage } from "./entry.ts";
 import type { Recording } from "./read_recording.ts";
 import { RecordedWorld } from "./recorded_world.ts";
 import { ReplayedServer } from "./replayed_server.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** What a replay has found. */
 export interface Findings {
@@ -75,7 +76,7 @@ export class Replayer {
         await this.#take(entry, server);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        throw new Error(`Cannot replay line ${line}: ${error.message}; is the file damaged?`);
+        throw new UserError(`Cannot replay line ${line}: ${error.message}; is the file damaged?`);
       }
     }
     this.#feed(server);

@@ -12,6 +12,7 @@ import { isLoopback, resolveHost } from "../targets/loopback.ts";
 import { closeInspector, openInspector } from "../targets/process_inspector.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
+import { UserError } from "../base/user_error.ts";
 
 export interface AttacherOptions {
   readonly registry: Registry;
@@ -88,7 +89,7 @@ export class Attacher {
       return await this.#attach(params, peer);
     } catch (error) {
       const reason = (error as Error).message.replace(/^Cannot /, "cannot ");
-      throw new Error(`Cannot attach to ${params.address}: ${reason}`);
+      throw new UserError(`Cannot attach to ${params.address}: ${reason}`, { cause: error });
     }
   }
 
@@ -259,15 +260,15 @@ export class Attacher {
     const target = alive.find(({ info }) => info.name === wanted) ??
       alive.find(({ id }) => String(id) === wanted);
     if (!target) {
-      throw new Error(
+      throw new UserError(
         `Cannot detach ${wanted}: there is no such target; see 'kcovfs ps'`,
       );
     }
     if (!mayControl(peer, target.info.uid)) {
-      throw new Error(`Cannot detach ${wanted}: ${ONLY_OWNER}`);
+      throw new UserError(`Cannot detach ${wanted}: ${ONLY_OWNER}`);
     }
     if (target.link.kind === "self") {
-      throw new Error(`Cannot detach ${wanted}: it is the server; start it without --self`);
+      throw new UserError(`Cannot detach ${wanted}: it is the server; start it without --self`);
     }
     await this.#options.registry.untilReleased(target);
     await target.link[Symbol.asyncDispose]();

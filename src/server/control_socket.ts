@@ -18,6 +18,7 @@ import { WarnLimit } from "../base/warn_limit.ts";
 import { makeRunFolder, openRunFolder, SOCKET_NAME } from "../messages/run_folder.ts";
 import { mkfifo } from "../base/system_calls.ts";
 import { AgentLink } from "../targets/agent_link.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Takes those in who come as targets. */
 export interface Agents {
@@ -253,12 +254,13 @@ export class ControlSocket implements AsyncDisposable {
     let response: unknown;
     try {
       if (this.#commands.size >= MOST_COMMANDS) {
-        throw new Error("the server is busy; try again");
+        throw new UserError("Cannot answer: the server is busy; try again");
       }
       this.#commands.add(socket);
       response = { result: await answer() };
     } catch (error) {
-      response = { error: (error as Error).message };
+      const { message } = error as Error;
+      response = error instanceof UserError ? { refusal: message } : { error: message };
     }
     if (socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), READ_TIMEOUT);

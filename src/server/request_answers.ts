@@ -21,6 +21,7 @@ import { targetRow } from "./target_row.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import type { Tracing } from "./tracing.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** The parts of the server that requests read or change. */
 export interface RequestAnswersOptions {
@@ -97,8 +98,8 @@ export class RequestAnswers {
   ): Promise<CoveredTarget[]> {
     const { covered, uid } = this.#options;
     if (isReset && !mayControl(known(peer), uid)) {
-      throw new Error(
-        `only root, the server's user and uid ${uid}, whose device it is, may reset`,
+      throw new UserError(
+        `Cannot reset: only root, the server's user and uid ${uid}, whose device it is, may reset`,
       );
     }
     await this.#refresh(isReset);
@@ -129,8 +130,8 @@ export class RequestAnswers {
 /** @throws when nobody can tell who asks. */
 function known(peer: Peer | undefined): Peer {
   if (peer) return peer;
-  throw new Error(
-    "this server's runtime cannot tell who asks; serve with --mode 600, or on Node",
+  throw new UserError(
+    "Cannot do that: this server's runtime cannot tell who asks; serve with --mode 600, or on Node",
   );
 }
 
@@ -140,8 +141,8 @@ function checkRequest(request: unknown): Request {
     return check(REQUEST, request);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    throw new Error(
-      `the server does not know this request: ${error.message}; is it of another version?`,
+    throw new UserError(
+      `Cannot take this request: ${error.message}; is the server of another version?`,
     );
   }
 }

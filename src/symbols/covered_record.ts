@@ -4,6 +4,7 @@ import { checkJson, record, ShapeError } from "../base/shape.ts";
 import { COVERED_TARGETS, type CoveredTarget, type Since } from "../messages/requests.ts";
 import { packBits } from "./block_bits.ts";
 import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./covered_blocks.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** What the last server of a state folder has left. */
 export interface CoveredRecord {
@@ -67,7 +68,7 @@ export async function readCovered(state: string): Promise<CoveredRecord | undefi
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     if (!(error instanceof ShapeError)) throw error;
-    throw new Error(`Cannot read ${file}: ${error.message}; remove it`);
+    throw new UserError(`Cannot read ${file}: ${error.message}; remove it`);
   }
 }
 

@@ -173,7 +173,7 @@ answers(
     const refusal = await refusalOf(subject.answer(covered(true), OTHER));
     assert.is(
       refusal,
-      "only root, the server's user and uid 1000, whose device it is, may reset",
+      "Cannot reset: only root, the server's user and uid 1000, whose device it is, may reset",
     );
     assert.is(refreshed(), 6);
   },
@@ -189,7 +189,7 @@ answers("who cannot be told from others changes nothing", async () => {
     ]
   ) {
     const refusal = await refusalOf(subject.answer({ kind, params }));
-    assert.match(refusal, /^this server's runtime cannot tell who asks/);
+    assert.match(refusal, /^Cannot do that: this server's runtime cannot tell who asks/);
   }
   assert.equal([asked, refreshed()], [[], 0]);
 });
@@ -218,7 +218,7 @@ answers(
       const refusal = await refusalOf(subject.answer({ kind, params }, ROOT));
       assert.match(
         refusal,
-        /^the server does not know this request/,
+        /^Cannot take this request: params/,
         JSON.stringify([kind, params]),
       );
     }
@@ -243,7 +243,7 @@ for (
     const error = await made().subject.answer(request, ROOT).catch((error) => error);
     assert.is(
       (error as Error).message,
-      `the server does not know this request: ${reason}; is it of another version?`,
+      `Cannot take this request: ${reason}; is the server of another version?`,
     );
   });
 }

@@ -12,9 +12,9 @@ import { Interruption, start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes, type Io } from "../command.ts";
 import { endNamespace } from "../end_namespace.ts";
 import { describeEnded } from "../ended_text.ts";
-import { Failure } from "../failure.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 import { targetEnvironment } from "../target_environment.ts";
+import { UserError } from "../../base/user_error.ts";
 
 const BIN = fileURLToPath(new URL("../../../../bin", import.meta.url));
 /** Where Linux has kcov, and where fuzzers look for it. */
@@ -121,7 +121,7 @@ async function runInNamespace(
     .findLast(({ mountPoint }) => mountPoint === MOUNT_POINT);
   if (!mount) {
     fs.closeSync(fd);
-    throw new Failure(`Cannot mount on ${MOUNT_POINT} in a mount namespace of its own`);
+    throw new UserError(`Cannot mount on ${MOUNT_POINT} in a mount namespace of its own`);
   }
   const root = `/proc/${child.pid}/root${MOUNT_POINT}`;
   const onReady = () => go.end("go\n");
