@@ -57,7 +57,7 @@ device(
   },
 );
 
-scenario("what is opened when a target has no probes is in the page cache", async (world) => {
+scenario("what is opened when a target has no probes is in the page cache", (world) => {
   world.open(1);
   world.source.counted.add(7);
   world.open(2);
