@@ -1,5 +1,5 @@
 import { closeSync, openSync } from "node:fs";
-import { mountFuse, type MountOptions, unmountFuse } from "../fuse/mod.ts";
+import { mountFuse, type MountOptions, openFuseDevice, unmountFuse } from "../fuse/mod.ts";
 import { Server, type ServerOptions, SUBTYPE } from "./server.ts";
 
 /** A server with a mount; disposing of it unmounts. */
@@ -22,6 +22,8 @@ export async function mountServer(
   directory: string,
   { namespace, isEmpty, ...options }: ServerOptions & Pick<MountOptions, "namespace" | "isEmpty">,
 ): Promise<MountedServer> {
+  // Nothing else is to be said of a machine that has no FUSE.
+  closeSync(await openFuseDevice());
   const server = await Server.start(options);
   let fd: number;
   try {

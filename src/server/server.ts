@@ -159,7 +159,8 @@ export class Server implements AsyncDisposable {
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
-      tracing?.tracer.join(registry.add(new SelfLink(options.self), info));
+      const target = registry.add(new SelfLink(options.self), info);
+      tracing?.tracer.join(target);
     }
   }
 

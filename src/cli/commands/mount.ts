@@ -42,8 +42,7 @@ export const mount: Command = {
     const stop = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     });
-    io.print(`kcovfs: ${describeWay(await mounted.server.facts)}\n`);
-    io.print(`kcovfs: mounted on ${dir}\n`);
+    io.print(`kcovfs: mounted on ${dir} (${describeWay(await mounted.server.facts)})\n`);
     const manager = serviceManager({ warn: io.warn });
     manager.tell("READY=1", `STATUS=mounted on ${dir}`);
     try {
