@@ -39,7 +39,7 @@ const ROUND_TRIP_RESULT = record({
   /** Where the last of them is. */
   position: v.string(),
   /** Whether probes write what clients read. */
-  isDirect: v.boolean(),
+  isPassthrough: v.boolean(),
 });
 
 /**
@@ -82,8 +82,8 @@ export async function tryRoundTrip(
   }
 }
 
-function describe({ blocks, position, isDirect }: RoundTripResult): string {
-  const how = isDirect ? ", by passthrough" : "";
+function describe({ blocks, position, isPassthrough }: RoundTripResult): string {
+  const how = isPassthrough ? ", by passthrough" : "";
   return `${counted(blocks, "block")} of a request, the same each time, to ${
     position.replace(/^.*\//, "")
   }${how}`;

@@ -2,9 +2,13 @@
 import * as v from "valibot";
 import { index, integer, record, texts } from "../base/shape.ts";
 
-/** How blocks that were executed are learned: from V8's counters, or from probes in the scripts. */
+/** How a target's executed blocks are learned: from V8's counters, or from probes in the scripts. */
 export type CollectorName = v.InferOutput<typeof COLLECTOR>;
-export const COLLECTOR = v.picklist(["v8", "trace"]);
+const COLLECTOR = v.picklist(["v8", "trace"]);
+
+/** How those of a server's targets are: `auto`: by probes where there can be any, else by V8's counters. */
+export type CollectorChoice = v.InferOutput<typeof COLLECTOR_CHOICE>;
+export const COLLECTOR_CHOICE = v.picklist(["v8", "trace", "auto"]);
 
 /** How a target introduces itself. */
 export type Hello = v.InferOutput<typeof HELLO>;
@@ -27,6 +31,8 @@ export const HELLO = record({
   exclude: v.exactOptional(texts),
   /** @default {"v8"} */
   collector: v.exactOptional(COLLECTOR),
+  /** Of one with probes: why it cannot be held, if so. */
+  unheld: v.exactOptional(v.string()),
   /** Of a process that was attached to, what the server gave the agent to be known by. */
   attachment: v.exactOptional(v.string()),
 });

@@ -5,10 +5,10 @@
  *
  * This file is the only one that both sides load; `agent_messages.ts` is the server's, which checks by it.
  */
-export type { CollectorName, Hello, NewSource } from "./agent_messages.ts";
+export type { CollectorChoice, CollectorName, Hello, NewSource } from "./agent_messages.ts";
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -131,7 +131,7 @@ export interface Welcome {
    * the gate's serial number to it, 32 bits in the machine's order, lets it through.
    */
   readonly pipe: string;
-  /** Whether the target is ever to be held: not where clients read what its probes write as they do. */
+  /** Whether the target may have to be held: where it cannot be, it does without when this is false. */
   readonly isHeld: boolean;
   /** What its probes write into from the start. */
   readonly areas: readonly TracedArea[];

@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { index, list, record, texts } from "../base/shape.ts";
 import type { Counts, InstanceStatus } from "../kcov/mod.ts";
-import { COLLECTOR } from "./agent_messages.ts";
+import { COLLECTOR_CHOICE } from "./agent_messages.ts";
 
 /** One target as `ps` shows it. */
 export type TargetRow = v.InferOutput<typeof TARGET_ROW>;
@@ -57,9 +57,9 @@ const SERVER_FACTS = record({
   /** The folder of its symbol table. */
   state: v.string(),
   version: v.string(),
-  collector: COLLECTOR,
-  /** Whether clients read what probes write as they do. */
-  isDirect: v.boolean(),
+  collector: COLLECTOR_CHOICE,
+  /** Whether clients can map the memory that probes write into. */
+  isPassthrough: v.boolean(),
 });
 
 const COUNTS = v.object({

@@ -77,7 +77,9 @@ const ENTRIES = {
   }),
   /** Whether comparisons could be had. */
   comparable: record({ ...TIME, comparable: v.boolean() }),
-  /** Whether areas are files that targets write into; what was tried to find out came before. */
+  /** Whether all targets that an instance is told of could write into its area themselves. */
+  written: record({ ...TIME, written: v.boolean() }),
+  /** Whether areas can be files that targets write into; what was tried to find out came before. */
   direct: record({ ...TIME, direct: v.boolean() }),
   /** What `ioctl(2)` of a number returned on the connection; null where it failed. */
   ioctl: record({ ...TIME, ioctl: integer, result: v.nullable(integer) }),

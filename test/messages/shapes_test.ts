@@ -21,7 +21,7 @@ const ROW = {
   ...{ id: 1, name: "api", pid: 7, runtime: "node v20.20.2", tid: 8, parent: 1, link: "agent" },
   ...{ collector: "v8", hold: "gate", scripts: 2, blocks: 30, state: "running", note: "" },
 };
-const FACTS = { pid: 7, state: "/var", version: "0.1.0", collector: "trace", isDirect: true };
+const FACTS = { pid: 7, state: "/var", version: "0.1.0", collector: "auto", isPassthrough: true };
 const COUNTS = {
   ...{ executions: 1, pcs: 2, full: 0, faults: 3 },
   ...{ collecting: 1.5, answering: 2, holding: 3 },
@@ -44,8 +44,8 @@ const ATTACH = {
 /** By kind of message: its schema, and messages that have every member. */
 const KINDS: Record<string, [v.GenericSchema, ...unknown[]]> = {
   hello: [HELLO, {
-    ...{ protocol: 6, name: "api", pid: 7, runtime: "node v20.20.2", parent: "shop", tid: 8 },
-    ...{ include: ["**"], exclude: [], collector: "trace", attachment: "x" },
+    ...{ protocol: 7, name: "api", pid: 7, runtime: "node v20.20.2", parent: "shop", tid: 8 },
+    ...{ include: ["**"], exclude: [], collector: "trace", attachment: "x", unheld: "why" },
   }],
   "a new source": [NEW_SOURCE, { url: "file:///a.js", source: "f()" }],
   "URLs of scripts": [SCRIPT_URLS, ["file:///a.js", ""]],
@@ -111,6 +111,7 @@ const ENTRIES: readonly object[] = [
   { t: 1, targets: [{ name: "api", id: 1, isAlive: true }] },
   { t: 1, comparable: true },
   { t: 1, direct: false },
+  { t: 1, written: true },
   { t: 1, ioctl: 5, result: 1 },
 ];
 

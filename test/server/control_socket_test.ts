@@ -198,7 +198,7 @@ control("one client's nonsense does not disturb the others", async () => {
 });
 
 control("a command's request is answered, and the connection closed", async () => {
-  const facts = { pid: 7, state: "/var", version: "1", collector: "v8", isDirect: false };
+  const facts = { pid: 7, state: "/var", version: "1", collector: "v8", isPassthrough: false };
   const asked: unknown[] = [];
   await using server = await listening({
     answer(request) {
