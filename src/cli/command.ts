@@ -1,12 +1,11 @@
 import type { Session } from "node:inspector";
 import type { Argv } from "yargs";
+import type { Reporter } from "../base/reporter.ts";
 import { USAGE, UserError } from "../base/user_error.ts";
 
-/** Where a command's output goes. */
-export interface Io {
+/** Where a command's output goes; it is the program's reporter, too. */
+export interface Io extends Reporter {
   readonly print: (text: string) => void;
-  /** What the user should know besides, a line each. */
-  readonly warn: (line: string) => void;
   /** Coverage of this process, begun before its code was loaded; for `--self`. */
   readonly self?: Session | undefined;
 }

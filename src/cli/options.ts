@@ -134,7 +134,7 @@ export type ServerArguments = Parsed<ReturnType<typeof withServer<unknown>>>;
 /** The server's options out of the command line's. */
 export function serverOptions(
   argv: ServerArguments,
-  rest: Pick<ServerOptions, "self" | "warn">,
+  rest: Pick<ServerOptions, "self" | "reporter">,
 ): ServerOptions {
   const { collector } = argv;
   if (collector === "trace" && argv.hold === "none") {

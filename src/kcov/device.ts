@@ -13,13 +13,14 @@ import { PassthroughAreas } from "./passthrough_areas.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
 import { inScope, type Scope, type Source } from "./source.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface DeviceOptions {
   /** It does not outlive the device. */
   readonly callers: Callers;
   readonly log?: StepLog | undefined;
   /** Takes lines for the person who runs the server. */
-  readonly warn?: ((line: string) => void) | undefined;
+  readonly reporter?: Reporter | undefined;
   /** Asked when an instance is opened: what makes a file for each area, where the kernel can map those. */
   readonly files?: () => MakeFile | undefined;
   /** Counts the events of all instances, where they are seen. */
@@ -84,9 +85,9 @@ export class Device implements AsyncDisposable {
   }
 
   #makePassthrough(): PassthroughAreas | undefined {
-    const { files, log, warn = () => {} } = this.#options;
+    const { files, log, reporter } = this.#options;
     const makeFile = files?.();
-    return makeFile && new PassthroughAreas({ enabled: this.#enabled, makeFile, log, warn });
+    return makeFile && new PassthroughAreas({ enabled: this.#enabled, makeFile, log, reporter });
   }
 
   /** Keeps the area of an instance. */
@@ -242,7 +243,7 @@ export class Device implements AsyncDisposable {
       owner = await this.#callers.find(tid, () => this.#ownerEnded(instance, owner));
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn?.(`Cannot enable an instance for thread ${tid}: ${message}`);
+      this.#options.reporter?.warn(`Cannot enable an instance for thread ${tid}: ${message}`);
       throw new Refusal("ENOMEM");
     }
     if (!owner) throw new Refusal("EINVAL");

@@ -67,7 +67,7 @@ export class Replayer {
           this.#replies.get(unique)?.(Uint8Array.from(bytes));
           this.#replies.delete(unique);
         },
-        warn: (line) => this.#options.print(`           !! ${line}`, true),
+        reporter: { warn: (line) => this.#options.print(`           !! ${line}`, true) },
         log: this.#options.log,
       },
     });

@@ -15,6 +15,7 @@ import { blindInstances } from "./blind_instances.ts";
 import type { Deferred } from "../base/deferred.ts";
 import type { Device } from "../kcov/mod.ts";
 import { counted } from "../report/display_text.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface AdmissionOptions {
   readonly registry: Registry;
@@ -31,7 +32,7 @@ export interface AdmissionOptions {
   /** The agents that were brought into their processes. */
   readonly arrivals: Pick<Arrivals, "arrived">;
   readonly processes: ProcessReader;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 const ONLY_PROBES =
@@ -64,8 +65,8 @@ export class Admission implements TargetHost {
     return this.#options.processes;
   }
 
-  warn(line: string): void {
-    this.#options.warn(line);
+  get reporter(): Reporter {
+    return this.#options.reporter;
   }
 
   /**
@@ -110,7 +111,7 @@ export class Admission implements TargetHost {
     const isPassthrough = value ?? await promise;
     const reason = this.#reasonAgainst(hello, { isPassthrough, peer });
     if (reason) {
-      this.#options.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
+      this.#options.reporter.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
       return link.refuse();
     }
     const info = this.#infoOf(hello, peer);
@@ -182,7 +183,7 @@ export class Admission implements TargetHost {
     if (collector === "trace") return;
     const blind = blindInstances(this.#options.devices, id);
     if (blind === 0) return;
-    this.#options.warn(
+    this.#options.reporter.warn(
       `Target ${name} (pid ${pid}) has no probes, so ${
         counted(blind, "open instance does", "open instances do")
       } ` +
@@ -237,7 +238,7 @@ export class Admission implements TargetHost {
     const target = this.#links.get(link);
     if (!target) return;
     const { name, pid } = target.info;
-    this.#options.warn(
+    this.#options.reporter.warn(
       `Target ${name} (pid ${pid}): was held for ${this.#holdTimeout} ms and let go; a read may be stale`,
     );
   }

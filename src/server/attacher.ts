@@ -173,7 +173,7 @@ export class Attacher {
 
   #checkClosed(isClosed: boolean, pid: number): void {
     if (isClosed) return;
-    this.#options.host.warn(
+    this.#options.host.reporter.warn(
       `Cannot close the inspector of process ${pid}: others can debug it until it has a moment for that`,
     );
   }
@@ -285,7 +285,7 @@ function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
     farewell: (link, coverage) => host.farewell(link, coverage),
     collectTimeout: host.collectTimeout,
     processes: host.processes,
-    warn: (line) => host.warn(line),
+    reporter: host.reporter,
   };
 }
 

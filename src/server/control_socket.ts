@@ -14,11 +14,11 @@ import { parseFlatJson } from "../base/flat_json.ts";
 import { check } from "../base/shape.ts";
 import { HELLO, type Hello, type NewSource } from "../messages/agent_messages.ts";
 import { type Peer, peerOf } from "../base/peer.ts";
-import { WarnLimit } from "../base/warn_limit.ts";
 import { makeRunFolder, openRunFolder, SOCKET_NAME } from "../messages/run_folder.ts";
 import { mkfifo } from "../base/system_calls.ts";
 import { AgentLink } from "../targets/agent_link.ts";
 import { UserError } from "../base/user_error.ts";
+import { LimitedReporter, type Reporter } from "../base/reporter.ts";
 
 /** Takes those in who come as targets. */
 export interface Agents {
@@ -53,7 +53,7 @@ export interface ControlOptions {
   readonly collectTimeout: number;
   /** Bytes of all frames that have not come whole. @default {1 GiB} */
   readonly mostPending?: number;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** Bytes of a connection's first frame, and its parts: a target's globs are in it, or a command's. */
@@ -81,7 +81,7 @@ export class ControlSocket implements AsyncDisposable {
   readonly #folder: LockedFolder;
   readonly #server = createServer();
   readonly #options: ControlOptions;
-  readonly #warnings: WarnLimit;
+  readonly #reporter: LimitedReporter;
   readonly #sockets = new Set<Socket>();
   /** Those that have not said yet who they are, the oldest first. */
   readonly #strangers = new Set<Socket>();
@@ -94,7 +94,7 @@ export class ControlSocket implements AsyncDisposable {
     this.#folder = folder;
     this.path = path.join(folder.path, SOCKET_NAME);
     this.#options = options;
-    this.#warnings = new WarnLimit(options.warn, WARN_LIMITS);
+    this.#reporter = new LimitedReporter(options.reporter, WARN_LIMITS);
   }
 
   /** Makes a folder of this process's own, where the socket will be. */
@@ -125,7 +125,7 @@ export class ControlSocket implements AsyncDisposable {
       });
       // One connection that cannot be accepted, for want of descriptors, say, is not the end of all.
       server.on("error", (error) => {
-        this.#warnings.say(`Cannot take a connection to the control socket: ${error.message}`);
+        this.#reporter.warn(`Cannot take a connection to the control socket: ${error.message}`);
       });
       await chmod(this.path, mode);
       await chown(this.path, uid, gid);
@@ -197,7 +197,7 @@ export class ControlSocket implements AsyncDisposable {
     },
   ): void {
     const pid = peer && peer.pid > 0 ? ` (pid ${peer.pid})` : "";
-    this.#warnings.say(
+    this.#reporter.warn(
       `Cannot read from a client of the control socket${pid}: ${error}`,
     );
     if (link) link.fail(error.message);
@@ -208,7 +208,7 @@ export class ControlSocket implements AsyncDisposable {
     const [oldest] = this.#strangers;
     this.#strangers.delete(oldest);
     oldest.destroy();
-    this.#warnings.say(
+    this.#reporter.warn(
       `More than ${MOST_STRANGERS} clients of the control socket do not say who they are: the oldest is disconnected`,
     );
   }

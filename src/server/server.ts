@@ -39,6 +39,7 @@ import type { Hold, Target } from "../targets/target.ts";
 import { Tracing } from "./tracing.ts";
 import { VERSION } from "../base/version.ts";
 import { Watchdog } from "../watchdog/mod.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface ServerOptions {
   /** The folder of the symbol table. */
@@ -62,7 +63,7 @@ export interface ServerOptions {
   /** A file for all messages; see `recording/entry.ts`. */
   readonly record?: string;
   /** Takes what the user should know, a line each. */
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** The subtype in the mount table: `fuse.kcovfs`. */
@@ -81,14 +82,14 @@ interface Prepared {
 
 /** @throws when there must be memory to share, and is none. */
 async function chooseCollector(
-  { collector, warn }: Pick<ServerOptions, "collector" | "warn">,
+  { collector, reporter }: Pick<ServerOptions, "collector" | "reporter">,
 ): Promise<{ collector: CollectorChoice; folder: SharedFolder | undefined }> {
   if (collector === "v8") return { collector, folder: undefined };
   try {
     return { collector, folder: await SharedFolder.make() };
   } catch (error) {
     if (collector === "trace") throw error;
-    warn(`${(error as Error).message}, so there are no probes: V8 counts`);
+    reporter.warn(`${(error as Error).message}, so there are no probes: V8 counts`);
     return { collector: "v8", folder: undefined };
   }
 }
@@ -118,14 +119,16 @@ export class Server implements AsyncDisposable {
 
   private constructor(options: ServerOptions, prepared: Prepared) {
     const { symbols, folder, control, recorder } = prepared;
-    const { warn } = options;
+    const { reporter } = options;
     this.#options = options;
     this.#symbols = symbols;
     this.#control = control;
     this.#recorder = recorder;
     this.#sources = new SourceStore(sourcesFolder(options.state));
     if (symbols.damaged > 0) {
-      warn(`Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`);
+      reporter.warn(
+        `Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`,
+      );
     }
     const registry = this.#registry = this.#makeRegistry();
     const filterFor = targetFilter(options);
@@ -144,7 +147,7 @@ export class Server implements AsyncDisposable {
         choice: options.collector,
         devices: this.#devices,
         isPassthrough: this.#isPassthrough,
-        warn,
+        reporter,
       },
       ...(tracing && { tracing }),
       processes: this.#processes,
@@ -191,16 +194,21 @@ export class Server implements AsyncDisposable {
   }
 
   #makeCollector(filterFor: (target: Target) => (url: string) => boolean): Collector {
-    const { warn } = this.#options;
+    const { reporter } = this.#options;
     const symbols = this.#symbols;
     return new Collector({
       registry: this.#registry,
-      engine: new Engine({ symbols, tables: this.#tables, sources: this.#sources, warn }),
+      engine: new Engine({
+        symbols,
+        tables: this.#tables,
+        sources: this.#sources,
+        warn: (line) => reporter.warn(line),
+      }),
       covered: this.#covered,
       segments: () => symbols.segments,
       ...(this.#tracing && { tracer: this.#tracing.tracer }),
       filterFor,
-      warn,
+      reporter,
     });
   }
 
@@ -208,7 +216,7 @@ export class Server implements AsyncDisposable {
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
     const symbols = openSymbols(options.state);
-    const recorder = options.record ? new Recorder(options.record, options) : undefined;
+    const recorder = options.record ? new Recorder(options.record, options.reporter) : undefined;
     const { folder, collector } = await chooseCollector(options);
     const mode = 0o600 | options.mode & 0o666;
     const control = await ControlSocket.make({ ...options, mode });
@@ -238,7 +246,7 @@ export class Server implements AsyncDisposable {
     const { name, pid } = target.info;
     log(`${name} (pid ${pid}): ${target.state}${target.note && `, ${target.note}`}`);
     if (target.note && target.state !== "ended") {
-      this.#options.warn(`Target ${name} (pid ${pid}): ${target.note}`);
+      this.#options.reporter.warn(`Target ${name} (pid ${pid}): ${target.note}`);
     }
   }
 
@@ -267,7 +275,7 @@ export class Server implements AsyncDisposable {
       onReady?: () => void;
     },
   ): Promise<void> {
-    const { mode, uid, gid, warn } = this.#options;
+    const { mode, uid, gid, reporter } = this.#options;
     await using threads = new Threads();
     const processes = this.#processes;
     const { connection, device } = serveConnection(fd, {
@@ -292,7 +300,7 @@ export class Server implements AsyncDisposable {
         return files;
       },
       recorder: this.#recorder,
-      warn,
+      reporter,
     });
     this.#devices.add(device);
     try {
@@ -308,12 +316,12 @@ export class Server implements AsyncDisposable {
 
   /** Reports need what targets have executed when this server is gone, too. */
   async #keepCovered(): Promise<void> {
-    const { state, warn } = this.#options;
+    const { state, reporter } = this.#options;
     try {
       await this.#tracing?.refresh({ isReset: false });
       await keepCovered(state, this.#covered);
     } catch (error) {
-      warn(`Cannot keep what was covered in ${state}: ${(error as Error).message}`);
+      reporter.warn(`Cannot keep what was covered in ${state}: ${(error as Error).message}`);
     }
   }
 

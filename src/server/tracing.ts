@@ -19,6 +19,7 @@ import type { Target } from "../targets/target.ts";
 import { blocksOf, TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "../watchdog/mod.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface TracingOptions {
   readonly registry: Registry;
@@ -33,7 +34,7 @@ export interface TracingOptions {
   readonly files: SharedFileOptions;
   /** Whether clients map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** What a target's scripts are, for `ps`. */
@@ -72,20 +73,24 @@ export class Tracing implements AsyncDisposable {
 
   /** @param folder Where the files are that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
-    const { registry, symbols, sources, warn, watchdog } = options;
+    const { registry, symbols, sources, reporter, watchdog } = options;
     this.#folder = folder;
     this.#options = options;
     watchdog.remove(folder.path);
-    this.#prober = new Prober({ symbols, warn, ...(sources && { sources }) });
+    this.#prober = new Prober({
+      symbols,
+      warn: (line) => reporter.warn(line),
+      ...(sources && { sources }),
+    });
     const { covered } = options;
     this.#blocks = new TracedBlocks({
       covered,
       segments: () => symbols.segments,
       makeFile: () => this.#makeFile("blocks"),
-      warn,
+      reporter,
     });
     const makeFile = () => this.#makeFile("area");
-    this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, warn });
+    this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, reporter });
   }
 
   /**
@@ -142,7 +147,7 @@ export class Tracing implements AsyncDisposable {
       return () => this.#makeArea();
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn(
+      this.#options.reporter.warn(
         `Cannot use passthrough, so targets are held while clients read: ${message}`,
       );
       return undefined;
@@ -190,7 +195,7 @@ export class Tracing implements AsyncDisposable {
         counts.unkeptReason = message;
       } else counts.unparsed++;
       reasons.set(url, message);
-      this.#options.warn(`Cannot measure ${url}: ${message}`);
+      this.#options.reporter.warn(`Cannot measure ${url}: ${message}`);
       return {};
     }
   }

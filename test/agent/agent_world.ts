@@ -73,7 +73,7 @@ export class AgentWorld implements AsyncDisposable {
       uid: process.getuid!(),
       gid: process.getgid!(),
       collectTimeout: 60_000,
-      warn: (line) => process.stderr.write(`${line}\n`),
+      reporter: { warn: (line) => process.stderr.write(`${line}\n`) },
     });
     return world;
   }

@@ -46,7 +46,7 @@ async function listening(
     admit: (link) => links.push(link),
     answer: () => Promise.resolve([]),
     ...handlers,
-  }, { ...OPTIONS, ...options, warn: (line) => warnings.push(line) });
+  }, { ...OPTIONS, ...options, reporter: { warn: (line) => warnings.push(line) } });
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   return {

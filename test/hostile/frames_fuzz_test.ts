@@ -219,7 +219,7 @@ frames.before(async () => {
     answer: (request) => Promise.resolve(request),
   }, {
     ...{ mode: 0o600, uid: process.getuid!(), gid: process.getgid!(), collectTimeout: 5000 },
-    warn: (line) => warnings.push(line),
+    reporter: { warn: (line) => warnings.push(line) },
   });
 });
 frames.after(() => control[Symbol.asyncDispose]());

@@ -35,7 +35,7 @@ function made() {
   const warnings: string[] = [];
   const arrived: [attachment: string, target: Target][] = [];
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
-  const warn = (line: string) => void warnings.push(line);
+  const reporter = { warn: (line: string) => void warnings.push(line) };
   const { engine } = new EngineWorld();
   const isPassthrough = new Deferred<boolean>();
   isPassthrough.resolve(false);
@@ -47,7 +47,7 @@ function made() {
       registry,
       engine,
       filterFor: () => () => true,
-      warn,
+      reporter,
     }),
     control: { makePipe: () => "/run/kcovfs/pipe-0" },
     arrivals: { arrived: (attachment, target) => arrived.push([attachment, target]) },
@@ -55,7 +55,7 @@ function made() {
     choice: "v8",
     devices: [],
     processes: new ProcessReader(),
-    warn,
+    reporter,
   });
   const admit = (hello: Partial<Hello> = {}, peer = PEER) => {
     const link = new FakeAgentLink();

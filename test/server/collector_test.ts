@@ -40,7 +40,7 @@ function made(options: { collectTimeout?: number } = {}) {
     registry,
     engine: world.engine,
     filterFor: ({ info }) => (url) => url !== "" && info.name !== "unmeasured",
-    warn: (line) => warnings.push(line),
+    reporter: { warn: (line) => warnings.push(line) },
   });
   const add = (name = "api") => {
     const link = new FakeLink();

@@ -26,11 +26,11 @@ import type { AgentLink } from "../../src/targets/agent_link.ts";
 
 const control = suite("control_socket");
 
-const OPTIONS: Omit<ControlOptions, "warn"> = {
+const OPTIONS: Omit<ControlOptions, "reporter"> = {
   ...{ mode: 0o600, uid: process.getuid!(), gid: process.getgid!() },
   collectTimeout: 5000,
 };
-const FOR_OTHERS: Omit<ControlOptions, "warn"> = { ...OPTIONS, mode: 0o660, uid: 1, gid: 2 };
+const FOR_OTHERS: Omit<ControlOptions, "reporter"> = { ...OPTIONS, mode: 0o660, uid: 1, gid: 2 };
 const ROOT = { uid: 0, gid: 0 };
 const HELLO: Hello = {
   protocol: PROTOCOL_VERSION,
@@ -48,7 +48,7 @@ async function listening(handlers: Partial<Agents & Requests> = {}, options = OP
   const socket = await listen({
     admit: (link, hello) => agents.push({ link, hello }),
     ...handlers,
-  }, { ...options, warn: (line) => warnings.push(line) });
+  }, { ...options, reporter: { warn: (line) => warnings.push(line) } });
   return { socket, agents, warnings, [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose]() };
 }
 

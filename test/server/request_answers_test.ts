@@ -67,7 +67,7 @@ function made(
       registry,
       engine,
       filterFor: () => () => true,
-      warn,
+      reporter: { warn },
     }),
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,

@@ -51,7 +51,7 @@ export class TracedWorld implements AsyncDisposable {
     this.tracer = new Tracer({
       registry: this.registry,
       makeFile: () => this.#makeFile(),
-      warn: (line) => this.warnings.push(line),
+      reporter: { warn: (line) => this.warnings.push(line) },
     });
   }
 

@@ -45,7 +45,7 @@ async function withTracing(
     ...{ registry, symbols, watchdog: watchdog as Watchdog, isPassthrough: true },
     filterFor: () => (url) => !url.includes("excluded"),
     files: { mode: 0o640, uid: 1000, gid: 1001 },
-    warn: (line) => warnings.push(line),
+    reporter: { warn: (line) => warnings.push(line) },
     ...options,
   });
   const link = new TracedLink();

@@ -99,7 +99,7 @@ export class Browser {
   }
 
   #warn(what: string, error: unknown): void {
-    this.#host.warn(`Cannot measure ${what}: ${(error as Error).message}`);
+    this.#host.reporter.warn(`Cannot measure ${what}: ${(error as Error).message}`);
   }
 
   /** Whatever happens, the target runs afterwards; rejects when it is announced as none is. */
