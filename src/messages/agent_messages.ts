@@ -1,6 +1,8 @@
 /** What an agent says about itself and its scripts, as the server checks it. */
 import * as v from "valibot";
-import { index, integer, record, texts } from "../base/shape.ts";
+import { index, integer, named, record, texts } from "../base/shape.ts";
+import type { ThreadId } from "../base/thread_id.ts";
+import type { TargetId } from "../kcov/mod.ts";
 
 /** How a target's executed blocks are learned: from V8's counters, or from probes in the scripts. */
 export type CollectorName = v.InferOutput<typeof COLLECTOR>;
@@ -23,9 +25,9 @@ export const HELLO = record({
    * What has started it, whose name comes before its own: of a worker thread, the number of the target
    * that did; of a process, the name.
    */
-  parent: v.exactOptional(v.union([v.string(), integer])),
+  parent: v.exactOptional(v.union([v.string(), named<TargetId>()])),
   /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
-  tid: v.exactOptional(index),
+  tid: v.exactOptional(named<ThreadId>()),
   /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
   include: v.exactOptional(texts),
   exclude: v.exactOptional(texts),

@@ -1,19 +1,20 @@
 /** What commands ask a server, and what it answers, as both sides check it. */
 import * as v from "valibot";
-import { index, list, record, texts } from "../base/shape.ts";
-import type { Counts, InstanceStatus } from "../kcov/mod.ts";
+import { index, list, named, record, texts } from "../base/shape.ts";
+import type { ThreadId } from "../base/thread_id.ts";
+import type { Counts, InstanceStatus, NodeId, TargetId } from "../kcov/mod.ts";
 import { COLLECTOR_CHOICE } from "./agent_messages.ts";
 
 /** One target as `ps` shows it. */
 export type TargetRow = v.InferOutput<typeof TARGET_ROW>;
 const TARGET_ROW = record({
-  id: index,
+  id: named<TargetId>(),
   name: v.string(),
   pid: index,
   runtime: v.string(),
   /** Of a worker thread: its number for the kernel, and the target that has started it. */
-  tid: v.exactOptional(index),
-  parent: v.exactOptional(index),
+  tid: v.exactOptional(named<ThreadId>()),
+  parent: v.exactOptional(named<TargetId>()),
   link: v.string(),
   collector: v.string(),
   hold: v.string(),
@@ -73,12 +74,12 @@ const COUNTS = v.object({
 }) satisfies v.GenericSchema<unknown, Counts>;
 
 const INSTANCE_STATUS = record({
-  id: index,
+  id: named<NodeId>(),
   client: v.exactOptional(record({ pid: index, name: v.string() })),
   state: v.picklist(["opened", "initialized", "enabled"]),
-  owner: v.exactOptional(index),
+  owner: v.exactOptional(named<ThreadId>()),
   mode: v.exactOptional(v.picklist(["pc", "cmp"])),
-  scope: v.union([v.literal("all"), list(index)]),
+  scope: v.union([v.literal("all"), list(named<TargetId>())]),
   words: v.exactOptional(index),
   // Any number that a client may store.
   count: v.exactOptional(v.number()),

@@ -7,7 +7,8 @@
  * `fuse_in_header` and `fuse_out_header`), by which they are put back.
  */
 import * as v from "valibot";
-import { check, index, integer, list, record } from "../base/shape.ts";
+import { check, integer, list, named, record } from "../base/shape.ts";
+import type { TargetId } from "../kcov/mod.ts";
 
 /** Raised when a reader of the older format would misread the newer. */
 export const FORMAT = 1;
@@ -73,7 +74,7 @@ const ENTRIES = {
   /** The targets that `kcov.d/` may have files of. */
   targets: record({
     ...TIME,
-    targets: list(record({ name: v.string(), id: index, isAlive: v.boolean() })),
+    targets: list(record({ name: v.string(), id: named<TargetId>(), isAlive: v.boolean() })),
   }),
   /** Whether comparisons could be had. */
   comparable: record({ ...TIME, comparable: v.boolean() }),

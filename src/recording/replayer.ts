@@ -14,6 +14,7 @@ import type { Recording } from "./read_recording.ts";
 import { RecordedWorld } from "./recorded_world.ts";
 import { ReplayedServer } from "./replayed_server.ts";
 import { UserError } from "../base/user_error.ts";
+import type { Unique } from "../fuse/mod.ts";
 
 /** What a replay has found. */
 export interface Findings {
@@ -47,8 +48,8 @@ const UNANSWERED: ReadonlySet<string> = new Set(["FORGET", "BATCH_FORGET"]);
 export class Replayer {
   readonly #options: ReplayOptions;
   readonly #world = new RecordedWorld();
-  readonly #asked = new Map<number, Asked>();
-  readonly #replies = new Map<number, (bytes: Uint8Array) => void>();
+  readonly #asked = new Map<Unique, Asked>();
+  readonly #replies = new Map<Unique, (bytes: Uint8Array) => void>();
   readonly #found = { requests: 0, same: 0, different: 0, uncompared: 0 };
   /** What the kernel asked last: facts that follow it are known before it is asked again. */
   #next: Uint8Array | undefined;

@@ -16,6 +16,7 @@ import type { Deferred } from "../base/deferred.ts";
 import type { Device } from "../kcov/mod.ts";
 import { counted } from "../report/display_text.ts";
 import type { Reporter } from "../base/reporter.ts";
+import { threadId } from "../base/thread_id.ts";
 
 export interface AdmissionOptions {
   readonly registry: Registry;
@@ -211,7 +212,7 @@ export class Admission implements TargetHost {
     const { name, runtime, parent, include, exclude, collector, unheld } = hello;
     const { pid, uid } = peer;
     // In another pid namespace threads have other numbers, too: 0 is none of them.
-    const tid = hello.tid && hello.pid !== pid ? 0 : hello.tid;
+    const tid = hello.tid && hello.pid !== pid ? threadId(0) : hello.tid;
     const starter = typeof parent === "number" ? this.#options.registry.find(parent) : undefined;
     const prefix = typeof parent === "string" ? parent : starter?.info.name;
     return {

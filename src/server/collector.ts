@@ -8,6 +8,7 @@ import type { Target } from "../targets/target.ts";
 import type { Tracer } from "./tracer.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
 import type { Reporter } from "../base/reporter.ts";
+import type { TargetId, UnitId } from "../kcov/mod.ts";
 
 export interface CollectorOptions {
   readonly registry: Registry;
@@ -48,7 +49,7 @@ export class Collector {
     this.#options = options;
   }
 
-  unitOf(target: number): number {
+  unitOf(target: TargetId): UnitId {
     return this.#options.registry.unitOf(target);
   }
 

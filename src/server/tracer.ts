@@ -15,6 +15,7 @@ import { TraceBuffer } from "./trace_buffer.ts";
 import type { TracedBlocks } from "./traced_blocks.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
 import type { Reporter } from "../base/reporter.ts";
+import type { TargetId } from "../kcov/mod.ts";
 
 export interface TracerOptions {
   readonly registry: Registry;
@@ -57,7 +58,7 @@ export class Tracer {
    * The numbers of targets that have no probes, or whose last one had none, until it is detached: one that
    * ends may come back, and instances that are opened meanwhile are to see it.
    */
-  readonly #counted = new Set<number>();
+  readonly #counted = new Set<TargetId>();
   /** By whoever has them enabled. */
   readonly #areas = new Map<object, readonly EnabledArea[]>();
 

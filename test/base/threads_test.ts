@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Threads } from "../../src/base/threads.ts";
 import { startThread, threads as ownThreads } from "../kcov/device_world.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const threads = suite("base/threads");
 
@@ -32,7 +33,7 @@ for (const usesPidfds of [true, false]) {
     const { tid, end } = startThread();
     let told = 0;
     const ended = pledge();
-    const found = await subject.find(tid, () => {
+    const found = await subject.find(threadId(tid), () => {
       told++;
       ended.resolve();
     });
@@ -44,13 +45,13 @@ for (const usesPidfds of [true, false]) {
     assert.ok(found!.hasEnded);
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1));
     assert.is(told, 1);
-    assert.is(await subject.find(tid, NOBODY), undefined);
+    assert.is(await subject.find(threadId(tid), NOBODY), undefined);
   });
 
   threads(`an end is found out when it is asked for, ${how}`, async () => {
     await using subject = new Threads({ ...options, sweep: 1 << 30 });
     const { tid, end } = startThread();
-    const found = await subject.find(tid, NOBODY);
+    const found = await subject.find(threadId(tid), NOBODY);
     await end();
     await found!.look();
     assert.ok(found!.hasEnded);
@@ -67,11 +68,11 @@ for (const usesPidfds of [true, false]) {
       await once(child.stdout!, "data");
       const zombie = Number(String(line));
       const ended = pledge();
-      assert.ok(await subject.find(zombie, ended.resolve));
+      assert.ok(await subject.find(threadId(zombie), ended.resolve));
       (child.stdio[3] as Writable).end();
       await ended.promise;
       assert.ok(process.kill(zombie, 0), "it is still there");
-      assert.is(await subject.find(zombie, NOBODY), undefined);
+      assert.is(await subject.find(threadId(zombie), NOBODY), undefined);
     } finally {
       child.kill("SIGKILL");
       await once(child, "exit");
@@ -81,7 +82,7 @@ for (const usesPidfds of [true, false]) {
   threads(`a thread that is let go is told of no more, ${how}`, async () => {
     await using subject = new Threads(options);
     const { tid, end } = startThread();
-    const found = await subject.find(tid, () => assert.unreachable());
+    const found = await subject.find(threadId(tid), () => assert.unreachable());
     found![Symbol.dispose]();
     await end();
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -90,8 +91,8 @@ for (const usesPidfds of [true, false]) {
   threads(`there is no thread 0, and none by an id that cannot be, ${how}`, async () => {
     await using subject = new Threads(options);
     for (const tid of [0, -1, 0x7fffffff, NaN]) {
-      assert.is(await subject.find(tid, NOBODY), undefined, String(tid));
-      assert.is(await subject.nameOf(tid), undefined, String(tid));
+      assert.is(await subject.find(threadId(tid), NOBODY), undefined, String(tid));
+      assert.is(await subject.nameOf(threadId(tid)), undefined, String(tid));
     }
   });
 
@@ -99,10 +100,10 @@ for (const usesPidfds of [true, false]) {
     await using subject = new Threads(options);
     const tids = ownThreads();
     assert.ok(tids.length > 1);
-    const found = await Promise.all(tids.map((tid) => subject.find(tid, NOBODY)));
+    const found = await Promise.all(tids.map((tid) => subject.find(threadId(tid), NOBODY)));
     assert.equal(found.map((thread) => thread!.tid), tids);
     assert.is(new Set(found.map((thread) => thread!.serial)).size, tids.length);
-    const names = await Promise.all(tids.map((tid) => subject.nameOf(tid)));
+    const names = await Promise.all(tids.map((tid) => subject.nameOf(threadId(tid))));
     assert.ok(names.every((one) => one!.pid === process.pid && one!.name === names[0]!.name));
   });
 }
@@ -114,7 +115,7 @@ threads("a hundred threads that end at once are all told of, and leave no descri
     const all = Array.from({ length: 100 }, startThread);
     const ends = all.map(pledge);
     await Promise.all(all.map(async ({ tid }, i) => {
-      assert.ok(await subject.find(tid, ends[i].resolve));
+      assert.ok(await subject.find(threadId(tid), ends[i].resolve));
     }));
     await Promise.all(all.map(({ end }) => end()));
     await Promise.all(ends.map(({ promise }) => promise));
@@ -131,7 +132,7 @@ threads("the first thread of a process has ended when it has, though others go o
   try {
     await once(child.stdout, "data");
     const ended = pledge();
-    const found = await subject.find(child.pid!, ended.resolve);
+    const found = await subject.find(threadId(child.pid!), ended.resolve);
     assert.not(found!.hasEnded);
     child.stdin.write("x");
     await ended.promise;
@@ -152,7 +153,10 @@ threads("a process is called what it calls itself, line ends and all", async () 
   try {
     child.stdin.write("x");
     await once(child.stdout, "data");
-    assert.equal(await subject.nameOf(child.pid!), { pid: child.pid!, name: "Tgid:\t1\n(x) y\n" });
+    assert.equal(await subject.nameOf(threadId(child.pid!)), {
+      pid: child.pid!,
+      name: "Tgid:\t1\n(x) y\n",
+    });
   } finally {
     child.kill("SIGKILL");
     await once(child, "exit");

@@ -19,6 +19,8 @@ import { turn } from "./fuse_world.ts";
 import { fuzz } from "./fuzzing.ts";
 import { mutateBytes, mutatedJsonText } from "./mutate_text.ts";
 import type { Random } from "./random.ts";
+import { targetId } from "../../src/kcov/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const frames = suite("hostile, frames");
 
@@ -32,7 +34,14 @@ const number = (random: Random) => packNumber(random.pick([0, 1, 2, 3, random.u3
 
 const HELLO = {
   ...{ protocol: PROTOCOL_VERSION, name: "api", pid: process.pid, runtime: "node v20.0.0" },
-  ...{ parent: 1, tid: 2, include: ["**"], exclude: [], collector: "trace", attachment: "1" },
+  ...{
+    parent: targetId(1),
+    tid: threadId(2),
+    include: ["**"],
+    exclude: [],
+    collector: "trace",
+    attachment: "1",
+  },
 };
 const SOURCE = { url: "file:///a.js", source: "f()" };
 const COVERAGE = [{ scriptId: "1", url: "file:///a.js", functions: [] }];

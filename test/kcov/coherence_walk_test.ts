@@ -11,6 +11,7 @@ import {
   settleDown,
   type World,
 } from "./coherence_world.ts";
+import { unitId } from "../../src/kcov/ids.ts";
 
 const walk = suite("coherence, interleavings");
 
@@ -51,10 +52,10 @@ walk("no interleaving of one instance makes a read stale or leaves anybody waiti
 
 const PAIRS: Record<string, readonly UnitScope[]> = {
   "two instances of all targets": ["all", "all"],
-  "an instance of all targets and one of a single target": ["all", [1]],
-  "two instances of targets of their own": [[1], [2]],
-  "instances that have one of two targets in common": [[1, 2], [2]],
-  "instances of no target and of one": [[], [1]],
+  "an instance of all targets and one of a single target": ["all", [unitId(1)]],
+  "two instances of targets of their own": [[unitId(1)], [unitId(2)]],
+  "instances that have one of two targets in common": [[unitId(1), unitId(2)], [unitId(2)]],
+  "instances of no target and of one": [[], [unitId(1)]],
 };
 
 for (const [name, scopes] of Object.entries(PAIRS)) {
@@ -70,12 +71,20 @@ function randomNumbers(seed: number): (below: number) => number {
   return (below) => ((random = (Math.imul(random, 1103515245) + 12345) >>> 0) >>> 8) % below;
 }
 
-const SCOPES: readonly UnitScope[] = ["all", [1], [2], [1, 2], [2, 3], [3, 1], []];
+const SCOPES: readonly UnitScope[] = [
+  "all",
+  [unitId(1)],
+  [unitId(2)],
+  [unitId(1), unitId(2)],
+  [unitId(2), unitId(3)],
+  [unitId(3), unitId(1)],
+  [],
+];
 
 walk("nor does any in long random walks of instances that change their scopes", () => {
   const next = randomNumbers(12345);
   for (let i = 0; i < 200; i++) {
-    let world = newWorld(["all", "all", [1, 2, 3], [3]]);
+    let world = newWorld(["all", "all", [unitId(1), unitId(2), unitId(3)], [unitId(3)]]);
     for (let j = 0; j < 150; j++) {
       if (next(8) === 0) world = { ...world, now: world.now + next(3000) };
       const node = next(world.pages.length);
@@ -130,10 +139,15 @@ function crowd(scopes: readonly UnitScope[], seed: number): { client: number; ta
 }
 
 const CROWDS: Record<string, readonly UnitScope[]> = {
-  "an instance of all targets among four of single ones": ["all", [1], [2], [3], [4]],
-  "an instance of one target among four of all": [[1], "all", "all", "all", "all"],
-  "instances that overlap in a ring": [[1, 2], [2, 3], [3, 4], [4, 1]],
-  "instances of one target": [[1], [1], [1], [1]],
+  "an instance of all targets among four of single ones": ["all", [unitId(1)], [unitId(2)], [
+    unitId(3),
+  ], [unitId(4)]],
+  "an instance of one target among four of all": [[unitId(1)], "all", "all", "all", "all"],
+  "instances that overlap in a ring": [[unitId(1), unitId(2)], [unitId(2), unitId(3)], [
+    unitId(3),
+    unitId(4),
+  ], [unitId(4), unitId(1)]],
+  "instances of one target": [[unitId(1)], [unitId(1)], [unitId(1)], [unitId(1)]],
 };
 
 for (const [name, scopes] of Object.entries(CROWDS)) {

@@ -12,6 +12,8 @@ import type { Target } from "../../src/targets/target.ts";
 import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
 import { EngineWorld } from "../blocks/engine_world.ts";
 import { FakeLink, turn } from "../targets/fake_link.ts";
+import { targetId } from "../../src/kcov/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const admission = suite("admission");
 
@@ -91,7 +93,7 @@ admission("what comes while others are held is let in when they run", async () =
 admission("what a target has started is named after it", () => {
   const { registry, admit } = made();
   admit();
-  admit({ name: "worker", parent: 1, tid: 12 });
+  admit({ name: "worker", parent: targetId(1), tid: threadId(12) });
   admit({ name: "child", parent: "api" });
   const [api, worker, child] = registry.targets;
   assert.equal([worker.info.name, worker.info.parent, worker.info.tid], ["api.worker", api, 12]);
@@ -113,7 +115,7 @@ admission("a thread of another process's is none of a target's", () => {
   admit();
   const foreign = { pid: 2, uid: 1000, gid: 1000 };
   const { link } = admit(
-    { name: "worker", parent: 1, tid: 12, pid: 1 },
+    { name: "worker", parent: targetId(1), tid: threadId(12), pid: 1 },
     foreign,
   );
   assert.equal([registry.targets.length, link.welcomes.length, link.calls], [
@@ -132,8 +134,8 @@ admission(
     const { registry, admit } = made();
     const unseen = { pid: 0, uid: 1000, gid: 1000 };
     admit({ pid: 7 }, unseen);
-    admit({ pid: 7, name: "worker", parent: 1, tid: 12 }, unseen);
-    admit({ pid: 7, name: "worker", parent: 1, tid: 12 }, {
+    admit({ pid: 7, name: "worker", parent: targetId(1), tid: threadId(12) }, unseen);
+    admit({ pid: 7, name: "worker", parent: targetId(1), tid: threadId(12) }, {
       ...unseen,
       uid: 1001,
     });
