@@ -15,6 +15,7 @@ import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import type { ControlSocket } from "../../src/server/control_socket.ts";
 import { listen } from "../server/listening.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
+import { until } from "../until.ts";
 
 // From dist/test/agent, where this runs: programs are not compiled.
 export const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", import.meta.url));
@@ -230,13 +231,4 @@ export function calls(reports: readonly Report[], url: string, name: string): nu
   return reports.filter((report) => report.url.endsWith(url))
     .flatMap(({ functions }) => functions.filter(({ functionName }) => functionName === name))
     .reduce((sum, { ranges }) => sum + ranges[0].count, 0);
-}
-
-/** Waits for what must come about; gives up only after a minute, for the machine may be busy. */
-export async function until(holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > 60_000) throw new Error(`it never held: ${holds}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }

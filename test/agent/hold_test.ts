@@ -2,7 +2,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 import { NODES } from "../blocks/v8_answers.ts";
-import { AgentWorld, calls, type Counting, reportsOf, until } from "./agent_world.ts";
+import { until } from "../until.ts";
+import { AgentWorld, calls, type Counting, reportsOf } from "./agent_world.ts";
 
 const hold = suite("agent, holding a target");
 

@@ -3,7 +3,8 @@ import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { NODES } from "../blocks/v8_answers.ts";
-import { AgentWorld, calls, type Ended, PROGRAMS, until } from "./agent_world.ts";
+import { until } from "../until.ts";
+import { AgentWorld, calls, type Ended, PROGRAMS } from "./agent_world.ts";
 
 const ends = suite("agent, the end of worker threads");
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { askServer } from "../../src/messages/control_client.ts";
-import { Asker, COLLECTING, controlSocket, memoryWithoutGarbage, Teller } from "./attach_world.ts";
+import { Asker, COLLECTING, memoryWithoutGarbage, Teller } from "./attach_world.ts";
 import { compile, execute, type Finished, NODES, Scene, SERVICES } from "./harness.ts";
 
 const attach = suite("attach");
@@ -43,10 +43,6 @@ function assertDone({ status, stderr }: Finished): void {
   assert.equal([status, stderr], [0, ""]);
 }
 
-async function rows(scene: Scene) {
-  return await askServer(controlSocket(scene), "targets");
-}
-
 for (const [name, node] of Object.entries(NODES)) {
   scenario(`${name} by its process id: 3,000 requests are read without a mistake`, async () => {
     await using scene = new Scene();
@@ -65,7 +61,7 @@ for (const [name, node] of Object.entries(NODES)) {
     await assertExact({ scene, socket }, 2000);
     scene.keepBusy();
     await assertExact({ scene, socket }, 1000);
-    const [row] = await rows(scene);
+    const [row] = await scene.targets();
     assert.equal([row.name, row.link, row.hold, row.state], ["api", "agent", "gate", "running"]);
   });
 
@@ -133,7 +129,7 @@ for (const [name, node] of Object.entries(NODES)) {
       const pid = String(child.pid);
       assertDone(await scene.command("attach", pid, "--exclude", "**/nothing.js"));
       process.kill(child.pid!, "SIGUSR2");
-      const names = async () => (await rows(scene)).map(({ name }) => name).sort().join(" ");
+      const names = async () => (await scene.targets()).map(({ name }) => name).sort().join(" ");
       const wanted = "starter starter.starter starter.thread";
       for (let i = 0; i < 2000 && await names() !== wanted; i++) {
         await new Promise((resolve) => setTimeout(resolve, 25));
@@ -166,7 +162,7 @@ scenario("a service is attached to and let go 200 times, and answers throughout"
     args: options,
     env: ONE_ARENA,
   });
-  const control = controlSocket(scene);
+  const { control } = scene;
   await using asker = new Asker(socket);
   const memory = async () => ({
     service: await memoryWithoutGarbage(pid),

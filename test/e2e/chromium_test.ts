@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/messages/control_client.ts";
-import { Chromium, type Tab, until } from "./chromium.ts";
+import { until } from "../until.ts";
+import { Chromium, type Tab } from "./chromium.ts";
 import { compile, finish, Scene, SERVICES } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -55,9 +56,7 @@ class World implements AsyncDisposable {
   }
 
   async targets(): Promise<TargetRow[]> {
-    const { stdout } = await this.scene.command("ps", "--all", "--json");
-    const rows = JSON.parse(stdout) as TargetRow[];
-    return rows.filter(({ state }) => state !== "ended");
+    return (await this.scene.targets()).filter(({ state }) => state !== "ended");
   }
 
   /** Has a client read all the time. */
@@ -116,7 +115,7 @@ chromium("2,000 requests to a page are read without a mistake", async () => {
   });
   await assertExact(child, 2000);
   const paths = readFileSync(learned, "utf8").trim().split("\n");
-  const lines = await world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
+  const lines = world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
   for (const [path, pcs] of paths.entries()) {
     const blocks = lines.splice(0, pcs.split(" ").length);
     assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
@@ -148,7 +147,7 @@ chromium("a page whose scripts were given probes is read by them, through reload
   });
   await assertExact(child, 400);
   const paths = readFileSync(learned, "utf8").trim().split("\n");
-  const lines = await world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
+  const lines = world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
   for (const [path, pcs] of paths.entries()) {
     const blocks = lines.splice(0, pcs.split(" ").length);
     assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
@@ -163,7 +162,7 @@ chromium("a dedicated worker is a target that comes and goes", async () => {
   assert.ok(names.some((name) => name.endsWith("pages_worker.js")), names.join());
   const tab = (await world.browser.tabs()).find((tab) => tab.url === url)!;
   await world.browser.close(tab);
-  await until("only the first page is left", async () => (await world.targets()).length === 1);
+  await until(async () => (await world.targets()).length === 1, "only the first page is left");
 });
 
 chromium("two pages at once each find all of their own path", async () => {
@@ -192,10 +191,10 @@ chromium(
         // It is refused while another document comes.
         const time = async () =>
           await world.browser.evaluate(tab, loaded).catch(() => false) as number | false;
-        await until("it has loaded", async () => await time() !== false);
+        await until(async () => await time() !== false, "it has loaded");
         const first = await time();
         await world.browser.reload(tab);
-        await until("it has loaded again", async () => ![first, false].includes(await time()));
+        await until(async () => ![first, false].includes(await time()), "it has loaded again");
         await world.browser.close(tab);
       }
     };
@@ -230,7 +229,7 @@ async function serveFixtures(): Promise<AsyncDisposable & { url: (page: string) 
 /** Whether a page's own code goes on. */
 async function ticks(world: World, tab: Tab): Promise<boolean> {
   const before = await world.browser.evaluate(tab, "ticks");
-  await until("it ticks", async () => await world.browser.evaluate(tab, "ticks") !== before);
+  await until(async () => await world.browser.evaluate(tab, "ticks") !== before, "it ticks");
   return true;
 }
 
@@ -248,10 +247,10 @@ chromium("frames, popups and workers of each kind are measured, each by itself",
     ...["ticking.js", "ticking.js", "ticking.js"],
   ];
   const isFamily = async (expected: string[]) => `${await measured()}` === `${expected.sort()}`;
-  await until("a page, two frames elsewhere, three workers", () => isFamily(family));
+  await until(() => isFamily(family), "a page, two frames elsewhere, three workers");
   // By itself: where it is held while it is asked, it opens nothing.
   await world.browser.evaluate(tab, `void setTimeout(window.open, 0, "family.html")`);
-  await until("a popup", () => isFamily([...family, "family.html"]));
+  await until(() => isFamily([...family, "family.html"]), "a popup");
   assert.ok(await ticks(world, tab));
   poller.kill();
 });
@@ -261,7 +260,7 @@ chromium("a page that was let go is as it was, and can be attached to again", as
   await using fixtures = await serveFixtures();
   const tab = await world.browser.open(fixtures.url("family.html"));
   const page = async () => (await world.targets()).find(({ name }) => name.endsWith("family.html"));
-  await until("the page is a target", async () => await page() !== undefined);
+  await until(async () => await page() !== undefined, "the page is a target");
   for (const { name } of await world.targets()) await world.scene.command("detach", name);
   assert.equal(await world.targets(), []);
   assert.ok(await ticks(world, tab));
@@ -276,9 +275,9 @@ chromium("a page goes on when the server is killed while it holds it", async () 
   const tab = await world.browser.open(fixtures.url("family.html"));
   const poller = world.poll(60);
   await until(
-    "it is held",
     async () =>
       (await world.targets()).some(({ state, scripts }) => state === "held" && scripts > 0),
+    "it is held",
   );
   world.server.kill("SIGKILL");
   poller.kill("SIGKILL");
@@ -290,21 +289,21 @@ chromium("a page that crashed holds nobody up, and is measured again when it is 
   await using fixtures = await serveFixtures();
   const tab = await world.browser.open(fixtures.url("worker.html"));
   const page = async () => (await world.targets()).find(({ name }) => name.endsWith("worker.html"));
-  await until("the page is a target", async () => await page() !== undefined);
+  await until(async () => await page() !== undefined, "the page is a target");
   const scripts = async () => {
     const { stdout } = await finish(world.poll(0.2));
     assert.ok(Number(stdout.match(/longest_ms (\d+)/)![1]) < 2000, stdout);
     return (await page())!.scripts;
   };
   // Its first document may have begun before its coverage.
-  await until("it has a script", async () => {
+  await until(async () => {
     await world.browser.reload(tab).catch(() => {});
     return await scripts() > 0;
-  });
+  }, "it has a script");
   await world.browser.crash(tab);
   const before = await scripts();
   await world.browser.reload(tab);
-  await until("its script is a new one", async () => await scripts() > before);
+  await until(async () => await scripts() > before, "its script is a new one");
 });
 
 chromium("what a browser's flags do to the counts is said", async () => {

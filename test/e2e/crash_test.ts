@@ -3,7 +3,6 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
 import { compile, execute, finish, KCOVFS, Scene, SERVICES } from "./harness.ts";
 
 const crash = suite("crashes");
@@ -91,7 +90,7 @@ scenario("targets killed at any moment never keep a client waiting", async (scen
   const { status, stdout } = await poller;
   assert.is(status, 0);
   assert.ok(Number(stdout.match(/longest_ms (\d+)/)![1]) < 900, stdout.slice(0, 80));
-  assert.ok((await targets(scene)).every(({ state }) => state === "ended"));
+  assert.ok((await scene.targets()).every(({ state }) => state === "ended"));
   const { socket } = await scene.service("paths");
   await assertExact(scene, socket);
   assert.is(server.exitCode, null);
@@ -100,7 +99,7 @@ scenario("targets killed at any moment never keep a client waiting", async (scen
 scenario("a target that is stopped is left out, and is back when it goes on", async (scene) => {
   const server = await scene.serve("--collect-timeout", "1000");
   const { socket } = await scene.service("paths");
-  const [{ pid }] = await targets(scene);
+  const [{ pid }] = await scene.targets();
   process.kill(pid, "SIGSTOP");
   const { status, stdout } = await execute([compile("poller"), scene.kcov, "3"]);
   const { stdout: listed } = await scene.command("ps");
@@ -112,7 +111,7 @@ scenario("a target that is stopped is left out, and is back when it goes on", as
   assert.match(listed, /late \(no answer within 1000 ms/);
   assert.match(server.warnings(), /Target paths \(pid \d+\): no answer within 1000 ms/);
   await assertExact(scene, socket);
-  assert.is((await targets(scene))[0].state, "running");
+  assert.is((await scene.targets())[0].state, "running");
 });
 
 /** A function of `stuck.cjs` is among the blocks. */
@@ -123,18 +122,13 @@ function assertRan(blocks: readonly string[], name: string): void {
   assert.ok(blocks.some((block) => block.startsWith(`${file}:${line}.`)), blocks.join("\n"));
 }
 
-/** What `kcovfs ps` knows. */
-async function targets(scene: Scene): Promise<TargetRow[]> {
-  return JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
-}
-
 scenario("a service stuck in an endless loop is still collected from", async (scene) => {
   await scene.serve();
   const { socket } = await scene.service("stuck");
   const { status, stdout } = await execute([compile("poller"), scene.kcov, "1", socket, "1"]);
   assert.is(status, 0);
   const pcs = stdout.match(/0x\w+/g) ?? [];
-  assertRan(await scene.symbolize(pcs), "spin");
+  assertRan(scene.symbolize(pcs), "spin");
 });
 
 scenario("a service inside Atomics.wait is collected from and held all the same", async (scene) => {
@@ -142,8 +136,8 @@ scenario("a service inside Atomics.wait is collected from and held all the same"
   const { socket } = await scene.service("stuck");
   const { status, stdout } = await execute([compile("poller"), scene.kcov, "3", socket, "4"]);
   assert.is(status, 0);
-  assertRan(await scene.symbolize(stdout.match(/0x\w+/g) ?? []), "wait");
-  assert.is((await targets(scene))[0].state, "running");
+  assertRan(scene.symbolize(stdout.match(/0x\w+/g) ?? []), "wait");
+  assert.is((await scene.targets())[0].state, "running");
 });
 
 scenario(
@@ -155,7 +149,7 @@ scenario(
     assert.is(status, 0);
     const [, longest] = stdout.match(/\d+/g)!.map(Number);
     assert.ok(longest < 1500, stdout.slice(0, 80));
-    assertRan(await scene.symbolize(stdout.match(/0x\w+/g) ?? []), "block");
+    assertRan(scene.symbolize(stdout.match(/0x\w+/g) ?? []), "block");
   },
 );
 
@@ -164,7 +158,7 @@ scenario("a service that crashes is reported as gone", async (scene) => {
   const { socket } = await scene.service("stuck");
   const { status } = await execute([compile("poller"), scene.kcov, "1", socket, "3"]);
   assert.is(status, 0);
-  const [{ state, note }] = await targets(scene);
+  const [{ state, note }] = await scene.targets();
   assert.is(state, "ended");
   assert.is(note, "killed by SIGABRT");
 });

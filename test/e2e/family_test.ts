@@ -5,7 +5,6 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
 import { compile, execute, KCOVFS, NODES, Scene } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -19,11 +18,6 @@ family.before(() => {
   compile("short_lived");
 });
 
-async function rows(scene: Scene): Promise<TargetRow[]> {
-  const { stdout } = await scene.command("ps", "--all", "--json");
-  return JSON.parse(stdout);
-}
-
 /** Has a client start a program of `once.cjs` and read, once it has ended, which paths were executed. */
 async function readOf(
   scene: Scene,
@@ -35,7 +29,7 @@ async function readOf(
   assert.equal([status, stderr], [0, ""]);
   const [, statuses, , ...pcs] = stdout.trim().split(" ");
   assert.is(statuses, "0");
-  return textsInPaths(await scene.symbolize(pcs)).sort();
+  return textsInPaths(scene.symbolize(pcs)).sort();
 }
 
 for (
@@ -53,7 +47,7 @@ for (
     await using scene = new Scene();
     await scene.serve();
     const { child, pid } = await scene.service("paths", { place });
-    const targets = await rows(scene);
+    const targets = await scene.targets();
     assert.equal(targets.map(({ name }) => name), names);
     const isThread = place === "worker" || place === "relay";
     assert.is(targets.every((target) => target.pid === targets[0].pid), isThread);
@@ -62,7 +56,7 @@ for (
     process.kill(pid, "SIGTERM");
     await ended;
     // A server that is told of it by the closing of a connection is asked once more.
-    const states = (await rows(scene)).map(({ state, note }) => `${state} ${note}`);
+    const states = (await scene.targets()).map(({ state, note }) => `${state} ${note}`);
     if (place !== "child") {
       assert.ok(states.every((state) => state === "ended exited"), `${states}`);
     }
@@ -104,7 +98,7 @@ family("two hundred child processes in a row are read and leave nothing behind",
   process.stdout.write(`${JSON.stringify(before)} ${JSON.stringify(after)}\n`);
   assert.equal({ ...after, memory: 0 }, { ...before, memory: 0 });
   assert.ok(after.memory - before.memory < 64, "MiB");
-  const targets = await rows(scene);
+  const targets = await scene.targets();
   assert.ok(targets.length <= 16 && targets.every(({ state }) => state === "ended"));
   assert.ok(targets.slice(0, -1).every((target) => target.name === "family.once"));
   assert.is(server.warnings(), "");

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { TargetRow } from "../../src/messages/control_client.ts";
 import { FRAME, packFrame } from "../../src/messages/protocol.ts";
 import { compile, DENO, execute, finish, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
@@ -64,9 +65,8 @@ async function assertExact(
 }
 
 /** The only target, as `ps` shows it. */
-async function row(scene: Scene): Promise<Record<string, unknown>> {
-  const { stdout } = await scene.command("ps", "--all", "--json");
-  return JSON.parse(stdout)[0];
+async function row(scene: Scene): Promise<TargetRow> {
+  return (await scene.targets())[0];
 }
 
 const ATTACHED: Record<string, string[]> = {
@@ -124,7 +124,7 @@ inspector("what a Deno executes that lives for one request is read, however it e
     for (const [path, line] of stdout.trim().split("\n").entries()) {
       const [number, exit, , ...pcs] = line.split(" ");
       assert.equal([number, exit], [String(path), how === "returns" ? "0" : String(path)], line);
-      assert.equal(textsInPaths(await scene.symbolize(pcs)), executedTexts(path), how);
+      assert.equal(textsInPaths(scene.symbolize(pcs)), executedTexts(path), how);
     }
   }
 });
@@ -146,7 +146,7 @@ inspector("the top level of a Deno program, and of what it imports, has its bloc
     env: WITH_DENO,
   });
   const pcs = stdout.trim().split("\n").at(-1)!.split(" ").filter((word) => /^0x/.test(word));
-  const lines = await scene.symbolize(pcs);
+  const lines = scene.symbolize(pcs);
   const places = lines.map((line) => line.match(/\w+\.ts:\d+/)?.[0] ?? line);
   assert.equal([...new Set(places)].sort(), [
     ...["imported.ts:1", "imported.ts:4", "imported.ts:6"],

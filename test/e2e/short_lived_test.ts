@@ -58,7 +58,7 @@ async function run(
   assert.is(status, 0, stderr);
   const lines = stdout.trim().split("\n").map((line) => line.split(" "));
   const pcs = [...new Set(lines.flatMap((words) => words.slice(3)))];
-  const blocks = await scene.symbolize(pcs);
+  const blocks = scene.symbolize(pcs);
   const where = new Map(pcs.map((pc, i) => [pc, blocks[i]]));
   return {
     stderr,
@@ -197,9 +197,9 @@ for (const [name, measure] of Object.entries(MEASURES)) {
       ], { env: measure.env });
       assert.is(status, 0, stderr);
       const [before, after] = stdout.trim().split("\n").map((line) => line.split(" "));
-      const read = textsInPaths(await scene.symbolize(before.slice(1)));
+      const read = textsInPaths(scene.symbolize(before.slice(1)));
       assert.equal(read, executedTexts(1));
-      const left = after.length > 1 ? textsInPaths(await scene.symbolize(after.slice(1))) : [];
+      const left = after.length > 1 ? textsInPaths(scene.symbolize(after.slice(1))) : [];
       assert.equal(left, measure === COUNTS ? [] : executedTexts(2));
       assert.ok(Number(after[0]) < LONGEST_READ, `the read took ${after[0]} ms`);
     }

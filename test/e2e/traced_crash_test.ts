@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import { until } from "../until.ts";
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, finish, KCOVFS, NODES, Scene } from "./harness.ts";
 import { DIRECT, FAULTS } from "./measures.ts";
@@ -32,7 +32,7 @@ function scenario(sentence: string, run: (scene: Scene) => Promise<void>): void 
 
 /** The pids of the targets that have not ended, by name. */
 async function pids(scene: Scene): Promise<ReadonlyMap<string, number>> {
-  const rows: TargetRow[] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
+  const rows = await scene.targets();
   return new Map(rows.filter(({ state }) => state !== "ended").map(({ name, pid }) => [name, pid]));
 }
 
@@ -72,14 +72,6 @@ function areasIn(pid: number): string[] {
   return lines.filter((line) => line.includes("/kcovfs-shared-"));
 }
 
-/** Waits until something is so, which nobody tells; it fails when it has taken too long. */
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    if (turn > 300) assert.unreachable(`in vain for: ${what}`);
-    await sleep(50);
-  }
-}
-
 async function assertServes(socket: string): Promise<void> {
   const { stdout } = await execute([compile("pinger"), socket, "100"], { timeout: 10_000 });
   assert.match(stdout, /100 answers/);
@@ -99,9 +91,9 @@ for (const [name, node] of Object.entries(NODES)) {
     const { status, stdout } = await finish(client);
     assert.is(status, 0);
     assert.match(stdout, /reads \d+ .*0xffffffff/);
-    await until("no folder", () => !existsSync(folder));
+    await until(() => !existsSync(folder), "no folder");
     for (const [name, pid] of targets) {
-      await until(`no areas in ${name}`, () => areasIn(pid).length === 0);
+      await until(() => areasIn(pid).length === 0, `no areas in ${name}`);
     }
     await assertServes(socket);
     await assertServes(thread.socket);
@@ -138,7 +130,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
       assert.is((await finish(client, 5000)).signal, "SIGKILL");
     }
     const areas = () => readdirSync(folder).filter((name) => name.startsWith("area"));
-    if (measure === DIRECT) await until("no areas", () => areas().length === 0);
+    if (measure === DIRECT) await until(() => areas().length === 0, "no areas");
     await assertExact({ kcov: scene.kcov, socket, requests: 300, measure });
     server.kill("SIGTERM");
     assert.is((await finish(server)).status, 0);
@@ -170,7 +162,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
     const ended = await finish(client, 10_000);
     if (measure === DIRECT) assert.is(ended.status, 0);
     assert.not.ok(existsSync(folder));
-    await until("no areas", () => areasIn(spinning).length === 0);
+    await until(() => areasIn(spinning).length === 0, "no areas");
     await assertServes(socket);
   });
 }

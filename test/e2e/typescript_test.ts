@@ -75,7 +75,7 @@ async function placesUnder(start: Start): Promise<string[][]> {
   const pcs = readFileSync(sets, "utf8").trimEnd().split("\n").map((line) =>
     line.split(" ").slice(2)
   );
-  const lines = await scene.symbolize(pcs.flat());
+  const lines = scene.symbolize(pcs.flat());
   return pcs.map((set) => {
     const places = lines.splice(0, set.length).filter((line) => line.startsWith(`${FILE}:`));
     return [...new Set(places)].sort();

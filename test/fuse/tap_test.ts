@@ -2,7 +2,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { serveDescriptor, type Tap } from "../../src/fuse/mod.ts";
 import { tapNotifications } from "../../src/fuse/tap.ts";
-import { FakeDevice, until } from "./fake_device.ts";
+import { until } from "../until.ts";
+import { FakeDevice } from "./fake_device.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { EXCHANGES } from "./messages.ts";
 

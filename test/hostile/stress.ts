@@ -117,10 +117,10 @@ function weightOf({ file }: StressLoop): number {
 }
 
 /** Where the blocks stand whose PCs a text names, a line each. */
-export async function placesOf(scene: Scene, text: string): Promise<string> {
+export function placesOf(scene: Scene, text: string): string {
   const pcs = [...new Set(text.match(/0x[0-9a-f]+/g) ?? [])];
   if (pcs.length === 0) return text;
-  const places = await scene.symbolize(pcs);
+  const places = scene.symbolize(pcs);
   return text + pcs.map((pc, i) => `${pc} ${places[i]}`).join("\n");
 }
 
@@ -157,9 +157,9 @@ export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
       { timeout: 3 * 3_600_000, env: { ...measure.env, LEARNED: learned } },
     );
     process.stdout.write(stdout);
-    assert.is(stderr, "", await placesOf(scene, stderr));
+    assert.is(stderr, "", placesOf(scene, stderr));
     assert.is(status, 0, `${signal}`);
-    for (const i of loops.keys()) await assertLearned(scene, `${learned}-${i}`);
+    for (const i of loops.keys()) assertLearned(scene, `${learned}-${i}`);
   }));
   // All of them are to say how it went.
   for (const end of ends) if (end.status === "rejected") throw end.reason;

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DeviceWorld, startThread, until } from "./device_world.ts";
+import { until } from "../until.ts";
+import { DeviceWorld, startThread } from "./device_world.ts";
 
 const device = suite("kcov/device, owners");
 

@@ -326,11 +326,6 @@ export function startThread(): { tid: number; end: () => Promise<void> } {
   };
 }
 
-/** Resolves when something that is under way has happened. */
-export async function until(hasHappened: () => boolean): Promise<void> {
-  while (!hasHappened()) await new Promise((resolve) => setTimeout(resolve, 1));
-}
-
 /** Lets everything that is ready run. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

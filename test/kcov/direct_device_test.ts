@@ -1,7 +1,8 @@
 /** Instances whose areas are files that clients and targets map. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { startThread, threads, turn, until } from "./device_world.ts";
+import { until } from "../until.ts";
+import { startThread, threads, turn } from "./device_world.ts";
 import { DirectWorld } from "./direct_world.ts";
 
 const device = suite("kcov/device, direct areas");

@@ -19,6 +19,7 @@ import {
   type ControlSocket,
   type Requests,
 } from "../../src/server/control_socket.ts";
+import { until } from "../until.ts";
 import { listen } from "./listening.ts";
 import { tryLock } from "../../src/base/system_calls.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
@@ -56,16 +57,6 @@ async function connected(to: { socket: ControlSocket }): Promise<Socket> {
   socket.on("error", () => {});
   await once(socket, "connect");
   return socket;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > 5000) {
-      throw new Error(`it never held: ${holds}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 const rejection = (work: Promise<unknown>): Promise<Error> =>
