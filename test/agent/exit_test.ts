@@ -3,7 +3,9 @@ import { once } from "node:events";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scenarios } from "../scenarios.ts";
 import { NODES } from "../blocks/v8_answers.ts";
+import { eachOf } from "../rounds.ts";
 import { AgentWorld, calls, type Ended, PROGRAMS } from "./agent_world.ts";
 
 const exit = suite("agent, the end of a target");
@@ -33,13 +35,7 @@ const WAYS = [
 /** No listener hears of these. */
 const SILENT = ["by `process.reallyExit`", "by a signal"];
 
-function scenario(sentence: string, run: (world: AgentWorld) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  exit(sentence, async () => {
-    await using world = await AgentWorld.listening();
-    await run(world);
-  });
-}
+const scenario = scenarios(exit, () => AgentWorld.listening());
 
 /** Frames of the agent's own are part of a stack, where the program is shown one. */
 function withoutFrames({ stderr, ...rest }: Ended): Ended {
@@ -55,23 +51,21 @@ async function measured(world: AgentWorld, node: string, way: string, armed: boo
   return { ended: withoutFrames(await ended), reason: await link.closed };
 }
 
-for (const { v8, path: node } of NODES) {
-  for (const way of WAYS) {
-    scenario(`V8 ${v8} ends ${way}, with the agent as without`, async (world) => {
-      const plain = withoutFrames(await world.start(node, [PROGRAM, way], null).ended);
-      assert.ok(plain.stdout.includes("exit ") || SILENT.includes(way), plain.stderr);
-      const unarmed = await measured(world, node, way, false);
-      assert.equal(unarmed.ended, plain);
-      assert.equal(world.farewells, [], "nobody has asked for it");
-      const armed = await measured(world, node, way, true);
-      assert.equal(armed.ended, plain);
-      if (way === "by a signal") return;
-      assert.equal([unarmed.reason, armed.reason], ["exited", "exited"]);
-      assert.is(world.farewells.length, 1);
-      const left = calls(world.farewells[0], "/exit_target.cjs", "leave");
-      assert.is(left, plain.stdout.split("exit ").length - 1, "its last function was collected");
-    });
-  }
+for (const [way, { v8, path: node }] of eachOf(WAYS, NODES)) {
+  scenario(`V8 ${v8} ends ${way}, with the agent as without`, async (world) => {
+    const plain = withoutFrames(await world.start(node, [PROGRAM, way], null).ended);
+    assert.ok(plain.stdout.includes("exit ") || SILENT.includes(way), plain.stderr);
+    const unarmed = await measured(world, node, way, false);
+    assert.equal(unarmed.ended, plain);
+    assert.equal(world.farewells, [], "nobody has asked for it");
+    const armed = await measured(world, node, way, true);
+    assert.equal(armed.ended, plain);
+    if (way === "by a signal") return;
+    assert.equal([unarmed.reason, armed.reason], ["exited", "exited"]);
+    assert.is(world.farewells.length, 1);
+    const left = calls(world.farewells[0], "/exit_target.cjs", "leave");
+    assert.is(left, plain.stdout.split("exit ").length - 1, "its last function was collected");
+  });
 }
 
 const [{ path: NODE }] = NODES;

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
+import { scenarios } from "../scenarios.ts";
 import { NODES } from "../blocks/v8_answers.ts";
 import { until } from "../until.ts";
 import { AgentWorld, calls, type Counting, reportsOf } from "./agent_world.ts";
@@ -16,13 +17,7 @@ const WAYS = [
   "with all that the agent might use replaced",
 ];
 
-function scenario(sentence: string, run: (world: AgentWorld) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  hold(sentence, async () => {
-    await using world = await AgentWorld.listening();
-    await run(world);
-  });
-}
+const scenario = scenarios(hold, () => AgentWorld.listening());
 
 /** Stops until the hold is whole, as `Target` does; gives the calls of the target's function. */
 async function stop(link: AgentLink): Promise<number> {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scenarios } from "../scenarios.ts";
 import { NODES } from "../blocks/v8_answers.ts";
 import { until } from "../until.ts";
 import { AgentWorld, calls, type Ended, PROGRAMS } from "./agent_world.ts";
@@ -34,13 +35,7 @@ const ENDED = [
   "workers come and go",
 ];
 
-function scenario(sentence: string, run: (world: AgentWorld) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  ends(sentence, async () => {
-    await using world = await AgentWorld.listening();
-    await run(world);
-  });
-}
+const scenario = scenarios(ends, () => AgentWorld.listening());
 
 /** Frames of the agent's own, and of Node's, are part of a stack. */
 function comparable({ stdout, stderr, ...rest }: Ended) {

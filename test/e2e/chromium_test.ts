@@ -3,7 +3,6 @@
  * reads, after each reply, which blocks of the page's scripts it took.
  */
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -12,13 +11,17 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/messages/control_client.ts";
 import { until } from "../until.ts";
+import { rounds } from "../rounds.ts";
 import { Chromium, type Tab } from "./chromium.ts";
+import { assertLearned } from "./exact_loop.ts";
 import { compile, finish, Scene, SERVICES } from "./harness.ts";
-import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 const chromium = suite("chromium");
 
 const FIXTURES = join(SERVICES, "..");
+const REQUESTS = rounds(300, { long: 2000 });
+const PROBED = rounds(200, { long: 400 });
+const BESIDE = rounds(60, { long: 300 });
 
 chromium.before(() => {
   compile("exactness");
@@ -106,21 +109,15 @@ async function assertExact(child: ChildProcess, requests: number): Promise<void>
   assert.is(status, 0, `${status} ${signal}`);
 }
 
-chromium("2,000 requests to a page are read without a mistake", async () => {
+chromium(`${REQUESTS} requests to a page are read without a mistake`, async () => {
   await using world = await World.start();
   const learned = join(world.scene.folder, "learned");
   const { child } = await world.client("paths.html", {
-    requests: 2000,
+    requests: REQUESTS,
     env: { LEARNED: learned },
   });
-  await assertExact(child, 2000);
-  const paths = readFileSync(learned, "utf8").trim().split("\n");
-  const lines = world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
-  for (const [path, pcs] of paths.entries()) {
-    const blocks = lines.splice(0, pcs.split(" ").length);
-    assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
-    assert.is(blocks.length, executedTexts(path).length, `path ${path}`);
-  }
+  await assertExact(child, REQUESTS);
+  assertLearned(world.scene, learned);
 });
 
 chromium("a page has the same PCs after reloads and after it was at another site", async () => {
@@ -141,17 +138,12 @@ chromium("a page whose scripts were given probes is read by them, through reload
   assert.is(status, 0, stderr);
   const learned = join(world.scene.folder, "learned");
   const { child } = await world.client("paths.html", {
-    requests: 400,
+    requests: PROBED,
     folder,
     env: { REPEATED: "1", NAVIGATE: "100", LEARNED: learned },
   });
-  await assertExact(child, 400);
-  const paths = readFileSync(learned, "utf8").trim().split("\n");
-  const lines = world.scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
-  for (const [path, pcs] of paths.entries()) {
-    const blocks = lines.splice(0, pcs.split(" ").length);
-    assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);
-  }
+  await assertExact(child, PROBED);
+  assertLearned(world.scene, learned);
 });
 
 chromium("a dedicated worker is a target that comes and goes", async () => {
@@ -167,12 +159,12 @@ chromium("a dedicated worker is a target that comes and goes", async () => {
 
 chromium("two pages at once each find all of their own path", async () => {
   await using world = await World.start();
-  const options = { requests: 200, isBeside: true };
+  const options = { requests: BESIDE, isBeside: true };
   const clients = await Promise.all([
     world.client("paths.html", options),
     world.client("paths.html", options),
   ]);
-  await Promise.all(clients.map(({ child }) => assertExact(child, 200)));
+  await Promise.all(clients.map(({ child }) => assertExact(child, BESIDE)));
 });
 
 chromium(
@@ -180,9 +172,9 @@ chromium(
   async () => {
     await using world = await World.start();
     await using fixtures = await serveFixtures();
-    const { child } = await world.client("paths.html", { requests: 300, isBeside: true });
+    const { child } = await world.client("paths.html", { requests: BESIDE, isBeside: true });
     let isOver = false;
-    const reading = assertExact(child, 300).finally(() => isOver = true);
+    const reading = assertExact(child, BESIDE).finally(() => isOver = true);
     const opening = async () => {
       while (!isOver) {
         const tab = await world.browser.open(fixtures.url("still.html"));

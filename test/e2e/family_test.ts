@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { rounds } from "../rounds.ts";
 import { compile, execute, KCOVFS, NODES, Scene } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -12,6 +13,9 @@ const family = suite("families of targets");
 
 /** The program, which is not compiled. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
+/** Each path is to be there. */
+const THREADS = rounds(64, { long: 128 });
+const PROCESSES = rounds(64, { long: 200 });
 const PATHS = Array.from({ length: 64 }, (_, path) => path);
 
 family.before(() => {
@@ -64,10 +68,10 @@ for (
 }
 
 for (const [name, node] of Object.entries(NODES)) {
-  family(`what 128 worker threads of ${name} did at once is read`, async () => {
+  family(`what ${THREADS} worker threads of ${name} did at once is read`, async () => {
     await using scene = new Scene();
     await scene.serve();
-    const read = await readOf(scene, { node, args: ["threads", "128"] });
+    const read = await readOf(scene, { node, args: ["threads", String(THREADS)] });
     assert.equal(read, PATHS.flatMap(executedTexts).sort());
   });
 }
@@ -87,12 +91,12 @@ function residentMiB(server: ChildProcess): number {
     1024;
 }
 
-family("two hundred child processes in a row are read and leave nothing behind", async () => {
+family(`${PROCESSES} child processes in a row are read and leave nothing behind`, async () => {
   await using scene = new Scene();
   const server = await scene.serve();
   await readOf(scene, { args: ["spawns_in_a_row", "20"] });
   const before = { ...holdings(scene, server), memory: residentMiB(server) };
-  const read = await readOf(scene, { args: ["spawns_in_a_row", "200"] });
+  const read = await readOf(scene, { args: ["spawns_in_a_row", String(PROCESSES)] });
   assert.equal(read, PATHS.flatMap(executedTexts).sort());
   const after = { ...holdings(scene, server), memory: residentMiB(server) };
   process.stdout.write(`${JSON.stringify(before)} ${JSON.stringify(after)}\n`);

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -240,6 +241,19 @@ export class Scene implements AsyncDisposable {
     this.#children.push(child);
     await lineWith(child, "ready");
     return { socket, child, pid: child.pid! };
+  }
+
+  /** Starts the service `paths` from files of its own, so that its PCs are no other's; returns its socket. */
+  async copy(name: string, node = process.execPath): Promise<string> {
+    const folder = join(this.folder, name, "services");
+    mkdirSync(folder, { recursive: true });
+    for (const file of ["serve.cjs", "paths.cjs"]) {
+      copyFileSync(join(SERVICES, file), join(folder, file));
+    }
+    const socket = join(folder, "socket");
+    const program = [node, join(folder, "serve.cjs"), "paths", socket];
+    await lineWith(this.start([...this.run(name), ...program]), "ready");
+    return socket;
   }
 
   /** What is put before a command for it to be a target. */

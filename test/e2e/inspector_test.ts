@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/messages/control_client.ts";
 import { FRAME, packFrame } from "../../src/messages/protocol.ts";
+import { rounds } from "../rounds.ts";
 import { compile, DENO, execute, finish, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -83,9 +84,9 @@ for (const [name, command] of Object.entries(ATTACHED)) {
       await using scene = new Scene();
       await scene.serve();
       const socket = await attached(scene, command);
-      await assertExact(scene, socket, 1000);
+      await assertExact(scene, socket, rounds(250, { long: 1000 }));
       scene.keepBusy();
-      await assertExact(scene, socket, 300);
+      await assertExact(scene, socket, rounds(80, { long: 300 }));
       const { link, hold, note } = await row(scene);
       assert.equal([link, hold], ["inspector", "pause"]);
       assert.not.match(String(note), "start it with");
@@ -106,9 +107,9 @@ inspector(
     await using scene = new Scene();
     await scene.serve();
     const socket = await started(scene);
-    await assertExact(scene, socket, 1000);
+    await assertExact(scene, socket, rounds(250, { long: 1000 }));
     scene.keepBusy();
-    await assertExact(scene, socket, 500);
+    await assertExact(scene, socket, rounds(80, { long: 500 }));
   },
 );
 

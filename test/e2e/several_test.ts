@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { rounds } from "../rounds.ts";
 import { assertExact, assertLearned, type Loop } from "./exact_loop.ts";
 import { compile, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
@@ -89,7 +90,7 @@ async function learnExactly(scene: Scene, loop: Loop): Promise<void> {
 }
 
 for (const isBusy of [false, true]) {
-  const requests = isBusy ? 100 : 400;
+  const requests = isBusy ? rounds(30, { long: 100 }) : rounds(100, { long: 400 });
   const when = isBusy ? ", while both cores are busy" : "";
   scenario(
     `four clients on four targets, and a fifth on all, are each exact${when}`,
@@ -128,7 +129,12 @@ scenario("clients of other targets do not wait for one that is stuck", async (sc
     const reads = [asker, waiter].map((client, i) => client.ask(0).then(() => done += `${i} `));
     await Promise.all(
       others.map(({ socket }, i) =>
-        assertExact({ kcov: fileOf(scene, NAMES[i + 1]), socket, requests: 300, measure })
+        assertExact({
+          kcov: fileOf(scene, NAMES[i + 1]),
+          socket,
+          requests: rounds(100, { long: 300 }),
+          measure,
+        })
       ),
     );
     assert.is(done, "", "they wait for a target that is stopped");

@@ -1,20 +1,9 @@
 /** Targets that live for one request: the client starts a process, waits, and reads what it executed. */
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  compile,
-  execute,
-  finish,
-  type Finished,
-  KCOVFS,
-  NODES,
-  Scene,
-  SERVICES,
-} from "./harness.ts";
+import { rounds } from "../rounds.ts";
+import { compile, execute, finish, type Finished, KCOVFS, NODES, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -94,20 +83,6 @@ const WAYS: [way: string, sentence: string, status: number | "path"][] = [
   ["on_sigterm", "a program that ends by a handler of SIGTERM", "path"],
 ];
 
-/** The service `paths` as other files, so that its blocks are not those that the programs execute. */
-async function startCopy(scene: Scene): Promise<string> {
-  const folder = join(scene.folder, "copy");
-  mkdirSync(folder);
-  for (const file of ["serve.cjs", "paths.cjs"]) {
-    copyFileSync(join(SERVICES, file), join(folder, file));
-  }
-  const socket = join(folder, "socket");
-  const program = [process.execPath, join(folder, "serve.cjs"), "paths", socket];
-  scene.start([KCOVFS, "run", "--mount", scene.mount, "--", ...program]);
-  while (!existsSync(socket)) await sleep(20);
-  return socket;
-}
-
 const MEASURES = {
   "short-lived targets": COUNTS,
   "short-lived targets that write": DIRECT,
@@ -118,7 +93,10 @@ for (const [name, measure] of Object.entries(MEASURES)) {
   if (!name.includes(process.argv[2] ?? "")) continue;
   const short = suite<Context>(name);
   /** Of so many times, those that are enough where that is not the first way. */
-  const some = (times: number) => measure === COUNTS ? times : Math.ceil(times / 4);
+  const some = (long: number) => {
+    const times = rounds(Math.ceil(long / 3), { long });
+    return measure === COUNTS ? times : Math.ceil(times / 4);
+  };
 
   short.before(async (context) => {
     for (const client of ["short_lived", "killer", "exactness"]) compile(client);
@@ -190,7 +168,7 @@ for (const [name, measure] of Object.entries(MEASURES)) {
   const loses = measure === COUNTS ? "loses what was not collected" : "loses nothing";
   short(`a process that is killed ${loses}`, async (context) => {
     const { scene } = context;
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < rounds(2, { long: 5 }); round++) {
       const { status, stdout, stderr } = await execute([
         ...[KCOVFS, "run", "--mount", scene.mount, "--", compile("killer"), scene.kcov],
         ...[process.execPath, ONCE, "answers"],
@@ -211,7 +189,7 @@ for (const [name, measure] of Object.entries(MEASURES)) {
     "processes that come and go are read exactly while another client reads",
     async (context) => {
       const { scene } = context;
-      const socket = await startCopy(scene);
+      const socket = await scene.copy("copy");
       const loop = scene.start([compile("exactness"), scene.kcov, socket, "1000000000", "shared"]);
       const read = await run(context, {
         rounds: some(64),

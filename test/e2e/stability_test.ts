@@ -4,13 +4,14 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { rounds } from "../rounds.ts";
 import { compile, finish, Scene } from "./harness.ts";
 import { assertExplained, type Exception, runInputs, writeInputs } from "./input_sets.ts";
 
 const stability = suite("stability");
 
-const ROUNDS = 50;
-const ROUNDS_AFTER_RESTART = 5;
+const ROUNDS = rounds(5, { long: 50 });
+const ROUNDS_AFTER_RESTART = rounds(1, { long: 5 });
 /** ms: a machine that is too busy to run the service for seconds must not make a read lack its PCs. */
 const PATIENCE = ["--collect-timeout", "20000"];
 

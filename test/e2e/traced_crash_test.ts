@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { rounds } from "../rounds.ts";
+import { scenarios } from "../scenarios.ts";
 import { until } from "../until.ts";
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, finish, KCOVFS, NODES, Scene } from "./harness.ts";
@@ -21,14 +23,7 @@ crash.before(() => {
   for (const client of ["exactness", "poller", "pinger", "spinner"]) compile(client);
 });
 
-/** A sentence about one scene, which is cleaned up however it ends. */
-function scenario(sentence: string, run: (scene: Scene) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  crash(sentence, async () => {
-    await using scene = new Scene();
-    await run(scene);
-  });
-}
+const scenario = scenarios(crash, () => new Scene());
 
 /** The pids of the targets that have not ended, by name. */
 async function pids(scene: Scene): Promise<ReadonlyMap<string, number>> {
@@ -122,7 +117,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
     const server = await scene.serve(...measure.options);
     const folder = sharedFolderOf(server);
     const { socket } = await scene.service("paths");
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < rounds(12, { long: 30 }); i++) {
       const command = [compile("exactness"), scene.kcov, socket, "1000000"];
       const client = scene.start(command, { env: measure.env });
       await sleep(15 + (i * 7) % 30);
@@ -140,7 +135,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
   scenario(`targets killed while areas ${which} take nobody with them`, async (scene) => {
     await scene.serve("--collect-timeout", "1000", ...measure.options);
     const client = await poll(scene, 8);
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < rounds(4, { long: 8 }); i++) {
       const target = await spin(scene, process.execPath);
       process.kill(target, "SIGKILL");
     }

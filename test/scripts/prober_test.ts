@@ -7,6 +7,7 @@ import { scriptHash } from "../../src/symbols/script_hash.ts";
 import { type NewSymbols, SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { TableBuilder } from "../../src/scripts/table_builder.ts";
 import { symbolFile } from "../../src/symbols/symbol_file.ts";
+import { scenarios } from "../scenarios.ts";
 import { collection, report } from "../blocks/engine_world.ts";
 import { ProberWorld } from "../probes/prober_world.ts";
 
@@ -16,12 +17,7 @@ const FILE = "file:///a.js";
 /** Four blocks: the top level, `f`, and both branches. */
 const SOURCE = "function f(a) { return a ? 1 : 2; }\nf(1);\n";
 
-function scenario(sentence: string, run: (world: ProberWorld) => unknown): void {
-  prober(sentence, async () => {
-    await using world = new ProberWorld();
-    await run(world);
-  });
-}
+const scenario = scenarios(prober, () => new ProberWorld());
 
 /** The PCs, by their lower halves, that a script with probes says when it is run. */
 function run(code: string): number[] {
