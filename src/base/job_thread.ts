@@ -114,7 +114,8 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
       if (worker !== this.#worker) return;
       const pending = this.#pending.get(id);
       this.#pending.delete(id);
-      if (this.#pending.size === 0) worker.unref();
+      // Once disposed of, it is waited for: without it this process might end before that.
+      if (this.#pending.size === 0 && !this.#isDisposed) worker.unref();
       this.#beginOldest();
       pending?.resolve(reply);
     });

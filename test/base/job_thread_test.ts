@@ -1,8 +1,7 @@
-import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { JobThread } from "../../src/base/job_thread.ts";
@@ -106,42 +105,55 @@ jobs("what is under way when it is disposed of is rejected, and what comes after
   await subject[Symbol.asyncDispose]();
 });
 
-jobs("a process ends without a thread that waits for a file for ever", () => {
-  const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
-  const pipe = join(folder, "pipe");
-  execFileSync("mkfifo", [pipe]);
-  const program = `
-    import { JobThread } from ${
-    JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
-  };
-    const module = new URL(${JSON.stringify(MODULE.href)});
-    const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });
-    subject.run(${JSON.stringify(pipe)}, { limit: 200 }).catch(async ({ message }) => {
-      console.log(message, (await subject.run("next")).request);
-      await subject[Symbol.asyncDispose]();
-      process.exitCode = 3;
-    });`;
-  const args = ["--input-type=module", "-e", program];
+/** The beginning of a program with a {@linkcode JobThread} of its own. */
+const PROGRAM = `
+  import { JobThread } from ${
+  JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
+};
+  const module = new URL(${JSON.stringify(MODULE.href)});
+  const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });`;
+
+/** Runs what comes after it to its end. */
+function execute(program: string): { status: number | null; stdout: string } {
+  const args = ["--input-type=module", "-e", PROGRAM + program];
   const { status, stdout } = spawnSync(process.execPath, args, {
     encoding: "utf8",
     timeout: 60_000,
     killSignal: "SIGKILL",
   });
+  return { status, stdout };
+}
+
+jobs("a process ends without a thread that waits for a file for ever", () => {
+  const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const { status, stdout } = execute(`
+    subject.run(${JSON.stringify(pipe)}, { limit: 200 }).catch(async ({ message }) => {
+      console.log(message, (await subject.run("next")).request);
+      await subject[Symbol.asyncDispose]();
+      process.exitCode = 3;
+    });`);
   rmSync(folder, { recursive: true });
   assert.equal([status, stdout], [3, "Cannot do a job: its thread took too long next\n"]);
 });
 
-jobs("it keeps a process alive while it has a job, and not after", async () => {
-  const program = `
-    import { JobThread } from ${
-    JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
-  };
-    const module = new URL(${JSON.stringify(MODULE.href)});
-    const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });
-    subject.run("a").then(({ request }) => console.log(request));`;
-  const args = ["--input-type=module", "-e", program];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
-  assert.is(stdout, "a\n");
+jobs("it keeps a process alive while it has a job, and not after", () => {
+  const { status, stdout } = execute(
+    'subject.run("a").then(({ request }) => console.log(request));',
+  );
+  assert.equal([status, stdout], [0, "a\n"]);
+});
+
+jobs("a process whose last answer comes while it is disposed of does not end before that", () => {
+  const { status, stdout } = execute(`
+    await subject.run("a");
+    subject.run("b").catch(() => {});
+    // Meanwhile the answer comes, and waits to be received.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    await subject[Symbol.asyncDispose]();
+    console.log("disposed of");`);
+  assert.equal([status, stdout], [0, "disposed of\n"]);
 });
 
 jobs.run();
