@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import type { TargetRow } from "../../src/messages/control_client.ts";
 import { FRAME, packFrame } from "../../src/messages/protocol.ts";
 import { rounds } from "../rounds.ts";
+import { assertExact } from "./exact_loop.ts";
 import { compile, DENO, execute, finish, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -49,22 +50,6 @@ async function started(scene: Scene): Promise<string> {
   return socket;
 }
 
-async function assertExact(
-  scene: Scene,
-  socket: string,
-  requests: number,
-  ...options: string[]
-): Promise<void> {
-  const { status, stdout, stderr } = await execute(
-    [compile("exactness"), scene.kcov, socket, String(requests), ...options],
-    { timeout: 300_000 },
-  );
-  process.stdout.write(stdout);
-  assert.is(stderr, "");
-  assert.match(stdout, `requests ${requests} wrong 0 `);
-  assert.is(status, 0);
-}
-
 /** The only target, as `ps` shows it. */
 async function row(scene: Scene): Promise<TargetRow> {
   return (await scene.targets())[0];
@@ -84,9 +69,9 @@ for (const [name, command] of Object.entries(ATTACHED)) {
       await using scene = new Scene();
       await scene.serve();
       const socket = await attached(scene, command);
-      await assertExact(scene, socket, rounds(250, { long: 1000 }));
+      await assertExact({ kcov: scene.kcov, socket, requests: rounds(250, { long: 1000 }) });
       scene.keepBusy();
-      await assertExact(scene, socket, rounds(80, { long: 300 }));
+      await assertExact({ kcov: scene.kcov, socket, requests: rounds(80, { long: 300 }) });
       const { link, hold, note } = await row(scene);
       assert.equal([link, hold], ["inspector", "pause"]);
       assert.not.match(String(note), "start it with");
@@ -107,9 +92,9 @@ inspector(
     await using scene = new Scene();
     await scene.serve();
     const socket = await started(scene);
-    await assertExact(scene, socket, rounds(250, { long: 1000 }));
+    await assertExact({ kcov: scene.kcov, socket, requests: rounds(250, { long: 1000 }) });
     scene.keepBusy();
-    await assertExact(scene, socket, rounds(80, { long: 500 }));
+    await assertExact({ kcov: scene.kcov, socket, requests: rounds(80, { long: 500 }) });
   },
 );
 
@@ -237,7 +222,7 @@ inspector(
     const server = await scene.serve();
     const socket = await started(scene);
     const client = scene.start([compile("exactness"), scene.kcov, socket, "1000000"]);
-    await assertExact(scene, socket, 20, "shared");
+    await assertExact({ kcov: scene.kcov, socket, requests: 20, isShared: true });
     server.kill("SIGKILL");
     await finish(client);
     for (const byte of [5, 6, 7]) assert.is(await ask(socket, byte), byte);

@@ -10,8 +10,8 @@ import { executedTexts, textsInPaths } from "./path_blocks.ts";
 /** The program, which is not compiled. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
 
-/** ms that no read may take: nobody waits for a process that is gone. */
-const LONGEST_READ = 1500;
+/** ms that no read may take: nobody waits 5 s for an answer, as for one that is there, of one that is gone. */
+const LONGEST_READ = 3000;
 
 interface Context {
   scene: Scene;
