@@ -4,12 +4,10 @@ import * as assert from "uvu/assert";
 import { rounds, some } from "../rounds.ts";
 import { compile, finish, NODES, Scene } from "./harness.ts";
 import { assertExplained, type Exception, runInputs, writeInputs } from "./input_sets.ts";
-import { COUNTS, DIRECT } from "./measures.ts";
+import { COUNTS, DIRECT, PATIENT } from "./measures.ts";
 
 const agreement = suite("agreement");
 
-/** ms: a machine that is too busy to run the service for seconds must not make a read lack its PCs. */
-const PATIENCE = ["--collect-timeout", "20000"];
 const ROUNDS = rounds(1, { long: 2 });
 const LIBRARIES = [
   ...["js_yaml", "marked", "acorn", "ajv", "lodash"],
@@ -36,7 +34,7 @@ async function checkLibrary(node: string, name: string): Promise<void> {
   await using scene = new Scene();
   await writeInputs(scene, name);
   for (const measure of [COUNTS, DIRECT]) {
-    const server = await scene.serve(...PATIENCE, ...measure.options);
+    const server = await scene.serve(...PATIENT, ...measure.options);
     const [differing, summary] = await runInputs(scene, name, { rounds: ROUNDS, node, measure });
     process.stdout.write(`${name} ${measure.options}: ${summary}\n`);
     assertExplained(differing, EXCEPTIONS[name]);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { compile, execute, NODES, Scene } from "./harness.ts";
-import { COUNTS, type Measure } from "./measures.ts";
+import { COUNTS, type Measure, PATIENT } from "./measures.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 const PATHS = 64;
@@ -64,7 +64,7 @@ export async function loopOn(
   { runtime, place = "main", measure = COUNTS, requests, isBusy }: Plan,
 ): Promise<void> {
   await using scene = new Scene();
-  await scene.serve(...measure.options);
+  await scene.serve(...PATIENT, ...measure.options);
   const options = { node: NODES[runtime], ...(place !== "main" && { place }) };
   const { socket } = await scene.service("paths", options);
   if (isBusy) scene.keepBusy();
@@ -77,7 +77,7 @@ export async function fourLoops(
   { place, measure = COUNTS }: { readonly place?: string; readonly measure?: Measure } = {},
 ): Promise<void> {
   await using scene = new Scene();
-  await scene.serve(...measure.options);
+  await scene.serve(...PATIENT, ...measure.options);
   const { socket } = await scene.service("paths", place ? { place } : {});
   const files = [1, 2, 3, 4].map((client) => join(scene.folder, `learned-${client}`));
   const loop = { kcov: scene.kcov, socket, requests, isShared: true, measure };
@@ -88,7 +88,7 @@ export async function fourLoops(
 /** What belongs to one path alone are the blocks it executes, and no others. */
 export async function learnOnce(measure: Measure): Promise<void> {
   await using scene = new Scene();
-  await scene.serve(...measure.options);
+  await scene.serve(...PATIENT, ...measure.options);
   const { socket } = await scene.service("paths");
   const learned = join(scene.folder, "learned");
   await assertExact({ kcov: scene.kcov, socket, requests: 100, learned, measure });

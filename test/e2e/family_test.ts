@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { rounds } from "../rounds.ts";
 import { compile, execute, KCOVFS, NODES, Scene } from "./harness.ts";
+import { PATIENT } from "./measures.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 const family = suite("families of targets");
@@ -70,7 +71,7 @@ for (
 for (const [name, node] of Object.entries(NODES)) {
   family(`what ${THREADS} worker threads of ${name} did at once is read`, async () => {
     await using scene = new Scene();
-    await scene.serve();
+    await scene.serve(...PATIENT);
     const read = await readOf(scene, { node, args: ["threads", String(THREADS)] });
     assert.equal(read, PATHS.flatMap(executedTexts).sort());
   });
@@ -93,7 +94,7 @@ function residentMiB(server: ChildProcess): number {
 
 family(`${PROCESSES} child processes in a row are read and leave nothing behind`, async () => {
   await using scene = new Scene();
-  const server = await scene.serve();
+  const server = await scene.serve(...PATIENT);
   await readOf(scene, { args: ["spawns_in_a_row", "20"] });
   const before = { ...holdings(scene, server), memory: residentMiB(server) };
   const read = await readOf(scene, { args: ["spawns_in_a_row", String(PROCESSES)] });

@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
+import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import { readMountTable } from "../../src/fuse/mod.ts";
 import { askServer, type TargetRow } from "../../src/messages/control_client.ts";
 import { shownTargets } from "../../src/report/living_targets.ts";
@@ -230,12 +231,15 @@ export class Scene implements AsyncDisposable {
     const file = options.place ? ["in_worker.cjs", options.place] : ["serve.cjs"];
     const [script, ...place] = [join(SERVICES, file[0]), ...file.slice(1)];
     const program = [node, ...options.args ?? [], script, ...place, name, socket];
-    const command = options.isPlain
-      ? program
-      : [...this.run(options.target ?? name, options.globs), ...program];
-    const child = watch(spawn(command[0], command.slice(1), {
+    const [command, ...args] = options.globs
+      ? [...this.run(options.target ?? name, options.globs), ...program]
+      : program;
+    const env = options.isPlain || options.globs
+      ? process.env
+      : await this.#environment(options.target ?? name);
+    const child = watch(spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...options.env },
+      env: { ...env, ...options.env },
       detached: true,
     }));
     this.#children.push(child);
@@ -254,6 +258,12 @@ export class Scene implements AsyncDisposable {
     const program = [node, join(folder, "serve.cjs"), "paths", socket];
     await lineWith(this.start([...this.run(name), ...program]), "ready");
     return socket;
+  }
+
+  /** What `kcovfs run` adds to the environment; having it saves a process. */
+  async #environment(name: string): Promise<NodeJS.ProcessEnv> {
+    const { collector } = await askServer(this.control, "server");
+    return targetEnvironment(this.control, { name, collector });
   }
 
   /** What is put before a command for it to be a target. */

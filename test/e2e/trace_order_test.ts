@@ -5,7 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { eachOf } from "../rounds.ts";
 import { compile, execute, NODES, Scene } from "./harness.ts";
-import { type Measure, TRACES } from "./measures.ts";
+import { type Measure, PATIENT, TRACES } from "./measures.ts";
 
 const order = suite("order of traces");
 
@@ -29,7 +29,7 @@ async function checkSequence(
   { measure, sizes }: { measure: Measure; sizes: readonly (readonly [number, number])[] },
 ): Promise<void> {
   await using scene = new Scene();
-  await scene.serve("--collect-timeout", "20000", ...measure.options);
+  await scene.serve(...PATIENT, ...measure.options);
   const { socket } = await scene.service("sequence", { node });
   for (const size of sizes) {
     const { status, stdout, stderr } = await execute(

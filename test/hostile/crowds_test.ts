@@ -13,7 +13,7 @@ import * as assert from "uvu/assert";
 import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import { assertLearned } from "../e2e/exact_loop.ts";
 import { execute, finish, KCOVFS, lineWith, Scene, SERVICES } from "../e2e/harness.ts";
-import { COUNTS, DIRECT, FAULTS, type Measure } from "../e2e/measures.ts";
+import { COUNTS, DIRECT, FAULTS, type Measure, PATIENT } from "../e2e/measures.ts";
 import { isolate } from "./isolated.ts";
 import { compileHostile, placesOf } from "./stress.ts";
 
@@ -26,8 +26,6 @@ const MEASURES: readonly (readonly [name: string, measure: Measure])[] = [
   ["that probes write", DIRECT],
   ["that come by faults", FAULTS],
 ];
-/** Seconds are not to matter: the machine has fewer processors than there are processes. */
-const PATIENT = ["--collect-timeout", "120000"];
 const MINUTE = 60_000;
 
 crowds.before(() => {
