@@ -6,11 +6,15 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { askServer } from "../../src/messages/control_client.ts";
+import { isolate } from "../hostile/isolated.ts";
 import { rounds } from "../rounds.ts";
 import { until } from "../until.ts";
 import { Asker, COLLECTING, memoryWithoutGarbage, Teller } from "./attach_world.ts";
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, type Finished, NODES, Scene, SERVICES } from "./harness.ts";
+
+// Here nobody else takes the inspector's port, which each process opens that is attached to.
+isolate();
 
 const attach = suite("attach");
 
