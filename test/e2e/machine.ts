@@ -33,7 +33,7 @@ export class Machine implements AsyncDisposable {
   /** Why this machine lets no systemd run within it, if it does not: containers often have no cgroups to give. */
   static async obstacle(): Promise<string | undefined> {
     const script =
-      "[ -x /lib/systemd/systemd ] || { echo there is none >&2; exit 1; }; umount --recursive --lazy /sys/fs/cgroup && " +
+      "[ -x /lib/systemd/systemd ] || { echo there is no /lib/systemd/systemd >&2; exit 1; }; umount --recursive --lazy /sys/fs/cgroup && " +
       'mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir "/sys/fs/cgroup/$0" && ' +
       'rmdir "/sys/fs/cgroup/$0"';
     const command = ["unshare", "--mount", "--pid", "--fork", "--cgroup", "--uts", "--ipc"];

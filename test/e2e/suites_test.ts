@@ -30,7 +30,7 @@ for (const [[runtime, node], [name, sentence, cases]] of eachOf(Object.entries(N
     assert.is(plain.stdout.split("\n").length - 1, cases);
     assert.equal(probed, plain);
     const [{ collector, hold }] = await scene.targets();
-    assert.equal([collector, hold], ["trace", "direct"]);
+    assert.equal([collector, hold], ["trace", "unneeded"]);
   });
 }
 
