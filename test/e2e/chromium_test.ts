@@ -277,8 +277,11 @@ chromium("a page that was let go is as it was, and can be attached to again", as
   const tab = await world.browser.open(fixtures.url("family.html"));
   const page = async () => (await world.targets()).find(({ name }) => name.endsWith("family.html"));
   await until(async () => await page() !== undefined, "the page is a target");
-  for (const { name } of await world.targets()) await world.scene.command("detach", name);
-  assert.equal(await world.targets(), []);
+  // Its frames and workers may still be coming.
+  await until(async () => {
+    for (const { name } of await world.targets()) await world.scene.command("detach", name);
+    return (await world.targets()).length === 0;
+  }, "all are let go");
   assert.ok(await ticks(world, tab));
   assert.match(await world.browser.coverageError(tab), "not been started");
   await world.attach();

@@ -17,7 +17,7 @@ crash.before(() => {
 const scenario = scenarios(crash, () => new Scene());
 
 scenario("targets killed at any moment never keep a client waiting", async (scene) => {
-  const server = await scene.serve("--collect-timeout", "1000");
+  const server = await scene.serve("--collect-timeout", "4000");
   const poller = finish(scene.start([compile("poller"), scene.kcov, "8"]), 30_000);
   const random = new Random(42);
   for (let i = 0; i < rounds(6, { long: 12 }); i++) {
@@ -28,7 +28,7 @@ scenario("targets killed at any moment never keep a client waiting", async (scen
   }
   const { status, stdout } = await poller;
   assert.is(status, 0);
-  assert.ok(Number(stdout.match(/longest_ms (\d+)/)![1]) < 900, stdout.slice(0, 80));
+  assert.ok(Number(stdout.match(/longest_ms (\d+)/)![1]) < 3500, stdout.slice(0, 80));
   assert.ok((await scene.targets()).every(({ state }) => state === "ended"));
   const { socket } = await scene.service("paths");
   await assertWell(scene, socket);
