@@ -8,7 +8,7 @@ import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
 import { Tracing, type TracingOptions } from "../../src/server/tracing.ts";
 import type { Watchdog } from "../../src/watchdog/mod.ts";
-import { ProberWorld } from "../probes/prober_world.ts";
+import { PipelineWorld } from "../scripts/pipeline_world.ts";
 import { FakeLink } from "../targets/fake_link.ts";
 import { TracedLink } from "./traced_world.ts";
 
@@ -31,7 +31,7 @@ async function withTracing(
   run: (scene: Scene) => unknown,
   options: Partial<TracingOptions> = {},
 ): Promise<void> {
-  await using world = new ProberWorld();
+  await using world = new PipelineWorld();
   const folder = await SharedFolder.make();
   const watched: string[] = [];
   const watchdog: Pick<Watchdog, "remove" | "keep"> = {
@@ -39,10 +39,10 @@ async function withTracing(
     keep: (path) => void watched.push(`keep ${path}`),
   };
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
-  const { symbols, warnings } = world;
+  const { pipeline, symbols, warnings } = world;
   await using subject = new Tracing(folder, {
     covered: new CoveredBlocks(),
-    ...{ registry, symbols, watchdog: watchdog as Watchdog, isPassthrough: true },
+    ...{ registry, pipeline, symbols, watchdog: watchdog as Watchdog, isPassthrough: true },
     filterFor: () => (url) => !url.includes("excluded"),
     files: { mode: 0o640, uid: 1000, gid: 1001 },
     warn: (line) => warnings.push(line),
