@@ -9,8 +9,6 @@ export const CONTROL = {
   farewell: 1,
   /** The descriptor of the pipe at which the isolate's thread waits. */
   pipe: 2,
-  /** 1 while the isolate's last coverage matters. */
-  armed: 3,
   /** The serial number of the order that a worker thread is to carry out; all others are given up. */
   order: 4,
   /** Of the main thread's memory: how many threads need V8's `--allow-natives-syntax`. */

@@ -7,7 +7,6 @@ const CONTROL = {
   state: 0,
   farewell: 1,
   pipe: 2,
-  armed: 3,
   order: 4,
   natives: 5,
   textLength: 6,

@@ -259,9 +259,8 @@ function bidFarewell(
   onExit(() => {
     if (isDone) return;
     isDone = true;
-    const isArmed = dispatch !== undefined && load(control, CONTROL["armed"]) !== 0;
-    post({ farewell: isArmed ? dispatch(TAKE)[0] : "" });
-    if (!isArmed) return;
+    post({ farewell: dispatch ? dispatch(TAKE)[0] : "" });
+    if (!dispatch) return;
     const isTaken = () => {
       // The main thread may be held, so that nothing else can interrupt this one.
       attend();

@@ -98,11 +98,6 @@ export class Agent {
     return this.#id;
   }
 
-  /** Whether the isolate's last coverage matters. */
-  get #isArmed(): boolean {
-    return Atomics.load(this.#control, CONTROL.armed) !== 0;
-  }
-
   /** @throws when a frame makes no sense. */
   #receive(type: number, body: Uint8Array): void {
     switch (type) {
@@ -127,9 +122,6 @@ export class Agent {
       case FRAME.ignore:
         for (const id of parse(body, isList)) this.#ignored.add(String(id));
         return;
-      case FRAME.armed:
-        Atomics.store(this.#control, CONTROL.armed, body[0]);
-        return;
       case FRAME.areas:
         this.#trace(unpackNumber(body), parse(body.subarray(4), isAreas));
         return;
@@ -153,7 +145,6 @@ export class Agent {
     if (Atomics.load(this.#control, CONTROL.state) !== 0) return this.end();
     this.#id = welcome.id;
     writeText(this.#control, welcome.name);
-    Atomics.store(this.#control, CONTROL.armed, welcome.isArmed ? 1 : 0);
     try {
       const failure = await this.#trace(0, welcome.areas);
       // Nor will it be able to at any other time.
@@ -266,7 +257,7 @@ export class Agent {
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
     const hasCounts = this.#options.hello.collector !== "trace";
-    if (!this.#isolate || !this.#isArmed || !hasCounts) {
+    if (!this.#isolate || !hasCounts) {
       this.#turn.then(() => this.#leaveOrRestore());
       return this.#left;
     }
