@@ -1,3 +1,4 @@
+import { Deferred } from "../base/deferred.ts";
 import { mountFuse, type MountOptions, unmountFuse } from "../fuse/mod.ts";
 import { Server, type ServerOptions, SUBTYPE } from "./server.ts";
 
@@ -27,12 +28,11 @@ export async function mountServer(
     throw error;
   }
   let isMounted = true;
-  let ended!: Promise<void>;
-  const ready = new Promise<void>((onReady) => {
-    ended = server.serve(fd, { root: directory, directory, namespace, onReady })
-      .finally(() => isMounted = false);
-  });
-  await Promise.race([ready, ended.catch(() => {})]);
+  const ready = new Deferred<void>();
+  const onReady = () => ready.resolve();
+  const ended = server.serve(fd, { root: directory, directory, namespace, onReady })
+    .finally(() => isMounted = false);
+  await Promise.race([ready.promise, ended.catch(() => {})]);
   return {
     server,
     ended,

@@ -91,19 +91,22 @@ scenario("why scripts have no probes is told", async ({ subject, target, link, w
   assert.equal(subject.countsOf(target), { measured: 1, blocks: 1, unparsed: 1, unkept: 0 });
 });
 
-tracing("a script that could have no PCs when it was loaded is told of with the reason", async () => {
-  const reason = "the server has too many open files";
-  const probe = () => Promise.reject(new StateError(reason));
-  await withTracing(async ({ subject, target, warnings }) => {
-    for (let i = 0; i < 30; i++) {
-      assert.equal(await subject.probe(target, { url: `file:///${i}.js`, source: "1;" }), {});
-    }
-    const counts = { measured: 0, blocks: 0, unparsed: 0, unkept: 30, unkeptReason: reason };
-    assert.equal(subject.countsOf(target), counts);
-    assert.equal((await subject.unprobed(target))[0], { url: "file:///0.js", reason });
-    assert.equal([warnings.length, warnings[0]], [10, `Cannot measure file:///0.js: ${reason}`]);
-  }, { pipeline: { probe } });
-});
+tracing(
+  "a script that could have no PCs when it was loaded is told of with the reason",
+  async () => {
+    const reason = "the server has too many open files";
+    const probe = () => Promise.reject(new StateError(reason));
+    await withTracing(async ({ subject, target, warnings }) => {
+      for (let i = 0; i < 30; i++) {
+        assert.equal(await subject.probe(target, { url: `file:///${i}.js`, source: "1;" }), {});
+      }
+      const counts = { measured: 0, blocks: 0, unparsed: 0, unkept: 30, unkeptReason: reason };
+      assert.equal(subject.countsOf(target), counts);
+      assert.equal((await subject.unprobed(target))[0], { url: "file:///0.js", reason });
+      assert.equal([warnings.length, warnings[0]], [10, `Cannot measure file:///0.js: ${reason}`]);
+    }, { pipeline: { probe } });
+  },
+);
 
 scenario("a script is known by the name that it gives itself", async ({ subject, target }) => {
   const source = "1;\n//# sourceURL=excluded.js\n";
