@@ -36,11 +36,11 @@ function buildClock(scene: Scene): string {
   return library;
 }
 
-/** Leaves a process so many descriptors besides those that it has, whichever numbers these have. */
+/** Leaves a process so many descriptors besides those that it has, whose numbers may have gaps. */
 function limitDescriptors(pid: number, more: number): void {
   const taken = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   let limit = 0;
-  for (let free = 0; free < more || taken.has(limit); limit++) if (!taken.has(limit)) free++;
+  for (let free = 0; free < more; limit++) if (!taken.has(limit)) free++;
   setDescriptors(pid, limit);
 }
 
