@@ -1,12 +1,12 @@
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Prober } from "./prober.ts";
+import type { Pipeline } from "./pipeline.ts";
 import { withPrelude } from "./standalone.ts";
 
 /** What files are given probes, and where they go. */
 export interface InstrumentFilesOptions {
-  readonly prober: Prober;
+  readonly pipeline: Pipeline;
   /** Which scripts get probes, by URL. */
   readonly isMeasured: (url: string) => boolean;
   readonly warn: (line: string) => void;
@@ -56,12 +56,12 @@ export async function instrumentFiles(
 
 async function instrumentFile(
   { from, to }: { from: string; to: string },
-  { prober, isMeasured, warn, done }: InstrumentFilesOptions & { done: InstrumentedFiles },
+  { pipeline, isMeasured, warn, done }: InstrumentFilesOptions & { done: InstrumentedFiles },
 ): Promise<void> {
   const url = pathToFileURL(await fs.realpath(from)).href;
   if (isMeasured(url)) {
     try {
-      const probed = await prober.probe({ url, source: await fs.readFile(from, "utf8") });
+      const probed = await pipeline.probe({ url, source: await fs.readFile(from, "utf8") });
       await fs.writeFile(to, withPrelude(probed));
       // The umask is to have no say.
       await fs.chmod(to, (await fs.stat(from)).mode);

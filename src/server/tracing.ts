@@ -5,11 +5,11 @@ import { TURNS_SIZE } from "../messages/turns.ts";
 import { findSourceUrl } from "../blocks/source_url.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { StateError } from "../blocks/state_error.ts";
-import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
+import { WarnLimit } from "../base/warn_limit.ts";
 import type { Connection } from "../fuse/mod.ts";
 import { inTime } from "../base/in_time.ts";
-import { Prober } from "../scripts/prober.ts";
+import type { Pipeline } from "../scripts/pipeline.ts";
 import { hasProbes, probedPcs } from "../scripts/standalone.ts";
 import type { AreaFile } from "../kcov/mod.ts";
 import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
@@ -22,9 +22,8 @@ import type { Watchdog } from "../watchdog/mod.ts";
 
 export interface TracingOptions {
   readonly registry: Registry;
-  readonly symbols: SymbolTable;
-  /** Keeps the sources of scripts. */
-  readonly sources?: SourceStore;
+  readonly pipeline: Pick<Pipeline, "probe">;
+  readonly symbols: Pick<SymbolTable, "segments">;
   readonly covered: CoveredBlocks;
   readonly watchdog: Watchdog;
   /** Which scripts of a target have probes, by URL. */
@@ -57,6 +56,8 @@ interface ProbedScripts {
 
 /** ms that a target is given to list its scripts. */
 const LIST_TIMEOUT = 2000;
+/** Lines that are said of scripts that could have no PCs when they were loaded. */
+const WARN_LIMITS = { most: 10, interval: 60_000 };
 /** The native library that the agent loads into targets. */
 const OWN = /\/node_modules\/(?:koffi|@koromix)\//;
 
@@ -65,18 +66,18 @@ export class Tracing implements AsyncDisposable {
   readonly tracer: Tracer;
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
-  readonly #prober: Prober;
+  readonly #warnings: WarnLimit;
   readonly #blocks: TracedBlocks;
   readonly #scripts = new WeakMap<Target, ProbedScripts>();
   #files = 0;
 
   /** @param folder Where the files are that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
-    const { registry, symbols, sources, warn, watchdog } = options;
+    const { registry, symbols, warn, watchdog } = options;
     this.#folder = folder;
     this.#options = options;
     watchdog.remove(folder.path);
-    this.#prober = new Prober({ symbols, warn, ...(sources && { sources }) });
+    this.#warnings = new WarnLimit(warn, WARN_LIMITS);
     const { covered } = options;
     this.#blocks = new TracedBlocks({
       covered,
@@ -176,7 +177,7 @@ export class Tracing implements AsyncDisposable {
       return {};
     }
     try {
-      const { code, blocks, base } = await this.#prober.probe({ url, source });
+      const { code, blocks, base } = await this.#options.pipeline.probe({ url, source });
       // A script of which nothing is executed is in reports, too.
       this.#options.covered.marksOf(target.info.name, { base, count: blocks });
       await this.#reserve(target, blocksOf({ base, count: blocks }));
@@ -185,12 +186,16 @@ export class Tracing implements AsyncDisposable {
       return { code };
     } catch (error) {
       const { message } = error as Error;
+      const line = `Cannot measure ${url}: ${message}`;
+      reasons.set(url, message);
       if (error instanceof StateError) {
         counts.unkept++;
         counts.unkeptReason = message;
-      } else counts.unparsed++;
-      reasons.set(url, message);
-      this.#options.warn(`Cannot measure ${url}: ${message}`);
+        this.#warnings.say(line);
+      } else {
+        counts.unparsed++;
+        this.#options.warn(line);
+      }
       return {};
     }
   }
@@ -219,7 +224,6 @@ export class Tracing implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#prober[Symbol.asyncDispose]();
     this.#blocks[Symbol.dispose]();
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);

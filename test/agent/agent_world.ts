@@ -116,12 +116,11 @@ export class AgentWorld implements AsyncDisposable {
     link: AgentLink,
     options: {
       holdTimeout?: number;
-      armed?: boolean;
       isHeld?: boolean;
       areas?: readonly TracedArea[];
     } = {},
   ): void {
-    const { holdTimeout = 600_000, armed = false, isHeld = true, areas = [] } = options;
+    const { holdTimeout = 600_000, isHeld = true, areas = [] } = options;
     const id = this.links.push(link);
     const pipe = this.#control.makePipe({
       uid: process.getuid!(),
@@ -130,7 +129,6 @@ export class AgentWorld implements AsyncDisposable {
     link.welcome({
       id,
       name: `target-${id}`,
-      isArmed: armed,
       holdTimeout,
       pipe,
       isHeld,

@@ -54,11 +54,11 @@ for (const { v8, path: node } of NODES) {
       const reasons: Promise<string>[] = [];
       world.onStarted(({ link }) => {
         reasons.push(link.closed);
-        world.welcome(link, { armed: true });
+        world.welcome(link);
       });
       const { ended } = world.start(node, [PROGRAM, way]);
       const { link } = await world.next();
-      world.welcome(link, { armed: true });
+      world.welcome(link);
       assert.equal(comparable(await ended), plain);
       assert.is(await link.closed, "exited");
       for (const reason of await Promise.all(reasons)) assert.is(reason, "exited");
@@ -92,12 +92,12 @@ for (const { v8, path: node } of NODES) {
 scenario("a process that exits while a worker thread is held waits for nobody", async (world) => {
   const way = "the process exits while its workers are in loops";
   world.onStarted(({ link }) => {
-    world.welcome(link, { armed: true });
+    world.welcome(link);
     link.stop({ run: 0, hold: true }).catch(() => {});
   });
   const { ended } = world.start(NODE, [PROGRAM, way]);
   // The threads are held before they have counted, and are given up.
-  world.welcome((await world.next()).link, { armed: true });
+  world.welcome((await world.next()).link);
   await new Promise((resolve) => setTimeout(resolve, 500));
   world.onStarted(() => {});
   const began = performance.now();

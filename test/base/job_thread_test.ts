@@ -1,10 +1,11 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { JobThread } from "../../src/base/job_thread.ts";
+import { JobThread, ThreadStartError } from "../../src/base/job_thread.ts";
 
 const jobs = suite("job_thread");
 
@@ -22,6 +23,7 @@ const MODULE = new URL(`data:text/javascript,${
     if (request === "deep") { const f = (n) => n === 0 ? 0 : 1 + f(n - 1); request = f(100000); }
     parentPort.postMessage({ id, reply: { request, workerData, threadId } });
   });
+  parentPort.postMessage("loaded");
 `)
 }`);
 
@@ -47,6 +49,31 @@ jobs("each job is answered, by one thread that knows its name", async () => {
     ...["ajobs", "bjobs", "cjobs"],
   ]);
   assert.is(new Set(replies.map(({ threadId }) => threadId)).size, 1);
+});
+
+jobs("one that was started does its first job on the thread that is there", async () => {
+  await using subject = made();
+  await subject.start();
+  await subject.start();
+  const [{ threadId }, again] = await Promise.all([subject.run("a"), subject.run("b")]);
+  assert.is(threadId, again.threadId);
+});
+
+jobs("a thread that cannot start is no job's fault, and is tried again at the next", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
+  const file = join(folder, "jobs.mjs");
+  await using subject = new JobThread<string, Reply>({
+    module: pathToFileURL(file),
+    ...{ name: "jobs", job: "do a job", stackSize: 4 },
+  });
+  const works = [subject.start(), subject.run("a"), subject.run("b", { limit: 60_000 })];
+  for (const { reason } of await Promise.allSettled(works) as PromiseRejectedResult[]) {
+    assert.instance(reason, ThreadStartError);
+    assert.match(reason.message, /^Cannot do a job: no thread starts: .*jobs\.mjs/);
+  }
+  writeFileSync(file, decodeURIComponent(MODULE.href.slice(MODULE.href.indexOf(",") + 1)));
+  assert.is((await subject.run("c")).request, "c");
+  rmSync(folder, { recursive: true });
 });
 
 jobs("its stack is as large as it is to be", async () => {

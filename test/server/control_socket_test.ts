@@ -127,7 +127,6 @@ control(
     server.agents[0].link.welcome({
       id: 1,
       name: "a",
-      isArmed: false,
       holdTimeout: 1,
       pipe: "",
       isHeld: true,
