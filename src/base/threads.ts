@@ -86,9 +86,10 @@ export class Threads implements AsyncDisposable {
    */
   async find(tid: ThreadId, onEnd: () => void): Promise<Thread | undefined> {
     if (!(tid > 0)) return undefined;
-    const thread = this.#hasPidfds
-      ? this.#describe(tid, onEnd)
-      : new WatchedThread({ tid, serial: this.#nextSerial++, onEnd }, this.#watched);
+    const thread = this.#hasPidfds ? this.#describe(tid, onEnd) : new WatchedThread(
+      { tid, serial: this.#nextSerial++, onEnd, look: (thread) => this.#look([thread]) },
+      this.#watched,
+    );
     if (!thread || !this.#hasPidfds && !await this.#learnStart(thread)) return undefined;
     // Descriptors do not wake us for a first thread that has ended before the others.
     this.#timer ??= setInterval(() => this.#sweepAll(), this.#sweep).unref();
@@ -124,7 +125,6 @@ export class Threads implements AsyncDisposable {
     const [start] = await this.#readStarts([thread.tid], MOST_PATIENCE) ?? [];
     if (typeof start !== "number") return false;
     thread.start = start;
-    thread.look = () => this.#look([thread]);
     this.#watched.add(thread);
     return true;
   }
@@ -200,28 +200,41 @@ class WatchedThread implements Thread {
   /** Clock ticks since boot. */
   start: number | undefined;
   /** Ends the watch of the descriptor. */
-  stop = (): void => {};
-  /** Finds out whether it has ended. */
-  look = (): Promise<void> => Promise.resolve();
+  stop: (() => void) | undefined;
   readonly #onEnd: () => void;
   readonly #pidfd: Pidfd | undefined;
+  readonly #look: ((thread: WatchedThread) => Promise<void>) | undefined;
   readonly #watched: Set<WatchedThread>;
   #hasEnded = false;
 
-  /** @param watched It is in there until its end was told or it is disposed of. */
+  /**
+   * @param thread `look`: finds out whether it has ended, where no descriptor tells.
+   * @param watched It is in there until its end was told or it is disposed of.
+   */
   constructor(
-    thread: { tid: ThreadId; serial: number; onEnd: () => void; pidfd?: Pidfd },
+    thread: {
+      tid: ThreadId;
+      serial: number;
+      onEnd: () => void;
+      pidfd?: Pidfd;
+      look?: (thread: WatchedThread) => Promise<void>;
+    },
     watched: Set<WatchedThread>,
   ) {
     this.tid = thread.tid;
     this.serial = thread.serial;
     this.#onEnd = thread.onEnd;
     this.#pidfd = thread.pidfd;
+    this.#look = thread.look;
     this.#watched = watched;
   }
 
   get hasEnded(): boolean {
     return this.#hasEnded ||= this.#pidfd?.hasEnded ?? false;
+  }
+
+  async look(): Promise<void> {
+    await this.#look?.(this);
   }
 
   end(): void {
@@ -233,7 +246,7 @@ class WatchedThread implements Thread {
 
   [Symbol.dispose](): void {
     if (!this.#watched.delete(this)) return;
-    this.stop();
+    this.stop?.();
     this.#pidfd?.[Symbol.dispose]();
   }
 }

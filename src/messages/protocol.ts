@@ -8,7 +8,7 @@
 export type { CollectorChoice, CollectorName, Hello, NewSource } from "./agent_messages.ts";
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -60,8 +60,6 @@ export const FRAME = {
   release: 18,
   /** JSON: script ids (strings) that `taken` need not name from now on. */
   ignore: 19,
-  /** A byte: whether any instance is enabled, so that the target's last coverage matters. */
-  armed: 20,
   /** The farewell was taken in: the target may exit. */
   goodbye: 21,
   /**
@@ -122,8 +120,6 @@ export interface Welcome {
   /** The target's number, and its name, which is no other target's. */
   readonly id: number;
   readonly name: string;
-  /** Whether the target's last coverage matters already: see {@linkcode FRAME.armed}. */
-  readonly isArmed: boolean;
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
   /**

@@ -152,8 +152,6 @@ export class Admission implements TargetHost {
     link.welcome({
       id: target.id,
       name: target.info.name,
-      // Reports tell what ran while nobody traced, too.
-      isArmed: true,
       holdTimeout: this.#holdTimeout,
       pipe: this.#options.control.makePipe(peer),
       isHeld,

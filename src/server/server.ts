@@ -15,7 +15,7 @@ import { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { Engine } from "../scripts/engine.ts";
 import { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
-import { TableBuilder } from "../scripts/table_builder.ts";
+import { Pipeline } from "../scripts/pipeline.ts";
 import type { Device } from "../kcov/mod.ts";
 import { logger } from "../base/logger.ts";
 import { Meters } from "./meters.ts";
@@ -74,6 +74,8 @@ const CONNECTORS = { inspector: connectInspectors, chromium: connectChromium };
 
 interface Prepared {
   readonly symbols: SymbolTable;
+  readonly sources: SourceStore;
+  readonly pipeline: Pipeline;
   /** Where the files are that probes write into, if there are to be any. */
   readonly folder: SharedFolder | undefined;
   readonly control: ControlSocket;
@@ -100,7 +102,7 @@ export class Server implements AsyncDisposable {
   readonly facts: Promise<ServerFacts>;
   readonly #options: ServerOptions;
   readonly #symbols: SymbolTable;
-  readonly #tables = new TableBuilder();
+  readonly #pipeline: Pipeline;
   readonly #sources: SourceStore;
   readonly #covered = new CoveredBlocks();
   readonly #watchdog = Watchdog.start();
@@ -118,13 +120,14 @@ export class Server implements AsyncDisposable {
   readonly #isPassthrough = new Deferred<boolean>();
 
   private constructor(options: ServerOptions, prepared: Prepared) {
-    const { symbols, folder, control, recorder } = prepared;
+    const { symbols, sources, pipeline, folder, control, recorder } = prepared;
     const { reporter } = options;
     this.#options = options;
     this.#symbols = symbols;
     this.#control = control;
     this.#recorder = recorder;
-    this.#sources = new SourceStore(sourcesFolder(options.state));
+    this.#sources = sources;
+    this.#pipeline = pipeline;
     if (symbols.damaged > 0) {
       reporter.warn(
         `Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`,
@@ -185,7 +188,7 @@ export class Server implements AsyncDisposable {
       ...this.#options,
       registry: this.#registry,
       symbols: this.#symbols,
-      sources: this.#sources,
+      pipeline: this.#pipeline,
       covered: this.#covered,
       watchdog: this.#watchdog,
       filterFor,
@@ -198,12 +201,7 @@ export class Server implements AsyncDisposable {
     const symbols = this.#symbols;
     return new Collector({
       registry: this.#registry,
-      engine: new Engine({
-        symbols,
-        tables: this.#tables,
-        sources: this.#sources,
-        warn: (line) => reporter.warn(line),
-      }),
+      engine: new Engine(this.#pipeline),
       covered: this.#covered,
       segments: () => symbols.segments,
       ...(this.#tracing && { tracer: this.#tracing.tracer }),
@@ -212,16 +210,25 @@ export class Server implements AsyncDisposable {
     });
   }
 
-  /** @throws when the symbol table cannot be opened, or there is no memory to share. */
+  /** @throws when the symbol table cannot be opened, no thread started, or there is no memory to share. */
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
     const symbols = openSymbols(options.state);
+    const sources = new SourceStore(sourcesFolder(options.state));
+    const pipeline = new Pipeline({ symbols, sources, reporter: options.reporter });
+    // Its thread loads while the rest is made.
+    const starting = pipeline.start().catch((error: Error) => error);
     const recorder = options.record ? new Recorder(options.record, options.reporter) : undefined;
     const { folder, collector } = await chooseCollector(options);
     const mode = 0o600 | options.mode & 0o666;
     const control = await ControlSocket.make({ ...options, mode });
     const chosen = { ...options, collector };
-    const server = new Server(chosen, { symbols, folder, control, recorder });
+    const server = new Server(chosen, { symbols, sources, pipeline, folder, control, recorder });
+    const failure = await starting;
+    if (failure) {
+      await server[Symbol.asyncDispose]();
+      throw failure;
+    }
     await control.listen({ agents: server.#admission, requests: server.#answers });
     return server;
   }
@@ -328,7 +335,7 @@ export class Server implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#registry.release();
     await this.#control[Symbol.asyncDispose]();
-    await this.#tables[Symbol.asyncDispose]();
+    await this.#pipeline[Symbol.asyncDispose]();
     await this.#keepCovered();
     await this.#tracing?.[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();

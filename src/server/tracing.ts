@@ -5,11 +5,10 @@ import { TURNS_SIZE } from "../messages/turns.ts";
 import { findSourceUrl } from "../blocks/source_url.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { StateError } from "../blocks/state_error.ts";
-import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 import type { Connection } from "../fuse/mod.ts";
 import { inTime } from "../base/in_time.ts";
-import { Prober } from "../scripts/prober.ts";
+import type { Pipeline } from "../scripts/pipeline.ts";
 import { hasProbes, probedPcs } from "../scripts/standalone.ts";
 import type { AreaFile } from "../kcov/mod.ts";
 import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
@@ -19,13 +18,12 @@ import type { Target } from "../targets/target.ts";
 import { blocksOf, TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "../watchdog/mod.ts";
-import type { Reporter } from "../base/reporter.ts";
+import { LimitedReporter, type Reporter } from "../base/reporter.ts";
 
 export interface TracingOptions {
   readonly registry: Registry;
-  readonly symbols: SymbolTable;
-  /** Keeps the sources of scripts. */
-  readonly sources?: SourceStore;
+  readonly pipeline: Pick<Pipeline, "probe">;
+  readonly symbols: Pick<SymbolTable, "segments">;
   readonly covered: CoveredBlocks;
   readonly watchdog: Watchdog;
   /** Which scripts of a target have probes, by URL. */
@@ -58,6 +56,8 @@ interface ProbedScripts {
 
 /** ms that a target is given to list its scripts. */
 const LIST_TIMEOUT = 2000;
+/** Lines that are said of scripts that could have no PCs when they were loaded. */
+const WARN_LIMITS = { most: 10, interval: 60_000 };
 /** The native library that the agent loads into targets. */
 const OWN = /\/node_modules\/(?:koffi|@koromix)\//;
 
@@ -66,22 +66,19 @@ export class Tracing implements AsyncDisposable {
   readonly tracer: Tracer;
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
-  readonly #prober: Prober;
+  /** Of what may be said very often. */
+  readonly #reporter: LimitedReporter;
   readonly #blocks: TracedBlocks;
   readonly #scripts = new WeakMap<Target, ProbedScripts>();
   #files = 0;
 
   /** @param folder Where the files are that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
-    const { registry, symbols, sources, reporter, watchdog } = options;
+    const { registry, symbols, reporter, watchdog } = options;
     this.#folder = folder;
     this.#options = options;
     watchdog.remove(folder.path);
-    this.#prober = new Prober({
-      symbols,
-      warn: (line) => reporter.warn(line),
-      ...(sources && { sources }),
-    });
+    this.#reporter = new LimitedReporter(reporter, WARN_LIMITS);
     const { covered } = options;
     this.#blocks = new TracedBlocks({
       covered,
@@ -181,7 +178,7 @@ export class Tracing implements AsyncDisposable {
       return {};
     }
     try {
-      const { code, blocks, base } = await this.#prober.probe({ url, source });
+      const { code, blocks, base } = await this.#options.pipeline.probe({ url, source });
       // A script of which nothing is executed is in reports, too.
       this.#options.covered.marksOf(target.info.name, { base, count: blocks });
       await this.#reserve(target, blocksOf({ base, count: blocks }));
@@ -190,12 +187,16 @@ export class Tracing implements AsyncDisposable {
       return { code };
     } catch (error) {
       const { message } = error as Error;
+      const line = `Cannot measure ${url}: ${message}`;
+      reasons.set(url, message);
       if (error instanceof StateError) {
         counts.unkept++;
         counts.unkeptReason = message;
-      } else counts.unparsed++;
-      reasons.set(url, message);
-      this.#options.reporter.warn(`Cannot measure ${url}: ${message}`);
+        this.#reporter.warn(line);
+      } else {
+        counts.unparsed++;
+        this.#options.reporter.warn(line);
+      }
       return {};
     }
   }
@@ -224,7 +225,6 @@ export class Tracing implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#prober[Symbol.asyncDispose]();
     this.#blocks[Symbol.dispose]();
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);

@@ -135,11 +135,3 @@ function end(child: ChildProcess): void {
     // It has ended by itself.
   }
 }
-
-/** Waits for something to become true of the outside world. */
-export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + TIMEOUT; !await isTrue();) {
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-    await sleep(20);
-  }
-}

@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Errno, type Filesystem, type Notifier, serveDescriptor } from "../../src/fuse/mod.ts";
-import { FakeDevice, isOpen, until } from "./fake_device.ts";
+import { until } from "../until.ts";
+import { FakeDevice, isOpen } from "./fake_device.ts";
 import { fromHex, join, toHex } from "./hex.ts";
 import { EXCHANGES } from "./messages.ts";
 import { nodeId } from "../../src/fuse/ids.ts";

@@ -53,7 +53,7 @@ const AREA = {
   isShared: false,
 };
 const WELCOME = {
-  ...{ id: 1, name: "api", isArmed: true, holdTimeout: 1000, pipe: "/none", isHeld: true },
+  ...{ id: 1, name: "api", holdTimeout: 1000, pipe: "/none", isHeld: true },
   areas: [AREA],
 };
 const BATCH = [[1, '{"id":1,"method":"Profiler.takePreciseCoverage"}'], [2, "{}"]];
@@ -85,7 +85,6 @@ const SERVERS: Record<number, Body> = {
     Buffer.concat([number(random), Uint8Array.of(1), number(random), json(BATCH)(random)]),
   [FRAME.release]: numbered(nothing),
   [FRAME.ignore]: json(["1", "2"]),
-  [FRAME.armed]: () => Uint8Array.of(1),
   [FRAME.goodbye]: nothing,
   [FRAME.detach]: nothing,
   [FRAME.probed]: numbered(json({ code: "f()" })),

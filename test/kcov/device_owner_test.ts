@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DeviceWorld, startThread, until } from "./device_world.ts";
+import { until } from "../until.ts";
+import { DeviceWorld, startThread } from "./device_world.ts";
 import { nodeId } from "../../src/fuse/ids.ts";
 import { threadId } from "../../src/base/thread_id.ts";
 

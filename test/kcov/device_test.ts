@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scenarios } from "../scenarios.ts";
 import { DeviceWorld, PAGE, threads, turn } from "./device_world.ts";
 import { nodeId } from "../../src/fuse/ids.ts";
 import { threadId } from "../../src/base/thread_id.ts";
@@ -13,12 +14,7 @@ const WORDS = PAGE / 8;
 const pcs = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => 8 * (from + i));
 
-function scenario(sentence: string, run: (world: DeviceWorld) => unknown): void {
-  device(sentence, async () => {
-    await using world = new DeviceWorld();
-    await run(world);
-  });
-}
+const scenario = scenarios(device, () => new DeviceWorld());
 
 scenario("a page that is touched brings what was executed until then", async (world) => {
   const client = await world.enabled(1);

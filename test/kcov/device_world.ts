@@ -1,5 +1,5 @@
 /** A device between a page cache, targets and clients that are all made up. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { once } from "node:events";
 import type { Socket } from "node:net";
@@ -323,23 +323,27 @@ export function threads(): number[] {
 /** A thread that can be ended. It ends with this process at the latest. */
 export function startThread(): { tid: number; end: () => Promise<void> } {
   const child = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
+  // Of a process that could not be started this tells afterwards, when nobody may listen any more.
+  child.on("error", () => {});
+  if (child.pid === undefined) {
+    throw new Error("Cannot start 'cat': the system has no more processes");
+  }
   // A test that fails leaves it: at the end of this process it reads the end of its input.
   child.unref();
   (child.stdin as Socket).unref();
   return {
     tid: child.pid!,
-    async end() {
-      child.ref();
-      const exited = once(child, "exit");
-      child.kill("SIGKILL");
-      await exited;
-    },
+    end: () => killed(child),
   };
 }
 
-/** Resolves when something that is under way has happened. */
-export async function until(hasHappened: () => boolean): Promise<void> {
-  while (!hasHappened()) await new Promise((resolve) => setTimeout(resolve, 1));
+/** Ends a child; resolves when it has ended, also where it had before. */
+export async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.ref();
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
 }
 
 /** Lets everything that is ready run. */

@@ -1,7 +1,9 @@
 /** Instances whose areas are files that clients and targets map. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { startThread, threads, turn, until } from "./device_world.ts";
+import { scenarios } from "../scenarios.ts";
+import { until } from "../until.ts";
+import { startThread, threads, turn } from "./device_world.ts";
 import { DirectWorld } from "./direct_world.ts";
 import { targetId } from "../../src/kcov/ids.ts";
 import { nodeId } from "../../src/fuse/ids.ts";
@@ -13,12 +15,7 @@ const [ENABLE, DISABLE, RESET_TRACE, REMOTE_ENABLE] = [0x6364, 0x6365, 0x6368, 0
 const [EIO, ENOMEM, EBUSY, EEXIST, EINVAL, ENOTSUPP] = [-5, -12, -16, -17, -22, -524];
 const WORDS = 512;
 
-function scenario(sentence: string, run: (world: DirectWorld) => unknown): void {
-  device(sentence, async () => {
-    await using world = await DirectWorld.make();
-    await run(world);
-  });
-}
+const scenario = scenarios(device, () => DirectWorld.make());
 
 /** A promise, and what fulfils it. */
 function gate(): { promise: Promise<void>; open: () => void } {

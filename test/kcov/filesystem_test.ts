@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { abi, type Errno } from "../../src/fuse/mod.ts";
+import { scenarios } from "../scenarios.ts";
 import { PAGE, turn } from "./device_world.ts";
 import { Tree } from "./tree.ts";
 import { fileHandle } from "../../src/fuse/ids.ts";
@@ -12,12 +13,7 @@ const filesystem = suite("kcov/filesystem");
 const ROOT = abi.FUSE_ROOT_ID;
 const { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } = constants;
 
-function scenario(sentence: string, run: (tree: Tree) => unknown): void {
-  filesystem(sentence, async () => {
-    await using tree = new Tree();
-    await run(tree);
-  });
-}
+const scenario = scenarios(filesystem, () => new Tree());
 
 /** The errno with which something is refused, by its name. */
 async function refusal(call: () => unknown): Promise<string> {

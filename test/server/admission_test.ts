@@ -81,7 +81,6 @@ admission("what comes while others are held is let in when they run", async () =
     {
       id: 2,
       name: "api-2",
-      isArmed: true,
       holdTimeout: 11000,
       pipe: "/run/kcovfs/pipe-0",
       isHeld: true,

@@ -173,8 +173,8 @@ collector(
 );
 
 collector("a script that is gone, or that cannot be parsed, is not asked for again", async () => {
-  const { world, subject, add, stop } = made();
-  const { link } = add();
+  const { subject, add, stop } = made();
+  const { link, target } = add();
   const both = [of("1"), of("2", "file:///b.js")];
   link.onStop = reports(both, both, both);
   link.onFetch = sources({ 2: "function (" });
@@ -183,7 +183,7 @@ collector("a script that is gone, or that cannot be parsed, is not asked for aga
   assert.equal(await stop(), []);
   assert.equal(link.calls.filter((call) => call.startsWith("fetch")), ["fetch 1,2"]);
   assert.ok(link.calls.includes("ignore 1,2"), "at the next collection");
-  assert.is(world.warnings.length, 1);
+  assert.is(subject.coverageOf(target).counts.unparsed, 1);
 });
 
 collector("a program that never ends loading scripts cannot keep the client waiting", async () => {

@@ -20,6 +20,7 @@ import {
   type ControlSocket,
   type Requests,
 } from "../../src/server/control_socket.ts";
+import { until } from "../until.ts";
 import { listen } from "./listening.ts";
 import { tryLock } from "../../src/base/system_calls.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
@@ -57,16 +58,6 @@ async function connected(to: { socket: ControlSocket }): Promise<Socket> {
   socket.on("error", () => {});
   await once(socket, "connect");
   return socket;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > 5000) {
-      throw new Error(`it never held: ${holds}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 const rejection = (work: Promise<unknown>): Promise<Error> =>
@@ -137,7 +128,6 @@ control(
     server.agents[0].link.welcome({
       id: 1,
       name: "a",
-      isArmed: false,
       holdTimeout: 1,
       pipe: "",
       isHeld: true,

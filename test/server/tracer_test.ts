@@ -3,6 +3,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AreaFile } from "../../src/kcov/mod.ts";
 import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
+import { scenarios } from "../scenarios.ts";
 import { deferred, FakeLink, turn } from "../targets/fake_link.ts";
 import { area, TracedWorld } from "./traced_world.ts";
 import { targetId } from "../../src/kcov/ids.ts";
@@ -12,12 +13,7 @@ const tracer = suite("tracer");
 const OWNER = {};
 const DIRECT = area(1, { path: "/shared/area-1" });
 
-function scenario(sentence: string, run: (world: TracedWorld) => unknown): void {
-  tracer(sentence, async () => {
-    await using world = await TracedWorld.make();
-    await run(world);
-  });
-}
+const scenario = scenarios(tracer, () => TracedWorld.make());
 
 /** Writes words into a target's buffer, as its probes do. */
 function write(file: AreaFile, words: readonly bigint[]): void {

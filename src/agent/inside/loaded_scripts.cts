@@ -9,11 +9,9 @@ const nodeModule = require("node:module") as NodeModuleApi;
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { pathToFileURL } = require("node:url") as typeof import("node:url");
 const path = require("node:path") as typeof import("node:path");
-const { stripTypes } = require("./strip_types.cjs") as {
-  stripTypes: (source: string, sourceUrl: string) => string | undefined;
-};
+const { stripTypes } = require("./strip_types.cjs") as import("./strip_types.cts").Parts;
 
-const { hasWholeHooks } = require("./whole_hooks.cjs") as { hasWholeHooks: () => boolean };
+const { hasWholeHooks } = require("./whole_hooks.cjs") as import("./whole_hooks.cts").Parts;
 
 /** What `node:module` has, of which types of Node 20 know a part. */
 interface NodeModuleApi {
@@ -205,4 +203,6 @@ function registerThread(sendPort: (port: MessagePort) => void): () => void {
   };
 }
 
-module.exports = { probeLoadedScripts };
+const parts = { probeLoadedScripts };
+module.exports = parts;
+export type Parts = typeof parts;

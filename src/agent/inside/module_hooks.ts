@@ -9,16 +9,13 @@ import { createRequire } from "node:module";
 import type { MessagePort } from "node:worker_threads";
 
 const require = createRequire(import.meta.url);
-const { stripTypes } = require("./strip_types.cjs") as {
-  stripTypes: (source: string, sourceUrl: string) => string | undefined;
-};
-const { defineProbeFunctions } = require("./probe_functions.cjs") as {
-  defineProbeFunctions: (
-    control: Int32Array,
-    sink: { hit: () => void; compare: () => void },
-  ) => void;
-};
-const { CONTROL_SIZE } = require("./memory.cjs") as { readonly CONTROL_SIZE: number };
+const { stripTypes } = require("./strip_types.cjs") as import("./strip_types.cts").Parts;
+const { defineProbeFunctions } = require(
+  "./probe_functions.cjs",
+) as import("./probe_functions.cts").Parts;
+const { CONTROL_SIZE } = require(
+  "../../messages/memory.cjs",
+) as import("../../messages/memory.cts").Memory;
 
 interface Loaded {
   readonly format: string | null | undefined;

@@ -2,39 +2,15 @@
 import type { MessagePort } from "node:worker_threads";
 
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
-const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as {
-  makeProbes: (control: Int32Array) => Probes;
-  WINDOW_SIZE: number;
-  BLOCKS: number;
-};
-const { askForProbes } = require("./ask_for_probes.cjs") as {
-  askForProbes: (
-    control: Int32Array,
-    options: { port: MessagePort; main: Int32Array },
-  ) => Probe;
-};
-const { probeLoadedScripts } = require("./loaded_scripts.cjs") as {
-  probeLoadedScripts: (
-    probe: Probe,
-    options: { sendPort: (port: MessagePort) => void },
-  ) => () => void;
-};
+const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as import("./probes.cts").Parts;
+const { askForProbes } = require("./ask_for_probes.cjs") as import("./ask_for_probes.cts").Parts;
+const { probeLoadedScripts } = require(
+  "./loaded_scripts.cjs",
+) as import("./loaded_scripts.cts").Parts;
 
-const { defineProbeFunctions } = require("./probe_functions.cjs") as {
-  defineProbeFunctions: (control: Int32Array, probes: Probes) => void;
-};
-
-interface Probes {
-  readonly address: bigint;
-  readonly blocks: bigint;
-  readonly hit: (pc: number) => void;
-  readonly compare: (pc: number, ...record: readonly number[]) => void;
-}
-
-type Probe = (script: {
-  readonly url: string;
-  readonly source: string;
-}) => string | undefined;
+const { defineProbeFunctions } = require(
+  "./probe_functions.cjs",
+) as import("./probe_functions.cts").Parts;
 
 /** For the agent's worker, and to begin with. */
 interface Tracing {
@@ -79,4 +55,6 @@ function startTracing(control: Int32Array, main: Int32Array): Tracing {
   };
 }
 
-module.exports = { startTracing };
+const parts = { startTracing };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -25,4 +25,6 @@ function keepHooksOut(): void {
   }
 }
 
-module.exports = { hasWholeHooks, keepHooksOut };
+const parts = { hasWholeHooks, keepHooksOut };
+module.exports = parts;
+export type Parts = typeof parts;

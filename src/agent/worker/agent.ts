@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
+import { Deferred } from "../../base/deferred.ts";
 import { Awaited } from "../../messages/awaited.ts";
 import { ABSENT, CONTROL, READY, writeText } from "../../messages/shared_words.ts";
 import type { CdpMessage, Isolate, IsolateOptions } from "../../messages/isolate.ts";
@@ -64,14 +65,12 @@ export class Agent {
   /** Settled when the isolate was taken hold of, or could not be. */
   #starting: Promise<unknown> = Promise.resolve();
   /** Resolves when the isolate may end. */
-  readonly #left: Promise<void>;
-  #setLeft!: () => void;
+  readonly #left = new Deferred<void>();
 
   /** @param control The memory shared with the isolate. */
   constructor(control: Int32Array, options: AgentOptions) {
     this.#control = control;
     this.#options = options;
-    this.#left = new Promise((resolve) => this.#setLeft = resolve);
     const { socket, hello } = options;
     const frames = new FrameReader((type, body) => this.#receive(type, body), MOST_BYTES);
     socket.on("connect", () => this.#send(FRAME.hello, Buffer.from(JSON.stringify(hello))));
@@ -96,11 +95,6 @@ export class Agent {
 
   get id(): number | undefined {
     return this.#id;
-  }
-
-  /** Whether the isolate's last coverage matters. */
-  get #isArmed(): boolean {
-    return Atomics.load(this.#control, CONTROL.armed) !== 0;
   }
 
   /** @throws when a frame makes no sense. */
@@ -130,9 +124,6 @@ export class Agent {
       case FRAME.ignore:
         for (const id of parse(body, SHAPES.scriptIds)) this.#ignored.add(id);
         return;
-      case FRAME.armed:
-        Atomics.store(this.#control, CONTROL.armed, body[0]);
-        return;
       case FRAME.areas:
         this.#trace(unpackNumber(body), parse(body.subarray(4), SHAPES.areas));
         return;
@@ -156,7 +147,6 @@ export class Agent {
     if (Atomics.load(this.#control, CONTROL.state) !== 0) return this.end();
     this.#id = welcome.id;
     writeText(this.#control, welcome.name);
-    Atomics.store(this.#control, CONTROL.armed, welcome.isArmed ? 1 : 0);
     try {
       const failure = await this.#trace(0, welcome.areas);
       // Nor will it be able to at any other time.
@@ -265,13 +255,13 @@ export class Agent {
    * @param options `isHeld`: it stands still from then on.
    */
   farewell(options: { isHeld: boolean }): Promise<void> {
-    if (this.#isLeaving) return this.#left;
+    if (this.#isLeaving) return this.#left.promise;
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
     const hasCounts = this.#options.hello.collector !== "trace";
-    if (!this.#isolate || !this.#isArmed || !hasCounts) {
+    if (!this.#isolate || !hasCounts) {
       this.#turn.then(() => this.#leaveOrRestore());
-      return this.#left;
+      return this.#left.promise;
     }
     const id = FAREWELL_ID;
     const text = JSON.stringify({ id, method: TAKE_METHOD });
@@ -279,7 +269,7 @@ export class Agent {
       this.#taking = { batch: FAREWELL_BATCH, id };
       await this.#isolate?.batch([{ id, text }], { hold: options.isHeld, run: 0 });
     });
-    return this.#left;
+    return this.#left.promise;
   }
 
   /** The isolate ends, and has collected by itself. */
@@ -319,7 +309,7 @@ export class Agent {
     this.#isolate = undefined;
     Atomics.store(this.#control, CONTROL.farewell, 1);
     Atomics.notify(this.#control, CONTROL.farewell);
-    this.#setLeft();
+    this.#left.resolve();
   }
 
   /** Ends the connection; the isolate is left as it was before. */

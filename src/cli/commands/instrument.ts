@@ -2,7 +2,7 @@ import * as path from "node:path";
 import type { Argv } from "yargs";
 import { scriptFilter } from "../../blocks/script_filter.ts";
 import { type InstrumentedFiles, instrumentFiles } from "../../scripts/instrument_files.ts";
-import { Prober } from "../../scripts/prober.ts";
+import { Pipeline } from "../../scripts/pipeline.ts";
 import { counted } from "../../report/display_text.ts";
 import { openSymbols } from "../../symbols/symbol_file.ts";
 import type { Command } from "../command.ts";
@@ -37,9 +37,9 @@ export const instrument: Command = {
       throw new UserError(`Cannot write to ${out}: it is within ${src}`);
     }
     using symbols = openSymbols(await stateFor(rest));
-    await using prober = new Prober({ symbols, warn: io.warn });
+    await using pipeline = new Pipeline({ symbols, reporter: io });
     const isMeasured = scriptFilter({ include, exclude });
-    const options = { prober, isMeasured, warn: io.warn };
+    const options = { pipeline, isMeasured, reporter: io };
     io.print(`kcovfs: ${format(await instrumented({ from: src, to: out }, options))}\n`);
     return 0;
   },
