@@ -100,7 +100,7 @@ recordings(
           await new Replayer({ print, patience: 2 }).replay(recording);
         } catch (error) {
           const { name, message } = error as Error;
-          if (name !== "Error" || !/^Cannot replay [^\n]*$/.test(message)) throw error;
+          if (name !== "UserError" || !/^Cannot replay [^\n]*$/.test(message)) throw error;
         }
         // A stream's descriptor is closed some time later.
         for (let i = 0; i < 400 && descriptors() > before; i++) {
