@@ -252,9 +252,17 @@ export class Scene implements AsyncDisposable {
     return { socket, child, pid: child.pid! };
   }
 
-  /** Starts the service `paths` from files of its own, so that its PCs are no other's; returns its socket. */
-  async copy(name: string, node = process.execPath): Promise<string> {
-    const folder = join(this.folder, name, "services");
+  /**
+   * Starts the service `paths` from files of its own, so that its PCs are no other's; returns its socket.
+   *
+   * @param options `place`: the folder that they are in. By "services", `textsInPaths` knows them as those
+   * of the service itself.
+   */
+  async copy(
+    name: string,
+    { node = process.execPath, place = "services" }: { node?: string; place?: string } = {},
+  ): Promise<string> {
+    const folder = join(this.folder, name, place);
     mkdirSync(folder, { recursive: true });
     for (const file of ["serve.cjs", "paths.cjs"]) {
       copyFileSync(join(SERVICES, file), join(folder, file));

@@ -189,7 +189,7 @@ for (const [name, measure] of Object.entries(MEASURES)) {
     "processes that come and go are read exactly while another client reads",
     async (context) => {
       const { scene } = context;
-      const socket = await scene.copy("copy");
+      const socket = await scene.copy("copy", { place: "others" });
       const loop = scene.start([compile("exactness"), scene.kcov, socket, "1000000000", "shared"]);
       const read = await run(context, {
         rounds: some(64),

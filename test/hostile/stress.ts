@@ -69,7 +69,7 @@ async function ofAll(
   return {
     target: `kcov.d/${name}`,
     file: IS_SHARED ? "kcov" : `kcov.d/${name}`,
-    socket: await scene.copy(name, node),
+    socket: await scene.copy(name, { node }),
   };
 }
 
