@@ -142,11 +142,24 @@ export interface TracedArea {
 export interface NewSource {
   readonly url: string;
   readonly source: string;
+  /** Of a script that a program has made: the URL of the one that has. */
+  readonly maker?: string;
+  /** Whether the value of the script matters, as that of `eval` does. */
+  readonly keepsValue?: boolean;
+  /** Whether the code is to have a source map in it. */
+  readonly wantsMap?: boolean;
 }
 
 /** What is to be compiled instead; without code, the script as it is. */
 export interface ProbedSource {
   readonly code?: string;
+  /** What is not of the script: offsets into it, each followed by how many characters come there. */
+  readonly insertions?: readonly number[];
+  /** SHA-256 of the code, as V8 has it of a script. */
+  readonly hash?: string;
+  /** Lower half of the PC of the first block, and how many blocks there are. */
+  readonly firstPc?: number;
+  readonly blocks?: number;
 }
 
 /** How the server answers. */

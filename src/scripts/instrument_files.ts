@@ -1,7 +1,7 @@
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Prober } from "./prober.ts";
+import { type Prober, withMap } from "./prober.ts";
 import { withPrelude } from "./standalone.ts";
 
 /** What files are given probes, and where they go. */
@@ -62,7 +62,7 @@ async function instrumentFile(
   if (isMeasured(url)) {
     try {
       const probed = await prober.probe({ url, source: await fs.readFile(from, "utf8") });
-      await fs.writeFile(to, withPrelude(probed));
+      await fs.writeFile(to, withPrelude({ ...probed, code: withMap(probed) }));
       // The umask is to have no say.
       await fs.chmod(to, (await fs.stat(from)).mode);
       done.scripts++;

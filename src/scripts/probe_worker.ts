@@ -1,26 +1,34 @@
 /** The thread that {@linkcode Prober} runs. */
+import { createHash } from "node:crypto";
 import { placeTable } from "./place_table.ts";
 import { serveJobs } from "../base/job_thread.ts";
-import { mapComment } from "../probes/map_comment.ts";
 import { prepare, type Prepared } from "../probes/prepare.ts";
 import { PROBE_WORKER, type ProbeReply, type ProbeRequest } from "./prober.ts";
 
 /** The source that was asked about last: mostly its code is asked for next. */
-let last: { readonly source: string; readonly prepared: Prepared } | undefined;
+let last:
+  | { readonly source: string; readonly keepsValue: boolean; readonly prepared: Prepared }
+  | undefined;
 
 function answer(request: ProbeRequest): ProbeReply {
-  const { url, source, firstPc } = request;
+  const { url, source, firstPc, keepsValue = false } = request;
   try {
-    const prepared = last?.source === source ? last.prepared : prepare(source, {});
-    last = { source, prepared };
+    const isLast = last?.source === source && last.keepsValue === keepsValue;
+    const prepared = isLast ? last!.prepared : prepare(source, { keepsValue });
+    last = { source, keepsValue, prepared };
     const { table } = prepared;
     if (firstPc === undefined) return { built: placeTable(request, table) };
     last = undefined;
-    const { code, map } = prepared.emit({ firstPc, url });
-    return { code: code + mapComment(map), blocks: table.blockStart.length };
+    const emitted = prepared.emit({ firstPc, url });
+    return { ...emitted, hash: hashOf(emitted.code), blocks: table.blockStart.length };
   } catch (error) {
     return { error: (error as Error).message };
   }
+}
+
+/** V8 takes a text for one that ends at a zero (`Script::GetScriptHash` in its `objects/script.cc`). */
+function hashOf(code: string): string {
+  return createHash("sha256").update(code.split("\0", 1)[0]).digest("hex");
 }
 
 serveJobs(PROBE_WORKER, answer);

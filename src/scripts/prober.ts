@@ -6,6 +6,7 @@ import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 import { type BuiltTable, MAP_LIMIT, STACK_SIZE, TOO_LATE } from "./table_builder.ts";
 import { LateError } from "../base/in_time.ts";
+import { mapComment } from "../probes/map_comment.ts";
 import { JobThread } from "../base/job_thread.ts";
 import { KeptScripts } from "./kept_scripts.ts";
 
@@ -13,11 +14,19 @@ import { KeptScripts } from "./kept_scripts.ts";
 export interface PlainScript {
   readonly url: string;
   readonly source: string;
+  /** Whether its value matters. */
+  readonly keepsValue?: boolean;
 }
 
 /** A script with probes. */
 export interface ProbedScript {
   readonly code: string;
+  /** A source map, without the source. */
+  readonly map: string;
+  /** What is not of the script: offsets into it, each followed by how many characters come there. */
+  readonly insertions: readonly number[];
+  /** SHA-256 of the code, as V8 has it of a script. */
+  readonly hash: string;
   /** How many blocks it has. */
   readonly blocks: number;
   /** Lower half of the PC of its first block. */
@@ -35,7 +44,7 @@ export interface ProbeRequest extends PlainScript {
 
 export type ProbeReply =
   | { readonly built: BuiltTable }
-  | { readonly code: string; readonly blocks: number }
+  | Pick<ProbedScript, "code" | "map" | "insertions" | "hash" | "blocks">
   | { readonly error: string };
 
 /** What a prober stands on. */
@@ -75,10 +84,10 @@ export class Prober implements AsyncDisposable {
    * @throws {StateError} when it can have no PCs now; it may be tried again.
    */
   async probe(script: PlainScript): Promise<ProbedScript> {
-    const { source, url } = script;
+    const { source, url, keepsValue = false } = script;
     const hash = scriptHash(source);
     // Sources that differ in their line ends alone have one hash.
-    const key = `${hash} ${url}`;
+    const key = `${hash} ${keepsValue} ${url}`;
     let result = this.#kept.find(key, source);
     if (!result) this.#kept.add(key, { source, result: result = this.#probe(script, hash) });
     return await result;
@@ -129,6 +138,11 @@ export class Prober implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#thread[Symbol.asyncDispose]();
   }
+}
+
+/** The code of a script, with its source map in it. */
+export function withMap({ code, map }: Pick<ProbedScript, "code" | "map">): string {
+  return code + mapComment(map);
 }
 
 /** Sources run as they are, too. */

@@ -9,7 +9,7 @@ import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 import type { Connection } from "../fuse/mod.ts";
 import { inTime } from "../base/in_time.ts";
-import { Prober } from "../scripts/prober.ts";
+import { Prober, withMap } from "../scripts/prober.ts";
 import { hasProbes, probedPcs } from "../scripts/standalone.ts";
 import type { AreaFile } from "../kcov/mod.ts";
 import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
@@ -163,8 +163,9 @@ export class Tracing implements AsyncDisposable {
   }
 
   /** Gives a target's script probes, where it is measured. Never rejects. */
-  async probe(target: Target, { url: loaded, source }: NewSource): Promise<ProbedSource> {
-    const url = findSourceUrl(source) ?? loaded;
+  async probe(target: Target, script: NewSource): Promise<ProbedSource> {
+    const { source, keepsValue = false, wantsMap = false } = script;
+    const url = findSourceUrl(source) ?? script.url;
     const { counts, reasons } = this.#scriptsOf(target);
     if (!this.#options.filterFor(target)(url)) {
       reasons.set(url, "the globs leave it out");
@@ -176,13 +177,15 @@ export class Tracing implements AsyncDisposable {
       return {};
     }
     try {
-      const { code, blocks, base } = await this.#prober.probe({ url, source });
+      const probed = await this.#prober.probe({ url, source, keepsValue });
+      const { map: _map, base, ...rest } = probed;
+      const { blocks } = rest;
       // A script of which nothing is executed is in reports, too.
       this.#options.covered.marksOf(target.info.name, { base, count: blocks });
       await this.#reserve(target, blocksOf({ base, count: blocks }));
       counts.measured++;
       counts.blocks += blocks;
-      return { code };
+      return wantsMap ? { code: withMap(probed) } : rest;
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof StateError) {

@@ -399,8 +399,8 @@ function firstLine(text: string): string {
 }
 
 function isSource(value: unknown): value is NewSource {
-  const { url, source } = (value ?? {}) as Partial<NewSource>;
-  return typeof url === "string" && typeof source === "string";
+  const { url, source, maker = "" } = (value ?? {}) as Partial<NewSource>;
+  return [url, source, maker].every((text) => typeof text === "string");
 }
 
 function isStrings(value: unknown): value is string[] {

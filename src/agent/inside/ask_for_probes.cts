@@ -13,10 +13,22 @@ const memory = require("./memory.cjs") as {
   ): void;
 };
 
-/** A script that is about to be compiled. */
+/** A script that is about to be compiled: see `NewSource` in `messages/protocol.ts`. */
 interface Script {
   readonly url: string;
   readonly source: string;
+  readonly maker?: string;
+  readonly keepsValue?: boolean;
+  readonly wantsMap?: boolean;
+}
+
+/** What is to be compiled instead, and what is known of it. */
+interface Probed {
+  readonly code: string;
+  readonly insertions: readonly number[];
+  readonly hash: string;
+  readonly firstPc: number;
+  readonly blocks: number;
 }
 
 const { load } = Atomics;
@@ -31,7 +43,7 @@ const TIMEOUT = 120_000;
 function askForProbes(
   control: Int32Array,
   { port, main }: { port: MessagePort; main: Int32Array },
-): (script: Script) => string | undefined {
+): (script: Script) => Probed | undefined {
   const { CONTROL, READY, waitFor } = memory;
   const post = port.postMessage.bind(port);
   const isServed = () => load(main, CONTROL["state"]) === READY;
@@ -40,19 +52,19 @@ function askForProbes(
     if (!isServed()) return undefined;
     id++;
     post({ id, script });
-    let code: string | undefined;
+    let probed: Probed | undefined;
     const isOver = () => {
       const answer = receiveMessageOnPort(port)?.message as
-        | { id: number; code?: string }
+        | { id: number } & Partial<Probed>
         | undefined;
       if (answer?.id === id) {
-        code = answer.code;
+        if (answer.code !== undefined) probed = answer as Probed;
         return true;
       }
       return !isServed();
     };
     waitFor(isOver, { control, index: CONTROL["answers"], timeout: TIMEOUT });
-    return code;
+    return probed;
   };
 }
 

@@ -19,7 +19,8 @@ const TIMEOUT = 15_000;
  * @throws {Error} that says why there is no coverage, when everything is as it was before.
  */
 function enter({ isLoaded }: { isLoaded: boolean }): void {
-  if (isInternalThread) return keepHooksOut();
+  // One of Node's own.
+  if (isInternalThread) return;
   if (!isMainThread) return (require("./thread.cjs") as { join: () => void }).join();
   if (isOurs() || (isLoaded && !process.env["KCOVFS_SOCKET"])) return;
   if ((require("./launcher.cjs") as { isLauncher: () => boolean }).isLauncher()) return;
@@ -30,12 +31,6 @@ function enter({ isLoaded }: { isLoaded: boolean }): void {
     startAgent: (socketPath: string, options: { isLoaded: boolean }) => void;
   };
   startAgent(process.env["KCOVFS_SOCKET"]!, { isLoaded });
-}
-
-/** In a thread of Node's own. */
-function keepHooksOut(): void {
-  if (process.env["KCOVFS_COLLECTOR"] !== "trace") return;
-  (require("./whole_hooks.cjs") as { keepHooksOut: () => void }).keepHooksOut();
 }
 
 /** As `kcovfs run` would have set it. */

@@ -82,7 +82,7 @@ interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
   readonly blocks: { readonly address: bigint; readonly size: number };
   readonly port: MessagePort;
-  begin(sendPort: (port: MessagePort) => void): () => void;
+  begin(): () => void;
 }
 
 /** What the worker is told. */
@@ -157,9 +157,8 @@ class MainAgent {
    */
   join(): void {
     const { worker, control } = this;
-    const sendPort = (port: MessagePort) => worker.postMessage({ asking: port }, [port]);
     if (this.#tracing) {
-      this.#undo.push(this.#tracing.begin(sendPort));
+      this.#undo.push(this.#tracing.begin());
       this.#undo.push(inlineProbes());
     }
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>

@@ -2,6 +2,7 @@
  * The functions that probes call, by the names in `probes/probe_names.ts`. Those at comparisons are as
  * short as they are so that V8 puts them where they are called: nearly always, nobody asks for comparisons.
  */
+const vm = require("node:vm") as typeof import("node:vm");
 const memory = require("./memory.cjs") as { readonly CONTROL: Readonly<Record<string, number>> };
 const { compareCases, compareSought, compareValues } = require("./comparisons.cjs") as {
   compareValues: (
@@ -25,12 +26,37 @@ interface Sink {
   ) => void;
 }
 
-const { defineProperty, entries } = Object;
+const { defineProperty, keys } = Object;
+const { Script } = vm;
+/** By which they are handed over to the script that declares them. */
+const KEY = "kcovfs.handed";
 
-/** Defines them, on the global object. As they cannot be changed, V8 takes them for constants. */
-function defineProbeFunctions(control: Int32Array, sink: Sink): void {
-  const functions = { ...hits(sink), ...comparisons(control, sink), __kcov_t: { v: undefined } };
-  for (const [name, value] of entries(functions)) defineProperty(globalThis, name, { value });
+type ProbeFunctions = Readonly<Record<string, unknown>>;
+
+function makeProbeFunctions(control: Int32Array, sink: Sink): ProbeFunctions {
+  return { ...hits(sink), ...comparisons(control, sink), __kcov_t: { v: undefined } };
+}
+
+/**
+ * Declares them in a realm, as a script declares constants: for all code there, but not as properties of the
+ * global object. As they cannot be changed, V8 takes them for constants.
+ *
+ * @param global The realm's.
+ * @param run Runs a script there.
+ */
+function declareProbeFunctions(
+  functions: ProbeFunctions,
+  { global, run }: { global: object; run: (script: InstanceType<typeof Script>) => void },
+): void {
+  const handed = Symbol.for(KEY);
+  const code = `const {${keys(functions).join()}} = globalThis[Symbol.for("${KEY}")]`;
+  const script = new Script(code, { filename: "node:kcovfs" });
+  defineProperty(global, handed, { value: functions, configurable: true });
+  try {
+    run(script);
+  } finally {
+    delete (global as Record<symbol, unknown>)[handed];
+  }
 }
 
 function hits({ hit }: Sink) {
@@ -89,4 +115,4 @@ function comparisons(control: Int32Array, { compare }: Sink) {
   };
 }
 
-module.exports = { defineProbeFunctions };
+module.exports = { declareProbeFunctions, makeProbeFunctions };

@@ -64,7 +64,7 @@ interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
   readonly blocks: { readonly address: bigint; readonly size: number };
   readonly port: MessagePort;
-  begin(sendPort: (port: MessagePort) => void): () => void;
+  begin(): () => void;
 }
 
 /** Carries out a CDP message; gives what came of it. */
@@ -141,8 +141,7 @@ function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   if (process.env["KCOVFS_SOCKET"] && !data.sharesEnv) {
     process.env["KCOVFS_PARENT"] = memory.textIn(control);
   }
-  const ask = (port: MessagePort) => post({ asking: port }, [port]);
-  if (tracing) undo.push(tracing.begin(ask));
+  if (tracing) undo.push(tracing.begin());
   const tell = (thread: object, transfer: readonly MessagePort[]) => post({ thread }, transfer);
   undo.push(joinNewWorkers(main, tell, { isTraced }));
   bidFarewell(control, { post, dispatch: isTraced ? undefined : dispatch, attend });

@@ -1,4 +1,5 @@
 /** What an isolate of the target needs for its scripts to have probes. */
+import type { Script as VmScript } from "node:vm";
 import type { MessagePort } from "node:worker_threads";
 
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
@@ -11,18 +12,31 @@ const { askForProbes } = require("./ask_for_probes.cjs") as {
   askForProbes: (
     control: Int32Array,
     options: { port: MessagePort; main: Int32Array },
-  ) => Probe;
+  ) => Ask;
+};
+const { findInternals } = require("./internals.cjs") as {
+  findInternals: () => Internals | undefined;
+};
+const { mendFunctionTexts } = require("./function_texts.cjs") as {
+  mendFunctionTexts: (global: typeof globalThis, texts: Texts) => () => void;
 };
 const { probeLoadedScripts } = require("./loaded_scripts.cjs") as {
   probeLoadedScripts: (
-    probe: Probe,
-    options: { sendPort: (port: MessagePort) => void },
+    probe: (script: LoadedScript) => string | undefined,
+    internals: Internals | undefined,
   ) => () => void;
 };
-
-const { defineProbeFunctions } = require("./probe_functions.cjs") as {
-  defineProbeFunctions: (control: Int32Array, probes: Probes) => void;
+const { declareProbeFunctions, makeProbeFunctions } = require("./probe_functions.cjs") as {
+  declareProbeFunctions: (
+    functions: object,
+    options: { global: object; run: (script: VmScript) => void },
+  ) => void;
+  makeProbeFunctions: (control: Int32Array, probes: Probes) => object;
 };
+const { mendStackTraces } = require("./stack_traces.cjs") as {
+  mendStackTraces: (internals: Internals, texts: Texts) => () => void;
+};
+const { WrittenTexts } = require("./written_texts.cjs") as { WrittenTexts: new () => Texts };
 
 interface Probes {
   readonly address: bigint;
@@ -31,10 +45,39 @@ interface Probes {
   readonly compare: (pc: number, ...record: readonly number[]) => void;
 }
 
-type Probe = (script: {
+/** See `ask_for_probes.cts`. */
+type Ask = (script: {
   readonly url: string;
   readonly source: string;
-}) => string | undefined;
+  readonly wantsMap?: boolean;
+}) => Probed | undefined;
+
+interface Probed {
+  readonly code: string;
+  readonly insertions?: readonly number[];
+}
+
+/** See `loaded_scripts.cts`. */
+interface LoadedScript {
+  readonly url: string;
+  readonly source: string;
+  readonly name: string;
+  readonly wrapper?: readonly [before: string, after: string];
+}
+
+/** See `internals.cts`. */
+interface Internals {
+  readonly require: (id: string) => Record<string, never>;
+  readonly binding: (name: string) => Record<string, never>;
+}
+
+/** See `written_texts.cts`. */
+interface Texts {
+  add(
+    probed: Probed,
+    options: { names: readonly string[]; wrapper?: readonly [string, string] | undefined },
+  ): void;
+}
 
 /** For the agent's worker, and to begin with. */
 interface Tracing {
@@ -47,7 +90,7 @@ interface Tracing {
    *
    * @returns a function that puts back what can be put back: what has probes keeps them.
    */
-  readonly begin: (sendPort: (port: MessagePort) => void) => () => void;
+  readonly begin: () => () => void;
 }
 
 /**
@@ -59,23 +102,45 @@ interface Tracing {
 function startTracing(control: Int32Array, main: Int32Array): Tracing {
   const probes = makeProbes(control);
   const { port1, port2 } = new MessageChannel();
-  const probe = askForProbes(control, { port: port1, main });
+  const ask = askForProbes(control, { port: port1, main });
   return {
     window: { address: probes.address, size: WINDOW_SIZE },
     blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
-    begin(sendPort) {
+    begin() {
       // They stay for good, and so are not there for what has no server.
-      defineProbeFunctions(control, probes);
-      const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
-      // Stack traces are to show positions in the scripts as they were. Deno's do so anyhow.
-      setSourceMapsEnabled?.(true);
-      const restore = probeLoadedScripts(probe, { sendPort });
-      return () => {
-        restore();
-        if (!sourceMapsEnabled) setSourceMapsEnabled?.(false);
-      };
+      const functions = makeProbeFunctions(control, probes);
+      const run = (script: VmScript) => void script.runInThisContext();
+      declareProbeFunctions(functions, { global: globalThis, run });
+      const internals = findInternals();
+      return internals ? beginAsWritten(ask, internals) : beginWithMaps(ask);
     },
+  };
+}
+
+/** The program sees its scripts as they were written. */
+function beginAsWritten(ask: Ask, internals: Internals): () => void {
+  const texts = new WrittenTexts();
+  const probe = ({ url, source, name, wrapper }: LoadedScript): string | undefined => {
+    const probed = ask({ url, source });
+    if (probed?.insertions) texts.add(probed, { names: [name, url], wrapper });
+    return probed?.code;
+  };
+  // What has probes stays as long as the isolate, and so do these.
+  mendStackTraces(internals, texts);
+  mendFunctionTexts(globalThis, texts);
+  return probeLoadedScripts(probe, internals);
+}
+
+/** Stack traces show positions in the scripts as they were, by source maps. Deno's do so anyhow. */
+function beginWithMaps(ask: Ask): () => void {
+  const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
+  setSourceMapsEnabled?.(true);
+  const probe = ({ url, source }: LoadedScript) => ask({ url, source, wantsMap: true })?.code;
+  const restore = probeLoadedScripts(probe, undefined);
+  return () => {
+    restore();
+    if (!sourceMapsEnabled) setSourceMapsEnabled?.(false);
   };
 }
 

@@ -359,8 +359,9 @@ function isWelcome(value: unknown): value is Welcome {
 
 function isProbed(value: unknown): value is ProbedSource {
   if (typeof value !== "object" || value === null) return false;
-  const { code } = value as ProbedSource;
-  return code === undefined || typeof code === "string";
+  const { code, insertions } = value as ProbedSource;
+  return (code === undefined || typeof code === "string") &&
+    (insertions === undefined || isList(insertions));
 }
 
 /** Whether this process sees the folders that areas are in: a container may not. */
