@@ -142,7 +142,7 @@ export interface TracedArea {
 export interface NewSource {
   readonly url: string;
   readonly source: string;
-  /** Of a script that a program has made: the URL of the one that has. */
+  /** Of a script that a program has made: the URL of the one that has, or an empty one. Its own may be empty. */
   readonly maker?: string;
   /** Whether the value of the script matters, as that of `eval` does. */
   readonly keepsValue?: boolean;
@@ -157,6 +157,8 @@ export interface ProbedSource {
   readonly insertions?: readonly number[];
   /** SHA-256 of the code, as V8 has it of a script. */
   readonly hash?: string;
+  /** Whether no more of the scripts that the program makes get probes. */
+  readonly isFull?: boolean;
   /** Lower half of the PC of the first block, and how many blocks there are. */
   readonly firstPc?: number;
   readonly blocks?: number;

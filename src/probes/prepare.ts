@@ -10,6 +10,7 @@ import { innermostBlocks } from "../blocks/innermost_blocks.ts";
 import { parseSource, type ParseSourceOptions } from "../blocks/parse_source.ts";
 import { statementVisitors } from "../blocks/statement_ranges.ts";
 import { ComparisonProbes } from "./comparison_probes.ts";
+import { addEval } from "./eval_probes.ts";
 import { Edits, type WritePc } from "./edits.ts";
 import { FunctionProbes, initialisersOf } from "./function_probes.ts";
 import { FunctionRows } from "./function_rows.ts";
@@ -91,6 +92,7 @@ export function prepare(source: string, options: PrepareOptions): Prepared {
   const placing = { program, walk, table, edits, unprobed, probing: { tokenAfter, statement } };
   placeFirst(placing);
   placeOthers(placing);
+  placeEvals(placing);
   const all = edits.with(comparisonEdits(walk, table));
   if (all.depth > DEEPEST) {
     throw new Error(`Cannot put probes into the source: it nests deeper than ${DEEPEST}`);
@@ -157,6 +159,14 @@ function placeOthers({ walk, table, edits, unprobed, probing }: Placing): void {
       if (reason) unprobed.set(block, reason);
     }
   }
+}
+
+/** Of `eval`, the innermost block is told to what gives its code probes. */
+function placeEvals({ walk, table, edits }: Placing): void {
+  const calls = walk.evalCalls.filter(({ start }) => !walk.isInObjectScope(start))
+    .sort((a, b) => a.start - b.start);
+  const blocks = innermostBlocks(table, calls.map(({ start }) => start));
+  for (const [index, node] of calls.entries()) addEval(edits, { block: blocks[index], node });
 }
 
 /** A comparison is told with the innermost block that it is in. */

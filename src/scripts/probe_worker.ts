@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { placeTable } from "./place_table.ts";
 import { serveJobs } from "../base/job_thread.ts";
-import { prepare, type Prepared } from "../probes/prepare.ts";
+import { prepare, type Prepared, type PrepareOptions } from "../probes/prepare.ts";
 import { PROBE_WORKER, type ProbeReply, type ProbeRequest } from "./prober.ts";
 
 /** The source that was asked about last: mostly its code is asked for next. */
@@ -14,7 +14,7 @@ function answer(request: ProbeRequest): ProbeReply {
   const { url, source, firstPc, keepsValue = false } = request;
   try {
     const isLast = last?.source === source && last.keepsValue === keepsValue;
-    const prepared = isLast ? last!.prepared : prepare(source, { keepsValue });
+    const prepared = isLast ? last!.prepared : prepare(source, optionsFor(keepsValue));
     last = { source, keepsValue, prepared };
     const { table } = prepared;
     if (firstPc === undefined) return { built: placeTable(request, table) };
@@ -24,6 +24,11 @@ function answer(request: ProbeRequest): ProbeReply {
   } catch (error) {
     return { error: (error as Error).message };
   }
+}
+
+/** What has a value is no module. */
+function optionsFor(keepsValue: boolean): PrepareOptions {
+  return keepsValue ? { keepsValue, isModule: false } : {};
 }
 
 /** V8 takes a text for one that ends at a zero (`Script::GetScriptHash` in its `objects/script.cc`). */

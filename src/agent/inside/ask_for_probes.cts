@@ -24,11 +24,14 @@ interface Script {
 
 /** What is to be compiled instead, and what is known of it. */
 interface Probed {
-  readonly code: string;
-  readonly insertions: readonly number[];
-  readonly hash: string;
-  readonly firstPc: number;
-  readonly blocks: number;
+  /** Absent where the script stays as it is. */
+  readonly code?: string;
+  /** Whether the server gives no more scripts that the program makes probes. */
+  readonly isFull?: boolean;
+  readonly insertions?: readonly number[];
+  readonly hash?: string;
+  readonly firstPc?: number;
+  readonly blocks?: number;
 }
 
 const { load } = Atomics;
@@ -55,10 +58,10 @@ function askForProbes(
     let probed: Probed | undefined;
     const isOver = () => {
       const answer = receiveMessageOnPort(port)?.message as
-        | { id: number } & Partial<Probed>
+        | { id: number } & Probed
         | undefined;
       if (answer?.id === id) {
-        if (answer.code !== undefined) probed = answer as Probed;
+        probed = answer;
         return true;
       }
       return !isServed();

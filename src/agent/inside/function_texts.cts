@@ -20,11 +20,10 @@ function standFor(ours: object, theirs: object): void {
 }
 
 /**
- * @param global Of the realm, the objects of which only its own functions and V8's are called.
+ * @param prototype The realm's `Function.prototype`.
  * @returns a function that puts it back.
  */
-function mendFunctionTexts(global: typeof globalThis, texts: Texts): () => void {
-  const { prototype } = global.Function;
+function mendFunctionTexts(prototype: CallableFunction, texts: Texts): () => void {
   const property = getOwnPropertyDescriptor(prototype, "toString")!;
   const theirs = property.value as () => string;
   // A method, which is no constructor.

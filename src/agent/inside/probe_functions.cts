@@ -33,8 +33,26 @@ const KEY = "kcovfs.handed";
 
 type ProbeFunctions = Readonly<Record<string, unknown>>;
 
-function makeProbeFunctions(control: Int32Array, sink: Sink): ProbeFunctions {
-  return { ...hits(sink), ...comparisons(control, sink), __kcov_t: { v: undefined } };
+/** @param evalCode See {@linkcode evals}. */
+function makeProbeFunctions(
+  control: Int32Array,
+  { evalCode = (_, code) => code, ...sink }: Sink & { evalCode?: EvalCode },
+): ProbeFunctions {
+  const held = { __kcov_t: { v: undefined } };
+  return { ...hits(sink), ...comparisons(control, sink), ...evals(evalCode), ...held };
+}
+
+type EvalCode = (pc: number, code: unknown) => unknown;
+
+/**
+ * @param evalCode What V8's `eval` is to be called with.
+ * @param theirs V8's, in a realm.
+ */
+function evals(evalCode: EvalCode, theirs: unknown = globalThis.eval) {
+  return {
+    __kcov_eval: (pc: number, called: unknown, code: unknown): unknown =>
+      called === theirs ? evalCode(pc, code) : code,
+  };
 }
 
 /**
@@ -115,4 +133,16 @@ function comparisons(control: Int32Array, { compare }: Sink) {
   };
 }
 
-module.exports = { declareProbeFunctions, makeProbeFunctions };
+/** The same in the realm of a context of `vm`, where nothing is put on the global object even for a while. */
+function declareInContext(
+  functions: ProbeFunctions,
+  run: (script: InstanceType<typeof Script>) => unknown,
+): (...rest: unknown[]) => unknown {
+  const names = keys(functions).join();
+  const code = `let ${names}; (given) => { ({${names}} = given) }`;
+  const set = run(new Script(code, { filename: "node:kcovfs" })) as (given: object) => void;
+  set(functions);
+  return set as (...rest: unknown[]) => unknown;
+}
+
+module.exports = { declareInContext, declareProbeFunctions, evals, makeProbeFunctions };

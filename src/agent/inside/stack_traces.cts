@@ -15,6 +15,7 @@ interface Text {
   offset(of: number): number;
   column(line: number, column: number): number;
   line(line: number, text: string): string | undefined;
+  readonly origin: string;
 }
 
 interface Texts {
@@ -69,7 +70,7 @@ const { get, set } = WeakMap.prototype;
 const { create, defineProperty, getOwnPropertyNames, getOwnPropertyDescriptor, getPrototypeOf } =
   Object;
 const { exec, [Symbol.replace]: replace } = RegExp.prototype;
-const { startsWith, slice, lastIndexOf, indexOf } = String.prototype;
+const { includes, startsWith, slice, lastIndexOf, indexOf } = String.prototype;
 const OURS = path.join(__dirname, "..") + path.sep;
 /** What a frame says at its end. */
 const PLACE = /:(\d+):(\d+)(\)?)$/;
@@ -183,7 +184,7 @@ const MENDED: Readonly<Record<string, Mend>> = {
     columnOf(site.getEnclosingLineNumber(), site.getEnclosingColumnNumber(), text),
   getPosition: (site, text) => text ? text.offset(site.getPosition()) : site.getPosition(),
   getScriptHash: (site, text) => text ? text.hash : site.getScriptHash(),
-  getEvalOrigin: (site, _, texts) => originOf(site, texts),
+  getEvalOrigin: originOf,
   toString: textOf,
 };
 
@@ -204,13 +205,15 @@ function textOf(site: Site, text: Text | undefined, texts: Texts): string {
   const at = typeof origin === "string" ? apply(indexOf, told, [origin]) as number : -1;
   if (at < 0) return told;
   const end = apply(slice, told, [at + origin!.length]) as string;
-  return `${apply(slice, told, [0, at])}${originOf(site, texts)}${end}`;
+  return `${apply(slice, told, [0, at])}${originOf(site, text, texts)}${end}`;
 }
 
 /** Where the code of an `eval` comes from: `eval at f (file:1:2)`, or one in another. */
-function originOf(site: Site, texts: Texts): string | undefined {
+function originOf(site: Site, text: Text | undefined, texts: Texts): string | undefined {
   const origin = site.getEvalOrigin();
   if (typeof origin !== "string") return origin;
+  // `Function` is called there.
+  if (text?.origin && apply(includes, origin, [OURS])) return text.origin;
   return apply(replace, ORIGIN, [
     origin,
     (all: string, name: string, line: string, column: string, end: string) => {

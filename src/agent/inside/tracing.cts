@@ -2,6 +2,7 @@
 import type { Script as VmScript } from "node:vm";
 import type { MessagePort } from "node:worker_threads";
 
+const { Script } = require("node:vm") as typeof import("node:vm");
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as {
   makeProbes: (control: Int32Array) => Probes;
@@ -18,7 +19,17 @@ const { findInternals } = require("./internals.cjs") as {
   findInternals: () => Internals | undefined;
 };
 const { mendFunctionTexts } = require("./function_texts.cjs") as {
-  mendFunctionTexts: (global: typeof globalThis, texts: Texts) => () => void;
+  mendFunctionTexts: (prototype: CallableFunction, texts: Texts) => () => void;
+};
+const { MadeScripts, probeFunctions } = require("./made_scripts.cjs") as {
+  MadeScripts: new (ask: Ask, texts: Texts) => Made;
+  probeFunctions: (made: Made) => () => void;
+};
+const { probeVmScripts } = require("./vm_scripts.cjs") as {
+  probeVmScripts: (
+    probe: (script: object) => string | undefined,
+    prepare: (context: object, run: (script: VmScript) => unknown) => void,
+  ) => () => void;
 };
 const { probeLoadedScripts } = require("./loaded_scripts.cjs") as {
   probeLoadedScripts: (
@@ -26,12 +37,19 @@ const { probeLoadedScripts } = require("./loaded_scripts.cjs") as {
     internals: Internals | undefined,
   ) => () => void;
 };
-const { declareProbeFunctions, makeProbeFunctions } = require("./probe_functions.cjs") as {
+const { declareInContext, declareProbeFunctions, evals, makeProbeFunctions } = require(
+  "./probe_functions.cjs",
+) as {
+  declareInContext: (functions: object, run: (script: VmScript) => unknown) => object;
+  evals: (evalCode: EvalCode, theirs: unknown) => object;
   declareProbeFunctions: (
     functions: object,
     options: { global: object; run: (script: VmScript) => void },
   ) => void;
-  makeProbeFunctions: (control: Int32Array, probes: Probes) => object;
+  makeProbeFunctions: (
+    control: Int32Array,
+    sink: Probes & { readonly evalCode?: EvalCode },
+  ) => object;
 };
 const { mendStackTraces } = require("./stack_traces.cjs") as {
   mendStackTraces: (internals: Internals, texts: Texts) => () => void;
@@ -55,6 +73,14 @@ type Ask = (script: {
 interface Probed {
   readonly code: string;
   readonly insertions?: readonly number[];
+}
+
+type EvalCode = (pc: number, code: unknown) => unknown;
+
+/** See `made_scripts.cts`. */
+interface Made {
+  evalCode: EvalCode;
+  code(script: object): string | undefined;
 }
 
 /** See `loaded_scripts.cts`. */
@@ -108,32 +134,57 @@ function startTracing(control: Int32Array, main: Int32Array): Tracing {
     blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
     begin() {
-      // They stay for good, and so are not there for what has no server.
-      const functions = makeProbeFunctions(control, probes);
-      const run = (script: VmScript) => void script.runInThisContext();
-      declareProbeFunctions(functions, { global: globalThis, run });
       const internals = findInternals();
-      return internals ? beginAsWritten(ask, internals) : beginWithMaps(ask);
+      const begin = internals ? beginAsWritten : beginWithMaps;
+      return begin({ control, probes, ask, internals });
     },
   };
 }
 
+interface Beginning {
+  readonly control: Int32Array;
+  readonly probes: Probes;
+  readonly ask: Ask;
+  readonly internals: Internals | undefined;
+}
+
 /** The program sees its scripts as they were written. */
-function beginAsWritten(ask: Ask, internals: Internals): () => void {
+function beginAsWritten({ control, probes, ask, internals }: Beginning): () => void {
   const texts = new WrittenTexts();
+  const made = new MadeScripts(ask, texts);
+  const evalCode: EvalCode = (pc, code) => made.evalCode(pc, code);
+  const functions = makeProbeFunctions(control, { ...probes, evalCode });
+  declare(functions);
   const probe = ({ url, source, name, wrapper }: LoadedScript): string | undefined => {
     const probed = ask({ url, source });
     if (probed?.insertions) texts.add(probed, { names: [name, url], wrapper });
     return probed?.code;
   };
+  const prepare = (_: object, run: (script: VmScript) => unknown): void => {
+    const theirs = run(new Script("eval", { filename: "node:kcovfs" }));
+    const own = declareInContext({ ...functions, ...evals(evalCode, theirs) }, run);
+    mendFunctionTexts(Object.getPrototypeOf(own), texts);
+  };
   // What has probes stays as long as the isolate, and so do these.
-  mendStackTraces(internals, texts);
-  mendFunctionTexts(globalThis, texts);
-  return probeLoadedScripts(probe, internals);
+  mendStackTraces(internals!, texts);
+  mendFunctionTexts(Function.prototype, texts);
+  const undo = [
+    probeVmScripts((script) => made.code(script), prepare),
+    probeFunctions(made),
+    probeLoadedScripts(probe, internals),
+  ];
+  return () => undo.forEach((step) => step());
+}
+
+/** They stay for good, and so are not there for what has no server. */
+function declare(functions: object): void {
+  const run = (script: VmScript) => void script.runInThisContext();
+  declareProbeFunctions(functions, { global: globalThis, run });
 }
 
 /** Stack traces show positions in the scripts as they were, by source maps. Deno's do so anyhow. */
-function beginWithMaps(ask: Ask): () => void {
+function beginWithMaps({ control, probes, ask }: Beginning): () => void {
+  declare(makeProbeFunctions(control, probes));
   const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
   setSourceMapsEnabled?.(true);
   const probe = ({ url, source }: LoadedScript) => ask({ url, source, wantsMap: true })?.code;

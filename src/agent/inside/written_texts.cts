@@ -23,15 +23,30 @@ const PC = /__kcov[a-z_]*\((-?\d+)/;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
+/** How a script is known. */
+interface Names {
+  /** What it is called in stack traces. */
+  readonly names: readonly string[];
+  /** What V8 is given around it. */
+  readonly wrapper?: readonly [before: string, after: string] | undefined;
+  /** Whose it is, where it is called nothing itself. */
+  readonly maker?: string;
+}
+
 /** A script, as it is compiled and as it was. */
 class WrittenText {
   readonly code: string;
+  /** By whose name what it makes is known. */
+  readonly maker: string;
+  /** Of what `Function` has made: where that was called. */
+  origin = "";
   readonly #insertions: readonly number[];
   #lineStarts: number[] | undefined;
   #hash: string | undefined;
 
-  constructor({ code, insertions }: Pick<Probed, "code" | "insertions">) {
+  constructor({ code, insertions }: Pick<Probed, "code" | "insertions">, maker: string) {
     this.code = code;
+    this.maker = maker;
     this.#insertions = insertions;
   }
 
@@ -82,8 +97,16 @@ class WrittenText {
 
   /** What a function's text was; undefined where the code has no such. */
   textOf(text: string): string | undefined {
-    const start = apply(indexOf, this.code, [text]) as number;
-    return start < 0 ? undefined : this.slice(start, start + text.length);
+    const { code } = this;
+    const start = apply(indexOf, code, [text]) as number;
+    if (start >= 0) return this.slice(start, start + text.length);
+    // Around what is compiled as a function's body V8 tells of parameters.
+    const within = apply(indexOf, text, [code]) as number;
+    if (within < 0) return undefined;
+    const [before, after] = [[0, within], [within + code.length]].map((range) =>
+      apply(slice, text, range) as string
+    );
+    return before + this.slice(0, code.length) + after;
   }
 
   /** What V8 would say of the script as it was. */
@@ -115,15 +138,12 @@ class WrittenTexts {
   readonly #firstPcs: number[] = [];
   readonly #byPc: WrittenText[] = [];
 
-  /** @param options `names`: what the script is called in stack traces. `wrapper`: what V8 is given around it. */
-  add(
-    given: Probed,
-    { names, wrapper }: { names: readonly string[]; wrapper?: readonly [string, string] },
-  ): WrittenText {
+  add(given: Probed, { names, wrapper, maker = names[0] ?? "" }: Names): WrittenText {
     const probed = wrapper ? wrapped(given, wrapper) : given;
     const known = this.#byHash[probed.hash];
-    const text = known ?? new WrittenText(probed);
-    for (const name of names) {
+    const text = known ?? new WrittenText(probed, maker);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
       const named = this.#byName[name] ??= [];
       if (named[named.length - 1] !== text) named[named.length] = text;
     }
@@ -154,6 +174,44 @@ class WrittenTexts {
     return pc === undefined ? text : this.#ofPc(+pc)?.textOf(text) ?? text;
   }
 
+  /** By whose name what a script makes is known, by one of its PCs. */
+  makerOf(pc: number): string {
+    return this.#ofPc(pc)?.maker ?? "";
+  }
+
+  /**
+   * Adds what is made of two texts, by V8.
+   *
+   * @param options `parts`: where these are in the source, the one behind the other.
+   * @returns the texts with probes, as far as those can be in them; undefined where some are elsewhere.
+   */
+  addParts(
+    probed: Probed,
+    { source, parts, maker }: {
+      source: string;
+      parts: readonly [Part, Part];
+      maker: string;
+    },
+  ): { text: WrittenText; parts: readonly string[] } | undefined {
+    const [first, second] = parts;
+    const insertions = insertionsOf(probed);
+    const moved: Insertion[] = [];
+    for (let i = 0; i < insertions.length; i++) {
+      const { at, text } = insertions[i];
+      // That of the script itself, which V8 makes.
+      if (at === 0) continue;
+      if (at < first[0] || at > second[1]) return undefined;
+      // The first of the function itself comes where the function begins.
+      moved[moved.length] = { at: at > first[1] && at < second[0] ? second[0] : at, text };
+    }
+    const code = inserted(source, moved, [0, source.length]);
+    const flat: number[] = [];
+    for (let i = 0; i < moved.length; i++) flat.push(moved[i].at, moved[i].text.length);
+    const changed = { ...probed, code, insertions: flat, hash: hashOf(code) };
+    const text = this.add(changed, { names: [], maker });
+    return { text, parts: [inserted(source, moved, first), inserted(source, moved, second)] };
+  }
+
   #ofPc(pc: number): WrittenText | undefined {
     const block = blockOf(pc);
     let [low, high] = [0, this.#firstPcs.length];
@@ -164,6 +222,38 @@ class WrittenTexts {
     }
     return this.#byPc[low - 1];
   }
+}
+
+/** A stretch of a source: from, and to. */
+type Part = readonly [start: number, end: number];
+
+interface Insertion {
+  readonly at: number;
+  readonly text: string;
+}
+
+function insertionsOf({ code, insertions }: Probed): Insertion[] {
+  const all: Insertion[] = [];
+  let before = 0;
+  for (let i = 0; i < insertions.length; i += 2) {
+    const [at, length] = [insertions[i], insertions[i + 1]];
+    all[i / 2] = { at, text: apply(slice, code, [at + before, at + before + length]) as string };
+    before += length;
+  }
+  return all;
+}
+
+/** A part of a source with what is inserted there. */
+function inserted(source: string, insertions: readonly Insertion[], [start, end]: Part): string {
+  let text = "";
+  let from = start;
+  for (let i = 0; i < insertions.length; i++) {
+    const { at, text: more } = insertions[i];
+    if (at < start || at > end) continue;
+    text += (apply(slice, source, [from, at]) as string) + more;
+    from = at;
+  }
+  return text + apply(slice, source, [from, end]);
 }
 
 /** As V8 has it of a script: it takes a text for one that ends at a zero. */
