@@ -47,6 +47,14 @@ interface Internals {
   readonly require: (id: string) => Record<string, never>;
 }
 
+type Run = (main: () => unknown) => unknown;
+
+/** See `given_text.cts`. */
+interface GivenTexts {
+  isWrapper(filename: unknown): filename is string;
+  changed(run: Run, filename: string): Run;
+}
+
 /** A script that is about to be compiled. */
 interface Script {
   readonly url: string;
@@ -71,7 +79,10 @@ const decoder = new TextDecoder();
  * @param probe Puts probes into a script.
  * @returns a function that puts everything back that can be.
  */
-function probeLoadedScripts(probe: Probe, internals: Internals | undefined): () => void {
+function probeLoadedScripts(
+  probe: Probe,
+  { internals, given }: { internals?: Internals | undefined; given?: GivenTexts } = {},
+): () => void {
   const { prototype } = nodeModule;
   const compile = prototype._compile;
   const registerHooks = hasWholeHooks() ? nodeModule.registerHooks : undefined;
@@ -83,6 +94,10 @@ function probeLoadedScripts(probe: Probe, internals: Internals | undefined): () 
   // Those have seen modules.
   const hasHooks = internals !== undefined || registerHooks !== undefined;
   const ours: Compile = function (this: unknown, content, filename, ...rest) {
+    if (given?.isWrapper(filename)) {
+      const run = apply(compile, this, [content, filename, ...rest]);
+      return given.changed(run as Run, filename);
+    }
     const isSeen = hasHooks && rest[0] === "module";
     const name = (filename: string) => isNamedByUrl(compile) ? hrefOf(filename) : filename;
     const script = { content, filename, format: rest[0], name };

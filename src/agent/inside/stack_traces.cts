@@ -72,6 +72,9 @@ const { create, defineProperty, getOwnPropertyNames, getOwnPropertyDescriptor, g
 const { exec, [Symbol.replace]: replace } = RegExp.prototype;
 const { includes, startsWith, slice, lastIndexOf, indexOf } = String.prototype;
 const OURS = path.join(__dirname, "..") + path.sep;
+/** See `given_text.cts`. */
+const GIVEN_TEXT = path.join(__dirname, "given_text.cjs");
+const EXECUTION = "node:internal/process/execution";
 /** What a frame says at its end. */
 const PLACE = /:(\d+):(\d+)(\)?)$/;
 /** The same of where an `eval` stands, with the file's name. */
@@ -129,11 +132,19 @@ class Sites {
     for (let i = 0; i < trace.length; i++) {
       const site = trace[i];
       const name = site.getFileName() ?? site.getScriptNameOrSourceURL();
+      if (name === GIVEN_TEXT) kept = this.#withoutNodes(trace, kept);
       if (typeof name === "string" && apply(startsWith, name, [OURS])) continue;
       const isNodes = typeof name === "string" && apply(startsWith, name, ["node:"]);
       trace[kept++] = isNodes ? site : this.#mended(site);
     }
     trace.length = kept;
+  }
+
+  /** What runs a text once more is called by what would run it. */
+  #withoutNodes(trace: readonly Site[], kept: number): number {
+    let count = kept;
+    while (count > 0 && trace[count - 1].getFileName() === EXECUTION) count--;
+    return count;
   }
 
   #mended(site: Site): Site {

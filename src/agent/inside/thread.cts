@@ -57,6 +57,7 @@ interface ThreadData {
   readonly options?: { readonly given: string | undefined };
   readonly execArgv?: string[];
   readonly isTraced: boolean;
+  readonly text?: string;
 }
 
 /** See `tracing.cts`. */
@@ -64,7 +65,7 @@ interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
   readonly blocks: { readonly address: bigint; readonly size: number };
   readonly port: MessagePort;
-  begin(): () => void;
+  begin(threadText?: string): () => void;
 }
 
 /** Carries out a CDP message; gives what came of it. */
@@ -141,7 +142,7 @@ function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   if (process.env["KCOVFS_SOCKET"] && !data.sharesEnv) {
     process.env["KCOVFS_PARENT"] = memory.textIn(control);
   }
-  if (tracing) undo.push(tracing.begin());
+  if (tracing) undo.push(tracing.begin(data.text));
   const tell = (thread: object, transfer: readonly MessagePort[]) => post({ thread }, transfer);
   undo.push(joinNewWorkers(main, tell, { isTraced }));
   bidFarewell(control, { post, dispatch: isTraced ? undefined : dispatch, attend });

@@ -21,6 +21,12 @@ const { findInternals } = require("./internals.cjs") as {
 const { mendFunctionTexts } = require("./function_texts.cjs") as {
   mendFunctionTexts: (prototype: CallableFunction, texts: Texts) => () => void;
 };
+const { GivenTexts } = require("./given_text.cjs") as {
+  GivenTexts: new (
+    probe: (script: object) => string | undefined,
+    options: Pick<Internals, "require"> & { threadText: string | undefined },
+  ) => object;
+};
 const { MadeScripts, probeFunctions } = require("./made_scripts.cjs") as {
   MadeScripts: new (ask: Ask, texts: Texts) => Made;
   probeFunctions: (made: Made) => () => void;
@@ -34,7 +40,7 @@ const { probeVmScripts } = require("./vm_scripts.cjs") as {
 const { probeLoadedScripts } = require("./loaded_scripts.cjs") as {
   probeLoadedScripts: (
     probe: (script: LoadedScript) => string | undefined,
-    internals: Internals | undefined,
+    options?: { internals: Internals; given: object },
   ) => () => void;
 };
 const { declareInContext, declareProbeFunctions, evals, makeProbeFunctions } = require(
@@ -114,9 +120,10 @@ interface Tracing {
   /**
    * Scripts that are loaded from here on have probes.
    *
+   * @param threadText What the isolate runs, where that is a worker thread's text.
    * @returns a function that puts back what can be put back: what has probes keeps them.
    */
-  readonly begin: () => () => void;
+  readonly begin: (threadText?: string) => () => void;
 }
 
 /**
@@ -133,10 +140,10 @@ function startTracing(control: Int32Array, main: Int32Array): Tracing {
     window: { address: probes.address, size: WINDOW_SIZE },
     blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
-    begin() {
+    begin(threadText) {
       const internals = findInternals();
       const begin = internals ? beginAsWritten : beginWithMaps;
-      return begin({ control, probes, ask, internals });
+      return begin({ control, probes, ask, internals, threadText });
     },
   };
 }
@@ -146,10 +153,11 @@ interface Beginning {
   readonly probes: Probes;
   readonly ask: Ask;
   readonly internals: Internals | undefined;
+  readonly threadText: string | undefined;
 }
 
 /** The program sees its scripts as they were written. */
-function beginAsWritten({ control, probes, ask, internals }: Beginning): () => void {
+function beginAsWritten({ control, probes, ask, internals, threadText }: Beginning): () => void {
   const texts = new WrittenTexts();
   const made = new MadeScripts(ask, texts);
   const evalCode: EvalCode = (pc, code) => made.evalCode(pc, code);
@@ -165,13 +173,15 @@ function beginAsWritten({ control, probes, ask, internals }: Beginning): () => v
     const own = declareInContext({ ...functions, ...evals(evalCode, theirs) }, run);
     mendFunctionTexts(Object.getPrototypeOf(own), texts);
   };
+  const { require } = internals!;
+  const given = new GivenTexts((script) => made.code(script), { require, threadText });
   // What has probes stays as long as the isolate, and so do these.
   mendStackTraces(internals!, texts);
   mendFunctionTexts(Function.prototype, texts);
   const undo = [
     probeVmScripts((script) => made.code(script), prepare),
     probeFunctions(made),
-    probeLoadedScripts(probe, internals),
+    probeLoadedScripts(probe, { internals: internals!, given }),
   ];
   return () => undo.forEach((step) => step());
 }
@@ -188,7 +198,7 @@ function beginWithMaps({ control, probes, ask }: Beginning): () => void {
   const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
   setSourceMapsEnabled?.(true);
   const probe = ({ url, source }: LoadedScript) => ask({ url, source, wantsMap: true })?.code;
-  const restore = probeLoadedScripts(probe, undefined);
+  const restore = probeLoadedScripts(probe);
   return () => {
     restore();
     if (!sourceMapsEnabled) setSourceMapsEnabled?.(false);
