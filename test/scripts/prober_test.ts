@@ -1,4 +1,5 @@
 import { runInNewContext } from "node:vm";
+import { createHash } from "node:crypto";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Engine } from "../../src/scripts/engine.ts";
@@ -8,6 +9,7 @@ import { type NewSymbols, SymbolTable } from "../../src/symbols/symbol_table.ts"
 import { TableBuilder } from "../../src/scripts/table_builder.ts";
 import { symbolFile } from "../../src/symbols/symbol_file.ts";
 import { collection, report } from "../blocks/engine_world.ts";
+import { withMap } from "../../src/scripts/prober.ts";
 import { ProberWorld } from "../probes/prober_world.ts";
 
 const prober = suite("scripts/prober");
@@ -135,7 +137,7 @@ scenario("each line stays where it is, whatever ends it", async (world) => {
   const pcs = new Set<number>();
   for (const end of ends) {
     const { code, firstPc } = await world.prober.probe({ url: FILE, source: of(end) });
-    assert.equal(code.split(end).length, of(end).split(end).length + (end === "\n" ? 2 : 0), end);
+    assert.equal(code.split(end).length, of(end).split(end).length, end);
     assert.ok(code.includes(`a${end}b`), "and none becomes another");
     pcs.add(firstPc);
   }
@@ -157,12 +159,33 @@ scenario("a source map that cannot be followed is warned of", async (world) => {
   assert.match(world.warnings[0], /^Cannot follow the source map of file:\/\/\/a\.js: ./);
 });
 
-scenario("the code ends with a map of its own, by which its positions are found", async (world) => {
+scenario("the code has a map of its own, by which its positions are found", async (world) => {
   const source = `${SOURCE}//# sourceMappingURL=gone.map\n`;
-  const { code } = await world.prober.probe({ url: "file:///b.js", source });
-  const [, data] = code.match(/\n\/\/# sourceMappingURL=data:application\/json;base64,(.+)\n$/)!;
+  const probed = await world.prober.probe({ url: "file:///b.js", source });
+  assert.ok(probed.code.endsWith("//# sourceMappingURL=gone.map\n"), "which it has when asked for");
+  const [, data] = withMap(probed).match(
+    /\n\/\/# sourceMappingURL=data:application\/json;base64,(.+)\n$/,
+  )!;
   const { version, sources, mappings } = JSON.parse(Buffer.from(data, "base64").toString());
   assert.equal([version, sources, mappings.split(";").length >= 2], [3, ["file:///b.js"], true]);
+});
+
+scenario("what is put in is told, and the hash of the code", async (world) => {
+  const source = "if (a) { b(c ? 1 : 2); }\n";
+  const { code, insertions, hash } = await world.prober.probe({ url: FILE, source });
+  let text = code;
+  for (let i = 0; i < insertions.length; i += 2) {
+    const [at, length] = insertions.slice(i, i + 2);
+    text = text.slice(0, at) + text.slice(at + length);
+  }
+  assert.is(text, source);
+  assert.is(hash, createHash("sha256").update(code).digest("hex"));
+});
+
+scenario("what nests too deeply to be compiled with probes gets none", async (world) => {
+  const source = `let a = ${"a ? 1 : ".repeat(300)}2;`;
+  const error = await world.prober.probe({ url: FILE, source }).catch((error) => error);
+  assert.match(error.message, /nests deeper than 200/);
 });
 
 scenario("symbols that cannot be written are no syntax error", async (world) => {

@@ -5,7 +5,7 @@
  */
 const nodeModule = require("node:module") as NodeModuleApi;
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
-const { pathToFileURL } = require("node:url") as typeof import("node:url");
+const { fileURLToPath, pathToFileURL } = require("node:url") as typeof import("node:url");
 const path = require("node:path") as typeof import("node:path");
 const { hasWholeHooks } = require("./whole_hooks.cjs") as { hasWholeHooks: () => boolean };
 const { standFor } = require("./function_texts.cjs") as {
@@ -91,8 +91,8 @@ function probeLoadedScripts(
     : registerHooks
     ? hookModules(registerHooks, probe)
     : () => {};
-  // Those have seen modules.
-  const hasHooks = internals !== undefined || registerHooks !== undefined;
+  // Those have seen modules, also such as are required.
+  const hasHooks = internals === undefined && registerHooks !== undefined;
   const ours: Compile = function (this: unknown, content, filename, ...rest) {
     if (given?.isWrapper(filename)) {
       const run = apply(compile, this, [content, filename, ...rest]);
@@ -175,8 +175,7 @@ function hookTranslators({ require }: Internals, probe: Probe): () => void {
   };
   const translate = translators.get("module")!;
   translators.set("module", function (url, given, ...rest) {
-    const isSource = typeof given !== "object" || given === null || ArrayBuffer.isView(given) ||
-      given instanceof ArrayBuffer;
+    const isSource = isText(given);
     const text = textOf(isSource ? given : (given as Loaded).source);
     const source = text === undefined ? undefined : probe({ url, source: text, name: url });
     const changed = source === undefined
@@ -186,7 +185,59 @@ function hookTranslators({ require }: Internals, probe: Probe): () => void {
       : { ...given as object, source };
     return apply(translate, this, [url, changed, ...rest]);
   });
-  return () => void translators.set("module", translate);
+  const restoreCommonJs = hookCommonJs({ require, translators }, probe);
+  return () => {
+    translators.set("module", translate);
+    restoreCommonJs();
+  };
+}
+
+/**
+ * CommonJS whose source hooks in Node's own thread have given, or whose types were stripped, is compiled without
+ * `_compile` where it is imported. Node also finds out there, by the text, what it exports.
+ */
+function hookCommonJs(
+  { require, translators }: Internals & { translators: Map<string, Translate> },
+  probe: Probe,
+): () => void {
+  const translate = translators.get("commonjs")!;
+  translators.set("commonjs", function (url, given, ...rest) {
+    const isSource = isText(given);
+    const { source, isSourceLoadedSynchronously } = isSource
+      ? { source: given, isSourceLoadedSynchronously: false }
+      : given as Loaded & { isSourceLoadedSynchronously?: boolean };
+    const text = isSourceLoadedSynchronously ? undefined : textOf(source);
+    const code = text === undefined ? undefined : probe({ url, source: text, name: fileOf(url) });
+    const isSame = code !== undefined && hasSameExports(require, [text!, code]);
+    const changed = !isSame ? given : isSource ? code : { ...given as object, source: code };
+    return apply(translate, this, [url, changed, ...rest]);
+  });
+  return () => void translators.set("commonjs", translate);
+}
+
+function fileOf(url: string): string {
+  return url.startsWith("file:") ? fileURLToPath(url) : url;
+}
+
+function hasSameExports(require: Internals["require"], texts: readonly string[]): boolean {
+  try {
+    const { parse } = require("internal/deps/cjs-module-lexer/lexer") as unknown as {
+      parse: (text: string) => { exports: Iterable<string>; reexports: Iterable<string> };
+    };
+    const [before, after] = texts.map((text) => {
+      const { exports, reexports } = parse(text);
+      return JSON.stringify([[...exports], [...reexports]]);
+    });
+    return before === after;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it is a source, rather than what has one. */
+function isText(given: unknown): boolean {
+  return typeof given !== "object" || given === null || ArrayBuffer.isView(given) ||
+    given instanceof ArrayBuffer;
 }
 
 function textOf(source: unknown): string | undefined {

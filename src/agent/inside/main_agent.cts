@@ -159,6 +159,7 @@ class MainAgent {
     const { worker, control } = this;
     if (this.#tracing) {
       this.#undo.push(this.#tracing.begin());
+      drainTicks();
       this.#undo.push(inlineProbes());
     }
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>
@@ -187,6 +188,18 @@ class MainAgent {
       if (path.dirname(file) === __dirname) delete require.cache[file];
     }
   }
+}
+
+/**
+ * Node then calls promises' reactions from C++, and not from a function that would be in the program's stack
+ * traces, as it does without the agent. Others that were preloaded may have ticks of their own.
+ */
+function drainTicks(): void {
+  const agent = path.join(__dirname, "..");
+  const isFirst = Object.keys(require.cache).every((file) =>
+    file.startsWith(agent) || file.includes("/koffi/") || file.includes("/@koromix/")
+  );
+  if (isFirst) (process as { _tickCallback?: () => void })._tickCallback?.();
 }
 
 function startWorker(

@@ -34,6 +34,7 @@ interface Site {
   getEnclosingLineNumber(): number;
   getEnclosingColumnNumber(): number;
   getEvalOrigin(): string | undefined;
+  getMethodName(): string | null;
   isEval(): boolean;
   toString(): string;
 }
@@ -74,6 +75,9 @@ const { includes, startsWith, slice, lastIndexOf, indexOf } = String.prototype;
 const OURS = path.join(__dirname, "..") + path.sep;
 /** See `given_text.cts`. */
 const GIVEN_TEXT = path.join(__dirname, "given_text.cjs");
+/** See `loaded_scripts.cts`. */
+const LOADED_SCRIPTS = path.join(__dirname, "loaded_scripts.cjs");
+const LOADER = "node:internal/modules/cjs/loader";
 const EXECUTION = "node:internal/process/execution";
 /** What a frame says at its end. */
 const PLACE = /:(\d+):(\d+)(\)?)$/;
@@ -114,11 +118,20 @@ function mendStackTraces({ require, binding }: Internals, texts: Texts): () => v
   };
 }
 
+/** A frame of V8's, and what is to be told instead. */
+interface Known {
+  readonly site: Site;
+  /** Of its script. */
+  readonly text: Text | undefined;
+  /** Its method's name. */
+  readonly method?: string;
+}
+
 /** Wraps V8's frames. */
 class Sites {
   readonly #texts: Texts;
   /** V8's frame of ours, with the text of its script. */
-  readonly #raw = new WeakMap<object, { readonly site: Site; readonly text: Text | undefined }>();
+  readonly #raw = new WeakMap<object, Known>();
   /** What ours are made with, by what V8's are. */
   readonly #prototypes = new WeakMap<object, object>();
 
@@ -133,6 +146,7 @@ class Sites {
       const site = trace[i];
       const name = site.getFileName() ?? site.getScriptNameOrSourceURL();
       if (name === GIVEN_TEXT) kept = this.#withoutNodes(trace, kept);
+      if (name === LOADED_SCRIPTS && kept > 0) trace[kept - 1] = this.#compiling(trace[kept - 1]);
       if (typeof name === "string" && apply(startsWith, name, [OURS])) continue;
       const isNodes = typeof name === "string" && apply(startsWith, name, ["node:"]);
       trace[kept++] = isNodes ? site : this.#mended(site);
@@ -147,12 +161,21 @@ class Sites {
     return count;
   }
 
+  /** Newer versions of V8 look for a function among its object's properties, for its name: ours is there. */
+  #compiling(site: Site): Site {
+    if (site.getFileName() !== LOADER || site.getMethodName() !== null) return site;
+    return this.#wrapped(site, { text: undefined, method: "_compile" });
+  }
+
   #mended(site: Site): Site {
     const hash = site.getScriptHash();
     const text = hash ? this.#texts.ofHash(hash) : undefined;
-    if (!text && !site.isEval()) return site;
+    return text || site.isEval() ? this.#wrapped(site, { text }) : site;
+  }
+
+  #wrapped(site: Site, known: { text: Text | undefined; method?: string }): Site {
     const mended = create(this.#prototypeFor(getPrototypeOf(site)));
-    apply(set, this.#raw, [mended, { site, text }]);
+    apply(set, this.#raw, [mended, { site, ...known }]);
     return mended;
   }
 
@@ -176,8 +199,12 @@ class Sites {
     // A method, which is no constructor.
     const { [name]: ours } = {
       [name](this: object): unknown {
-        const found = apply(get, raw, [this]) as { site: Site; text: Text | undefined } | undefined;
+        const found = apply(get, raw, [this]) as Known | undefined;
         if (!found) return apply(method, this, []);
+        if (found.method && name === "getMethodName") return found.method;
+        if (found.method && name === "toString") {
+          return apply(replace, /<anonymous>/, [found.site.toString(), found.method]);
+        }
         return mend ? mend(found.site, found.text, texts) : apply(method, found.site, []);
       },
     };

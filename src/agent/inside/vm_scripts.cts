@@ -37,7 +37,6 @@ const { Script, compileFunction, isContext } = vm;
 const CODE = 0;
 const FILENAME = 1;
 const CACHED_DATA = 4;
-const CONTEXT = 6;
 
 /**
  * @returns a function that puts everything back.
@@ -79,8 +78,10 @@ class Contexts {
     if (typeof context !== "object" || !isContext(context)) return false;
     if (apply(has, this.#ready, [context])) return true;
     try {
-      this.#prepare(context, (script) =>
-        apply(this.#runInContext, script, [context, -1, false, false, false]));
+      this.#prepare(
+        context,
+        (script) => apply(this.#runInContext, script, [context, -1, false, false, false]),
+      );
       apply(add, this.#ready, [context]);
       return true;
     } catch {
@@ -93,7 +94,9 @@ class Contexts {
 function probeScripts(probe: Probe, contexts: Contexts): () => void {
   const base = getPrototypeOf(Script) as Constructor;
   const { prototype } = Script;
-  const basePrototype = getPrototypeOf(prototype) as { runInContext: (...given: unknown[]) => unknown };
+  const basePrototype = getPrototypeOf(prototype) as {
+    runInContext: (...given: unknown[]) => unknown;
+  };
   const probed = new WeakMap<object, unknown[]>();
   const ours = function (...given: unknown[]): object {
     const code = given[CODE] as string;
