@@ -1,4 +1,5 @@
 /** That a program with probes does not notice them: what it prints is what it prints without. */
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -69,6 +70,37 @@ for (const [runtime, node] of Object.entries(NODES)) {
       assert.ok(row.scripts >= measured, `${row.scripts} scripts, ${row.note}`);
     });
   }
+
+  same("others who read V8's coverage get theirs", async ({ scene }) => {
+    const [plain, ours] = await Promise.all([[], scene.run("covered")].map(async (before, i) => {
+      const folder = join(scene.folder, `coverage-${i}`);
+      const env = { NODE_V8_COVERAGE: folder };
+      await execute([...before, node, program("templates.cjs")], { env });
+      const files = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
+      const scripts = files.flatMap((text) => JSON.parse(text).result) as { url: string }[];
+      return scripts.filter(({ url }) => url.startsWith("file:") && url.endsWith("templates.cjs"));
+    }));
+    const rangesOf = (scripts: object[]) =>
+      JSON.stringify(scripts, [
+        "functions",
+        "functionName",
+        "ranges",
+        "startOffset",
+        "endOffset",
+        "count",
+      ]);
+    assert.is(ours.length, 1);
+    assert.is(rangesOf(ours), rangesOf(plain));
+  });
+
+  same("what libraries have made has PCs by its text and by who has made it", async ({ scene }) => {
+    await execute([...scene.run("templates"), node, program("templates.cjs")]);
+    const { stdout } = await scene.command("symbolize", "--all");
+    const makers = ["ajv/dist/compile/index", "doT", "ejs", "javascript-compiler", "wrap"];
+    for (const maker of makers) {
+      assert.match(stdout, new RegExp(`${maker}\\.js\\.made-[0-9a-f]{8}\\.js:`));
+    }
+  });
 
   same.run();
 }

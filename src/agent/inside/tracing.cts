@@ -31,6 +31,9 @@ const { MadeScripts, probeFunctions } = require("./made_scripts.cjs") as {
   MadeScripts: new (ask: Ask, texts: Texts) => Made;
   probeFunctions: (made: Made) => () => void;
 };
+const { mendOthersCoverage } = require("./others_coverage.cjs") as {
+  mendOthersCoverage: (texts: Texts) => () => void;
+};
 const { probeVmScripts } = require("./vm_scripts.cjs") as {
   probeVmScripts: (
     probe: (script: object) => string | undefined,
@@ -181,6 +184,7 @@ function beginAsWritten({ control, probes, ask, internals, threadText }: Beginni
   const undo = [
     probeVmScripts((script) => made.code(script), prepare),
     probeFunctions(made),
+    mendOthersCoverage(texts),
     probeLoadedScripts(probe, { internals: internals!, given }),
   ];
   return () => undo.forEach((step) => step());
