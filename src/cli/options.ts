@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import type { CollectorName } from "../messages/protocol.ts";
+import type { CollectorChoice } from "../messages/protocol.ts";
 import type { ServerOptions } from "../server/server.ts";
 import type { Hold } from "../targets/target.ts";
 import { checkGlobs } from "./check_globs.ts";
@@ -64,15 +64,17 @@ export type GlobArguments = Parsed<ReturnType<typeof withGlobs<unknown>>>;
 export function withServer<T>(argv: Argv<T>) {
   return withGlobs(withState(argv))
     .option("collector", {
-      choices: ["v8", "trace"] as const,
-      default: "v8" as CollectorName,
-      describe: "how executed blocks are learned: from V8's counters, or by probes in the scripts",
+      choices: ["auto", "trace", "v8"] as const,
+      default: "auto" as CollectorChoice,
+      defaultDescription: "auto: probes where there can be any, else V8's counters",
+      describe:
+        "how executed blocks are learned: by probes in the scripts (trace), or from V8's counters",
     })
     .option("passthrough", {
       type: "boolean",
       default: true,
       defaultDescription: "where the kernel can",
-      describe: "with --collector trace, have clients read what probes write as they do",
+      describe: "have probes write straight into the memory that clients map",
     })
     .option("self", {
       type: "boolean",
@@ -146,7 +148,8 @@ export function serverOptions(
     include: argv.include,
     exclude: argv.exclude,
     hold: argv.hold,
-    collector: argv.collector,
+    // Probes do without only where nobody is ever held.
+    collector: collector === "auto" && argv.hold === "none" ? "v8" : collector,
     isPassthrough: argv.passthrough,
     collectTimeout: argv["collect-timeout"],
     allowRemote: argv["allow-remote"],

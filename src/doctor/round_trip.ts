@@ -36,7 +36,7 @@ export interface RoundTripResult {
   /** Where the last of them is. */
   readonly position: string;
   /** Whether probes write what clients read. */
-  readonly isDirect: boolean;
+  readonly isPassthrough: boolean;
 }
 
 /**
@@ -74,8 +74,8 @@ export async function tryRoundTrip(
   }
 }
 
-function describe({ blocks, position, isDirect }: RoundTripResult): string {
-  const how = isDirect ? ", by passthrough" : "";
+function describe({ blocks, position, isPassthrough }: RoundTripResult): string {
+  const how = isPassthrough ? ", by passthrough" : "";
   return `${counted(blocks, "block")} of a request, the same each time, to ${
     position.replace(/^.*\//, "")
   }${how}`;

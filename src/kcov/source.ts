@@ -58,6 +58,11 @@ export interface Source {
    * an area is a file, they write into that.
    */
   trace(areas: readonly EnabledArea[]): Promise<void>;
-  /** Whether all targets in a scope have probes, which alone see comparisons. */
+  /** Whether any target in a scope has probes, which alone see comparisons, or there is none yet. */
   canCompare(scope: Scope): boolean;
+  /**
+   * Whether all targets in a scope have probes, so that they can write into areas themselves where these
+   * are files.
+   */
+  canWrite(scope: Scope): boolean;
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
-import { type CollectorName, FRAME, FrameReader, packFrame } from "./protocol.ts";
+import { type CollectorChoice, FRAME, FrameReader, packFrame } from "./protocol.ts";
 import type { Counts, InstanceStatus } from "../kcov/mod.ts";
 
 /** What commands ask a server, and what it answers. */
@@ -85,9 +85,9 @@ export interface ServerFacts {
   /** The folder of its symbol table. */
   readonly state: string;
   readonly version: string;
-  readonly collector: CollectorName;
-  /** Whether clients read what probes write as they do. */
-  readonly isDirect: boolean;
+  readonly collector: CollectorChoice;
+  /** Whether clients can map the memory that probes write into. */
+  readonly isPassthrough: boolean;
 }
 
 /** What is to be attached to, and how. */

@@ -7,7 +7,7 @@
  */
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -113,12 +113,17 @@ export interface Hello {
   readonly exclude?: readonly string[];
   /** @default {"v8"} */
   readonly collector?: CollectorName;
+  /** Of one with probes: why it cannot be held, if so. */
+  readonly unheld?: string;
   /** Of a process that was attached to, what the server gave the agent to be known by. */
   readonly attachment?: string;
 }
 
-/** How blocks that were executed are learned: from V8's counters, or from probes in the scripts. */
+/** How a target's executed blocks are learned: from V8's counters, or from probes in the scripts. */
 export type CollectorName = "v8" | "trace";
+
+/** How those of a server's targets are: `auto`: by probes where there can be any, else by V8's counters. */
+export type CollectorChoice = CollectorName | "auto";
 
 /** What probes write into. */
 export interface TracedArea {
@@ -178,7 +183,7 @@ export interface Welcome {
    * the gate's serial number to it, 32 bits in the machine's order, lets it through.
    */
   readonly pipe: string;
-  /** Whether the target is ever to be held: not where clients read what its probes write as they do. */
+  /** Whether the target may have to be held: where it cannot be, it does without when this is false. */
   readonly isHeld: boolean;
   /** What its probes write into from the start. */
   readonly areas: readonly TracedArea[];

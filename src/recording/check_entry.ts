@@ -31,6 +31,7 @@ const ENTRIES: Fields = {
   targets: (entry) =>
     hasFields(entry, { targets: (list) => Array.isArray(list) && list.every(isTarget) }),
   comparable: (entry) => hasFields(entry, { comparable: isFlag }),
+  written: (entry) => hasFields(entry, { written: isFlag }),
   direct: (entry) => hasFields(entry, { direct: isFlag }),
   ioctl: (entry) => hasFields(entry, { ioctl: isNumber, result: orNull(isNumber) }),
 };

@@ -70,7 +70,9 @@ export type Fact =
   | { readonly targets: readonly NamedTarget[] }
   /** Whether comparisons could be had. */
   | { readonly comparable: boolean }
-  /** Whether areas are files that targets write into; what was tried to find out came before. */
+  /** Whether all targets that an instance is told of could write into its area themselves. */
+  | { readonly written: boolean }
+  /** Whether areas can be files that targets write into; what was tried to find out came before. */
   | { readonly direct: boolean }
   /** What `ioctl(2)` of a number returned on the connection; null where it failed. */
   | { readonly ioctl: number; readonly result: number | null };

@@ -47,8 +47,10 @@ export class RecordedWorld implements Witnessed {
   #targets: readonly NamedTarget[] = [];
   #comparable = false;
   #isDirect = false;
+  /** Older recordings do not say: then they all were. */
+  #isWritten = true;
 
-  /** Whether areas are files that targets write into. */
+  /** Whether areas can be files that targets write into. */
   get isDirect(): boolean {
     return this.#isDirect;
   }
@@ -61,6 +63,7 @@ export class RecordedWorld implements Witnessed {
       this.#memory(`${fact.tid} ${fact.memory}`).give(bytes ?? undefined);
     } else if ("targets" in fact) this.#targets = fact.targets;
     else if ("comparable" in fact) this.#comparable = fact.comparable;
+    else if ("written" in fact) this.#isWritten = fact.written;
     else if ("ioctl" in fact) this.#resultsOf(fact.ioctl).push(fact.result);
     else if ("direct" in fact) {
       this.#isDirect = fact.direct;
@@ -83,6 +86,7 @@ export class RecordedWorld implements Witnessed {
     unitOf: (target) => target,
     trace: () => Promise.resolve(),
     canCompare: () => this.#comparable,
+    canWrite: () => this.#isWritten,
   };
 
   readonly callers = {

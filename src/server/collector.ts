@@ -60,6 +60,7 @@ export class Collector {
       unitOf: (target) => this.unitOf(target),
       trace: (areas: readonly EnabledArea[]) => tracer?.trace(device, areas) ?? Promise.resolve(),
       canCompare: (scope: Scope) => tracer?.canCompare(scope) ?? false,
+      canWrite: (scope: Scope) => tracer?.canWrite(scope) ?? false,
     };
   }
 

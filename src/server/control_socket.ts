@@ -291,10 +291,10 @@ function mostFirstBytes(type: number): number {
 
 function isHello(value: unknown): value is Hello {
   const hello = (value ?? {}) as Hello;
-  const { name, pid, runtime, parent = 0, tid = 0, attachment = "" } = hello;
+  const { name, pid, runtime, parent = 0, tid = 0, attachment = "", unheld = "" } = hello;
   const { include = [], exclude = [], collector = "v8" } = hello;
   return hello.protocol === PROTOCOL_VERSION &&
-    [name, runtime, attachment].every((text) => typeof text === "string") &&
+    [name, runtime, attachment, unheld].every((text) => typeof text === "string") &&
     [pid, tid].every((number) => Number.isSafeInteger(number) && number >= 0) &&
     (typeof parent === "string" || Number.isSafeInteger(parent)) &&
     [include, exclude].every(isStrings) && (collector === "v8" || collector === "trace");

@@ -1,3 +1,4 @@
+import { blindInstances } from "./blind_instances.ts";
 import type { Attacher } from "./attacher.ts";
 import type { Peer } from "../base/peer.ts";
 import type { Collector } from "./collector.ts";
@@ -14,6 +15,7 @@ import type {
 import { coveredTargets } from "../symbols/covered_record.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import type { Device } from "../kcov/mod.ts";
+import { counted } from "../report/display_text.ts";
 import type { Meters } from "./meters.ts";
 import { mayControl } from "./peer_rights.ts";
 import { targetRow } from "./target_row.ts";
@@ -30,7 +32,7 @@ export interface RequestAnswersOptions {
   readonly attacher: Attacher;
   /** Known when the kernel has said what it can. Nothing is measured before. */
   readonly facts: Promise<ServerFacts>;
-  readonly devices: Iterable<Pick<Device, "refresh">>;
+  readonly devices: Iterable<Pick<Device, "refresh" | "blindTo">>;
   readonly meters: Pick<Meters, "take">;
   /** Whom the device and the control socket belong to. */
   readonly uid: number;
@@ -86,7 +88,8 @@ export class RequestAnswers {
     const { facts, meters } = this.#options;
     const server = await facts;
     const { total, ...rest } = await meters.take();
-    return { server, targets: this.rows(), ...rest, ...(!server.isDirect && { total }) };
+    const isWritten = server.isPassthrough && this.#options.tracing?.tracer.canWrite("all");
+    return { server, targets: this.rows(), ...rest, ...(!isWritten && { total }) };
   }
 
   /** Targets as `ps` shows them; all, unless some are named. */
@@ -95,8 +98,19 @@ export class RequestAnswers {
     return targets.map((target) => {
       const isProbed = target.info.collector === "trace";
       const counts = isProbed ? tracing?.countsOf(target) : undefined;
-      return targetRow(target, counts ?? collector.coverageOf(target).counts);
+      return targetRow(target, {
+        counts: counts ?? collector.coverageOf(target).counts,
+        unseen: isProbed ? tracing?.tracer.whyUnseen(target) : this.#blindness(target),
+      });
     });
+  }
+
+  /** Which instances do not see a target that has no probes, if there are any. */
+  #blindness({ id, state }: Target): string | undefined {
+    if (state === "ended") return undefined;
+    const blind = blindInstances(this.#options.devices, id);
+    const instances = counted(blind, "instance does", "instances do");
+    return blind > 0 ? `${instances} not see it: they were opened before it came` : undefined;
   }
 
   /** What is told since the last reset is the same for all who ask, so not all of them may reset. */

@@ -2,7 +2,7 @@
 import type { Session } from "node:inspector";
 import * as path from "node:path";
 import { Admission } from "./admission.ts";
-import type { CollectorName } from "../messages/protocol.ts";
+import type { CollectorChoice } from "../messages/protocol.ts";
 import { Arrivals, Attacher } from "./attacher.ts";
 import { Deferred } from "../base/deferred.ts";
 import { ProcessReader } from "../base/process_reader.ts";
@@ -54,7 +54,7 @@ export interface ServerOptions {
   /** Whether `attach` connects to addresses of other machines. */
   readonly allowRemote: boolean;
   readonly hold: Hold;
-  readonly collector: CollectorName;
+  readonly collector: CollectorChoice;
   /** Whether clients of `trace` map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
   /** The session of `startSelfCoverage`, where the server is a target itself. */
@@ -79,8 +79,24 @@ interface Prepared {
   readonly recorder: Recorder | undefined;
 }
 
+/** @throws when there must be memory to share, and is none. */
+async function chooseCollector(
+  { collector, warn }: Pick<ServerOptions, "collector" | "warn">,
+): Promise<{ collector: CollectorChoice; folder: SharedFolder | undefined }> {
+  if (collector === "v8") return { collector, folder: undefined };
+  try {
+    return { collector, folder: await SharedFolder.make() };
+  } catch (error) {
+    if (collector === "trace") throw error;
+    warn(`${(error as Error).message}, so there are no probes: V8 counts`);
+    return { collector: "v8", folder: undefined };
+  }
+}
+
 /** Everything but a mount: targets can register, and any number of connections be served. */
 export class Server implements AsyncDisposable {
+  /** Known when the kernel has said what it can. */
+  readonly facts: Promise<ServerFacts>;
   readonly #options: ServerOptions;
   readonly #symbols: SymbolTable;
   readonly #tables = new TableBuilder();
@@ -97,8 +113,8 @@ export class Server implements AsyncDisposable {
   readonly #recorder: Recorder | undefined;
   readonly #devices = new Set<Device>();
   readonly #meters: Meters;
-  /** Whether clients map the memory that probes write into. It is known when the kernel has said whether it can. */
-  readonly #isDirect = new Deferred<boolean>();
+  /** Whether clients can map the memory that probes write into; known when the kernel has said it. */
+  readonly #isPassthrough = new Deferred<boolean>();
 
   private constructor(options: ServerOptions, prepared: Prepared) {
     const { symbols, folder, control, recorder } = prepared;
@@ -114,18 +130,28 @@ export class Server implements AsyncDisposable {
     const registry = this.#registry = this.#makeRegistry();
     const filterFor = targetFilter(options);
     const tracing = this.#tracing = folder && this.#makeTracing(folder, filterFor);
-    if (!tracing || !options.isPassthrough) this.#isDirect.resolve(false);
+    if (!tracing || !options.isPassthrough) this.#isPassthrough.resolve(false);
     const collector = this.#collector = this.#makeCollector(filterFor);
+    this.facts = this.#describe();
     this.#meters = new Meters({ devices: this.#devices, covered: this.#covered, tracing });
     const arrivals = new Arrivals();
     const admission = this.#admission = new Admission({
-      ...{ registry, collector, control, arrivals, isDirect: this.#isDirect, warn },
+      ...{
+        registry,
+        collector,
+        control,
+        arrivals,
+        choice: options.collector,
+        devices: this.#devices,
+        isPassthrough: this.#isPassthrough,
+        warn,
+      },
       ...(tracing && { tracing }),
       processes: this.#processes,
     });
     this.#answers = new RequestAnswers({
       ...{ registry, collector, tracing, covered: this.#covered, uid: options.uid },
-      ...{ facts: this.#facts(), devices: this.#devices, meters: this.#meters },
+      ...{ facts: this.facts, devices: this.#devices, meters: this.#meters },
       attacher: new Attacher({
         ...{ registry, arrivals, host: admission, socket: control.path },
         ...{ connectors: CONNECTORS, allowRemote: options.allowRemote },
@@ -133,7 +159,8 @@ export class Server implements AsyncDisposable {
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
-      registry.add(new SelfLink(options.self), info);
+      const target = registry.add(new SelfLink(options.self), info);
+      tracing?.tracer.join(target);
     }
   }
 
@@ -182,12 +209,18 @@ export class Server implements AsyncDisposable {
     setTimerSlack(TIMER_SLACK);
     const symbols = openSymbols(options.state);
     const recorder = options.record ? new Recorder(options.record, options) : undefined;
-    const folder = options.collector === "trace" ? await SharedFolder.make() : undefined;
+    const { folder, collector } = await chooseCollector(options);
     const mode = 0o600 | options.mode & 0o666;
     const control = await ControlSocket.make({ ...options, mode });
-    const server = new Server(options, { symbols, folder, control, recorder });
+    const chosen = { ...options, collector };
+    const server = new Server(chosen, { symbols, folder, control, recorder });
     await control.listen({ agents: server.#admission, requests: server.#answers });
     return server;
+  }
+
+  /** How targets are to come: `auto` where probes can write somewhere. */
+  get collector(): CollectorChoice {
+    return this.#options.collector;
   }
 
   /** The control socket's path. */
@@ -209,10 +242,11 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  async #facts(): Promise<ServerFacts> {
+  async #describe(): Promise<ServerFacts> {
     const { state, collector } = this.#options;
-    const isDirect = await this.#isDirect.promise;
-    return { pid: process.pid, state: path.resolve(state), version: VERSION, collector, isDirect };
+    const isPassthrough = await this.#isPassthrough.promise;
+    const shown = { collector, isPassthrough };
+    return { pid: process.pid, state: path.resolve(state), version: VERSION, ...shown };
   }
 
   /**
@@ -254,7 +288,7 @@ export class Server implements AsyncDisposable {
       total: this.#meters.total,
       onInit: (connection) => {
         const files = this.#tracing?.filesFor(connection);
-        this.#isDirect.resolve(files !== undefined);
+        this.#isPassthrough.resolve(files !== undefined);
         return files;
       },
       recorder: this.#recorder,

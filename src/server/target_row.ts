@@ -7,12 +7,17 @@ import { counted } from "../report/display_text.ts";
 /** What `ps` tells of a target, whose scripts have been counted. */
 export function targetRow(
   target: Target,
-  counts: ProbedCounts & Partial<ScriptCounts>,
+  { counts, unseen }: {
+    counts: ProbedCounts & Partial<ScriptCounts>;
+    /** Who does not see it, and why, if so. */
+    unseen?: string | undefined;
+  },
 ): TargetRow {
   const { measured, blocks, coarse = 0, unnamed = 0, unparsed, unkept } = counts;
   const notes = [
     target.note,
     target.info.remark,
+    unseen,
     coarse > 0 && `${counted(coarse, "function")} without block counters`,
     unnamed > 0 && `${counted(unnamed, "script")} without a URL`,
     unkept > 0 && `${counted(unkept, "script")} without PCs: ${counts.unkeptReason}`,

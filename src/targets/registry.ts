@@ -74,12 +74,15 @@ export class Registry {
     this.#letIn();
   }
 
+  /** Calls back when a target's unit is not held, at once or later. */
+  whenReleased(target: Target, enter: () => void): void {
+    this.#waiting.push({ mayEnter: () => !this.#stopped.has(this.unitOf(target.id)), enter });
+    this.#letIn();
+  }
+
   /** Resolves when a target is not held; what is to happen before it is again must not wait. */
   untilReleased(target: Target): Promise<void> {
-    return new Promise((enter) => {
-      this.#waiting.push({ mayEnter: () => !this.#stopped.has(this.unitOf(target.id)), enter });
-      this.#letIn();
-    });
+    return new Promise((resolve) => this.whenReleased(target, resolve));
   }
 
   /** One after the other: a name that one takes, the next cannot have. */
@@ -149,7 +152,7 @@ export class Registry {
     const byUnit = new Map<number, Target[]>();
     for (const target of this.#targets) {
       const unit = this.unitOf(target.id);
-      if (!hasUnit(units, unit)) continue;
+      if (target.isFree || !hasUnit(units, unit)) continue;
       const others = byUnit.get(unit);
       if (others) others.push(target);
       else byUnit.set(unit, [target]);

@@ -23,8 +23,8 @@ export interface TargetInfo {
   readonly exclude?: readonly string[];
   /** How the blocks that it executes are learned. @default {"v8"} */
   readonly collector?: CollectorName;
-  /** It is never held: clients read what its probes write as they do. */
-  readonly isDirect?: boolean;
+  /** Of one with probes: why it cannot be held, if so. */
+  readonly unheld?: string;
 }
 
 /** What a {@linkcode Target} needs to know. */
@@ -61,6 +61,11 @@ export class Target {
   readonly link: Link;
   /** Why the target is not, or was not, collected from; empty when all is well. */
   note = "";
+  /**
+   * Whether it is not to be collected from, and so not held: it is not running yet, or its probes write into
+   * files that clients map, and nothing else. It is the tracer's to say.
+   */
+  isFree = false;
   #state: TargetState = "running";
   /** Coverage that came too late for the collection it was meant for. */
   #backlog: Uint8Array[] = [];
@@ -93,7 +98,7 @@ export class Target {
 
   /** How it is held, for `ps`. */
   get hold(): string {
-    if (this.info.isDirect) return "direct";
+    if (this.isFree) return "unneeded";
     return this.#hold === "none" ? "unheld" : this.link.hold;
   }
 

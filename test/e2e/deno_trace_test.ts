@@ -71,7 +71,7 @@ deno.before(async () => {
 deno("its PCs are those that are counted, but for what Deno puts around CommonJS", async () => {
   const traced = await trace("--collector", "trace");
   const { link, collector, hold } = traced.row;
-  assert.equal([link, collector, hold], ["agent", "trace", "direct"]);
+  assert.equal([link, collector, hold], ["agent", "trace", "unneeded"]);
   const others = counted.segments.filter(({ base }) =>
     !traced.segments.some((segment) => segment.base === base)
   );

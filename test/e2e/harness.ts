@@ -135,7 +135,10 @@ export class Scene implements AsyncDisposable {
     return join(this.folder, "state");
   }
 
-  /** Starts a server; what it says on stderr is collected in `stderr`. */
+  /**
+   * Starts a server; what it says on stderr is collected in `stderr`. Its targets are counted by V8 unless
+   * the options say otherwise: with `auto` they would have probes.
+   */
   serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
     return this.serveWith({}, ...options);
   }
@@ -148,7 +151,8 @@ export class Scene implements AsyncDisposable {
     // Of a dead mount nobody can tell that it is a folder.
     if (!await this.isMounted()) mkdirSync(this.mount, { recursive: true });
     const [program, ...args] = [...runtime, KCOVFS, "mount", this.mount, "--state", this.state];
-    const child = watch(spawn(program, [...args, ...options], {
+    const collector = options.includes("--collector") ? [] : ["--collector", "v8"];
+    const child = watch(spawn(program, [...args, ...collector, ...options], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     }));

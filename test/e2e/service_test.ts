@@ -126,7 +126,7 @@ scenario("what it may do is enough for probes, and for passthrough", async (cont
   assert.is((await machine.run("systemctl", "restart", "kcovfs")).status, 0);
   const socket = await startService(context, { name: "probed", isTarget: true });
   const [{ collector, hold }] = await targets(machine);
-  assert.equal([collector, hold], ["trace", "direct"]);
+  assert.equal([collector, hold], ["trace", "unneeded"]);
   await assertExact(machine, socket, DIRECT);
 });
 

@@ -29,7 +29,7 @@ for (const [runtime, node] of Object.entries(NODES)) {
       const probed = await execute([...scene.run(name), node, RUN, name]);
       assert.is(plain.stdout.split("\n").length - 1, cases);
       assert.equal(probed, plain);
-      assert.match((await scene.command("ps", "--all")).stdout, /trace +direct/);
+      assert.match((await scene.command("ps", "--all")).stdout, /trace +unneeded/);
     });
   }
 }

@@ -139,6 +139,7 @@ export class FuseWorld implements AsyncDisposable {
       unitOf: (target) => target,
       trace: () => this.#later(undefined),
       canCompare: () => random.chance(50),
+      canWrite: () => random.chance(80),
     };
   }
 

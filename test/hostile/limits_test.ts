@@ -36,9 +36,11 @@ function buildClock(scene: Scene): string {
   return library;
 }
 
-/** Leaves a process so many descriptors besides those that it has. */
+/** Leaves a process so many descriptors besides those that it has, whose numbers may have gaps. */
 function limitDescriptors(pid: number, more: number): void {
-  const most = Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number)) + 1 + more;
+  const taken = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let most = 0;
+  for (let free = 0; free < more; most++) if (!taken.has(most)) free++;
   const { status, stderr } = spawnSync("prlimit", ["--pid", String(pid), `--nofile=${most}`], {
     encoding: "utf8",
   });

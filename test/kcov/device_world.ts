@@ -10,6 +10,7 @@ import {
   Device,
   type DeviceOptions,
   type EnabledArea,
+  inScope,
   type PageCache,
   type Scope,
   type Source,
@@ -186,6 +187,13 @@ export class FakeSource implements Source {
 
   canCompare(): boolean {
     return this.kind !== "counts";
+  }
+
+  /** Targets that have no probes. */
+  readonly counted = new Set<number>();
+
+  canWrite(scope: Scope): boolean {
+    return ![...this.counted].some((target) => inScope(scope, target));
   }
 
   release(units: Units): void {

@@ -45,15 +45,58 @@ scenario("opening gives the file that the client is to map, one to each instance
   assert.is(new Set(files.map(({ fd }) => fd)).size, 2);
 });
 
-device("what makes files is asked once, when the first is opened", async () => {
-  let asked = 0;
-  await using world = await DirectWorld.make({ files: () => void asked++ });
-  assert.is(asked, 0);
+device(
+  "what makes files is asked when an instance is opened; without it none has one",
+  async () => {
+    let asked = 0;
+    await using world = await DirectWorld.make({ files: () => void asked++ });
+    assert.is(asked, 0);
+    world.open(1);
+    assert.is(asked, 1);
+    assert.is(world.device.find(1)!.file, undefined, "no files, no file");
+  },
+);
+
+scenario("what is opened when a target has no probes is in the page cache", (world) => {
   world.open(1);
+  world.source.counted.add(7);
   world.open(2);
-  assert.is(world.device.find(2)!.file, undefined, "no files, no file");
-  assert.is(asked, 1);
+  world.source.counted.delete(7);
+  world.open(3);
+  const hasFile = [1, 2, 3].map((id) => world.device.find(id)!.file !== undefined);
+  assert.equal(hasFile, [true, false, true]);
 });
+
+scenario("an instance is blind to what has no probes while its area is a file", async (world) => {
+  world.open(1);
+  world.source.counted.add(7);
+  const client = world.open(2);
+  assert.is(world.device.blindTo(7), 1);
+  await client.initialize(64);
+  await client.ioctl(0x6364);
+  assert.is(world.device.blindTo(7), 1);
+  world.device.release(1);
+  assert.is(world.device.blindTo(7), 0);
+});
+
+scenario(
+  "targets are told of areas of both kinds, and of each until it is disabled",
+  async (world) => {
+    const direct = world.open(1, 1);
+    world.source.counted.add(7);
+    const coherent = world.open(2, 2);
+    for (const client of [direct, coherent]) {
+      await client.initialize(64);
+      await client.ioctl(0x6364);
+    }
+    const paths = world.source.traced.at(-1)!.map(({ path }) => path);
+    assert.equal(paths, [world.files[0].path, undefined]);
+    await direct.ioctl(0x6365);
+    assert.equal(world.tracedIds, [2]);
+    await coherent.ioctl(0x6365);
+    assert.equal(world.tracedIds, []);
+  },
+);
 
 for (const words of [2, 513, 64 * 1024]) {
   scenario(`INIT_TRACE of ${words} words makes the file as long`, async (world) => {

@@ -16,6 +16,7 @@ const SOURCE: Source = {
   unitOf: (target) => target,
   trace: () => Promise.resolve(),
   canCompare: () => true,
+  canWrite: () => true,
 };
 
 /** Of a message: who asks, of which node. */

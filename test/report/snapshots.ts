@@ -28,7 +28,13 @@ const OPENED: InstanceStatus = { id: 1007, state: "opened", scope: [2, 9], count
 export const BEFORE: Snapshot = {
   uptime: 3722.5,
   server: {
-    ...{ pid: 4711, state: "/var/lib/kcovfs", version: "0.1.0", collector: "v8", isDirect: false },
+    ...{
+      pid: 4711,
+      state: "/var/lib/kcovfs",
+      version: "0.1.0",
+      collector: "v8",
+      isPassthrough: false,
+    },
   },
   targets: [TARGET],
   instances: [{ ...ENABLED, count: 30, counts: COUNTS }],
@@ -58,6 +64,7 @@ export const NOW: Snapshot = {
 /** The same where clients map what targets write. */
 export function direct({ total: _, ...rest }: Snapshot): Snapshot {
   const instances = rest.instances.map(({ counts: _, ...instance }) => instance);
-  const server = { ...rest.server, collector: "trace", isDirect: true } as const;
-  return { ...rest, instances, server };
+  const server = { ...rest.server, collector: "trace", isPassthrough: true } as const;
+  const targets = rest.targets.map((target) => ({ ...target, collector: "trace" }));
+  return { ...rest, targets, instances, server };
 }

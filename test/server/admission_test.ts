@@ -37,8 +37,8 @@ function made() {
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
   const warn = (line: string) => void warnings.push(line);
   const { engine } = new EngineWorld();
-  const isDirect = new Deferred<boolean>();
-  isDirect.resolve(false);
+  const isPassthrough = new Deferred<boolean>();
+  isPassthrough.resolve(false);
   const subject = new Admission({
     registry,
     collector: new Collector({
@@ -51,7 +51,9 @@ function made() {
     }),
     control: { makePipe: () => "/run/kcovfs/pipe-0" },
     arrivals: { arrived: (attachment, target) => arrived.push([attachment, target]) },
-    isDirect,
+    isPassthrough,
+    choice: "v8",
+    devices: [],
     processes: new ProcessReader(),
     warn,
   });

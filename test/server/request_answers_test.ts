@@ -16,10 +16,17 @@ import { FakeLink, turn } from "../targets/fake_link.ts";
 const answers = suite("request_answers");
 
 const FACTS: ServerFacts = {
-  ...{ pid: 1, state: "/var/lib/kcovfs", version: "0.1.0", collector: "trace", isDirect: true },
+  ...{
+    pid: 1,
+    state: "/var/lib/kcovfs",
+    version: "0.1.0",
+    collector: "trace",
+    isPassthrough: true,
+  },
 };
 const TRACING = {
   countsOf: () => ({ measured: 3, blocks: 40, unparsed: 1 }),
+  tracer: { whyUnseen: () => undefined, canWrite: () => true },
   unprobed: ({ id }: Target) => Promise.resolve([{ url: `file:///${id}.js`, reason: "why" }]),
 };
 
@@ -31,9 +38,9 @@ const OTHER: Peer = { pid: 13, uid: 1001, gid: 1001 };
 const TOTAL: Counts = { ...noCounts(), executions: 300, pcs: 9000 };
 
 function made(
-  { tracing, isDirect = true }: {
+  { tracing, isPassthrough = true }: {
     tracing?: typeof TRACING;
-    isDirect?: boolean;
+    isPassthrough?: boolean;
   } = {},
 ) {
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
@@ -53,7 +60,7 @@ function made(
   const subject = new RequestAnswers({
     registry,
     covered,
-    devices: [{ refresh: () => Promise.resolve(void refreshed++) }],
+    devices: [{ refresh: () => Promise.resolve(void refreshed++), blindTo: () => 0 }],
     collector: new Collector({
       covered,
       segments: () => [],
@@ -64,7 +71,7 @@ function made(
     }),
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,
-    facts: Promise.resolve({ ...FACTS, isDirect }),
+    facts: Promise.resolve({ ...FACTS, isPassthrough }),
     meters: {
       take: () => Promise.resolve({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
     },
@@ -120,10 +127,10 @@ answers("'server' tells of the server", async () => {
 answers(
   "'status' is the server, its targets, and what was counted where it is seen",
   async () => {
-    const counted = made({ isDirect: false });
+    const counted = made({ isPassthrough: false });
     counted.add();
     const snapshot = {
-      server: { ...FACTS, isDirect: false },
+      server: { ...FACTS, isPassthrough: false },
       targets: counted.subject.rows(),
       ...{ uptime: 7, instances: [], coveredBlocks: 3 },
     };
@@ -131,7 +138,7 @@ answers(
       ...snapshot,
       total: TOTAL,
     });
-    const direct = await made().subject.answer({ kind: "status" });
+    const direct = await made({ tracing: TRACING }).subject.answer({ kind: "status" });
     assert.equal(
       direct,
       { ...snapshot, server: FACTS, targets: [] },

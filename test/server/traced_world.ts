@@ -74,12 +74,16 @@ export class TracedWorld implements AsyncDisposable {
 
   /** Adds a target with probes, and welcomes it unless it is not to be. */
   async add(
-    options: { isWelcome?: boolean; parent?: Target } = {},
+    options: { isWelcome?: boolean; parent?: Target; unheld?: string } = {},
   ): Promise<{ link: TracedLink; target: Target; areas: readonly TracedArea[] }> {
-    const { isWelcome = true, parent } = options;
+    const { isWelcome = true, parent, unheld } = options;
     const link = new TracedLink();
     const info = { name: "api", pid: 7, runtime: "node", collector: "trace" } as const;
-    const target = this.registry.add(link, { ...info, ...(parent && { parent }) });
+    const target = this.registry.add(link, {
+      ...info,
+      ...(parent && { parent }),
+      ...(unheld !== undefined && { unheld }),
+    });
     await this.tracer.join(target);
     return { link, target, areas: isWelcome ? this.tracer.welcome(target) : [] };
   }

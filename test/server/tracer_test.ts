@@ -235,17 +235,65 @@ scenario("a target without memory for its buffer is warned of and left out", asy
   assert.equal(link.told.map((areas) => areas.map(({ id }) => id)), [["pc 512"]]);
 });
 
-scenario("comparisons can be had when all targets in a scope have probes", async (world) => {
+scenario("comparisons can be had when a target in a scope has probes", async (world) => {
   assert.ok(world.tracer.canCompare("all"), "nobody is there who cannot give them");
   const { target } = await world.add();
   const link = new FakeLink();
   const counting = world.registry.add(link, { name: "b", pid: 8, runtime: "node" });
-  assert.not(world.tracer.canCompare("all"));
-  assert.ok(world.tracer.canCompare(new Set([target.id])));
-  assert.not(world.tracer.canCompare(new Set([target.id, counting.id])));
+  assert.ok(world.tracer.canCompare("all"));
+  assert.ok(world.tracer.canCompare(new Set([target.id, counting.id])));
+  assert.not(world.tracer.canCompare(new Set([counting.id])));
   link.close("exited");
   await turn();
   assert.ok(world.tracer.canCompare("all"));
+});
+
+scenario("who has no probes keeps areas from being files, until it is detached", async (world) => {
+  const { target } = await world.add();
+  assert.ok(world.tracer.canWrite("all"));
+  const links = [new FakeLink(), new FakeLink()];
+  const [one, other] = links.map((link, i) => {
+    const counted = world.registry.add(link, { name: `c${i}`, pid: 8, runtime: "node" });
+    assert.is(world.tracer.join(counted), undefined);
+    return counted;
+  });
+  assert.not(world.tracer.canWrite("all"));
+  assert.ok(world.tracer.canWrite(new Set([target.id])));
+  assert.not(world.tracer.canWrite(new Set([target.id, one.id])));
+  links[0].close("detached");
+  links[1].close("exited");
+  await turn();
+  assert.ok(world.tracer.canWrite(new Set([one.id])));
+  assert.not(world.tracer.canWrite(new Set([other.id])), "it may come back");
+  assert.not(world.tracer.canWrite("all"));
+});
+
+scenario(
+  "a target is to be held while it fills a buffer, and not before or after",
+  async (world) => {
+    const { target } = await world.add();
+    assert.ok(target.isFree);
+    await world.tracer.trace(OWNER, [DIRECT]);
+    assert.ok(target.isFree);
+    await world.tracer.trace({}, [area(2)]);
+    assert.not(target.isFree);
+    await world.tracer.trace(OWNER, []);
+    assert.not(target.isFree);
+  },
+);
+
+scenario("one that cannot be held fills no buffer, which is said once", async (world) => {
+  const { target, link } = await world.add({ unheld: "no inspector" });
+  await world.tracer.trace(OWNER, [DIRECT]);
+  assert.is(world.tracer.whyUnseen(target), undefined);
+  const other = {};
+  for (const areas of [[area(2)], [area(2), area(3)]]) await world.tracer.trace(other, areas);
+  assert.equal(link.told.length, 1, "nothing has changed for it");
+  const reason = "instances that hold targets do not see it: no inspector";
+  assert.is(world.tracer.whyUnseen(target), reason);
+  assert.equal(world.warnings, [`Target api (pid 7): ${reason}`]);
+  await world.tracer.trace(other, []);
+  assert.is(world.tracer.whyUnseen(target), undefined);
 });
 
 tracer.run();

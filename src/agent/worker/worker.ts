@@ -65,6 +65,7 @@ type MainMessage =
   | "left"
   | { readonly thread: NewThread };
 
+const isDeno = process.versions["deno"] !== undefined;
 /** ms that the worker threads are waited for when the process, or the server, goes. */
 const THREADS_TIMEOUT = 1000;
 
@@ -72,6 +73,8 @@ const THREADS_TIMEOUT = 1000;
 class Process {
   readonly #socketPath: string;
   readonly #globs: Pick<Hello, "include" | "exclude">;
+  /** What its isolates say where they have probes. */
+  readonly #probed: Pick<Hello, "collector" | "unheld"> | undefined;
   readonly #control: Int32Array;
   readonly #main: Agent;
   /** The agents of the worker threads, with what resolves when they have ended. */
@@ -83,10 +86,11 @@ class Process {
     this.#globs = { ...globs("include", data.include), ...globs("exclude", data.exclude) };
     this.#socketPath = socketPath;
     this.#control = new Int32Array(control);
-    const collector = tracing && { collector: "trace" };
+    const unheld = isDeno ? "Deno lets no other thread hold it" : noInspector;
+    this.#probed = tracing && { collector: "trace", ...(unheld !== undefined && { unheld }) };
     this.#main = new Agent(this.#control, {
       socket: connect(socketPath),
-      hello: hello(name, { parent, attachment, ...collector, ...this.#globs }),
+      hello: hello(name, { parent, attachment, ...this.#probed, ...this.#globs }),
       start: (welcome, options) =>
         this.#start(welcome, { ...options, isTraced: Boolean(tracing), noInspector }),
       ...(tracing && { trace: tracer(this.#control, { tracing, tid: process.pid }) }),
@@ -140,11 +144,15 @@ class Process {
       else if ("farewell" in message) agent?.takeFarewell(message.farewell);
       else {
         const { tid, tracing } = message;
-        const collector = tracing && { collector: "trace" };
         trace = tracing && tracer(control, { tracing, tid });
         agent = new Agent(control, {
           socket: connect(this.#socketPath),
-          hello: hello(name, { parent: starter.id, tid, ...collector, ...this.#globs }),
+          hello: hello(name, {
+            parent: starter.id,
+            tid,
+            ...tracing && this.#probed,
+            ...this.#globs,
+          }),
           ...(trace && { trace }),
           start: ({ isHeld }, options) => {
             if (!isHeld) return Promise.resolve(FREE);
@@ -267,9 +275,7 @@ function hello(name: string, rest: Partial<Hello> | object): Hello {
     protocol: PROTOCOL_VERSION,
     name,
     pid: process.pid,
-    runtime: process.versions["deno"]
-      ? `deno ${process.versions["deno"]}`
-      : `node ${process.version}`,
+    runtime: isDeno ? `deno ${process.versions["deno"]}` : `node ${process.version}`,
     ...rest,
   };
 }

@@ -14,6 +14,7 @@ import { endNamespace } from "../end_namespace.ts";
 import { describeEnded } from "../ended_text.ts";
 import { Failure } from "../failure.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
+import { describeWay } from "../describe_way.ts";
 import { targetEnvironment } from "../target_environment.ts";
 
 const BIN = fileURLToPath(new URL("../../../../bin", import.meta.url));
@@ -94,7 +95,7 @@ async function runInNamespace(
     interruption: Interruption;
   },
 ): Promise<number> {
-  const environment = targetEnvironment(server.socket, { collector: options.collector });
+  const environment = targetEnvironment(server.socket, { collector: server.collector });
   const env = {
     ...environment,
     KCOVFS_MOUNT: MOUNT_POINT,
@@ -124,7 +125,10 @@ async function runInNamespace(
     throw new Failure(`Cannot mount on ${MOUNT_POINT} in a mount namespace of its own`);
   }
   const root = `/proc/${child.pid}/root${MOUNT_POINT}`;
-  const onReady = () => go.end("go\n");
+  const onReady = async () => {
+    io.warn(describeWay(await server.facts));
+    go.end("go\n");
+  };
   const served = server.serve(fd, { root, onReady }).catch(() => {});
   const status = await ended;
   if (options["keep-running"]) await Promise.race([served, interruption.received]);

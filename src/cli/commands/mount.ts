@@ -4,6 +4,7 @@ import { mountServer } from "../../server/mounted_server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
 import { serviceManager } from "../service_manager.ts";
 import type { Command } from "../command.ts";
+import { describeWay } from "../describe_way.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 
 /** `kcovfs mount` */
@@ -41,7 +42,7 @@ export const mount: Command = {
     const stop = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     });
-    io.print(`kcovfs: mounted on ${dir}\n`);
+    io.print(`kcovfs: mounted on ${dir} (${describeWay(await mounted.server.facts)})\n`);
     const manager = serviceManager({ warn: io.warn });
     manager.tell("READY=1", `STATUS=mounted on ${dir}`);
     try {
