@@ -1,7 +1,8 @@
 #!/bin/sh
 # From a fresh clone: installs what the system lacks and what the lock files pin, builds, type-checks,
 # and runs all tests (formatter and linter among them). With arguments, only the tests whose file names
-# contain one of them, whatever the system lacks.
+# contain one of them, whatever the system lacks. With KCOVFS_TEST_LONG=1, which `npm run test:long` sets,
+# they repeat more, and try more combinations.
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/check_node.sh "npm test"

@@ -1,4 +1,4 @@
-import type { ServerFacts } from "../messages/control_client.ts";
+import type { ServerFacts } from "../messages/requests.ts";
 
 /** Which way a server learns what its targets execute, and why that one, on a line. */
 export function describeWay(

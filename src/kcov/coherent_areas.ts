@@ -7,6 +7,7 @@ import type { Counts } from "./meter.ts";
 import { CachedInstance, type DriverOptions, ProtocolDriver } from "./protocol_driver.ts";
 import type { EnabledAreas } from "./enabled_areas.ts";
 import type { Scope } from "./source.ts";
+import { nodeId } from "../fuse/mod.ts";
 
 export interface CoherentOptions extends DriverOptions {
   /** Counts the events of all instances. */
@@ -17,7 +18,7 @@ export interface CoherentOptions extends DriverOptions {
 /** Pages above page 0 that are in the cache from the beginning: all of the usual area of 65,536 words. */
 const FIRST_PAGES = 127;
 /** No inode has this node id. */
-const NOBODYS = 0;
+const NOBODYS = nodeId(0);
 
 /** Areas in the kernel's page cache, which the coherence protocol keeps equal to the server's. */
 export class CoherentAreas implements AreaKeeper {

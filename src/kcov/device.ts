@@ -13,13 +13,17 @@ import { PassthroughAreas } from "./passthrough_areas.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
 import { inScope, type Scope, type Source } from "./source.ts";
+import type { Reporter } from "../base/reporter.ts";
+import type { NodeId } from "../fuse/mod.ts";
+import type { TargetId } from "./ids.ts";
+import type { ThreadId } from "../base/thread_id.ts";
 
 export interface DeviceOptions {
   /** It does not outlive the device. */
   readonly callers: Callers;
   readonly log?: StepLog | undefined;
   /** Takes lines for the person who runs the server. */
-  readonly warn?: ((line: string) => void) | undefined;
+  readonly reporter?: Reporter | undefined;
   /** Asked when an instance is opened: what makes a file for each area, where the kernel can map those. */
   readonly files?: () => MakeFile | undefined;
   /** Counts the events of all instances, where they are seen. */
@@ -31,7 +35,7 @@ interface Call {
   readonly arg: bigint;
   /** The structure that `arg` points to, if the ioctl's number says that it points to one. */
   readonly data?: Uint8Array;
-  readonly tid: number;
+  readonly tid: ThreadId;
 }
 
 /**
@@ -51,9 +55,9 @@ export class Device implements AsyncDisposable {
   readonly #source: Source;
   readonly #options: DeviceOptions;
   /** The instances that are open, by their nodes. */
-  readonly #instances = new Map<number, Instance>();
+  readonly #instances = new Map<NodeId, Instance>();
   /** By threads: the instance that each has enabled, which outlives the instance's last descriptor. */
-  readonly #owned = new Map<number, Instance>();
+  readonly #owned = new Map<ThreadId, Instance>();
   readonly #callers: Callers;
   readonly #handles = new HandleTable();
   readonly #enabled: EnabledAreas;
@@ -84,9 +88,9 @@ export class Device implements AsyncDisposable {
   }
 
   #makePassthrough(): PassthroughAreas | undefined {
-    const { files, log, warn = () => {} } = this.#options;
+    const { files, log, reporter } = this.#options;
     const makeFile = files?.();
-    return makeFile && new PassthroughAreas({ enabled: this.#enabled, makeFile, log, warn });
+    return makeFile && new PassthroughAreas({ enabled: this.#enabled, makeFile, log, reporter });
   }
 
   /** Keeps the area of an instance. */
@@ -119,7 +123,7 @@ export class Device implements AsyncDisposable {
    * its process is to be known.
    * @throws {Refusal} ENOMEM when there is no memory for it.
    */
-  open(id: number, { scope, tid }: { scope: Scope; tid?: number }): Instance {
+  open(id: NodeId, { scope, tid }: { scope: Scope; tid?: ThreadId }): Instance {
     const instance = this.#keeperFor(scope).open({ id, scope });
     if (tid !== undefined) instance.opener = this.#callers.nameOf(tid);
     this.#instances.set(id, instance);
@@ -127,19 +131,19 @@ export class Device implements AsyncDisposable {
   }
 
   /** The instance of a node, while it is open. */
-  find(id: number): Instance | undefined {
+  find(id: NodeId): Instance | undefined {
     return this.#instances.get(id);
   }
 
   /** @throws {Refusal} EIO for a node that nobody has open. */
-  #get(id: number): Instance {
+  #get(id: NodeId): Instance {
     const instance = this.#instances.get(id);
     if (!instance) throw new Refusal("EIO");
     return instance;
   }
 
   /** The last descriptor and the last mapping are gone; where areas are files, the last descriptor. */
-  release(id: number): void {
+  release(id: NodeId): void {
     const instance = this.#get(id);
     this.#instances.delete(id);
     instance.isOpen = false;
@@ -147,7 +151,7 @@ export class Device implements AsyncDisposable {
   }
 
   /** @returns 0, or a negative errno, which may be below -511. */
-  ioctl(id: number, call: Call): Promise<number> {
+  ioctl(id: NodeId, call: Call): Promise<number> {
     const instance = this.#get(id);
     const { log } = this.#options;
     const say = (what: string) => log?.enabled && log(`n${id}: ${formatCall(call)} ${what}`);
@@ -225,7 +229,7 @@ export class Device implements AsyncDisposable {
 
   async #checkEnable(
     instance: Instance,
-    { mode, scope, tid }: { mode: bigint; scope: Scope; tid: number },
+    { mode, scope, tid }: { mode: bigint; scope: Scope; tid: ThreadId },
   ): Promise<Enabling> {
     const current = instance.owner;
     if (current && await this.#isGone(current, tid)) await this.#retire(instance, current);
@@ -236,13 +240,13 @@ export class Device implements AsyncDisposable {
     return { owner: await this.#findOwner(instance, tid), scope, mode: checked };
   }
 
-  async #findOwner(instance: Instance, tid: number): Promise<Owner> {
+  async #findOwner(instance: Instance, tid: ThreadId): Promise<Owner> {
     let owner: Owner | undefined;
     try {
       owner = await this.#callers.find(tid, () => this.#ownerEnded(instance, owner));
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn?.(`Cannot enable an instance for thread ${tid}: ${message}`);
+      this.#options.reporter?.warn(`Cannot enable an instance for thread ${tid}: ${message}`);
       throw new Refusal("ENOMEM");
     }
     if (!owner) throw new Refusal("EINVAL");
@@ -250,7 +254,7 @@ export class Device implements AsyncDisposable {
   }
 
   /** Whether a thread that is in the way of another has ended, or is about to. */
-  async #isGone(owner: Owner, caller: number): Promise<boolean> {
+  async #isGone(owner: Owner, caller: ThreadId): Promise<boolean> {
     await owner.look();
     if (owner.tid === caller) return owner.hasEnded;
     const deadline = performance.now() + GRACE;
@@ -277,13 +281,13 @@ export class Device implements AsyncDisposable {
   }
 
   /** How many instances do not see a target that has no probes: their areas are files. */
-  blindTo(target: number): number {
+  blindTo(target: TargetId): number {
     const known = new Set([...this.#instances.values(), ...this.#owned.values()]);
     return [...known].filter(({ file, scope }) => file && inScope(scope, target)).length;
   }
 
   /** Whether anybody has a target's own file open. */
-  isNamed(target: number): boolean {
+  isNamed(target: TargetId): boolean {
     return this.instances.some(({ fileScope }) => fileScope !== "all" && fileScope.has(target));
   }
 
@@ -310,7 +314,7 @@ export class Device implements AsyncDisposable {
   }
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
-  read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
+  read(id: NodeId, range: ReadRange): Uint8Array | Promise<Uint8Array> {
     return this.#keeperOf(this.#get(id)).read(this.#get(id), {
       ...range,
       size: Math.min(range.size, MOST_BYTES),
@@ -318,7 +322,7 @@ export class Device implements AsyncDisposable {
   }
 
   /** The kernel writes back a client's stores. `read`: see {@linkcode Area.write}. */
-  write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
+  write(id: NodeId, data: { offset: number; bytes: Uint8Array; read: number }): void {
     const instance = this.#instances.get(id);
     if (instance) this.#keeperOf(instance).write(instance, data);
   }

@@ -11,12 +11,13 @@ import {
   Refusal,
 } from "./instance.ts";
 import type { StepLog } from "./protocol_driver.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface PassthroughOptions {
   readonly enabled: EnabledAreas;
   readonly makeFile: MakeFile;
   readonly log: StepLog | undefined;
-  readonly warn: (line: string) => void;
+  readonly reporter?: Reporter | undefined;
 }
 
 const ZERO = new Uint8Array(WORD_SIZE);
@@ -105,7 +106,7 @@ export class PassthroughAreas implements AreaKeeper, Disposable {
       return make();
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn(`Cannot make ${what}, so its client gets ENOMEM: ${message}`);
+      this.#options.reporter?.warn(`Cannot make ${what}, so its client gets ENOMEM: ${message}`);
       throw new Refusal("ENOMEM");
     }
   }

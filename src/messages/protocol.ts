@@ -3,11 +3,12 @@
  * type and a body. The agent passes the messages of the Chrome DevTools Protocol (CDP) on as they are,
  * and adds what CDP lacks: holding the target's main thread.
  *
- * This file is the only one that both sides load.
+ * This file is the only one that both sides load; `agent_messages.ts` is the server's, which checks by it.
  */
+export type { CollectorChoice, CollectorName, Hello, NewSource } from "./agent_messages.ts";
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -59,8 +60,6 @@ export const FRAME = {
   release: 18,
   /** JSON: script ids (strings) that `taken` need not name from now on. */
   ignore: 19,
-  /** A byte: whether any instance is enabled, so that the target's last coverage matters. */
-  armed: 20,
   /** The farewell was taken in: the target may exit. */
   goodbye: 21,
   /**
@@ -93,38 +92,6 @@ export function isTaking(lastText: string | undefined): boolean {
 /** The number of the batch that a target's last coverage is `taken` of. */
 export const FAREWELL_BATCH = 0;
 
-/** How a target introduces itself. */
-export interface Hello {
-  readonly protocol: number;
-  /** What the user calls it, or what it runs. */
-  readonly name: string;
-  readonly pid: number;
-  /** `node v20.20.2`. */
-  readonly runtime: string;
-  /**
-   * What has started it, whose name comes before its own: of a worker thread, the number of the target
-   * that did; of a process, the name.
-   */
-  readonly parent?: number | string;
-  /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
-  readonly tid?: number;
-  /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
-  readonly include?: readonly string[];
-  readonly exclude?: readonly string[];
-  /** @default {"v8"} */
-  readonly collector?: CollectorName;
-  /** Of one with probes: why it cannot be held, if so. */
-  readonly unheld?: string;
-  /** Of a process that was attached to, what the server gave the agent to be known by. */
-  readonly attachment?: string;
-}
-
-/** How a target's executed blocks are learned: from V8's counters, or from probes in the scripts. */
-export type CollectorName = "v8" | "trace";
-
-/** How those of a server's targets are: `auto`: by probes where there can be any, else by V8's counters. */
-export type CollectorChoice = CollectorName | "auto";
-
 /** What probes write into. */
 export interface TracedArea {
   /** Another when the path, the words or what it takes is. */
@@ -141,18 +108,6 @@ export interface TracedArea {
   readonly turns?: string;
   /** Whether it is no area, but a file with a byte for each block, which is 1 where the block has executed. */
   readonly takesMarks?: boolean;
-}
-
-/** A script that is about to be compiled. */
-export interface NewSource {
-  readonly url: string;
-  readonly source: string;
-  /** Of a script that a program has made: the URL of the one that has, or an empty one. Its own may be empty. */
-  readonly maker?: string;
-  /** Whether the value of the script matters, as that of `eval` does. */
-  readonly keepsValue?: boolean;
-  /** Whether the code is to have a source map in it. */
-  readonly wantsMap?: boolean;
 }
 
 /** What is to be compiled instead; without code, the script as it is. */
@@ -174,8 +129,6 @@ export interface Welcome {
   /** The target's number, and its name, which is no other target's. */
   readonly id: number;
   readonly name: string;
-  /** Whether the target's last coverage matters already: see {@linkcode FRAME.armed}. */
-  readonly isArmed: boolean;
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
   /**

@@ -82,7 +82,7 @@ export interface Prepared {
 export function prepare(source: string, options: PrepareOptions): Prepared {
   const program = parseSource(source, options);
   refuseProbeNames(source, program);
-  const walk = new ProbeWalk(source, program.sourceType === "module");
+  const walk = new ProbeWalk(source, program);
   walk.run(program, { ...statementVisitors, ...expressionVisitors, ...functionVisitors });
   const table = layOut(walk);
   const edits = new Edits();

@@ -5,6 +5,7 @@ import type {
   ClassExpression,
   ExpressionStatement,
   Function as FunctionNode,
+  Program,
   TryStatement,
 } from "acorn";
 import { RangeWalk, type Visitors } from "../blocks/range_walk.ts";
@@ -41,7 +42,14 @@ export class ProbeWalk extends RangeWalk {
   readonly expressionStatements = new Map<number, ExpressionStatement>();
   readonly #objectScopes: AnyNode[] = [];
   readonly #handled = new Map<AnyNode, TryStatement>();
-  #node!: AnyNode;
+  /** The node that is visited. */
+  #node: AnyNode;
+
+  /** @param program The source, parsed. */
+  constructor(source: string, program: Program) {
+    super(source, program.sourceType === "module");
+    this.#node = program;
+  }
 
   override run(root: AnyNode, visitors: Visitors): void {
     const table = visitors as Record<string, (walk: RangeWalk, node: AnyNode) => void>;

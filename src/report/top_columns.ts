@@ -1,4 +1,4 @@
-import type { TargetRow } from "../messages/control_client.ts";
+import type { TargetRow } from "../messages/requests.ts";
 import { type InstanceStatus, isFull } from "../kcov/mod.ts";
 import { decimal, printable, UNKNOWN } from "./display_text.ts";
 import type { Column } from "./fit_table.ts";

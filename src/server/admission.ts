@@ -15,6 +15,8 @@ import { blindInstances } from "./blind_instances.ts";
 import type { Deferred } from "../base/deferred.ts";
 import type { Device } from "../kcov/mod.ts";
 import { counted } from "../report/display_text.ts";
+import type { Reporter } from "../base/reporter.ts";
+import { threadId } from "../base/thread_id.ts";
 
 export interface AdmissionOptions {
   readonly registry: Registry;
@@ -31,7 +33,7 @@ export interface AdmissionOptions {
   /** The agents that were brought into their processes. */
   readonly arrivals: Pick<Arrivals, "arrived">;
   readonly processes: ProcessReader;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 const ONLY_PROBES =
@@ -64,8 +66,8 @@ export class Admission implements TargetHost {
     return this.#options.processes;
   }
 
-  warn(line: string): void {
-    this.#options.warn(line);
+  get reporter(): Reporter {
+    return this.#options.reporter;
   }
 
   /**
@@ -110,7 +112,7 @@ export class Admission implements TargetHost {
     const isPassthrough = value ?? await promise;
     const reason = this.#reasonAgainst(hello, { isPassthrough, peer });
     if (reason) {
-      this.#options.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
+      this.#options.reporter.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
       return link.refuse();
     }
     const info = this.#infoOf(hello, peer);
@@ -150,8 +152,6 @@ export class Admission implements TargetHost {
     link.welcome({
       id: target.id,
       name: target.info.name,
-      // Reports tell what ran while nobody traced, too.
-      isArmed: true,
       holdTimeout: this.#holdTimeout,
       pipe: this.#options.control.makePipe(peer),
       isHeld,
@@ -182,7 +182,7 @@ export class Admission implements TargetHost {
     if (collector === "trace") return;
     const blind = blindInstances(this.#options.devices, id);
     if (blind === 0) return;
-    this.#options.warn(
+    this.#options.reporter.warn(
       `Target ${name} (pid ${pid}) has no probes, so ${
         counted(blind, "open instance does", "open instances do")
       } ` +
@@ -210,7 +210,7 @@ export class Admission implements TargetHost {
     const { name, runtime, parent, include, exclude, collector, unheld } = hello;
     const { pid, uid } = peer;
     // In another pid namespace threads have other numbers, too: 0 is none of them.
-    const tid = hello.tid && hello.pid !== pid ? 0 : hello.tid;
+    const tid = hello.tid && hello.pid !== pid ? threadId(0) : hello.tid;
     const starter = typeof parent === "number" ? this.#options.registry.find(parent) : undefined;
     const prefix = typeof parent === "string" ? parent : starter?.info.name;
     return {
@@ -237,7 +237,7 @@ export class Admission implements TargetHost {
     const target = this.#links.get(link);
     if (!target) return;
     const { name, pid } = target.info;
-    this.#options.warn(
+    this.#options.reporter.warn(
       `Target ${name} (pid ${pid}): was held for ${this.#holdTimeout} ms and let go; a read may be stale`,
     );
   }

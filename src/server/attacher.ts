@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Peer } from "../base/peer.ts";
-import type { AttachParams } from "../messages/control_client.ts";
+import type { AttachParams } from "../messages/requests.ts";
 import { parseAddress } from "../targets/address.ts";
 import { connectSession } from "../targets/connect_session.ts";
 import type { ConnectOptions, Connectors, TargetHost } from "../targets/connector.ts";
@@ -12,6 +12,7 @@ import { isLoopback, resolveHost } from "../targets/loopback.ts";
 import { closeInspector, openInspector } from "../targets/process_inspector.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
+import { UserError } from "../base/user_error.ts";
 
 export interface AttacherOptions {
   readonly registry: Registry;
@@ -88,7 +89,7 @@ export class Attacher {
       return await this.#attach(params, peer);
     } catch (error) {
       const reason = (error as Error).message.replace(/^Cannot /, "cannot ");
-      throw new Error(`Cannot attach to ${params.address}: ${reason}`);
+      throw new UserError(`Cannot attach to ${params.address}: ${reason}`, { cause: error });
     }
   }
 
@@ -172,7 +173,7 @@ export class Attacher {
 
   #checkClosed(isClosed: boolean, pid: number): void {
     if (isClosed) return;
-    this.#options.host.warn(
+    this.#options.host.reporter.warn(
       `Cannot close the inspector of process ${pid}: others can debug it until it has a moment for that`,
     );
   }
@@ -259,15 +260,15 @@ export class Attacher {
     const target = alive.find(({ info }) => info.name === wanted) ??
       alive.find(({ id }) => String(id) === wanted);
     if (!target) {
-      throw new Error(
+      throw new UserError(
         `Cannot detach ${wanted}: there is no such target; see 'kcovfs ps'`,
       );
     }
     if (!mayControl(peer, target.info.uid)) {
-      throw new Error(`Cannot detach ${wanted}: ${ONLY_OWNER}`);
+      throw new UserError(`Cannot detach ${wanted}: ${ONLY_OWNER}`);
     }
     if (target.link.kind === "self") {
-      throw new Error(`Cannot detach ${wanted}: it is the server; start it without --self`);
+      throw new UserError(`Cannot detach ${wanted}: it is the server; start it without --self`);
     }
     await this.#options.registry.untilReleased(target);
     await target.link[Symbol.asyncDispose]();
@@ -284,7 +285,7 @@ function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
     farewell: (link, coverage) => host.farewell(link, coverage),
     collectTimeout: host.collectTimeout,
     processes: host.processes,
-    warn: (line) => host.warn(line),
+    reporter: host.reporter,
   };
 }
 

@@ -1,4 +1,5 @@
 import { closeSync, openSync } from "node:fs";
+import { Deferred } from "../base/deferred.ts";
 import { mountFuse, type MountOptions, openFuseDevice, unmountFuse } from "../fuse/mod.ts";
 import { Server, type ServerOptions, SUBTYPE } from "./server.ts";
 
@@ -34,12 +35,11 @@ export async function mountServer(
   }
   const spare = Array.from({ length: SPARE }, () => openSync("/dev/null", "r"));
   let isMounted = true;
-  let ended!: Promise<void>;
-  const ready = new Promise<void>((onReady) => {
-    ended = server.serve(fd, { root: directory, directory, namespace, onReady })
-      .finally(() => isMounted = false);
-  });
-  await Promise.race([ready, ended.catch(() => {})]);
+  const ready = new Deferred<void>();
+  const onReady = () => ready.resolve();
+  const ended = server.serve(fd, { root: directory, directory, namespace, onReady })
+    .finally(() => isMounted = false);
+  await Promise.race([ready.promise, ended.catch(() => {})]);
   return {
     server,
     ended,

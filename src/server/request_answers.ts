@@ -2,16 +2,17 @@ import { blindInstances } from "./blind_instances.ts";
 import type { Attacher } from "./attacher.ts";
 import type { Peer } from "../base/peer.ts";
 import type { Collector } from "./collector.ts";
-import type {
-  AttachParams,
-  CoveredParams,
-  CoveredTarget,
-  DetachParams,
-  ServerFacts,
-  Snapshot,
-  TargetRow,
-  UnprobedScript,
-} from "../messages/control_client.ts";
+import { check, ShapeError } from "../base/shape.ts";
+import {
+  type CoveredParams,
+  type CoveredTarget,
+  REQUEST,
+  type Request,
+  type ServerFacts,
+  type Snapshot,
+  type TargetRow,
+  type UnprobedScript,
+} from "../messages/requests.ts";
 import { coveredTargets } from "../symbols/covered_record.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import type { Device } from "../kcov/mod.ts";
@@ -22,6 +23,7 @@ import { targetRow } from "./target_row.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import type { Tracing } from "./tracing.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** The parts of the server that requests read or change. */
 export interface RequestAnswersOptions {
@@ -38,9 +40,7 @@ export interface RequestAnswersOptions {
   readonly uid: number;
 }
 
-const OTHER_VERSION = "the server does not know this request; it is of another version";
-
-/** Answers what commands ask a server: see `ControlRequests`. */
+/** Answers what commands ask a server: see `requests.ts`. */
 export class RequestAnswers {
   readonly #options: RequestAnswersOptions;
 
@@ -56,31 +56,23 @@ export class RequestAnswers {
    */
   async answer(request: unknown, peer?: Peer): Promise<unknown> {
     const { attacher, facts } = this.#options;
-    const { kind, params } = (request ?? {}) as {
-      kind?: unknown;
-      params?: unknown;
-    };
-    switch (kind) {
+    const asked = checkRequest(request);
+    switch (asked.kind) {
       case "targets":
         return this.rows();
       case "unprobed":
         return await this.#unprobed();
       case "covered":
-        return await this.#covered(checkCovered(params), peer);
+        return await this.#covered(asked.params, peer);
       case "server":
         return await facts;
       case "status":
         return await this.snapshot();
       case "attach":
-        return this.rows(
-          await attacher.attach(checkAttach(params), known(peer)),
-        );
+        return this.rows(await attacher.attach(asked.params, known(peer)));
       case "detach":
-        return this.rows([
-          await attacher.detach(checkDetach(params).target, known(peer)),
-        ]);
+        return this.rows([await attacher.detach(asked.params.target, known(peer))]);
     }
-    throw new Error(OTHER_VERSION);
   }
 
   /** What `top` and `kcovfs/metrics` are made of. */
@@ -120,8 +112,8 @@ export class RequestAnswers {
   ): Promise<CoveredTarget[]> {
     const { covered, uid } = this.#options;
     if (isReset && !mayControl(known(peer), uid)) {
-      throw new Error(
-        `only root, the server's user and uid ${uid}, whose device it is, may reset`,
+      throw new UserError(
+        `Cannot reset: only root, the server's user and uid ${uid}, whose device it is, may reset`,
       );
     }
     await this.#refresh(isReset);
@@ -152,49 +144,19 @@ export class RequestAnswers {
 /** @throws when nobody can tell who asks. */
 function known(peer: Peer | undefined): Peer {
   if (peer) return peer;
-  throw new Error(
-    "this server's runtime cannot tell who asks; serve with --mode 600, or on Node",
+  throw new UserError(
+    "Cannot do that: this server's runtime cannot tell who asks; serve with --mode 600, or on Node",
   );
 }
 
-function checkCovered(params: unknown): CoveredParams {
-  const { since, isReset } = (params ?? {}) as Partial<CoveredParams>;
-  if (
-    (since === "start" || since === "reset") && typeof isReset === "boolean"
-  ) {
-    return { since, isReset };
+/** @throws what a command of another version is to be told. */
+function checkRequest(request: unknown): Request {
+  try {
+    return check(REQUEST, request);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new UserError(
+      `Cannot take this request: ${error.message}; is the server of another version?`,
+    );
   }
-  throw new Error(OTHER_VERSION);
-}
-
-function checkDetach(params: unknown): DetachParams {
-  const { target } = (params ?? {}) as Partial<DetachParams>;
-  if (typeof target === "string") return { target };
-  throw new Error(OTHER_VERSION);
-}
-
-/** Of how many modules a Deno can wait for us. */
-const MOST_STARTS = 100;
-
-function checkAttach(params: unknown): AttachParams {
-  const given = (params ?? {}) as AttachParams;
-  const {
-    address,
-    name = "",
-    include = [],
-    exclude = [],
-    pid = 0,
-    starts = 0,
-  } = given;
-  const isRight = [address, name].every((text) => typeof text === "string") &&
-    [include, exclude].every(isStrings) &&
-    [pid, starts].every((number) => Number.isSafeInteger(number) && number >= 0) &&
-    starts <= MOST_STARTS;
-  if (isRight) return given;
-  throw new Error(OTHER_VERSION);
-}
-
-function isStrings(value: unknown): boolean {
-  return Array.isArray(value) &&
-    value.every((item) => typeof item === "string");
 }

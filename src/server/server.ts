@@ -8,14 +8,14 @@ import { Deferred } from "../base/deferred.ts";
 import { ProcessReader } from "../base/process_reader.ts";
 import { Threads } from "../base/threads.ts";
 import { Collector } from "./collector.ts";
-import type { ServerFacts } from "../messages/control_client.ts";
+import type { ServerFacts } from "../messages/requests.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { keepCovered } from "../symbols/covered_record.ts";
 import { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { Engine } from "../scripts/engine.ts";
 import { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
-import { TableBuilder } from "../scripts/table_builder.ts";
+import { Pipeline } from "../scripts/pipeline.ts";
 import type { Device } from "../kcov/mod.ts";
 import { logger } from "../base/logger.ts";
 import { Meters } from "./meters.ts";
@@ -39,6 +39,7 @@ import type { Hold, Target } from "../targets/target.ts";
 import { Tracing } from "./tracing.ts";
 import { VERSION } from "../base/version.ts";
 import { Watchdog } from "../watchdog/mod.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface ServerOptions {
   /** The folder of the symbol table. */
@@ -62,7 +63,7 @@ export interface ServerOptions {
   /** A file for all messages; see `recording/entry.ts`. */
   readonly record?: string;
   /** Takes what the user should know, a line each. */
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** The subtype in the mount table: `fuse.kcovfs`. */
@@ -73,6 +74,8 @@ const CONNECTORS = { inspector: connectInspectors, chromium: connectChromium };
 
 interface Prepared {
   readonly symbols: SymbolTable;
+  readonly sources: SourceStore;
+  readonly pipeline: Pipeline;
   /** Where the files are that probes write into, if there are to be any. */
   readonly folder: SharedFolder | undefined;
   readonly control: ControlSocket;
@@ -81,14 +84,14 @@ interface Prepared {
 
 /** @throws when there must be memory to share, and is none. */
 async function chooseCollector(
-  { collector, warn }: Pick<ServerOptions, "collector" | "warn">,
+  { collector, reporter }: Pick<ServerOptions, "collector" | "reporter">,
 ): Promise<{ collector: CollectorChoice; folder: SharedFolder | undefined }> {
   if (collector === "v8") return { collector, folder: undefined };
   try {
     return { collector, folder: await SharedFolder.make() };
   } catch (error) {
     if (collector === "trace") throw error;
-    warn(`${(error as Error).message}, so there are no probes: V8 counts`);
+    reporter.warn(`${(error as Error).message}, so there are no probes: V8 counts`);
     return { collector: "v8", folder: undefined };
   }
 }
@@ -99,7 +102,7 @@ export class Server implements AsyncDisposable {
   readonly facts: Promise<ServerFacts>;
   readonly #options: ServerOptions;
   readonly #symbols: SymbolTable;
-  readonly #tables = new TableBuilder();
+  readonly #pipeline: Pipeline;
   readonly #sources: SourceStore;
   readonly #covered = new CoveredBlocks();
   readonly #watchdog = Watchdog.start();
@@ -117,15 +120,18 @@ export class Server implements AsyncDisposable {
   readonly #isPassthrough = new Deferred<boolean>();
 
   private constructor(options: ServerOptions, prepared: Prepared) {
-    const { symbols, folder, control, recorder } = prepared;
-    const { warn } = options;
+    const { symbols, sources, pipeline, folder, control, recorder } = prepared;
+    const { reporter } = options;
     this.#options = options;
     this.#symbols = symbols;
     this.#control = control;
     this.#recorder = recorder;
-    this.#sources = new SourceStore(sourcesFolder(options.state));
+    this.#sources = sources;
+    this.#pipeline = pipeline;
     if (symbols.damaged > 0) {
-      warn(`Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`);
+      reporter.warn(
+        `Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`,
+      );
     }
     const registry = this.#registry = this.#makeRegistry();
     const filterFor = targetFilter(options);
@@ -144,7 +150,7 @@ export class Server implements AsyncDisposable {
         choice: options.collector,
         devices: this.#devices,
         isPassthrough: this.#isPassthrough,
-        warn,
+        reporter,
       },
       ...(tracing && { tracing }),
       processes: this.#processes,
@@ -182,7 +188,7 @@ export class Server implements AsyncDisposable {
       ...this.#options,
       registry: this.#registry,
       symbols: this.#symbols,
-      sources: this.#sources,
+      pipeline: this.#pipeline,
       covered: this.#covered,
       watchdog: this.#watchdog,
       filterFor,
@@ -191,29 +197,38 @@ export class Server implements AsyncDisposable {
   }
 
   #makeCollector(filterFor: (target: Target) => (url: string) => boolean): Collector {
-    const { warn } = this.#options;
+    const { reporter } = this.#options;
     const symbols = this.#symbols;
     return new Collector({
       registry: this.#registry,
-      engine: new Engine({ symbols, tables: this.#tables, sources: this.#sources, warn }),
+      engine: new Engine(this.#pipeline),
       covered: this.#covered,
       segments: () => symbols.segments,
       ...(this.#tracing && { tracer: this.#tracing.tracer }),
       filterFor,
-      warn,
+      reporter,
     });
   }
 
-  /** @throws when the symbol table cannot be opened, or there is no memory to share. */
+  /** @throws when the symbol table cannot be opened, no thread started, or there is no memory to share. */
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
     const symbols = openSymbols(options.state);
-    const recorder = options.record ? new Recorder(options.record, options) : undefined;
+    const sources = new SourceStore(sourcesFolder(options.state));
+    const pipeline = new Pipeline({ symbols, sources, reporter: options.reporter });
+    // Its thread loads while the rest is made.
+    const starting = pipeline.start().catch((error: Error) => error);
+    const recorder = options.record ? new Recorder(options.record, options.reporter) : undefined;
     const { folder, collector } = await chooseCollector(options);
     const mode = 0o600 | options.mode & 0o666;
     const control = await ControlSocket.make({ ...options, mode });
     const chosen = { ...options, collector };
-    const server = new Server(chosen, { symbols, folder, control, recorder });
+    const server = new Server(chosen, { symbols, sources, pipeline, folder, control, recorder });
+    const failure = await starting;
+    if (failure) {
+      await server[Symbol.asyncDispose]();
+      throw failure;
+    }
     await control.listen({ agents: server.#admission, requests: server.#answers });
     return server;
   }
@@ -238,7 +253,7 @@ export class Server implements AsyncDisposable {
     const { name, pid } = target.info;
     log(`${name} (pid ${pid}): ${target.state}${target.note && `, ${target.note}`}`);
     if (target.note && target.state !== "ended") {
-      this.#options.warn(`Target ${name} (pid ${pid}): ${target.note}`);
+      this.#options.reporter.warn(`Target ${name} (pid ${pid}): ${target.note}`);
     }
   }
 
@@ -267,7 +282,7 @@ export class Server implements AsyncDisposable {
       onReady?: () => void;
     },
   ): Promise<void> {
-    const { mode, uid, gid, warn } = this.#options;
+    const { mode, uid, gid, reporter } = this.#options;
     await using threads = new Threads();
     const processes = this.#processes;
     const { connection, device } = serveConnection(fd, {
@@ -292,7 +307,7 @@ export class Server implements AsyncDisposable {
         return files;
       },
       recorder: this.#recorder,
-      warn,
+      reporter,
     });
     this.#devices.add(device);
     try {
@@ -308,19 +323,19 @@ export class Server implements AsyncDisposable {
 
   /** Reports need what targets have executed when this server is gone, too. */
   async #keepCovered(): Promise<void> {
-    const { state, warn } = this.#options;
+    const { state, reporter } = this.#options;
     try {
       await this.#tracing?.refresh({ isReset: false });
       await keepCovered(state, this.#covered);
     } catch (error) {
-      warn(`Cannot keep what was covered in ${state}: ${(error as Error).message}`);
+      reporter.warn(`Cannot keep what was covered in ${state}: ${(error as Error).message}`);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#registry.release();
     await this.#control[Symbol.asyncDispose]();
-    await this.#tables[Symbol.asyncDispose]();
+    await this.#pipeline[Symbol.asyncDispose]();
     await this.#keepCovered();
     await this.#tracing?.[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();

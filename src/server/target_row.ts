@@ -1,4 +1,4 @@
-import type { TargetRow } from "../messages/control_client.ts";
+import type { TargetRow } from "../messages/requests.ts";
 import type { ProbedCounts } from "./tracing.ts";
 import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";

@@ -14,6 +14,8 @@ import type { Target } from "../targets/target.ts";
 import { TraceBuffer } from "./trace_buffer.ts";
 import type { TracedBlocks } from "./traced_blocks.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
+import type { Reporter } from "../base/reporter.ts";
+import type { TargetId } from "../kcov/mod.ts";
 
 export interface TracerOptions {
   readonly registry: Registry;
@@ -21,7 +23,7 @@ export interface TracerOptions {
   readonly makeFile: () => AreaFile;
   /** The files in which probes mark blocks. */
   readonly blocks?: TracedBlocks;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** What is known of a target with probes. */
@@ -56,7 +58,7 @@ export class Tracer {
    * The numbers of targets that have no probes, or whose last one had none, until it is detached: one that
    * ends may come back, and instances that are opened meanwhile are to see it.
    */
-  readonly #counted = new Set<number>();
+  readonly #counted = new Set<TargetId>();
   /** By whoever has them enabled. */
   readonly #areas = new Map<object, readonly EnabledArea[]>();
 
@@ -166,7 +168,9 @@ export class Tracer {
 
   #warnOf({ info: { name, pid } }: Target, error: unknown): void {
     const { message } = error as Error;
-    this.#options.warn(`Target ${name} (pid ${pid}): cannot write what it executes: ${message}`);
+    this.#options.reporter.warn(
+      `Target ${name} (pid ${pid}): cannot write what it executes: ${message}`,
+    );
   }
 
   /** Where it marks blocks: nowhere, when there is no memory for it. */
@@ -212,7 +216,7 @@ export class Tracer {
     const traced = this.#traced.get(target)!;
     const reason = `instances that hold targets do not see it: ${info.unheld}`;
     if (isUnseen && traced.unseen === undefined) {
-      this.#options.warn(`Target ${info.name} (pid ${info.pid}): ${reason}`);
+      this.#options.reporter.warn(`Target ${info.name} (pid ${info.pid}): ${reason}`);
     }
     traced.unseen = isUnseen ? reason : undefined;
   }

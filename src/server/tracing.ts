@@ -6,11 +6,10 @@ import { findSourceUrl } from "../blocks/source_url.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { StateError } from "../blocks/state_error.ts";
 import { scriptHash } from "../symbols/script_hash.ts";
-import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 import type { Connection } from "../fuse/mod.ts";
 import { inTime } from "../base/in_time.ts";
-import { type ProbedScript, Prober, withMap } from "../scripts/prober.ts";
+import { type Pipeline, type ProbedScript, withMap } from "../scripts/pipeline.ts";
 import { hasProbes, probedPcs } from "../scripts/standalone.ts";
 import type { AreaFile } from "../kcov/mod.ts";
 import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
@@ -20,12 +19,12 @@ import type { Target } from "../targets/target.ts";
 import { blocksOf, TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "../watchdog/mod.ts";
+import { LimitedReporter, type Reporter } from "../base/reporter.ts";
 
 export interface TracingOptions {
   readonly registry: Registry;
-  readonly symbols: SymbolTable;
-  /** Keeps the sources of scripts. */
-  readonly sources?: SourceStore;
+  readonly pipeline: Pick<Pipeline, "probe">;
+  readonly symbols: Pick<SymbolTable, "segments">;
   readonly covered: CoveredBlocks;
   readonly watchdog: Watchdog;
   /** Which scripts of a target have probes, by URL. */
@@ -34,7 +33,7 @@ export interface TracingOptions {
   readonly files: SharedFileOptions;
   /** Whether clients map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** What a target's scripts are, for `ps`. */
@@ -73,6 +72,8 @@ const MOST_MADE_BY_ALL = 32 * 1024;
 
 /** ms that a target is given to list its scripts. */
 const LIST_TIMEOUT = 2000;
+/** Lines that are said of scripts that could have no PCs when they were loaded. */
+const WARN_LIMITS = { most: 10, interval: 60_000 };
 /** The native library that the agent loads into targets. */
 const OWN = /\/node_modules\/(?:koffi|@koromix)\//;
 
@@ -81,7 +82,8 @@ export class Tracing implements AsyncDisposable {
   readonly tracer: Tracer;
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
-  readonly #prober: Prober;
+  /** Of what may be said very often. */
+  readonly #reporter: LimitedReporter;
   readonly #blocks: TracedBlocks;
   readonly #scripts = new WeakMap<Target, ProbedScripts>();
   #files = 0;
@@ -89,20 +91,20 @@ export class Tracing implements AsyncDisposable {
 
   /** @param folder Where the files are that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
-    const { registry, symbols, sources, warn, watchdog } = options;
+    const { registry, symbols, reporter, watchdog } = options;
     this.#folder = folder;
     this.#options = options;
     watchdog.remove(folder.path);
-    this.#prober = new Prober({ symbols, warn, ...(sources && { sources }) });
+    this.#reporter = new LimitedReporter(reporter, WARN_LIMITS);
     const { covered } = options;
     this.#blocks = new TracedBlocks({
       covered,
       segments: () => symbols.segments,
       makeFile: () => this.#makeFile("blocks"),
-      warn,
+      reporter,
     });
     const makeFile = () => this.#makeFile("area");
-    this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, warn });
+    this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, reporter });
   }
 
   /**
@@ -159,7 +161,7 @@ export class Tracing implements AsyncDisposable {
       return () => this.#makeArea();
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn(
+      this.#options.reporter.warn(
         `Cannot use passthrough, so targets are held while clients read: ${message}`,
       );
       return undefined;
@@ -200,7 +202,7 @@ export class Tracing implements AsyncDisposable {
       return {};
     }
     try {
-      const probed = await this.#prober.probe({ url, source, keepsValue });
+      const probed = await this.#options.pipeline.probe({ url, source, keepsValue });
       await this.#measure(target, probed);
       const { map: _map, base: _base, ...rest } = probed;
       return wantsMap ? { code: withMap(probed) } : rest;
@@ -208,7 +210,8 @@ export class Tracing implements AsyncDisposable {
       const { message } = error as Error;
       countFailure(scripts.counts, error as Error);
       note(message);
-      if (maker === undefined) this.#options.warn(`Cannot measure ${url}: ${message}`);
+      const reporter = error instanceof StateError ? this.#reporter : this.#options.reporter;
+      if (maker === undefined) reporter.warn(`Cannot measure ${url}: ${message}`);
       return {};
     }
   }
@@ -264,7 +267,6 @@ export class Tracing implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#prober[Symbol.asyncDispose]();
     this.#blocks[Symbol.dispose]();
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);

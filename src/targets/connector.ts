@@ -2,6 +2,7 @@ import type { ProcessReader } from "../base/process_reader.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Link } from "./link.ts";
 import type { Target, TargetInfo } from "./target.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 /** How what is attached to becomes targets. */
 export interface ConnectOptions {
@@ -43,7 +44,7 @@ export interface TargetHost {
   /** Looks at processes. */
   readonly processes: ProcessReader;
   /** What the user should know, a line each. */
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /**

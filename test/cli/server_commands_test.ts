@@ -219,7 +219,7 @@ commands("with '--self' the server is the kernel under test", async () => {
   await scene.serve("--collector", "auto", "--self", "--include", "**/dist/src/kcov/**");
   const { status, stdout, stderr } = await execute([compile("poller"), scene.kcov, "0.5"]);
   assert.is(status, 0, stderr);
-  const blocks = await scene.symbolize(stdout.match(/0x[0-9a-f]+/g) ?? []);
+  const blocks = scene.symbolize(stdout.match(/0x[0-9a-f]+/g) ?? []);
   assert.ok(blocks.some((block) => /dist\/src\/kcov\/device\.js:/.test(block)), stdout);
   assert.ok(blocks.every((block) => block.includes("/dist/src/kcov/")), "only what was included");
   const [target] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { blockOfPc } from "../../src/symbols/pc_space.ts";
 import { symbolFile } from "../../src/symbols/symbol_file.ts";
-import { until } from "../agent/agent_world.ts";
+import { until } from "../until.ts";
 import { compileFile, execute, Scene, WITH_DENO } from "./harness.ts";
 
 const deno = suite("Deno, with probes");

@@ -216,7 +216,7 @@ cdp("what a browser announces never throws where nobody catches", () =>
             : Promise.reject(new Error("no")),
         checkRunning: () => Promise.resolve(),
         farewell: () => Promise.resolve(),
-        warn: (line: string) => warnings.push(line),
+        reporter: { warn: (line: string) => warnings.push(line) },
       };
       const options = { include: [], exclude: [], runtime: "x", remark: "", hasCodeCache: true };
       const browser = new Browser(connection, host as unknown as TargetHost, options);

@@ -128,7 +128,7 @@ recordings("a name that has a line separator in it is within its line", async ()
   fs.writeFileSync(file, `${lines[0]}\n${fact}\n`);
   const recording = await readRecording(file);
   const entries = [];
-  for await (const entry of recording.entries) entries.push(entry);
+  for await (const { entry } of recording.entries) entries.push(entry);
   assert.equal([entries, recording.isCut], [[JSON.parse(fact)], false]);
 });
 

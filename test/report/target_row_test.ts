@@ -3,6 +3,8 @@ import * as assert from "uvu/assert";
 import { targetRow } from "../../src/server/target_row.ts";
 import { Target, type TargetInfo } from "../../src/targets/target.ts";
 import { FakeLink } from "../targets/fake_link.ts";
+import { targetId } from "../../src/kcov/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const report = suite("report/target_row");
 
@@ -10,7 +12,7 @@ const NONE = { measured: 0, blocks: 0, coarse: 0, unnamed: 0, unparsed: 0, unkep
 
 function target(id: number, info: Partial<TargetInfo> = {}): Target {
   const whole = { name: "api", pid: 4321, runtime: "node v20.20.2", ...info };
-  return new Target(new FakeLink(), { id, info: whole, hold: "auto", onChange() {} });
+  return new Target(new FakeLink(), { id: targetId(id), info: whole, hold: "auto", onChange() {} });
 }
 
 report("a row has what the target says of itself, and what was counted", () => {
@@ -21,7 +23,7 @@ report("a row has what the target says of itself, and what was counted", () => {
 });
 
 report("a worker thread's has its number, and the target that has started it", () => {
-  const row = targetRow(target(2, { tid: 4330, parent: target(1) }), { counts: NONE });
+  const row = targetRow(target(2, { tid: threadId(4330), parent: target(1) }), { counts: NONE });
   assert.equal([row.tid, row.parent], [4330, 1]);
 });
 

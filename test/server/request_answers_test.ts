@@ -4,7 +4,7 @@ import type { Attacher } from "../../src/server/attacher.ts";
 import type { Peer } from "../../src/base/peer.ts";
 import { Collector } from "../../src/server/collector.ts";
 import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
-import type { ServerFacts, TargetRow } from "../../src/messages/control_client.ts";
+import type { ServerFacts, TargetRow } from "../../src/messages/requests.ts";
 import { type Counts, noCounts } from "../../src/kcov/mod.ts";
 import { RequestAnswers } from "../../src/server/request_answers.ts";
 import { Registry } from "../../src/targets/registry.ts";
@@ -67,7 +67,7 @@ function made(
       registry,
       engine,
       filterFor: () => () => true,
-      warn,
+      reporter: { warn },
     }),
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,
@@ -180,7 +180,7 @@ answers(
     const refusal = await refusalOf(subject.answer(covered(true), OTHER));
     assert.is(
       refusal,
-      "only root, the server's user and uid 1000, whose device it is, may reset",
+      "Cannot reset: only root, the server's user and uid 1000, whose device it is, may reset",
     );
     assert.is(refreshed(), 6);
   },
@@ -196,7 +196,7 @@ answers("who cannot be told from others changes nothing", async () => {
     ]
   ) {
     const refusal = await refusalOf(subject.answer({ kind, params }));
-    assert.match(refusal, /^this server's runtime cannot tell who asks/);
+    assert.match(refusal, /^Cannot do that: this server's runtime cannot tell who asks/);
   }
   assert.equal([asked, refreshed()], [[], 0]);
 });
@@ -225,7 +225,7 @@ answers(
       const refusal = await refusalOf(subject.answer({ kind, params }, ROOT));
       assert.match(
         refusal,
-        /^the server does not know this request/,
+        /^Cannot take this request: params/,
         JSON.stringify([kind, params]),
       );
     }
@@ -233,12 +233,24 @@ answers(
   },
 );
 
-for (const request of [undefined, null, 7, {}, { kind: "report" }]) {
-  answers(`${JSON.stringify(request)} is a request of another version's`, async () => {
-    const error = await made().subject.answer(request).catch((error) => error);
+const KINDS =
+  '"targets" or "unprobed" or "server" or "status" or "covered" or "attach" or "detach"';
+
+for (
+  const [request, reason] of [
+    [undefined, "it must be an object, not undefined"],
+    [null, "it must be an object, not null"],
+    [7, "it must be an object, not 7"],
+    [{}, `kind must be ${KINDS}, not undefined`],
+    [{ kind: "report" }, `kind must be ${KINDS}, not "report"`],
+    [{ kind: "detach", params: { target: 7 } }, "params.target must be a text, not 7"],
+  ] as const
+) {
+  answers(`${JSON.stringify(request)} is refused, and it is said where it is wrong`, async () => {
+    const error = await made().subject.answer(request, ROOT).catch((error) => error);
     assert.is(
       (error as Error).message,
-      "the server does not know this request; it is of another version",
+      `Cannot take this request: ${reason}; is the server of another version?`,
     );
   });
 }

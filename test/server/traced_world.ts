@@ -8,6 +8,7 @@ import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
 import { Tracer } from "../../src/server/tracer.ts";
 import { FakeLink } from "../targets/fake_link.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const OWNER = { mode: 0o600, uid: 0, gid: 0 };
 
@@ -31,7 +32,7 @@ export class TracedLink extends FakeLink {
 
 /** An instance of 512 words that is enabled for all PCs, unless it is said to be something else. */
 export function area(id: number, options: Partial<EnabledArea> = {}): EnabledArea {
-  return { id, words: 512, mode: "pc", scope: "all", ...options };
+  return { id: nodeId(id), words: 512, mode: "pc", scope: "all", ...options };
 }
 
 export class TracedWorld implements AsyncDisposable {
@@ -51,7 +52,7 @@ export class TracedWorld implements AsyncDisposable {
     this.tracer = new Tracer({
       registry: this.registry,
       makeFile: () => this.#makeFile(),
-      warn: (line) => this.warnings.push(line),
+      reporter: { warn: (line) => this.warnings.push(line) },
     });
   }
 

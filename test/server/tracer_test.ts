@@ -3,20 +3,17 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AreaFile } from "../../src/kcov/mod.ts";
 import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
+import { scenarios } from "../scenarios.ts";
 import { deferred, FakeLink, turn } from "../targets/fake_link.ts";
 import { area, TracedWorld } from "./traced_world.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const tracer = suite("tracer");
 
 const OWNER = {};
 const DIRECT = area(1, { path: "/shared/area-1" });
 
-function scenario(sentence: string, run: (world: TracedWorld) => unknown): void {
-  tracer(sentence, async () => {
-    await using world = await TracedWorld.make();
-    await run(world);
-  });
-}
+const scenario = scenarios(tracer, () => TracedWorld.make());
 
 /** Writes words into a target's buffer, as its probes do. */
 function write(file: AreaFile, words: readonly bigint[]): void {
@@ -45,7 +42,10 @@ scenario("targets are told of clients' files, and that they are alone in them", 
 scenario("what changes nothing for a target is not told it", async (world) => {
   const { link } = await world.add();
   await world.tracer.trace(OWNER, [DIRECT]);
-  await world.tracer.trace(OWNER, [DIRECT, area(2, { path: "/b", scope: new Set([2]) })]);
+  await world.tracer.trace(OWNER, [
+    DIRECT,
+    area(2, { path: "/b", scope: new Set([2].map(targetId)) }),
+  ]);
   await world.tracer.update();
   assert.is(link.told.length, 1);
   await world.tracer.trace(OWNER, []);
@@ -154,7 +154,7 @@ scenario("a second target need not wait where they share nothing", async (world)
     ...{ name: "b", pid: 9, runtime: "node", collector: "trace" },
   });
   assert.is(world.tracer.join(next), undefined, "nothing is enabled");
-  await world.tracer.trace(OWNER, [area(1, { path: "/b", scope: new Set([3]) })]);
+  await world.tracer.trace(OWNER, [area(1, { path: "/b", scope: new Set([3].map(targetId)) })]);
   const third = await world.add();
   assert.equal(third.areas.map(({ isShared }) => isShared), [false]);
 });
@@ -212,7 +212,7 @@ scenario("what an ended target has written is taken once, and its file goes", as
 
 scenario("of ended targets nothing is kept that nobody can ask for", async (world) => {
   const [one, other] = [await world.add(), await world.add()];
-  await world.tracer.trace(OWNER, [area(1, { scope: new Set([one.target.id]) })]);
+  await world.tracer.trace(OWNER, [area(1, { scope: new Set([one.target.id].map(targetId)) })]);
   for (const { link } of [one, other]) link.close("exited");
   await turn();
   await world.tracer.update();
@@ -241,8 +241,8 @@ scenario("comparisons can be had when a target in a scope has probes", async (wo
   const link = new FakeLink();
   const counting = world.registry.add(link, { name: "b", pid: 8, runtime: "node" });
   assert.ok(world.tracer.canCompare("all"));
-  assert.ok(world.tracer.canCompare(new Set([target.id, counting.id])));
-  assert.not(world.tracer.canCompare(new Set([counting.id])));
+  assert.ok(world.tracer.canCompare(new Set([target.id, counting.id].map(targetId))));
+  assert.not(world.tracer.canCompare(new Set([counting.id].map(targetId))));
   link.close("exited");
   await turn();
   assert.ok(world.tracer.canCompare("all"));
@@ -258,13 +258,13 @@ scenario("who has no probes keeps areas from being files, until it is detached",
     return counted;
   });
   assert.not(world.tracer.canWrite("all"));
-  assert.ok(world.tracer.canWrite(new Set([target.id])));
-  assert.not(world.tracer.canWrite(new Set([target.id, one.id])));
+  assert.ok(world.tracer.canWrite(new Set([target.id].map(targetId))));
+  assert.not(world.tracer.canWrite(new Set([target.id, one.id].map(targetId))));
   links[0].close("detached");
   links[1].close("exited");
   await turn();
-  assert.ok(world.tracer.canWrite(new Set([one.id])));
-  assert.not(world.tracer.canWrite(new Set([other.id])), "it may come back");
+  assert.ok(world.tracer.canWrite(new Set([one.id].map(targetId))));
+  assert.not(world.tracer.canWrite(new Set([other.id].map(targetId))), "it may come back");
   assert.not(world.tracer.canWrite("all"));
 });
 

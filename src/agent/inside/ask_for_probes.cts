@@ -4,14 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 const { receiveMessageOnPort } = require(
   "node:worker_threads",
 ) as typeof import("node:worker_threads");
-const memory = require("./memory.cjs") as {
-  readonly CONTROL: Readonly<Record<string, number>>;
-  readonly READY: number;
-  waitFor(
-    isOver: () => boolean,
-    options: { control: Int32Array; index: number; timeout: number },
-  ): void;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
 
 /** A script that is about to be compiled: see `NewSource` in `messages/protocol.ts`. */
 interface Script {
@@ -49,7 +42,7 @@ function askForProbes(
 ): (script: Script) => Probed | undefined {
   const { CONTROL, READY, waitFor } = memory;
   const post = port.postMessage.bind(port);
-  const isServed = () => load(main, CONTROL["state"]) === READY;
+  const isServed = () => load(main, CONTROL.state) === READY;
   let id = 0;
   return (script) => {
     if (!isServed()) return undefined;
@@ -66,9 +59,11 @@ function askForProbes(
       }
       return !isServed();
     };
-    waitFor(isOver, { control, index: CONTROL["answers"], timeout: TIMEOUT });
+    waitFor(isOver, { control, index: CONTROL.answers, timeout: TIMEOUT });
     return probed;
   };
 }
 
-module.exports = { askForProbes };
+const parts = { askForProbes };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -1,9 +1,6 @@
 /** Has `Function.prototype.toString` give the texts of functions as they were written, in a realm. */
 
-/** See `written_texts.cts`. */
-interface Texts {
-  functionText(text: string): string;
-}
+type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 
 // User code may replace these.
 const { apply } = Reflect;
@@ -47,4 +44,6 @@ function mendFunctionTexts(prototype: CallableFunction, texts: Texts): () => voi
   };
 }
 
-module.exports = { mendFunctionTexts, standFor };
+const parts = { mendFunctionTexts, standFor };
+module.exports = parts;
+export type Parts = typeof parts;

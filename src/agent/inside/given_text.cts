@@ -5,10 +5,7 @@
  */
 const { Script } = require("node:vm") as typeof import("node:vm");
 
-/** Node's own: see `internals.cts`. */
-interface Internals {
-  readonly require: (id: string) => Record<string, never>;
-}
+type Internals = Pick<import("./internals.cts").Internals, "require">;
 
 /** Node's `internal/process/execution`. */
 interface Execution {
@@ -83,4 +80,6 @@ function compiles(code: string): boolean {
   }
 }
 
-module.exports = { GivenTexts };
+const parts = { GivenTexts };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -5,9 +5,7 @@
  * Node gives neither to anybody. V8's inspector tells of the variables that a function of Node's stands among
  * (`[[Scopes]]`), as it tells a debugger; that takes some 2 ms. Names and places are those of Node 20 to 26.
  */
-const { connect } = require("./own_inspector.cjs") as {
-  connect: () => { dispatch: (message: string) => string[]; disconnect: () => void };
-};
+const { connect } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
 
 /** Node's own. */
 interface Internals {
@@ -106,4 +104,7 @@ function handOver(ask: Ask, [ownRequire, binding]: readonly string[]): Internals
   }
 }
 
-module.exports = { findInternals };
+const parts = { findInternals };
+module.exports = parts;
+export type Parts = typeof parts;
+export type { Internals };

@@ -7,13 +7,12 @@ const nodeModule = require("node:module") as NodeModuleApi;
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const { fileURLToPath, pathToFileURL } = require("node:url") as typeof import("node:url");
 const path = require("node:path") as typeof import("node:path");
-const { hasWholeHooks } = require("./whole_hooks.cjs") as { hasWholeHooks: () => boolean };
-const { standFor } = require("./function_texts.cjs") as {
-  standFor: (ours: object, theirs: object) => void;
-};
-const { stripTypes } = require("./strip_types.cjs") as {
-  stripTypes: (source: string, sourceUrl: string) => string | undefined;
-};
+const { hasWholeHooks } = require("./whole_hooks.cjs") as import("./whole_hooks.cts").Parts;
+const { standFor } = require("./function_texts.cjs") as import("./function_texts.cts").Parts;
+const { stripTypes } = require("./strip_types.cjs") as import("./strip_types.cts").Parts;
+
+type Internals = Pick<import("./internals.cts").Internals, "require">;
+type GivenTexts = InstanceType<import("./given_text.cts").Parts["GivenTexts"]>;
 
 /** What `node:module` has, of which types of Node 20 know a part. */
 interface NodeModuleApi {
@@ -42,18 +41,7 @@ type Load = (url: string, context: LoadContext, nextLoad: NextLoad) => Loaded;
 /** What makes a module of a source, in Node's `internal/modules/esm/translators`. */
 type Translate = (this: unknown, url: string, given: unknown, ...rest: unknown[]) => unknown;
 
-/** Node's own: see `internals.cts`. */
-interface Internals {
-  readonly require: (id: string) => Record<string, never>;
-}
-
 type Run = (main: () => unknown) => unknown;
-
-/** See `given_text.cts`. */
-interface GivenTexts {
-  isWrapper(filename: unknown): filename is string;
-  changed(run: Run, filename: string): Run;
-}
 
 /** A script that is about to be compiled. */
 interface Script {
@@ -307,4 +295,6 @@ function isDenoScript(url: string, { format, source }: Loaded, context: LoadCont
   return isText && !context.importAttributes?.["type"] && !/\.(?:json|wasm|node)$/.test(url);
 }
 
-module.exports = { probeLoadedScripts };
+const parts = { probeLoadedScripts };
+module.exports = parts;
+export type Parts = typeof parts;

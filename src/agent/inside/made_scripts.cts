@@ -4,44 +4,14 @@
  */
 const path = require("node:path") as typeof import("node:path");
 const { pathToFileURL } = require("node:url") as typeof import("node:url");
-const { standFor } = require("./function_texts.cjs") as {
-  standFor: (ours: object, theirs: object) => void;
-};
+const { standFor } = require("./function_texts.cjs") as import("./function_texts.cts").Parts;
+const { isWhole } = require("./written_texts.cjs") as import("./written_texts.cts").Parts;
 
-/** See `ask_for_probes.cts`. */
-interface Probed {
-  readonly code: string;
-  readonly insertions: readonly number[];
-  readonly hash: string;
-  readonly firstPc: number;
-  readonly blocks: number;
-}
+type Probed = import("./written_texts.cts").Probed;
+type Ask = ReturnType<import("./ask_for_probes.cts").Parts["askForProbes"]>;
 
-type Ask = (script: {
-  readonly url: string;
-  readonly source: string;
-  readonly maker: string;
-  readonly keepsValue?: boolean;
-}) => Partial<Probed> & { readonly isFull?: boolean } | undefined;
-
-/** See `written_texts.cts`. */
-interface Texts {
-  add(probed: Probed, options: { names: readonly string[]; maker: string }): void;
-  addParts(
-    probed: Probed,
-    options: {
-      source: string;
-      parts: readonly [readonly [number, number], readonly [number, number]];
-      maker: string;
-    },
-  ): Parts | undefined;
-  makerOf(pc: number): string;
-}
-
-interface Parts {
-  readonly parts: readonly string[];
-  readonly text: { origin: string };
-}
+type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
+type FunctionParts = NonNullable<ReturnType<Texts["addParts"]>>;
 
 /** A script that is about to be made. */
 interface Made {
@@ -63,7 +33,7 @@ const { captureStackTrace } = Error;
 const { get: getOf, set: setOf } = Map.prototype;
 const { exec } = RegExp.prototype;
 const { startsWith } = String.prototype;
-const OURS = path.join(__dirname, "..") + path.sep;
+const OURS = path.join(__dirname, "../..", path.sep);
 /** Frames in which the one that makes a script is looked for. */
 const FRAMES = 8;
 
@@ -71,7 +41,7 @@ const FRAMES = 8;
 interface Outcome {
   readonly probed: Probed | null;
   /** The texts of which V8 makes a function, and what is known of that. */
-  made?: Parts | undefined;
+  made?: FunctionParts | undefined;
 }
 
 /** Gives such scripts probes, and remembers them: the server is asked once. */
@@ -96,8 +66,7 @@ class MadeScripts {
     const { isFull = false, ...probed } = this.#ask(script) ?? {};
     this.#isFull = isFull;
     if (isFull) return NONE;
-    const has = probed.code !== undefined && probed.insertions !== undefined;
-    const outcome = { probed: has ? probed as Probed : null };
+    const outcome = { probed: isWhole(probed) ? probed : null };
     if (!known) apply(setOf, this.#known, [source, known = new Map()]);
     apply(setOf, known, [key, outcome]);
     return outcome;
@@ -269,4 +238,7 @@ function constructorLike(
   return ours;
 }
 
-module.exports = { MadeScripts, probeFunctions };
+const parts = { MadeScripts, probeFunctions };
+module.exports = parts;
+export type Parts = typeof parts;
+export type { Made };

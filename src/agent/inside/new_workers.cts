@@ -7,11 +7,7 @@ import type { MessagePort, TransferListItem, Worker, WorkerOptions } from "node:
 const workerThreads = require("node:worker_threads") as typeof import("node:worker_threads");
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const path = require("node:path") as typeof import("node:path");
-const memory = require("./memory.cjs") as {
-  readonly CONTROL: { readonly state: number; readonly terminated: number };
-  readonly CONTROL_SIZE: number;
-  readonly READY: number;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
 
 const { MessageChannel, SHARE_ENV, getEnvironmentData, setEnvironmentData } = workerThreads;
 const { load, store } = Atomics;
@@ -202,4 +198,6 @@ function takeThreadData(): ThreadData | undefined {
   return data;
 }
 
-module.exports = { joinNewWorkers, optionsWith, takeThreadData };
+const parts = { joinNewWorkers, optionsWith, takeThreadData };
+module.exports = parts;
+export type Parts = typeof parts;

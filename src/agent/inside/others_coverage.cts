@@ -8,15 +8,12 @@ const path = require("node:path") as typeof import("node:path");
 const v8 = require("node:v8") as typeof import("node:v8");
 const { fileURLToPath, pathToFileURL } = require("node:url") as typeof import("node:url");
 const { threadId } = require("node:worker_threads") as typeof import("node:worker_threads");
-const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => () => void };
+const { onExit } = require("./on_exit.cjs") as import("./on_exit.cts").Parts;
 
 /** The agent's. */
-const OURS = pathToFileURL(path.join(__dirname, "..") + path.sep).href;
+const OURS = pathToFileURL(path.join(__dirname, "../..", path.sep)).href;
 
-/** See `written_texts.cts`. */
-interface Texts {
-  named(name: string): readonly { offset(of: number): number }[];
-}
+type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 
 interface Range {
   startOffset: number;
@@ -87,4 +84,6 @@ function mendScript({ url, functions }: Script, texts: Texts): void {
   }
 }
 
-module.exports = { mendOthersCoverage };
+const parts = { mendOthersCoverage };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -16,7 +16,7 @@ const present = Object.keys(require.cache);
 try {
   refuseOldNode();
   refuseSnapshot();
-  const { enter } = require("./enter.cjs") as { enter: (options: { isLoaded: boolean }) => void };
+  const { enter } = require("./enter.cjs") as import("./enter.cts").Parts;
   enter({ isLoaded: isNamedIn(process.env["NODE_OPTIONS"] || "") });
 } catch (error) {
   tell(reasonOf(error as NodeJS.ErrnoException));

@@ -3,16 +3,10 @@
  * short as they are so that V8 puts them where they are called: nearly always, nobody asks for comparisons.
  */
 const vm = require("node:vm") as typeof import("node:vm");
-const memory = require("./memory.cjs") as { readonly CONTROL: Readonly<Record<string, number>> };
-const { compareCases, compareSought, compareValues } = require("./comparisons.cjs") as {
-  compareValues: (
-    left: unknown,
-    right: unknown,
-    options: { readonly isConst: boolean; readonly write: Write },
-  ) => void;
-  compareCases: (value: unknown, constants: readonly unknown[], write: Write) => void;
-  compareSought: (kind: number, text: unknown, sought: unknown, write: Write) => void;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { compareCases, compareSought, compareValues } = require(
+  "./comparisons.cjs",
+) as import("./comparisons.cts").Parts;
 
 /** Takes a record: its type, and the halves of both arguments. */
 type Write = (type: number, low1: number, high1: number, low2: number, high2: number) => void;
@@ -96,7 +90,7 @@ function hits({ hit }: Sink) {
 }
 
 function comparisons(control: Int32Array, { compare }: Sink) {
-  const WANTED = memory.CONTROL["comparisons"];
+  const WANTED = memory.CONTROL.comparisons;
   // No comparison is made while another is being recorded.
   let at = 0;
   const write: Write = (type, low1, high1, low2, high2) =>
@@ -145,4 +139,6 @@ function declareInContext(
   return set as (...rest: unknown[]) => unknown;
 }
 
-module.exports = { declareInContext, declareProbeFunctions, evals, makeProbeFunctions };
+const parts = { declareInContext, declareProbeFunctions, evals, makeProbeFunctions };
+module.exports = parts;
+export type Parts = typeof parts;

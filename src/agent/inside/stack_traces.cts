@@ -4,24 +4,9 @@
  */
 const path = require("node:path") as typeof import("node:path");
 
-/** Node's own: see `internals.cts`. */
-interface Internals {
-  readonly require: (id: string) => Record<string, never>;
-  readonly binding: (name: string) => Record<string, never>;
-}
-
-interface Text {
-  readonly hash: string;
-  offset(of: number): number;
-  column(line: number, column: number): number;
-  line(line: number, text: string): string | undefined;
-  readonly origin: string;
-}
-
-interface Texts {
-  ofHash(hash: string): Text | undefined;
-  named(name: string): readonly Text[];
-}
+type Internals = import("./internals.cts").Internals;
+type Text = import("./written_texts.cts").WrittenText;
+type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 
 /** V8's; here are only those methods that tell of positions. */
 interface Site {
@@ -72,7 +57,7 @@ const { create, defineProperty, getOwnPropertyNames, getOwnPropertyDescriptor, g
   Object;
 const { exec, [Symbol.replace]: replace } = RegExp.prototype;
 const { includes, startsWith, slice, lastIndexOf, indexOf } = String.prototype;
-const OURS = path.join(__dirname, "..") + path.sep;
+const OURS = path.join(__dirname, "../..", path.sep);
 /** See `given_text.cts`. */
 const GIVEN_TEXT = path.join(__dirname, "given_text.cjs");
 /** See `loaded_scripts.cts`. */
@@ -371,4 +356,6 @@ function mendCallSite(site: CallSite, text: Text | undefined): void {
   if (column !== undefined) site.column = text.column(lineNumber, column);
 }
 
-module.exports = { mendStackTraces };
+const parts = { mendStackTraces };
+module.exports = parts;
+export type Parts = typeof parts;

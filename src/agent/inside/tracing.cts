@@ -4,115 +4,34 @@ import type { MessagePort } from "node:worker_threads";
 
 const { Script } = require("node:vm") as typeof import("node:vm");
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
-const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as {
-  makeProbes: (control: Int32Array) => Probes;
-  WINDOW_SIZE: number;
-  BLOCKS: number;
-};
-const { askForProbes } = require("./ask_for_probes.cjs") as {
-  askForProbes: (
-    control: Int32Array,
-    options: { port: MessagePort; main: Int32Array },
-  ) => Ask;
-};
-const { findInternals } = require("./internals.cjs") as {
-  findInternals: () => Internals | undefined;
-};
-const { mendFunctionTexts } = require("./function_texts.cjs") as {
-  mendFunctionTexts: (prototype: CallableFunction, texts: Texts) => () => void;
-};
-const { GivenTexts } = require("./given_text.cjs") as {
-  GivenTexts: new (
-    probe: (script: object) => string | undefined,
-    options: Pick<Internals, "require"> & { threadText: string | undefined },
-  ) => object;
-};
-const { MadeScripts, probeFunctions } = require("./made_scripts.cjs") as {
-  MadeScripts: new (ask: Ask, texts: Texts) => Made;
-  probeFunctions: (made: Made) => () => void;
-};
-const { mendOthersCoverage } = require("./others_coverage.cjs") as {
-  mendOthersCoverage: (texts: Texts) => () => void;
-};
-const { probeVmScripts } = require("./vm_scripts.cjs") as {
-  probeVmScripts: (
-    probe: (script: object) => string | undefined,
-    prepare: (context: object, run: (script: VmScript) => unknown) => void,
-  ) => () => void;
-};
-const { probeLoadedScripts } = require("./loaded_scripts.cjs") as {
-  probeLoadedScripts: (
-    probe: (script: LoadedScript) => string | undefined,
-    options?: { internals: Internals; given: object },
-  ) => () => void;
-};
+const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as import("./probes.cts").Parts;
+const { askForProbes } = require("./ask_for_probes.cjs") as import("./ask_for_probes.cts").Parts;
+const { findInternals } = require("./internals.cjs") as import("./internals.cts").Parts;
+const { mendFunctionTexts } = require(
+  "./function_texts.cjs",
+) as import("./function_texts.cts").Parts;
+const { GivenTexts } = require("./given_text.cjs") as import("./given_text.cts").Parts;
+const { MadeScripts, probeFunctions } = require(
+  "./made_scripts.cjs",
+) as import("./made_scripts.cts").Parts;
+const { mendOthersCoverage } = require(
+  "./others_coverage.cjs",
+) as import("./others_coverage.cts").Parts;
+const { probeVmScripts } = require("./vm_scripts.cjs") as import("./vm_scripts.cts").Parts;
+const { probeLoadedScripts } = require(
+  "./loaded_scripts.cjs",
+) as import("./loaded_scripts.cts").Parts;
 const { declareInContext, declareProbeFunctions, evals, makeProbeFunctions } = require(
   "./probe_functions.cjs",
-) as {
-  declareInContext: (functions: object, run: (script: VmScript) => unknown) => object;
-  evals: (evalCode: EvalCode, theirs: unknown) => object;
-  declareProbeFunctions: (
-    functions: object,
-    options: { global: object; run: (script: VmScript) => void },
-  ) => void;
-  makeProbeFunctions: (
-    control: Int32Array,
-    sink: Probes & { readonly evalCode?: EvalCode },
-  ) => object;
-};
-const { mendStackTraces } = require("./stack_traces.cjs") as {
-  mendStackTraces: (internals: Internals, texts: Texts) => () => void;
-};
-const { WrittenTexts } = require("./written_texts.cjs") as { WrittenTexts: new () => Texts };
+) as import("./probe_functions.cts").Parts;
+const { mendStackTraces } = require("./stack_traces.cjs") as import("./stack_traces.cts").Parts;
+const { isWhole, WrittenTexts } = require(
+  "./written_texts.cjs",
+) as import("./written_texts.cts").Parts;
 
-interface Probes {
-  readonly address: bigint;
-  readonly blocks: bigint;
-  readonly hit: (pc: number) => void;
-  readonly compare: (pc: number, ...record: readonly number[]) => void;
-}
-
-/** See `ask_for_probes.cts`. */
-type Ask = (script: {
-  readonly url: string;
-  readonly source: string;
-  readonly wantsMap?: boolean;
-}) => Probed | undefined;
-
-interface Probed {
-  readonly code: string;
-  readonly insertions?: readonly number[];
-}
-
+type Internals = import("./internals.cts").Internals;
+type LoadedScript = Parameters<Parameters<typeof probeLoadedScripts>[0]>[0];
 type EvalCode = (pc: number, code: unknown) => unknown;
-
-/** See `made_scripts.cts`. */
-interface Made {
-  evalCode: EvalCode;
-  code(script: object): string | undefined;
-}
-
-/** See `loaded_scripts.cts`. */
-interface LoadedScript {
-  readonly url: string;
-  readonly source: string;
-  readonly name: string;
-  readonly wrapper?: readonly [before: string, after: string];
-}
-
-/** See `internals.cts`. */
-interface Internals {
-  readonly require: (id: string) => Record<string, never>;
-  readonly binding: (name: string) => Record<string, never>;
-}
-
-/** See `written_texts.cts`. */
-interface Texts {
-  add(
-    probed: Probed,
-    options: { names: readonly string[]; wrapper?: readonly [string, string] | undefined },
-  ): void;
-}
 
 /** For the agent's worker, and to begin with. */
 interface Tracing {
@@ -153,8 +72,8 @@ function startTracing(control: Int32Array, main: Int32Array): Tracing {
 
 interface Beginning {
   readonly control: Int32Array;
-  readonly probes: Probes;
-  readonly ask: Ask;
+  readonly probes: ReturnType<typeof makeProbes>;
+  readonly ask: ReturnType<typeof askForProbes>;
   readonly internals: Internals | undefined;
   readonly threadText: string | undefined;
 }
@@ -168,7 +87,7 @@ function beginAsWritten({ control, probes, ask, internals, threadText }: Beginni
   declare(functions);
   const probe = ({ url, source, name, wrapper }: LoadedScript): string | undefined => {
     const probed = ask({ url, source });
-    if (probed?.insertions) texts.add(probed, { names: [name, url], wrapper });
+    if (isWhole(probed)) texts.add(probed, { names: [name, url], wrapper });
     return probed?.code;
   };
   const prepare = (_: object, run: (script: VmScript) => unknown): void => {
@@ -191,7 +110,7 @@ function beginAsWritten({ control, probes, ask, internals, threadText }: Beginni
 }
 
 /** They stay for good, and so are not there for what has no server. */
-function declare(functions: object): void {
+function declare(functions: ReturnType<typeof makeProbeFunctions>): void {
   const run = (script: VmScript) => void script.runInThisContext();
   declareProbeFunctions(functions, { global: globalThis, run });
 }
@@ -209,4 +128,6 @@ function beginWithMaps({ control, probes, ask }: Beginning): () => void {
   };
 }
 
-module.exports = { startTracing };
+const parts = { startTracing };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -6,18 +6,9 @@ import type * as VmApi from "node:vm";
 
 const vm = require("node:vm") as typeof VmApi & { SourceTextModule?: new () => object };
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
-const { standFor } = require("./function_texts.cjs") as {
-  standFor: (ours: object, theirs: object) => void;
-};
+const { standFor } = require("./function_texts.cjs") as import("./function_texts.cts").Parts;
 
-/** See `made_scripts.cts`. */
-interface Made {
-  readonly source: string;
-  readonly name: string;
-  readonly isNamed: boolean;
-  readonly maker?: string;
-  readonly keepsValue: boolean;
-}
+type Made = import("./made_scripts.cts").Made;
 
 /** What gives a script probes; undefined for one that stays as it is. */
 type Probe = (made: Made) => string | undefined;
@@ -218,4 +209,6 @@ function probeModules(probe: Probe, contexts: Contexts): () => void {
   return () => setPrototypeOf(SourceTextModule, base);
 }
 
-module.exports = { probeVmScripts };
+const parts = { probeVmScripts };
+module.exports = parts;
+export type Parts = typeof parts;

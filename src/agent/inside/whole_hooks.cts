@@ -12,4 +12,6 @@ function hasWholeHooks(): boolean {
   return major > 25 || minor >= (WHOLE[major] ?? Infinity);
 }
 
-module.exports = { hasWholeHooks };
+const parts = { hasWholeHooks };
+module.exports = parts;
+export type Parts = typeof parts;

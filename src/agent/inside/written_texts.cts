@@ -276,4 +276,12 @@ function blockOf(pc: number): number {
   return pc >>> 3 & 0xfffffff;
 }
 
-module.exports = { WrittenTexts };
+/** Whether all is there that is to be known of a script with probes. */
+function isWhole(probed: Partial<Probed> | undefined): probed is Probed {
+  return probed?.code !== undefined && probed.insertions !== undefined;
+}
+
+const parts = { isWhole, WrittenTexts };
+module.exports = parts;
+export type Parts = typeof parts;
+export type { Probed, WrittenText };

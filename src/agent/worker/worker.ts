@@ -3,6 +3,7 @@
  * server asks of them. Being another isolate, it can collect from a thread that is stuck in a loop, and
  * nothing that it loads makes collections dearer.
  */
+import { Deferred } from "../../base/deferred.ts";
 import { connect } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Agent } from "./agent.ts";
@@ -19,6 +20,7 @@ import {
   type TracedArea,
   type Welcome,
 } from "../../messages/protocol.ts";
+import { parse, SHAPES } from "./server_messages.ts";
 import { ThreadSessions } from "./thread_sessions.ts";
 import { type Answer, WorkerThread } from "./worker_thread.ts";
 
@@ -135,9 +137,8 @@ class Process {
     let agent: Agent | undefined;
     let thread: WorkerThread | undefined;
     let trace: Trace | undefined;
-    let ended!: () => void;
-    const gone = new Promise<void>((resolve) => ended = resolve);
-    gone.then(() => this.#threads.delete(agent!));
+    const gone = new Deferred<void>();
+    gone.promise.then(() => this.#threads.delete(agent!));
     port.on("message", (message: ThreadMessage) => {
       if ("serial" in message) thread?.answer(message);
       else if ("thread" in message) this.join(agent!, message.thread);
@@ -161,9 +162,9 @@ class Process {
             thread = new WorkerThread(control, { ...options, port, evaluate, terminate });
             return Promise.resolve(thread);
           },
-          ended,
+          ended: () => gone.resolve(),
         });
-        this.#threads.set(agent, gone);
+        this.#threads.set(agent, gone.promise);
         if (tracing) answerFor(tracing.port, { agent, control });
       }
     });
@@ -261,10 +262,10 @@ function answerFor(
   });
 }
 
-/** What is no JSON is left out: the target must not fail to start for it. */
+/** What is no list of texts is left out: the target must not fail to start for it. */
 function globs(key: "include" | "exclude", text: string | undefined): Pick<Hello, typeof key> {
   try {
-    return text ? { [key]: JSON.parse(text) } : {};
+    return text ? { [key]: parse(Buffer.from(text), SHAPES.globs) } : {};
   } catch {
     return {};
   }

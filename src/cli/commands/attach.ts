@@ -4,7 +4,7 @@ import { parseAddress } from "../../targets/address.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
 import { withGlobs, withMount } from "../options.ts";
-import { UsageError } from "../usage_error.ts";
+import { USAGE, UserError } from "../../base/user_error.ts";
 
 interface Arguments {
   readonly address: string;
@@ -41,8 +41,9 @@ export const attach: Command = {
     const { name, include, exclude } = options;
     const address = String(options.address);
     if (options["allow-remote"]) {
-      throw new UsageError(
+      throw new UserError(
         "--allow-remote is an option of the server: start it with 'kcovfs mount --allow-remote'",
+        { status: USAGE },
       );
     }
     checkAddress(address);
@@ -64,6 +65,6 @@ function checkAddress(text: string): void {
   try {
     parseAddress(text);
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UserError((error as Error).message, { status: USAGE });
   }
 }

@@ -35,7 +35,7 @@ export const mount: Command = {
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
     const { dir, namespace, over } = options;
     const mounted = await mountServer(dir, {
-      ...serverOptions(options, { warn: io.warn, ...(self && { self }) }),
+      ...serverOptions(options, { reporter: io, ...(self && { self }) }),
       namespace,
       isEmpty: !over,
     });
@@ -43,7 +43,7 @@ export const mount: Command = {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     });
     io.print(`kcovfs: mounted on ${dir} (${describeWay(await mounted.server.facts)})\n`);
-    const manager = serviceManager({ warn: io.warn });
+    const manager = serviceManager(io);
     manager.tell("READY=1", `STATUS=mounted on ${dir}`);
     try {
       await Promise.race([stop, mounted.ended]);
