@@ -308,7 +308,7 @@ const SYMBOLS = new URL("../../src/symbols/symbol_table.js", import.meta.url).hr
 const BEGIN = `import { Pipeline } from ${JSON.stringify(MODULE)};
   import { SymbolTable } from ${JSON.stringify(SYMBOLS)};
   const symbols = SymbolTable.open(process.argv[1]);
-  const subject = new Pipeline({ symbols, warn: console.log });`;
+  const subject = new Pipeline({ symbols, reporter: { warn: console.log } });`;
 
 /** Runs a program in a process of its own. */
 function execute(world: PipelineWorld, program: string, args: readonly string[] = []) {
