@@ -41,7 +41,16 @@ export const HELLO = record({
 
 /** A script that is about to be compiled. */
 export type NewSource = v.InferOutput<typeof NEW_SOURCE>;
-export const NEW_SOURCE = record({ url: v.string(), source: v.string() });
+export const NEW_SOURCE = record({
+  url: v.string(),
+  source: v.string(),
+  /** Of a script that a program has made: the URL of the one that has, or an empty one. Its own may be empty. */
+  maker: v.exactOptional(v.string()),
+  /** Whether the value of the script matters, as that of `eval` does. */
+  keepsValue: v.exactOptional(v.boolean()),
+  /** Whether the code is to have a source map in it. */
+  wantsMap: v.exactOptional(v.boolean()),
+});
 
 /** The URLs of the scripts of an isolate. */
 export const SCRIPT_URLS = texts;

@@ -113,6 +113,15 @@ export interface TracedArea {
 /** What is to be compiled instead; without code, the script as it is. */
 export interface ProbedSource {
   readonly code?: string;
+  /** What is not of the script: offsets into it, each followed by how many characters come there. */
+  readonly insertions?: readonly number[];
+  /** SHA-256 of the code, as V8 has it of a script. */
+  readonly hash?: string;
+  /** Whether no more of the scripts that the program makes get probes. */
+  readonly isFull?: boolean;
+  /** Lower half of the PC of the first block, and how many blocks there are. */
+  readonly firstPc?: number;
+  readonly blocks?: number;
 }
 
 /** How the server answers. */

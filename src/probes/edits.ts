@@ -6,6 +6,11 @@ export type WritePc = (block: number) => string;
 /** What is put into a source, where PCs may be in it. */
 export type Text = string | ((pc: WritePc) => string);
 
+/** A text as it is put into the source. */
+export function written(text: Text, pc: WritePc): string {
+  return typeof text === "string" ? text : text(pc);
+}
+
 /** A stretch of the source: [start, end). */
 export interface Stretch {
   readonly start: number;
@@ -51,18 +56,41 @@ export class Edits {
     return both;
   }
 
-  /** Makes them. */
-  apply(into: MagicString, pc: WritePc): void {
+  /** How deep what is put in nests. */
+  get depth(): number {
+    const stretches = this.#openings.filter(({ end }) => end !== Infinity)
+      .sort((a, b) => a.start - b.start || b.end - a.end);
+    const open: number[] = [];
+    let depth = 0;
+    for (const { start, end } of stretches) {
+      while (open.length > 0 && open.at(-1)! <= start) open.pop();
+      open.push(end);
+      depth = Math.max(depth, open.length);
+    }
+    return depth;
+  }
+
+  /**
+   * Makes them.
+   *
+   * @returns where, and how many characters there are: offsets into the source, each followed by a length.
+   */
+  apply(into: MagicString, pc: WritePc): number[] {
     // Sorting is stable, so equals come in the order in which they are listed.
     const openings = [...this.#openings].sort((a, b) => a.start - b.start || b.end - a.end);
     const closings = [...this.#followers, ...this.#closings.toReversed()]
       .sort((a, b) => a.end - b.end || b.start - a.start);
-    const write = (text: Text) => typeof text === "string" ? text : text(pc);
-    for (const { end, text } of closings) into.appendLeft(end, write(text));
+    const lengths = new Map<number, number>();
+    const put = (at: number, text: string) => {
+      into.appendLeft(at, text);
+      lengths.set(at, (lengths.get(at) ?? 0) + text.length);
+    };
+    for (const { end, text } of closings) put(end, written(text, pc));
     for (const { start, text } of openings) {
-      const written = write(text);
-      into.appendLeft(start, isJoined(into.original, start, written) ? ` ${written}` : written);
+      const opening = written(text, pc);
+      put(start, isJoined(into.original, start, opening) ? ` ${opening}` : opening);
     }
+    return [...lengths].sort(([a], [b]) => a - b).flat();
   }
 }
 

@@ -11,6 +11,7 @@ import type {
 import { RangeWalk, type Visitors } from "../blocks/range_walk.ts";
 import { BoundNames } from "./bound_names.ts";
 import { type Comparing, isComparing } from "./comparison_probes.ts";
+import { type EvalCall, isEvalCall } from "./eval_probes.ts";
 
 /** Why a block begins where it does. */
 export interface Place {
@@ -35,6 +36,7 @@ export class ProbeWalk extends RangeWalk {
   readonly functionNodes: FunctionNode[] = [];
   readonly classNodes: ClassNode[] = [];
   readonly comparing: Comparing[] = [];
+  readonly evalCalls: EvalCall[] = [];
   readonly bound = new BoundNames();
   /** By where they begin. */
   readonly expressionStatements = new Map<number, ExpressionStatement>();
@@ -57,6 +59,7 @@ export class ProbeWalk extends RangeWalk {
         this.#remember(node);
         this.bound.addFrom(node);
         if (isComparing(node)) this.comparing.push(node);
+        if (isEvalCall(node)) this.evalCalls.push(node);
         target[type](walk, node);
       },
     });

@@ -1,7 +1,7 @@
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Pipeline } from "./pipeline.ts";
+import { type Pipeline, withMap } from "./pipeline.ts";
 import { withPrelude } from "./standalone.ts";
 import type { Reporter } from "../base/reporter.ts";
 
@@ -63,7 +63,7 @@ async function instrumentFile(
   if (isMeasured(url)) {
     try {
       const probed = await pipeline.probe({ url, source: await fs.readFile(from, "utf8") });
-      await fs.writeFile(to, withPrelude(probed));
+      await fs.writeFile(to, withPrelude({ ...probed, code: withMap(probed) }));
       // The umask is to have no say.
       await fs.chmod(to, (await fs.stat(from)).mode);
       done.scripts++;

@@ -5,6 +5,7 @@ import { LimitedReporter, type Reporter } from "../base/reporter.ts";
 import type { BlockTable } from "../blocks/block_table.ts";
 import { findMapUrl } from "../blocks/map_url.ts";
 import { inState, StateError } from "../blocks/state_error.ts";
+import { mapComment } from "../probes/map_comment.ts";
 import { pcOfBlock, type Segment } from "../symbols/pc_space.ts";
 import { scriptHash } from "../symbols/script_hash.ts";
 import type { SourceStore } from "../symbols/source_store.ts";
@@ -13,6 +14,7 @@ import { KeptScripts } from "./kept_scripts.ts";
 import {
   type LoadedScript,
   type PlacedBlocks,
+  type ProbedCode,
   SCRIPT_WORKER,
   type ScriptJob,
   type ScriptParts,
@@ -26,10 +28,7 @@ export interface CountedScript {
 }
 
 /** A script with probes. */
-export interface ProbedScript {
-  readonly code: string;
-  /** How many blocks it has. */
-  readonly blocks: number;
+export interface ProbedScript extends ProbedCode {
   /** Lower half of the PC of its first block. */
   readonly firstPc: number;
   /** Its first block's number. */
@@ -139,10 +138,10 @@ export class Pipeline implements AsyncDisposable {
    * @throws {StateError} when it can have no PCs now; it may be tried again.
    */
   async probe(script: LoadedScript): Promise<ProbedScript> {
-    const { source, url } = script;
+    const { source, url, keepsValue = false } = script;
     const hash = scriptHash(source);
     // Sources that differ in their line ends alone have one hash.
-    const key = `${hash} ${url}`;
+    const key = `${hash} ${keepsValue} ${url}`;
     let result = this.#probed.find(key, source);
     if (!result) {
       result = this.#patiently(() => this.#probe(script, hash));
@@ -255,6 +254,11 @@ export class Pipeline implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#thread[Symbol.asyncDispose]();
   }
+}
+
+/** The code of a script, with its source map in it. */
+export function withMap({ code, map }: Pick<ProbedCode, "code" | "map">): string {
+  return code + mapComment(map);
 }
 
 /** Sources run as they are, too. */

@@ -8,6 +8,8 @@ export interface LoadedScript {
   readonly source: string;
   /** Its source map's URL, where that is not in the source. */
   readonly mapUrl?: string;
+  /** Whether its value matters, as that of `eval` does. */
+  readonly keepsValue?: boolean;
 }
 
 /** What the thread is asked: for a script's table, or its text with probes, and where its blocks stand. */
@@ -27,13 +29,26 @@ export interface PlacedBlocks extends BlockPlaces {
   readonly broken?: string;
 }
 
+/** A script's text with probes. */
+export interface ProbedCode {
+  readonly code: string;
+  /** A source map, without the source. */
+  readonly map: string;
+  /** What is not of the script: offsets into it, each followed by how many characters come there. */
+  readonly insertions: readonly number[];
+  /** SHA-256 of the code, as V8 has it of a script. */
+  readonly hash: string;
+  /** How many blocks it has. */
+  readonly blocks: number;
+}
+
 /** What the thread has made. */
 export interface ScriptParts {
   readonly places?: PlacedBlocks;
   /** Of a script that is counted. */
   readonly table?: BlockTable;
   /** Of one that has PCs and is to have probes. */
-  readonly probed?: { readonly code: string; readonly blocks: number };
+  readonly probed?: ProbedCode;
 }
 
 export type ScriptReply =

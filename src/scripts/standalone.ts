@@ -14,6 +14,7 @@ const FUNCTIONS: Readonly<Record<keyof typeof PROBE_NAMES, string>> = {
   compare: "(_,l,r)=>r",
   cases: "(_,v)=>v",
   text: "(_,k,t,s)=>s",
+  code: "(_,e,c)=>c",
   held: "{}",
 };
 

@@ -21,6 +21,7 @@ export function targetRow(
     coarse > 0 && `${counted(coarse, "function")} without block counters`,
     unnamed > 0 && `${counted(unnamed, "script")} without a URL`,
     unkept > 0 && `${counted(unkept, "script")} without PCs: ${counts.unkeptReason}`,
+    counts.isFull && "more scripts made than get probes",
     unparsed > 0 && `${counted(unparsed, "script")} that cannot be parsed`,
   ];
   return {

@@ -5,10 +5,11 @@ import { TURNS_SIZE } from "../messages/turns.ts";
 import { findSourceUrl } from "../blocks/source_url.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { StateError } from "../blocks/state_error.ts";
+import { scriptHash } from "../symbols/script_hash.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 import type { Connection } from "../fuse/mod.ts";
 import { inTime } from "../base/in_time.ts";
-import type { Pipeline } from "../scripts/pipeline.ts";
+import { type Pipeline, type ProbedScript, withMap } from "../scripts/pipeline.ts";
 import { hasProbes, probedPcs } from "../scripts/standalone.ts";
 import type { AreaFile } from "../kcov/mod.ts";
 import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
@@ -45,6 +46,8 @@ export interface ProbedCounts {
   /** Scripts that could have no PCs when they were loaded, and why not. */
   unkept: number;
   unkeptReason?: string;
+  /** Whether the program makes more scripts than get probes. */
+  isFull?: boolean;
 }
 
 /** A target's scripts. */
@@ -52,7 +55,20 @@ interface ProbedScripts {
   readonly counts: ProbedCounts;
   /** By URL: why they have no probes, or nothing where they do. */
   readonly reasons: Map<string, string | undefined>;
+  /** How many the program has made, as by `eval`, up to {@linkcode MOST_MADE}. */
+  made: number;
+  /** Characters of these. */
+  madeCharacters: number;
 }
+
+/**
+ * Scripts that a program may make and that get probes, and those of all programs: each different one has PCs of
+ * its own, which are kept.
+ */
+const MOST_MADE = 4096;
+/** Characters of those of one program. */
+const MOST_MADE_CHARACTERS = 32 * 1024 * 1024;
+const MOST_MADE_BY_ALL = 32 * 1024;
 
 /** ms that a target is given to list its scripts. */
 const LIST_TIMEOUT = 2000;
@@ -71,6 +87,7 @@ export class Tracing implements AsyncDisposable {
   readonly #blocks: TracedBlocks;
   readonly #scripts = new WeakMap<Target, ProbedScripts>();
   #files = 0;
+  #made = 0;
 
   /** @param folder Where the files are that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
@@ -158,47 +175,72 @@ export class Tracing implements AsyncDisposable {
   #scriptsOf(target: Target): ProbedScripts {
     let scripts = this.#scripts.get(target);
     if (!scripts) {
-      scripts = { counts: { measured: 0, blocks: 0, unparsed: 0, unkept: 0 }, reasons: new Map() };
+      const counts = { measured: 0, blocks: 0, unparsed: 0, unkept: 0 };
+      scripts = { counts, reasons: new Map(), made: 0, madeCharacters: 0 };
       this.#scripts.set(target, scripts);
     }
     return scripts;
   }
 
   /** Gives a target's script probes, where it is measured. Never rejects. */
-  async probe(target: Target, { url: loaded, source }: NewSource): Promise<ProbedSource> {
-    const url = findSourceUrl(source) ?? loaded;
-    const { counts, reasons } = this.#scriptsOf(target);
-    if (!this.#options.filterFor(target)(url)) {
-      reasons.set(url, "the globs leave it out");
+  async probe(target: Target, script: NewSource): Promise<ProbedSource> {
+    const { source, maker, keepsValue = false, wantsMap = false } = script;
+    const scripts = this.#scriptsOf(target);
+    if (maker !== undefined && !this.#takeMade(scripts, source.length)) return { isFull: true };
+    const url = findSourceUrl(source) ?? (script.url || nameOfMade(script));
+    // What programs make may be without end.
+    const note = (reason: string | undefined) => {
+      if (maker === undefined) scripts.reasons.set(url, reason);
+    };
+    if (!this.#options.filterFor(target)(maker || url)) {
+      note("the globs leave it out");
       return {};
     }
-    reasons.set(url, undefined);
+    note(undefined);
     if (hasProbes(source)) {
       await this.#reserve(target, blocksOfPcs(probedPcs(source)));
       return {};
     }
     try {
-      const { code, blocks, base } = await this.#options.pipeline.probe({ url, source });
-      // A script of which nothing is executed is in reports, too.
-      this.#options.covered.marksOf(target.info.name, { base, count: blocks });
-      await this.#reserve(target, blocksOf({ base, count: blocks }));
-      counts.measured++;
-      counts.blocks += blocks;
-      return { code };
+      const probed = await this.#options.pipeline.probe({ url, source, keepsValue });
+      await this.#measure(target, probed);
+      const { map: _map, base: _base, ...rest } = probed;
+      return wantsMap ? { code: withMap(probed) } : rest;
     } catch (error) {
       const { message } = error as Error;
-      const line = `Cannot measure ${url}: ${message}`;
-      reasons.set(url, message);
-      if (error instanceof StateError) {
-        counts.unkept++;
-        counts.unkeptReason = message;
-        this.#reporter.warn(line);
-      } else {
-        counts.unparsed++;
-        this.#options.reporter.warn(line);
-      }
+      countFailure(scripts.counts, error as Error);
+      note(message);
+      const reporter = error instanceof StateError ? this.#reporter : this.#options.reporter;
+      if (maker === undefined) reporter.warn(`Cannot measure ${url}: ${message}`);
       return {};
     }
+  }
+
+  async #measure(target: Target, { base, blocks }: ProbedScript): Promise<void> {
+    const { counts } = this.#scriptsOf(target);
+    // A script of which nothing is executed is in reports, too.
+    this.#options.covered.marksOf(target.info.name, { base, count: blocks });
+    await this.#reserve(target, blocksOf({ base, count: blocks }));
+    counts.measured++;
+    counts.blocks += blocks;
+  }
+
+  /** Whether one more of the scripts that a target makes may have probes. */
+  #takeMade(scripts: ProbedScripts, characters: number): boolean {
+    const isFull = scripts.made >= MOST_MADE || this.#made >= MOST_MADE_BY_ALL ||
+      scripts.madeCharacters + characters > MOST_MADE_CHARACTERS;
+    if (isFull) {
+      scripts.counts.isFull = true;
+      scripts.reasons.set(
+        "scripts that the program makes",
+        `there are ${scripts.made} with probes or tried: those made later have none`,
+      );
+      return false;
+    }
+    scripts.made++;
+    scripts.madeCharacters += characters;
+    this.#made++;
+    return true;
   }
 
   /** Before probes run, there is memory for what they mark, or they mark nothing. */
@@ -219,7 +261,7 @@ export class Tracing implements AsyncDisposable {
       ...[...reasons].flatMap(([url, reason]) => reason === undefined ? [] : [{ url, reason }]),
       ...[...others].map((url) => ({
         url,
-        reason: "no loader loaded it: `vm`, `eval`, a command line",
+        reason: "it was compiled in a way that kcovfs does not see",
       })),
     ];
   }
@@ -229,6 +271,18 @@ export class Tracing implements AsyncDisposable {
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);
   }
+}
+
+/** Made by which script, and of what text. */
+function nameOfMade({ maker = "", source }: NewSource): string {
+  return `${maker}.made-${scriptHash(source).slice(0, 8)}.js`;
+}
+
+function countFailure(counts: ProbedCounts, error: Error): void {
+  if (error instanceof StateError) {
+    counts.unkept++;
+    counts.unkeptReason = error.message;
+  } else counts.unparsed++;
 }
 
 function* blocksOfPcs(pcs: Iterable<number>): Generator<number> {

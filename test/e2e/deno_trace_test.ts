@@ -103,7 +103,7 @@ deno("one that lacks permissions says which, and runs without probes", async () 
   await using scene = new Scene();
   await scene.serve("--collector", "trace");
   const file = join(scene.folder, "main.ts");
-  writeFileSync(file, 'enum A { B } console.log("ran", A.B, typeof globalThis.__kcov);');
+  writeFileSync(file, 'enum A { B } console.log("ran", A.B, typeof __kcov);');
   const run = (...flags: string[]) =>
     execute([...scene.run("main"), "deno", "run", "--no-check", ...flags, file], {
       env: { ...WITH_DENO, NO_COLOR: "1" },

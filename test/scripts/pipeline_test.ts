@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -14,6 +15,7 @@ import {
   SymbolTable,
 } from "../../src/symbols/symbol_table.ts";
 import { symbolFile } from "../../src/symbols/symbol_file.ts";
+import { withMap } from "../../src/scripts/pipeline.ts";
 import { PipelineWorld } from "./pipeline_world.ts";
 
 const pipeline = suite("scripts/pipeline");
@@ -143,7 +145,7 @@ scenario("each line stays where it is, whatever ends it", async (world) => {
   const pcs = new Set<number>();
   for (const end of ends) {
     const { code, firstPc } = await world.pipeline.probe({ url: FILE, source: of(end) });
-    assert.equal(code.split(end).length, of(end).split(end).length + (end === "\n" ? 2 : 0), end);
+    assert.equal(code.split(end).length, of(end).split(end).length, end);
     assert.ok(code.includes(`a${end}b`), "and none becomes another");
     pcs.add(firstPc);
   }
@@ -192,12 +194,33 @@ scenario("a source map places blocks, where the script or who has it names one",
   }
 });
 
-scenario("the code ends with a map of its own, by which its positions are found", async (world) => {
+scenario("the code has a map of its own, by which its positions are found", async (world) => {
   const source = `${SOURCE}//# sourceMappingURL=gone.map\n`;
-  const { code } = await world.pipeline.probe({ url: "file:///b.js", source });
-  const [, data] = code.match(/\n\/\/# sourceMappingURL=data:application\/json;base64,(.+)\n$/)!;
+  const probed = await world.pipeline.probe({ url: "file:///b.js", source });
+  assert.ok(probed.code.endsWith("//# sourceMappingURL=gone.map\n"), "which it has when asked for");
+  const [, data] = withMap(probed).match(
+    /\n\/\/# sourceMappingURL=data:application\/json;base64,(.+)\n$/,
+  )!;
   const { version, sources, mappings } = JSON.parse(Buffer.from(data, "base64").toString());
   assert.equal([version, sources, mappings.split(";").length >= 2], [3, ["file:///b.js"], true]);
+});
+
+scenario("what is put in is told, and the hash of the code", async (world) => {
+  const source = "if (a) { b(c ? 1 : 2); }\n";
+  const { code, insertions, hash } = await world.pipeline.probe({ url: FILE, source });
+  let text = code;
+  for (let i = 0; i < insertions.length; i += 2) {
+    const [at, length] = insertions.slice(i, i + 2);
+    text = text.slice(0, at) + text.slice(at + length);
+  }
+  assert.is(text, source);
+  assert.is(hash, createHash("sha256").update(code).digest("hex"));
+});
+
+scenario("what nests too deeply to be compiled with probes gets none", async (world) => {
+  const source = `let a = ${"a ? 1 : ".repeat(300)}2;`;
+  const error = await world.pipeline.probe({ url: FILE, source }).catch((error) => error);
+  assert.match(error.message, /nests deeper than 200/);
 });
 
 scenario("symbols that cannot be written are no syntax error", async (world) => {

@@ -16,7 +16,8 @@ const TIMEOUT = 15_000;
  * @throws {Error} that says why there is no coverage, when everything is as it was before.
  */
 function enter({ isLoaded }: { isLoaded: boolean }): void {
-  if (isInternalThread) return keepHooksOut();
+  // One of Node's own.
+  if (isInternalThread) return;
   if (!isMainThread) return (require("./thread.cjs") as import("./thread.cts").Parts).join();
   if (isOurs() || (isLoaded && !process.env["KCOVFS_SOCKET"])) return;
   if ((require("./launcher.cjs") as import("./launcher.cts").Parts).isLauncher()) return;
@@ -25,12 +26,6 @@ function enter({ isLoaded }: { isLoaded: boolean }): void {
   if (!process.env["KCOVFS_SOCKET"]) setEnvironment();
   const { startAgent } = require("./start_agent.cjs") as import("./start_agent.cts").Parts;
   startAgent(process.env["KCOVFS_SOCKET"]!, { isLoaded });
-}
-
-/** In a thread of Node's own. */
-function keepHooksOut(): void {
-  if (process.env["KCOVFS_COLLECTOR"] !== "trace") return;
-  (require("./whole_hooks.cjs") as import("./whole_hooks.cts").Parts).keepHooksOut();
 }
 
 /** As `kcovfs run` would have set it. */

@@ -3,7 +3,7 @@
  * collection, so this is all there is: it turns off what loses counts, starts the worker that collects,
  * and lends the worker its `gate` and the sources of scripts.
  */
-import type { MessagePort, TransferListItem } from "node:worker_threads";
+import type { TransferListItem } from "node:worker_threads";
 
 const { Worker } = require("node:worker_threads") as typeof import("node:worker_threads");
 const fs = require("node:fs") as typeof import("node:fs");
@@ -114,9 +114,9 @@ class MainAgent {
    */
   join(): void {
     const { worker, control } = this;
-    const sendPort = (port: MessagePort) => worker.postMessage({ asking: port }, [port]);
     if (this.#tracing) {
-      this.#undo.push(this.#tracing.begin(sendPort));
+      this.#undo.push(this.#tracing.begin());
+      drainTicks();
       this.#undo.push(inlineProbes());
     }
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>
@@ -145,6 +145,17 @@ class MainAgent {
       if (file.startsWith(OURS)) delete require.cache[file];
     }
   }
+}
+
+/**
+ * Node then calls promises' reactions from C++, and not from a function that would be in the program's stack
+ * traces, as it does without the agent. Others that were preloaded may have ticks of their own.
+ */
+function drainTicks(): void {
+  const isFirst = Object.keys(require.cache).every((file) =>
+    file.startsWith(OURS) || file.includes("/koffi/") || file.includes("/@koromix/")
+  );
+  if (isFirst) (process as { _tickCallback?: () => void })._tickCallback?.();
 }
 
 function startWorker(

@@ -30,6 +30,8 @@ interface ThreadData {
   readonly execArgv?: readonly string[];
   /** Whether its scripts are to have probes. */
   readonly isTraced: boolean;
+  /** What it runs, where that is no file. */
+  readonly text?: string;
 }
 
 /** What the agent is told. */
@@ -74,6 +76,7 @@ function joinNewWorkers(
         sharesEnv: options?.env === SHARE_ENV,
         isTraced,
         ...(env && { options: { given: env.given } }),
+        ...(isTraced && options?.eval && typeof file === "string" && { text: file }),
         ...(isToLoad && { execArgv: process.execArgv }),
       } as never);
       const amended = {

@@ -100,8 +100,7 @@ function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   if (process.env["KCOVFS_SOCKET"] && !data.sharesEnv) {
     process.env["KCOVFS_PARENT"] = memory.textIn(control);
   }
-  const ask = (port: MessagePort) => post({ asking: port }, [port]);
-  if (tracing) undo.push(tracing.begin(ask));
+  if (tracing) undo.push(tracing.begin(data.text));
   const tell: Tell = (thread, transfer) => post({ thread }, transfer);
   undo.push(joinNewWorkers(main, tell, { isTraced }));
   bidFarewell(control, { post, dispatch: isTraced ? undefined : dispatch, attend });

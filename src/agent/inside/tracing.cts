@@ -1,16 +1,37 @@
 /** What an isolate of the target needs for its scripts to have probes. */
+import type { Script as VmScript } from "node:vm";
 import type { MessagePort } from "node:worker_threads";
 
+const { Script } = require("node:vm") as typeof import("node:vm");
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as import("./probes.cts").Parts;
 const { askForProbes } = require("./ask_for_probes.cjs") as import("./ask_for_probes.cts").Parts;
+const { findInternals } = require("./internals.cjs") as import("./internals.cts").Parts;
+const { mendFunctionTexts } = require(
+  "./function_texts.cjs",
+) as import("./function_texts.cts").Parts;
+const { GivenTexts } = require("./given_text.cjs") as import("./given_text.cts").Parts;
+const { MadeScripts, probeFunctions } = require(
+  "./made_scripts.cjs",
+) as import("./made_scripts.cts").Parts;
+const { mendOthersCoverage } = require(
+  "./others_coverage.cjs",
+) as import("./others_coverage.cts").Parts;
+const { probeVmScripts } = require("./vm_scripts.cjs") as import("./vm_scripts.cts").Parts;
 const { probeLoadedScripts } = require(
   "./loaded_scripts.cjs",
 ) as import("./loaded_scripts.cts").Parts;
-
-const { defineProbeFunctions } = require(
+const { declareInContext, declareProbeFunctions, evals, makeProbeFunctions } = require(
   "./probe_functions.cjs",
 ) as import("./probe_functions.cts").Parts;
+const { mendStackTraces } = require("./stack_traces.cjs") as import("./stack_traces.cts").Parts;
+const { isWhole, WrittenTexts } = require(
+  "./written_texts.cjs",
+) as import("./written_texts.cts").Parts;
+
+type Internals = import("./internals.cts").Internals;
+type LoadedScript = Parameters<Parameters<typeof probeLoadedScripts>[0]>[0];
+type EvalCode = (pc: number, code: unknown) => unknown;
 
 /** For the agent's worker, and to begin with. */
 interface Tracing {
@@ -21,9 +42,10 @@ interface Tracing {
   /**
    * Scripts that are loaded from here on have probes.
    *
+   * @param threadText What the isolate runs, where that is a worker thread's text.
    * @returns a function that puts back what can be put back: what has probes keeps them.
    */
-  readonly begin: (sendPort: (port: MessagePort) => void) => () => void;
+  readonly begin: (threadText?: string) => () => void;
 }
 
 /**
@@ -35,23 +57,74 @@ interface Tracing {
 function startTracing(control: Int32Array, main: Int32Array): Tracing {
   const probes = makeProbes(control);
   const { port1, port2 } = new MessageChannel();
-  const probe = askForProbes(control, { port: port1, main });
+  const ask = askForProbes(control, { port: port1, main });
   return {
     window: { address: probes.address, size: WINDOW_SIZE },
     blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
-    begin(sendPort) {
-      // They stay for good, and so are not there for what has no server.
-      defineProbeFunctions(control, probes);
-      const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
-      // Stack traces are to show positions in the scripts as they were. Deno's do so anyhow.
-      setSourceMapsEnabled?.(true);
-      const restore = probeLoadedScripts(probe, { sendPort });
-      return () => {
-        restore();
-        if (!sourceMapsEnabled) setSourceMapsEnabled?.(false);
-      };
+    begin(threadText) {
+      const internals = findInternals();
+      const begin = internals ? beginAsWritten : beginWithMaps;
+      return begin({ control, probes, ask, internals, threadText });
     },
+  };
+}
+
+interface Beginning {
+  readonly control: Int32Array;
+  readonly probes: ReturnType<typeof makeProbes>;
+  readonly ask: ReturnType<typeof askForProbes>;
+  readonly internals: Internals | undefined;
+  readonly threadText: string | undefined;
+}
+
+/** The program sees its scripts as they were written. */
+function beginAsWritten({ control, probes, ask, internals, threadText }: Beginning): () => void {
+  const texts = new WrittenTexts();
+  const made = new MadeScripts(ask, texts);
+  const evalCode: EvalCode = (pc, code) => made.evalCode(pc, code);
+  const functions = makeProbeFunctions(control, { ...probes, evalCode });
+  declare(functions);
+  const probe = ({ url, source, name, wrapper }: LoadedScript): string | undefined => {
+    const probed = ask({ url, source });
+    if (isWhole(probed)) texts.add(probed, { names: [name, url], wrapper });
+    return probed?.code;
+  };
+  const prepare = (_: object, run: (script: VmScript) => unknown): void => {
+    const theirs = run(new Script("eval", { filename: "node:kcovfs" }));
+    const own = declareInContext({ ...functions, ...evals(evalCode, theirs) }, run);
+    mendFunctionTexts(Object.getPrototypeOf(own), texts);
+  };
+  const { require } = internals!;
+  const given = new GivenTexts((script) => made.code(script), { require, threadText });
+  // What has probes stays as long as the isolate, and so do these.
+  mendStackTraces(internals!, texts);
+  mendFunctionTexts(Function.prototype, texts);
+  const undo = [
+    probeVmScripts((script) => made.code(script), prepare),
+    probeFunctions(made),
+    mendOthersCoverage(texts),
+    probeLoadedScripts(probe, { internals: internals!, given }),
+  ];
+  return () => undo.forEach((step) => step());
+}
+
+/** They stay for good, and so are not there for what has no server. */
+function declare(functions: ReturnType<typeof makeProbeFunctions>): void {
+  const run = (script: VmScript) => void script.runInThisContext();
+  declareProbeFunctions(functions, { global: globalThis, run });
+}
+
+/** Stack traces show positions in the scripts as they were, by source maps. Deno's do so anyhow. */
+function beginWithMaps({ control, probes, ask }: Beginning): () => void {
+  declare(makeProbeFunctions(control, probes));
+  const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
+  setSourceMapsEnabled?.(true);
+  const probe = ({ url, source }: LoadedScript) => ask({ url, source, wantsMap: true })?.code;
+  const restore = probeLoadedScripts(probe);
+  return () => {
+    restore();
+    if (!sourceMapsEnabled) setSourceMapsEnabled?.(false);
   };
 }
 

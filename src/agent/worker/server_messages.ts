@@ -43,10 +43,16 @@ const welcome = members({
   ...{ id: index, name: text, holdTimeout: time, pipe: text, isHeld: flag },
   areas,
 });
+const optional = (one: Check): Check => (value, place) => {
+  if (value !== undefined) one(value, place);
+};
 const probed = members({
-  code(value, place) {
-    if (value !== undefined) text(value, place);
-  },
+  code: optional(text),
+  insertions: optional(listOf(index)),
+  hash: optional(text),
+  firstPc: optional(time),
+  blocks: optional(index),
+  isFull: optional(flag),
 });
 const message: Check = (value, place) => {
   list(value, place);

@@ -57,7 +57,6 @@ interface NewThread {
 type ThreadMessage =
   | { readonly tid: number; readonly tracing?: ThreadTracing }
   | { readonly thread: NewThread }
-  | { readonly asking: MessagePort }
   | { readonly farewell: string }
   | Answer;
 
@@ -66,8 +65,7 @@ type MainMessage =
   | "abandon"
   | "farewell"
   | "left"
-  | { readonly thread: NewThread }
-  | { readonly asking: MessagePort };
+  | { readonly thread: NewThread };
 
 const isDeno = process.versions["deno"] !== undefined;
 /** ms that the worker threads are waited for when the process, or the server, goes. */
@@ -102,12 +100,7 @@ class Process {
       detach: () => this.#detach(),
       ended: (reason) => this.#end(reason),
     });
-    if (tracing) this.answer(tracing.port);
-  }
-
-  /** Has the main thread's scripts, or those that its loader asks for, given probes. */
-  answer(port: MessagePort): void {
-    answerFor(port, { agent: this.#main, control: this.#control });
+    if (tracing) answerFor(tracing.port, { agent: this.#main, control: this.#control });
   }
 
   /** Turns coverage on. */
@@ -149,7 +142,6 @@ class Process {
     port.on("message", (message: ThreadMessage) => {
       if ("serial" in message) thread?.answer(message);
       else if ("thread" in message) this.join(agent!, message.thread);
-      else if ("asking" in message) answerFor(message.asking, { agent: agent!, control });
       else if ("farewell" in message) agent?.takeFarewell(message.farewell);
       else {
         const { tid, tracing } = message;
@@ -263,8 +255,8 @@ function answerFor(
   { agent, control }: { agent: Agent; control: Int32Array },
 ): void {
   port.on("message", async ({ id, script }: { id: number; script: NewSource }) => {
-    const { code } = await agent.probe(script);
-    port.postMessage({ id, code });
+    const probed = await agent.probe(script);
+    port.postMessage({ id, ...probed });
     Atomics.add(control, CONTROL.answers, 1);
     Atomics.notify(control, CONTROL.answers);
   });
@@ -298,7 +290,6 @@ function run(data: WorkerData): void {
     if (message === "abandon") target.abandon();
     else if (message === "farewell") target.farewell();
     else if (message === "left") process.exit();
-    else if ("asking" in message) target.answer(message.asking);
     else target.joinFromMain(message.thread);
   });
 }
