@@ -17,7 +17,7 @@ import type * as v from "valibot";
 import { NEW_SOURCE, type NewSource, SCRIPT_URLS, SOURCES } from "../messages/agent_messages.ts";
 import { parseFlatJson } from "../base/flat_json.ts";
 import { check } from "../base/shape.ts";
-import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
+import { CdpClient, type PreparedCommand } from "./cdp/client.ts";
 import type { Link, Taken } from "./link.ts";
 
 /** ms that an agent is given to put everything back before the connection ends without it. */
