@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type CollectorName, FRAME, FrameReader, packFrame } from "./protocol.ts";
+import type { LiveProgress } from "./live.ts";
 import type { Counts, InstanceStatus } from "../kcov/mod.ts";
 
 /** What commands ask a server, and what it answers. */
@@ -102,6 +103,8 @@ export interface AttachParams {
   readonly pid?: number;
   /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
   readonly starts?: number;
+  /** ms for which giving a script that runs probes may stop the program. */
+  readonly attachPause?: number;
 }
 
 /** Which target is to be let go. */
@@ -126,6 +129,8 @@ export interface TargetRow {
   readonly blocks: number;
   readonly state: string;
   readonly note: string;
+  /** How far the scripts have come that had run before it was attached to, where they get probes. */
+  readonly live?: LiveProgress;
 }
 
 const MOST_BYTES = 256 * 1024 * 1024;
@@ -133,6 +138,8 @@ const MOST_BYTES = 256 * 1024 * 1024;
 const TIMEOUT = 10_000;
 /** ms where the answer waits for a target. */
 const LONG_TIMEOUT = 60_000;
+/** The same where scripts that run are to lose their probes. */
+const DETACH_TIMEOUT = 600_000;
 
 /** ms between two attempts to connect to a server whose queue is full. */
 const RETRY_INTERVAL = 20;
@@ -152,7 +159,7 @@ export async function askServer<K extends keyof ControlRequests>(
   kind: K,
   ...[params]: ParamsOf<K>
 ): Promise<ControlRequests[K]["result"]> {
-  const timeout = params ? LONG_TIMEOUT : TIMEOUT;
+  const timeout = kind === "detach" ? DETACH_TIMEOUT : params ? LONG_TIMEOUT : TIMEOUT;
   const socket = await connectInTime(socketPath, timeout);
   try {
     const answer = await new Promise<{ result?: unknown; error?: string }>((resolve, reject) => {

@@ -6,8 +6,10 @@
  * This file is the only one that both sides load.
  */
 
+import type { LiveScript } from "../live/live_plan.ts";
+
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -41,6 +43,10 @@ export const FRAME = {
   traced: 9,
   /** A `list`'s 32-bit number and JSON: the URLs of all scripts of the isolate. */
   scripts: 10,
+  /** A 32-bit number and JSON: `LoadedScript`s. Which of them are to have probes is to be answered by `chosen`. */
+  loaded: 11,
+  /** JSON: a `LiveReport`, or null when all loaded scripts were tried. */
+  edited: 12,
 
   // From the server:
   /** JSON: {@linkcode Welcome}. User code starts after it. */
@@ -74,6 +80,8 @@ export const FRAME = {
   areas: 24,
   /** A 32-bit number: to be answered by `scripts`. */
   list: 25,
+  /** A `loaded`'s number and JSON: indices of scripts, in the order in which they get probes. */
+  chosen: 26,
 
   // Between the command line and the server:
   /** JSON: a request of the command line's. The first and only frame. */
@@ -138,15 +146,18 @@ export interface TracedArea {
   readonly takesMarks?: boolean;
 }
 
-/** A script that is about to be compiled. */
+/** A script that is about to be compiled, or that runs already. */
 export interface NewSource {
   readonly url: string;
   readonly source: string;
+  /** Of one that runs already. */
+  readonly live?: { readonly isModule: boolean };
 }
 
-/** What is to be compiled instead; without code, the script as it is. */
+/** What is to be compiled instead, or what a script that runs gets; with neither, it stays as it is. */
 export interface ProbedSource {
   readonly code?: string;
+  readonly live?: LiveScript;
 }
 
 /** How the server answers. */

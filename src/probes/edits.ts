@@ -14,6 +14,14 @@ export interface Stretch {
 
 interface Insertion extends Stretch {
   readonly text: Text;
+  readonly block: number;
+}
+
+/** What is put into a source at an offset, for a block. */
+export interface WrittenInsertion {
+  readonly at: number;
+  readonly text: string;
+  readonly block: number;
 }
 
 /**
@@ -22,24 +30,27 @@ interface Insertion extends Stretch {
  * the first is the outer one; what follows a stretch is within all that is put around it.
  */
 export class Edits {
+  /** Whose probes the next insertions are. */
+  block = 0;
   readonly #openings: Insertion[] = [];
   readonly #closings: Insertion[] = [];
   readonly #followers: Insertion[] = [];
 
   /** Puts text around a stretch. */
   wrap({ start, end }: Stretch, [before, after]: readonly [Text, Text]): void {
-    this.#openings.push({ start, end, text: before });
-    this.#closings.push({ start, end, text: after });
+    const { block } = this;
+    this.#openings.push({ start, end, text: before, block });
+    this.#closings.push({ start, end, text: after, block });
   }
 
   /** Puts text before whatever begins at an offset. */
   open(at: number, text: Text): void {
-    this.#openings.push({ start: at, end: Infinity, text });
+    this.#openings.push({ start: at, end: Infinity, text, block: this.block });
   }
 
   /** Puts text behind a stretch. */
   follow({ start, end }: Stretch, text: Text): void {
-    this.#followers.push({ start, end, text });
+    this.#followers.push({ start, end, text, block: this.block });
   }
 
   /** These, and within them others. */
@@ -53,16 +64,29 @@ export class Edits {
 
   /** Makes them. */
   apply(into: MagicString, pc: WritePc): void {
+    for (const { at, text } of this.write(into.original, pc)) into.appendLeft(at, text);
+  }
+
+  /**
+   * Them as texts, in the order of the source. Each block's can be made without those of others.
+   *
+   * @param source What they go into.
+   */
+  write(source: string, pc: WritePc): WrittenInsertion[] {
     // Sorting is stable, so equals come in the order in which they are listed.
     const openings = [...this.#openings].sort((a, b) => a.start - b.start || b.end - a.end);
     const closings = [...this.#followers, ...this.#closings.toReversed()]
       .sort((a, b) => a.end - b.end || b.start - a.start);
     const write = (text: Text) => typeof text === "string" ? text : text(pc);
-    for (const { end, text } of closings) into.appendLeft(end, write(text));
-    for (const { start, text } of openings) {
-      const written = write(text);
-      into.appendLeft(start, isJoined(into.original, start, written) ? ` ${written}` : written);
-    }
+    const written = [
+      ...closings.map(({ end, text, block }) => ({ at: end, text: write(text), block })),
+      ...openings.map(({ start, text, block }) => {
+        const opening = write(text);
+        const isApart = !isJoined(source, start, opening);
+        return { at: start, text: isApart ? opening : ` ${opening}`, block };
+      }),
+    ];
+    return written.sort((a, b) => a.at - b.at);
   }
 }
 

@@ -10,7 +10,7 @@ import { innermostBlocks } from "../blocks/innermost_blocks.ts";
 import { parseSource, type ParseSourceOptions } from "../blocks/parse_source.ts";
 import { statementVisitors } from "../blocks/statement_ranges.ts";
 import { ComparisonProbes } from "./comparison_probes.ts";
-import { Edits, type WritePc } from "./edits.ts";
+import { Edits, type WritePc, type WrittenInsertion } from "./edits.ts";
 import { FunctionProbes, initialisersOf } from "./function_probes.ts";
 import { FunctionRows } from "./function_rows.ts";
 import { ProbeWalk } from "./probe_walk.ts";
@@ -38,11 +38,14 @@ export interface Emitted {
 
 /** A source that is to get probes. */
 export interface Prepared {
+  readonly program: Program;
   readonly table: BlockTable;
   /** Blocks without a probe, and why. */
   readonly unprobed: ReadonlyMap<number, Unprobed>;
   /** Writes it, as often as wanted. */
   emit(options: EmitOptions): Emitted;
+  /** What it gets, block by block. */
+  insertions(options: Pick<EmitOptions, "firstPc">): WrittenInsertion[];
 }
 
 /**
@@ -77,12 +80,17 @@ export function prepare(source: string, options: ParseSourceOptions): Prepared {
   const compared = comparisonEdits(walk, table);
   const emit = ({ firstPc, url, comparisons = true }: EmitOptions): Emitted => {
     const text = new MagicString(source);
-    const pc: WritePc = (block) => String((firstPc + 8 * block) | 0);
-    (comparisons ? edits.with(compared) : edits).apply(text, pc);
+    (comparisons ? edits.with(compared) : edits).apply(text, writePc(firstPc));
     const map = text.generateMap({ source: url, hires: "boundary" });
     return { code: text.toString(), map: map.toString() };
   };
-  return { table, unprobed, emit };
+  const insertions = ({ firstPc }: Pick<EmitOptions, "firstPc">) =>
+    edits.with(compared).write(source, writePc(firstPc));
+  return { program, table, unprobed, emit, insertions };
+}
+
+function writePc(firstPc: number): WritePc {
+  return (block) => String((firstPc + 8 * block) | 0);
 }
 
 interface Placing {
@@ -97,16 +105,17 @@ interface Placing {
 function placeFirst({ program, walk, table, edits, unprobed }: Placing): void {
   const probes = new FunctionProbes(edits, (offset) => walk.tokenAfter(offset));
   const rows = new FunctionRows(table);
+  edits.block = 0;
   const none = probes.addProgram(0, program);
   if (none) unprobed.set(0, none);
   for (const node of walk.functionNodes) {
-    const block = table.firstBlock[rows.ofFunction(node)];
+    const block = edits.block = table.firstBlock[rows.ofFunction(node)];
     if (walk.isInObjectScope(node.start)) unprobed.set(block, "object scope");
     else probes.addFunction(block, node);
   }
   for (const initialiser of walk.classNodes.flatMap(initialisersOf)) {
     const { start } = initialiser.first;
-    const block = table.firstBlock[rows.ofInitialiser(start)];
+    const block = edits.block = table.firstBlock[rows.ofInitialiser(start)];
     const reason = walk.isInObjectScope(start)
       ? "object scope"
       : probes.addInitialiser(block, initialiser);
@@ -120,6 +129,7 @@ function placeOthers({ walk, table, edits, unprobed }: Placing): void {
   for (let row = 0; row + 1 < firstBlock.length; row++) {
     for (let block = firstBlock[row] + 1; block < firstBlock[row + 1]; block++) {
       const start = blockStart[block];
+      edits.block = block;
       const place = walk.places.get(start);
       const reason = walk.isInObjectScope(start)
         ? "object scope"
@@ -139,6 +149,9 @@ function comparisonEdits(walk: ProbeWalk, table: BlockTable): Edits {
   const nodes = walk.comparing.filter(({ start }) => !walk.isInObjectScope(start))
     .sort((a, b) => a.start - b.start);
   const blocks = innermostBlocks(table, nodes.map(({ start }) => start));
-  for (const [index, node] of nodes.entries()) probes.add(blocks[index], node);
+  for (const [index, node] of nodes.entries()) {
+    edits.block = blocks[index];
+    probes.add(blocks[index], node);
+  }
   return edits;
 }

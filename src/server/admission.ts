@@ -1,4 +1,5 @@
-import type { Hello, NewSource, ProbedSource } from "../messages/protocol.ts";
+import type { CollectorName, Hello, NewSource, ProbedSource } from "../messages/protocol.ts";
+import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import type { Peer } from "../base/peer.ts";
 import { ProcessEnd } from "../base/process_end.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
@@ -18,7 +19,7 @@ export interface AdmissionOptions {
   /** Takes what targets bring when they exit. */
   readonly collector: Collector;
   /** Gives targets probes, and says what they write into, where that is how the server learns. */
-  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  readonly tracing?: Pick<Tracing, "choose" | "live" | "probe" | "tracer">;
   /** Whether clients map the memory that probes write into, so that no target is held. */
   readonly isDirect: Deferred<boolean>;
   /** Makes the FIFOs that agents are held at. */
@@ -30,8 +31,8 @@ export interface AdmissionOptions {
 }
 
 const ONLY_PROBES =
-  "what runs already has no probes, and this server reads nothing else: start it " +
-  "with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
+  "it cannot have the agent while it runs, and without it no probes, and this server reads nothing else: " +
+  "start it with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
 
 const OTHER_PROCESS = "it says that a thread of another process has started it";
 /** Characters of what a target says that it runs on. */
@@ -74,9 +75,13 @@ export class Admission implements TargetHost {
     );
   }
 
-  async checkRunning(): Promise<void> {
+  async checkWithoutAgent(): Promise<void> {
     const { value, promise } = this.#options.isDirect;
     if (value ?? await promise) throw new Error(ONLY_PROBES);
+  }
+
+  get collector(): CollectorName {
+    return this.#options.tracing ? "trace" : "v8";
   }
 
   /**
@@ -143,6 +148,18 @@ export class Admission implements TargetHost {
   async probe(link: Link, source: NewSource): Promise<ProbedSource> {
     const target = this.#links.get(link);
     return target ? await this.#options.tracing?.probe(target, source) ?? {} : {};
+  }
+
+  /** Which of the scripts that a target has loaded already are to have probes, by their indices. */
+  choose(link: Link, scripts: readonly LoadedScript[]): number[] {
+    const target = this.#links.get(link);
+    return target ? this.#options.tracing?.choose(target, scripts) ?? [] : [];
+  }
+
+  /** How far one of them has come; undefined when all were tried. */
+  edited(link: Link, report: LiveReport | undefined): void {
+    const target = this.#links.get(link);
+    if (target) this.#options.tracing?.live.take(target, report);
   }
 
   #enter(link: Link, info: TargetInfo): Target {

@@ -32,6 +32,8 @@ interface Attachment {
   readonly owner: number | undefined;
 }
 
+/** ms for which giving a script that runs probes may stop a program, unless the user says. */
+const ATTACH_PAUSE = 1000;
 const ONLY_OWNER =
   "only root, the server's user and the user whose process it is may do that; ask one of them";
 
@@ -93,13 +95,14 @@ export class Attacher {
   }
 
   async #attach(params: AttachParams, peer: Peer): Promise<Target[]> {
-    const { name, include = [], exclude = [], starts } = params;
+    const { name, include = [], exclude = [], starts, attachPause } = params;
     const address = parseAddress(params.address);
     const options: ConnectOptions = {
       ...(name && { name }),
       include,
       exclude,
       ...(starts && { starts }),
+      ...(attachPause !== undefined && { attachPause }),
     };
     if (address.kind === "process") {
       return await this.#attachProcess(address.pid, {
@@ -135,7 +138,6 @@ export class Attacher {
     const facts = await host.processes.readProcess(pid);
     if (!mayControl(peer, facts.uid)) throw new Error(ONLY_OWNER);
     this.#refuseTwice(pid);
-    await host.checkRunning();
     const { endpoint, isOpened } = await openInspector(facts, host.processes);
     const whole = {
       options: { ...options, pid, isOpened },
@@ -198,8 +200,10 @@ export class Attacher {
   ): Promise<Target[]> {
     const { host, connectors } = this.#options;
     const { options, owner } = attachment;
-    if (endpoint.kind === "node") {
-      await host.checkRunning();
+    const isNode = endpoint.kind === "node";
+    // A Deno is counted by its inspector, but has probes by the agent.
+    const isDeno = endpoint.kind === "deno" && host.collector === "trace" && !options.starts;
+    if (isNode || isDeno) {
       const target = await this.#bringAgent(endpoint, attachment);
       if (target) return [target];
     }
@@ -207,6 +211,7 @@ export class Attacher {
     if (!connect) {
       throw new Error(`this version has nothing for ${endpoint.runtime}`);
     }
+    await host.checkWithoutAgent();
     return await connect(endpoint, hostFor(host, owner), options);
   }
 
@@ -228,7 +233,10 @@ export class Attacher {
       const [include, exclude] = [options.include, options.exclude].map((globs) =>
         globs.length > 0 ? JSON.stringify(globs) : ""
       );
-      await injectAgent(session, { socketPath, name, include, exclude, attachment });
+      const { collector } = this.#options.host;
+      const { attachPause = ATTACH_PAUSE } = options;
+      const how = { collector, attachPause };
+      await injectAgent(session, { socketPath, name, include, exclude, attachment, ...how });
       const target = arrivals.find(attachment);
       if (!target) throw new Error("its agent did not come");
       if (!mayControl(peer, target.info.uid)) {
@@ -280,7 +288,8 @@ function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
   if (owner === undefined) return host;
   return {
     add: (link, info) => host.add(link, { ...info, uid: owner }),
-    checkRunning: () => host.checkRunning(),
+    collector: host.collector,
+    checkWithoutAgent: () => host.checkWithoutAgent(),
     farewell: (link, coverage) => host.farewell(link, coverage),
     collectTimeout: host.collectTimeout,
     processes: host.processes,

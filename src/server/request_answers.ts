@@ -95,7 +95,8 @@ export class RequestAnswers {
     return targets.map((target) => {
       const isProbed = target.info.collector === "trace";
       const counts = isProbed ? tracing?.countsOf(target) : undefined;
-      return targetRow(target, counts ?? collector.coverageOf(target).counts);
+      const live = tracing?.live.progressOf(target);
+      return targetRow(target, counts ?? collector.coverageOf(target).counts, live);
     });
   }
 
@@ -171,10 +172,11 @@ function checkAttach(params: unknown): AttachParams {
     exclude = [],
     pid = 0,
     starts = 0,
+    attachPause = 0,
   } = given;
   const isRight = [address, name].every((text) => typeof text === "string") &&
     [include, exclude].every(isStrings) &&
-    [pid, starts].every((number) => Number.isSafeInteger(number) && number >= 0) &&
+    [pid, starts, attachPause].every((number) => Number.isSafeInteger(number) && number >= 0) &&
     starts <= MOST_STARTS;
   if (isRight) return given;
   throw new Error(OTHER_VERSION);

@@ -1,4 +1,5 @@
 import type { TargetRow } from "../messages/control_client.ts";
+import type { LiveProgress } from "../messages/live.ts";
 import type { ProbedCounts } from "./tracing.ts";
 import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
@@ -8,6 +9,7 @@ import { counted } from "../report/display_text.ts";
 export function targetRow(
   target: Target,
   counts: ProbedCounts & Partial<ScriptCounts>,
+  live?: LiveProgress,
 ): TargetRow {
   const { measured, blocks, coarse = 0, unnamed = 0, unparsed, unkept } = counts;
   const notes = [
@@ -16,6 +18,9 @@ export function targetRow(
     coarse > 0 && `${counted(coarse, "function")} without block counters`,
     unnamed > 0 && `${counted(unnamed, "script")} without a URL`,
     unkept > 0 && `${counted(unkept, "script")} without PCs: ${counts.unkeptReason}`,
+    live && !live.isDone &&
+    `${live.tried} of ${counted(live.scripts, "loaded script")} tried for probes`,
+    live && live.refused > 0 && `${live.refused} left out by attach: see 'kcovfs ps -v'`,
     unparsed > 0 && `${counted(unparsed, "script")} that cannot be parsed`,
   ];
   return {
@@ -32,5 +37,6 @@ export function targetRow(
     blocks,
     state: target.state,
     note: notes.filter(Boolean).join(", "),
+    ...(live && { live }),
   };
 }

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { NewSource, ProbedSource } from "../messages/protocol.ts";
+import type { LoadedScript } from "../messages/live.ts";
 import { TURNS_SIZE } from "../messages/turns.ts";
 import { findSourceUrl } from "../blocks/source_url.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
@@ -16,6 +17,7 @@ import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shar
 import type { SharedFolder } from "../base/shared_folder.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
+import { LiveTargets } from "./live_targets.ts";
 import { blocksOf, TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "../watchdog/mod.ts";
@@ -63,6 +65,8 @@ const OWN = /\/node_modules\/(?:koffi|@koromix)\//;
 /** The `trace` collector: probes in the targets' scripts, and the memory that they write into. */
 export class Tracing implements AsyncDisposable {
   readonly tracer: Tracer;
+  /** The scripts that targets had loaded before they were attached to. */
+  readonly live = new LiveTargets();
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
   readonly #prober: Prober;
@@ -163,7 +167,7 @@ export class Tracing implements AsyncDisposable {
   }
 
   /** Gives a target's script probes, where it is measured. Never rejects. */
-  async probe(target: Target, { url: loaded, source }: NewSource): Promise<ProbedSource> {
+  async probe(target: Target, { url: loaded, source, live }: NewSource): Promise<ProbedSource> {
     const url = findSourceUrl(source) ?? loaded;
     const { counts, reasons } = this.#scriptsOf(target);
     if (!this.#options.filterFor(target)(url)) {
@@ -176,13 +180,15 @@ export class Tracing implements AsyncDisposable {
       return {};
     }
     try {
-      const { code, blocks, base } = await this.#prober.probe({ url, source });
+      const { code, blocks, base, firstPc } = await this.#prober.probe({ url, source });
+      const script = live &&
+        await this.live.probe(target, { url: loaded, source, firstPc, ...live });
       // A script of which nothing is executed is in reports, too.
       this.#options.covered.marksOf(target.info.name, { base, count: blocks });
       await this.#reserve(target, blocksOf({ base, count: blocks }));
       counts.measured++;
       counts.blocks += blocks;
-      return { code };
+      return script ? { live: script } : { code };
     } catch (error) {
       const { message } = error as Error;
       if (error instanceof StateError) {
@@ -193,6 +199,12 @@ export class Tracing implements AsyncDisposable {
       this.#options.warn(`Cannot measure ${url}: ${message}`);
       return {};
     }
+  }
+
+  /** Which of the scripts that a target has loaded already are to have probes, by their indices. */
+  choose(target: Target, scripts: readonly LoadedScript[]): number[] {
+    const isMeasured = this.#options.filterFor(target);
+    return this.live.choose(target, scripts, (url) => isMeasured(url) && !OWN.test(url));
   }
 
   /** Before probes run, there is memory for what they mark, or they mark nothing. */
@@ -210,6 +222,7 @@ export class Tracing implements AsyncDisposable {
       listed.filter((url) => isMeasured(url) && !OWN.test(url) && !reasons.has(url)),
     );
     return [
+      ...this.live.unprobed(target),
       ...[...reasons].flatMap(([url, reason]) => reason === undefined ? [] : [{ url, reason }]),
       ...[...others].map((url) => ({
         url,
@@ -219,6 +232,7 @@ export class Tracing implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.live[Symbol.asyncDispose]();
     await this.#prober[Symbol.asyncDispose]();
     this.#blocks[Symbol.dispose]();
     await this.#folder[Symbol.asyncDispose]();

@@ -15,11 +15,19 @@ import {
   type Welcome,
 } from "../messages/protocol.ts";
 import { parseFlatJson } from "../base/flat_json.ts";
+import {
+  isLiveReport,
+  isLoadedScripts,
+  type LiveReport,
+  type LoadedScript,
+} from "../messages/live.ts";
 import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
 import type { Link, Taken } from "./link.ts";
 
 /** ms that an agent is given to put everything back before the connection ends without it. */
 const DETACH_TIMEOUT = 10_000;
+/** The same where scripts that run are to lose their probes. */
+const EDITED_DETACH_TIMEOUT = 600_000;
 
 interface Batch {
   coverage: Uint8Array | undefined;
@@ -45,6 +53,8 @@ const MOST_BYTES: ReadonlyMap<number, number> = new Map([
   [FRAME.message, 128 * 1024 * 1024],
   [FRAME.source, 64 * 1024 * 1024],
   [FRAME.scripts, 16 * 1024 * 1024],
+  [FRAME.loaded, 16 * 1024 * 1024],
+  [FRAME.edited, 4 * 1024 * 1024],
   // Why it cannot write into an area.
   [FRAME.traced, 64 * 1024],
 ]);
@@ -72,6 +82,10 @@ export interface AgentEvents {
   readonly onExpired: () => void;
   /** A script is about to be compiled, and waits for its probes. Never rejects. */
   readonly onSource: (source: NewSource) => Promise<ProbedSource>;
+  /** Which of the scripts that are loaded already are to have probes, by their indices. */
+  readonly onLoaded?: (scripts: readonly LoadedScript[]) => readonly number[];
+  /** How far one of them has come; undefined when all were tried. */
+  readonly onEdited?: (report: LiveReport | undefined) => void;
 }
 
 /** A Node process with the agent in it, on the control socket. */
@@ -92,6 +106,8 @@ export class AgentLink implements Link {
   #pipe: number | undefined;
   #gate = 0;
   #isLeaving = false;
+  /** Whether scripts that it had loaded before get probes. */
+  #isEdited = false;
   #isDetaching = false;
   /** Its last coverage was taken. */
   #hasLeft = false;
@@ -195,6 +211,15 @@ export class AgentLink implements Link {
           isSource,
           (number, source) => void this.#probe(number, source),
         );
+      case FRAME.loaded:
+        if (!this.#options.isTraced) return this.fail("it sends nonsense");
+        this.#isEdited = true;
+        return this.#read(body, isLoadedScripts, (number, scripts) => {
+          const chosen = this.#events.onLoaded?.(scripts) ?? [];
+          this.#send(FRAME.chosen, packNumber(number), Buffer.from(JSON.stringify(chosen)));
+        });
+      case FRAME.edited:
+        return this.#edited(body);
       case FRAME.traced:
         return this.#tracing.answer(unpackNumber(body), decoder.decode(body.subarray(4)));
       case FRAME.scripts:
@@ -235,6 +260,17 @@ export class AgentLink implements Link {
     }
     if (isValid(value)) take(unpackNumber(body), value);
     else this.fail("it sends nonsense");
+  }
+
+  #edited(body: Uint8Array): void {
+    let report: unknown;
+    try {
+      report = parseFlatJson(body, BOUNDS);
+    } catch {
+      // It makes no sense.
+    }
+    if (report !== null && !isLiveReport(report)) this.fail("it sends nonsense");
+    else this.#events.onEdited?.(report ?? undefined);
   }
 
   /** A target gives up a hold once. */
@@ -380,7 +416,8 @@ export class AgentLink implements Link {
     this.release();
     this.#isDetaching = true;
     this.#send(FRAME.detach);
-    const timer = setTimeout(() => this.#socket.destroy(), DETACH_TIMEOUT);
+    const limit = this.#isEdited ? EDITED_DETACH_TIMEOUT : DETACH_TIMEOUT;
+    const timer = setTimeout(() => this.#socket.destroy(), limit);
     await this.closed;
     clearTimeout(timer);
   }
@@ -389,7 +426,7 @@ export class AgentLink implements Link {
 /** Frames that begin with a batch's number. */
 const NUMBERED: ReadonlySet<number> = new Set([
   ...[FRAME.taken, FRAME.held, FRAME.unheld],
-  ...[FRAME.source, FRAME.traced, FRAME.scripts],
+  ...[FRAME.source, FRAME.traced, FRAME.scripts, FRAME.loaded],
 ]);
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array();
@@ -399,8 +436,9 @@ function firstLine(text: string): string {
 }
 
 function isSource(value: unknown): value is NewSource {
-  const { url, source } = (value ?? {}) as Partial<NewSource>;
-  return typeof url === "string" && typeof source === "string";
+  const { url, source, live } = (value ?? {}) as Partial<NewSource>;
+  const isLive = live === undefined || typeof live?.isModule === "boolean";
+  return typeof url === "string" && typeof source === "string" && isLive;
 }
 
 function isStrings(value: unknown): value is string[] {

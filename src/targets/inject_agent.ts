@@ -1,5 +1,6 @@
 import { readlinkSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { CollectorName } from "../messages/protocol.ts";
 import type { CdpSession } from "./cdp_session.ts";
 
 const ATTACH = fileURLToPath(new URL("../agent/inside/attach.cjs", import.meta.url));
@@ -15,6 +16,8 @@ export interface Injection {
   readonly include: string;
   readonly exclude: string;
   readonly attachment: string;
+  readonly collector: CollectorName;
+  readonly attachPause: number;
 }
 
 /** Who a target is, by its own words. */
@@ -42,7 +45,7 @@ const WHO = `(() => {
   return {
     pid: process.pid,
     // It waits in the middle of Node's own start, with \`--inspect-brk\` once more after it.
-    isWaiting: !process.execArgv || get("node:perf_hooks").performance.nodeTiming.loopStart === -1 &&
+    isWaiting: !process.execArgv || get("node:perf_hooks").performance.nodeTiming?.loopStart === -1 &&
       /--inspect-(?:brk|wait)/.test([...process.execArgv, process.env.NODE_OPTIONS].join(" ")),
     namespace: tell(() => fs.readlinkSync("/proc/self/ns/pid")),
     files: FILES.map(file),

@@ -42,11 +42,18 @@ const { joinNewWorkers } = require("./new_workers.cjs") as {
 const { onExit } = require("./on_exit.cjs") as {
   onExit: (finish: () => void) => () => void;
 };
+const { serveLiveEdits } = require("./live_edits.cjs") as {
+  serveLiveEdits: (
+    worker: import("node:worker_threads").Worker,
+    leftovers: Set<string>,
+  ) => () => void;
+};
 const { makeInterrupted } = require("./interrupted.cjs") as {
   makeInterrupted: () => (from: object) => string;
 };
 const { inlineProbes } = require("./inline_probes.cjs") as { inlineProbes: () => () => void };
-const { startTracing } = require("./tracing.cjs") as {
+const { keptControl, startTracing } = require("./tracing.cjs") as {
+  keptControl: () => Int32Array | undefined;
   startTracing: (control: Int32Array, main: Int32Array) => Tracing;
 };
 const { whyNoInspector } = require("./own_inspector.cjs") as {
@@ -82,6 +89,7 @@ interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
   readonly blocks: { readonly address: bigint; readonly size: number };
   readonly port: MessagePort;
+  readonly leftovers: Set<string>;
   begin(sendPort: (port: MessagePort) => void): () => void;
 }
 
@@ -97,13 +105,15 @@ interface WorkerOptions {
   readonly collector?: string | undefined;
   /** By which the server knows that it has asked for this. */
   readonly attachment?: string;
+  /** ms for which giving a loaded script probes may stop the program. */
+  readonly attachPause?: number;
   /** See `new_workers.cts`. */
   readonly isLoaded?: boolean;
 }
 
 /** The agent's part in the main isolate. */
 class MainAgent {
-  readonly control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
+  readonly control: Int32Array;
   readonly worker: import("node:worker_threads").Worker;
   /** Whether the worker's thread has. */
   readonly hasEnded: () => boolean;
@@ -117,9 +127,10 @@ class MainAgent {
    * be caught when it goes wrong is looked into first.
    */
   constructor(options: WorkerOptions) {
-    const { control } = this;
     this.#options = options;
     const isTraced = options.collector === "trace";
+    const control = this.control = isTraced && keptControl() ||
+      new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
     const noRoom = whyNoRoom({ isTraced });
     if (noRoom) throw noRoom;
     const noInspector = whyNoInspector();
@@ -141,6 +152,11 @@ class MainAgent {
       startWorker(control, { ...options, noInspector: noInspectorReason, tracing: this.#tracing })
     );
     this.worker = started;
+    started.on("message", ({ restoring }: { restoring?: number }) => {
+      if (restoring === undefined) return;
+      this.restore();
+      started.postMessage({ lived: restoring, answer: undefined });
+    });
     this.hasEnded = hasEnded;
     try {
       Object.defineProperty(globalThis, AGENT, { value, configurable: true });
@@ -171,6 +187,9 @@ class MainAgent {
     if (attachment === undefined) return;
     const parent = memory.textIn(control);
     this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
+    if (!this.#tracing) return;
+    this.#undo.push(serveLiveEdits(worker, this.#tracing.leftovers));
+    worker.postMessage("loaded");
   }
 
   /** Leaves everything as it was before, and has the worker end. */

@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
+const memory = require("./memory.cjs") as { readonly CONTROL: Readonly<Record<string, number>> };
 const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as {
   makeProbes: (control: Int32Array) => Probes;
   WINDOW_SIZE: number;
@@ -42,12 +43,32 @@ interface Tracing {
   readonly blocks: { readonly address: bigint; readonly size: number };
   /** By which scripts with probes are asked for. */
   readonly port: MessagePort;
+  /** The ids of scripts that are there for edits alone: see `live_edits.cts`. */
+  readonly leftovers: Set<string>;
   /**
    * Scripts that are loaded from here on have probes.
    *
    * @returns a function that puts back what can be put back: what has probes keeps them.
    */
   readonly begin: (sendPort: (port: MessagePort) => void) => () => void;
+}
+
+/** Where what probes call is found again: it stays for good, and so does the memory that it reads. */
+const KEPT = Symbol.for("kcovfs.probes");
+interface Kept {
+  readonly control: Int32Array;
+  readonly probes: Probes;
+  readonly leftovers: Set<string>;
+}
+
+/** An isolate's memory, emptied, where it had probes before. */
+function keptControl(): Int32Array | undefined {
+  const { control } = (globalThis as Record<symbol, unknown>)[KEPT] as Kept ?? {};
+  if (!control) return undefined;
+  const { generation, areas } = memory.CONTROL;
+  // Probes remember the areas of a generation.
+  for (let word = 0; word < areas; word++) if (word !== generation) control[word] = 0;
+  return control;
 }
 
 /**
@@ -57,16 +78,22 @@ interface Tracing {
  * @throws when the native library cannot be loaded.
  */
 function startTracing(control: Int32Array, main: Int32Array): Tracing {
-  const probes = makeProbes(control);
+  const kept = (globalThis as Record<symbol, unknown>)[KEPT] as Kept | undefined;
+  const probes = kept?.control === control ? kept.probes : makeProbes(control);
+  const leftovers = kept?.leftovers ?? new Set<string>();
   const { port1, port2 } = new MessageChannel();
   const probe = askForProbes(control, { port: port1, main });
   return {
     window: { address: probes.address, size: WINDOW_SIZE },
     blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
+    leftovers,
     begin(sendPort) {
       // They stay for good, and so are not there for what has no server.
-      defineProbeFunctions(control, probes);
+      if (!kept) {
+        defineProbeFunctions(control, probes);
+        Object.defineProperty(globalThis, KEPT, { value: { control, probes, leftovers } });
+      }
       const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
       // Stack traces are to show positions in the scripts as they were. Deno's do so anyhow.
       setSourceMapsEnabled?.(true);
@@ -79,4 +106,4 @@ function startTracing(control: Int32Array, main: Int32Array): Tracing {
   };
 }
 
-module.exports = { startTracing };
+module.exports = { keptControl, startTracing };
