@@ -21,6 +21,24 @@ interface Session {
   disconnect(): void;
 }
 
+/** What V8 says to a message: the answer, and what it has told before. */
+interface Reply {
+  readonly told: readonly Parsed[];
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: { readonly message: string };
+}
+
+/** A `Debugger.scriptParsed`. */
+interface Parsed {
+  readonly scriptId: string;
+  readonly url: string;
+  readonly length: number;
+  readonly isModule?: boolean;
+}
+
+/** Sends a message. In Node no JavaScript of the program runs before the answer. */
+type Send = (method: string, params: object) => Promise<Reply>;
+
 /** A script that is loaded: see `messages/live.ts`. */
 interface LoadedScript {
   readonly id: string;
@@ -39,6 +57,8 @@ type Question =
 const FLAG = "inspector-live-edit";
 /** How the text of a `Debugger.scriptParsed` begins, as V8 writes it. */
 const PARSED = '{"method":"Debugger.scriptParsed"';
+/** Of scripts that are no program's. */
+const OTHERS = /^(?:node|ext|internal|evalmachine)\b|^$/;
 /** Of the scripts by which Node is told of maps. */
 const MAP = "//# sourceMappingURL=";
 
@@ -49,10 +69,48 @@ const { apply } = Reflect;
 const compile = nodeModule.prototype._compile;
 const now = performance.now.bind(performance);
 
+/** Opens a session of this isolate with itself. */
+function openSession(): { send: Send; disconnect: () => void } {
+  return "Deno" in globalThis ? openDenoSession() : openNodeSession();
+}
+
+function openNodeSession(): { send: Send; disconnect: () => void } {
+  const session = connect();
+  let id = 0;
+  // Never waits: what follows an `await` of it is a microtask.
+  const send: Send = (method, params) => {
+    id++;
+    const messages = session.dispatch(stringify({ id, method, params }));
+    const told = messages.filter((message) => message.startsWith(PARSED))
+      .map((message) => parse(message).params as Parsed);
+    const answer = messages.find((message) => message.startsWith(`{"id":${id},`));
+    return Promise.resolve({ told, ...answer !== undefined && parse(answer) });
+  };
+  return { send, disconnect: () => session.disconnect() };
+}
+
+/** A Deno's session answers by the event loop. */
+function openDenoSession(): { send: Send; disconnect: () => void } {
+  const { Session } = require("node:inspector") as typeof import("node:inspector");
+  const session = new Session();
+  session.connect();
+  let told: Parsed[] = [];
+  session.on("Debugger.scriptParsed", ({ params }) => told.push(params as unknown as Parsed));
+  const post = session.post.bind(session) as (...rest: unknown[]) => void;
+  const send: Send = (method, params) =>
+    new Promise((resolve) => {
+      post(method, params, (error: Error | null, result: Reply["result"]) => {
+        const before = told;
+        told = [];
+        resolve(error ? { told: before, error } : { told: before, result: result ?? {} });
+      });
+    });
+  return { send, disconnect: () => session.disconnect() };
+}
+
 class LiveEdits {
   readonly #leftovers: Set<string>;
-  #session: Session | undefined;
-  #nextId = 1;
+  #session: { send: Send; disconnect: () => void } | undefined;
   #isFlagSet = false;
   /** By URL: Node keeps a map for as long as there is the module that has come with it. */
   readonly #maps = new Map<string, object>();
@@ -61,68 +119,63 @@ class LiveEdits {
     this.#leftovers = leftovers;
   }
 
-  answer(question: Question): unknown {
+  async answer(question: Question): Promise<unknown> {
     switch (question.what) {
       case "open":
-        return this.#open();
+        return await this.#open();
       case "close":
-        return this.close();
-      case "source":
-        return this.#send("Debugger.getScriptSource", { scriptId: question.id }).result
-          ?.["scriptSource"];
+        return await this.close();
+      case "source": {
+        const { result } = await this.#send("Debugger.getScriptSource", { scriptId: question.id });
+        return result?.["scriptSource"];
+      }
       case "edit":
-        return this.#edit(question.id, question.text);
+        return await this.#edit(question.id, question.text);
       case "map":
-        return this.#setMap(question.url, question.comment);
+        return await this.#setMap(question.url, question.comment);
     }
+  }
+
+  #send(method: string, params: object): Promise<Reply> {
+    return this.#session!.send(method, params);
   }
 
   /** Lists what is loaded. Until {@linkcode close}, `await` and `eval` take longer. */
-  #open(): LoadedScript[] {
-    this.close();
-    this.#session = connect();
+  async #open(): Promise<LoadedScript[]> {
+    await this.close();
+    this.#session = openSession();
+    const enabled = this.#send("Debugger.enable", {});
     // A `debugger` statement is to do what it did.
-    const messages = this.#post("Debugger.setSkipAllPauses", { skip: true });
-    messages.push(
-      ...this.#post("Debugger.enable", {}),
-      ...this.#post("Debugger.setSkipAllPauses", { skip: true }),
-    );
-    const loaded: LoadedScript[] = [];
-    for (const message of messages) {
-      if (!message.startsWith(PARSED)) continue;
-      const { scriptId, url, length, isModule = false } = parse(message).params;
-      if (this.#leftovers.has(scriptId)) continue;
-      if (/^(?:node|ext|internal|evalmachine)\b|^$/.test(url)) continue;
-      loaded.push({ id: scriptId, url, length, isModule });
-    }
-    return loaded;
+    const skipped = this.#send("Debugger.setSkipAllPauses", { skip: true });
+    const told = [...(await enabled).told, ...(await skipped).told];
+    return told
+      .filter(({ scriptId, url }) => !this.#leftovers.has(scriptId) && !OTHERS.test(url))
+      .map(({ scriptId, url, length, isModule = false }) => ({
+        id: scriptId,
+        url,
+        length,
+        isModule,
+      }));
   }
 
-  #post(method: string, params: object): string[] {
-    return this.#session!.dispatch(stringify({ id: this.#nextId++, method, params }));
-  }
-
-  #send(
-    method: string,
-    params: object,
-  ): { result?: Record<string, unknown>; error?: { message: string } } {
-    const id = this.#nextId;
-    const reply = this.#post(method, params).find((message) => message.startsWith(`{"id":${id},`));
-    return reply === undefined ? { error: { message: "no answer" } } : parse(reply);
-  }
-
-  #edit(scriptId: string, scriptSource: string): { status: string; ms: number } {
-    const leave = this.#watchLeftovers();
+  async #edit(scriptId: string, scriptSource: string): Promise<{ status: string; ms: number }> {
+    const first = await this.#nextScript();
     const began = now();
-    let { result, error } = this.#send("Debugger.setScriptSource", { scriptId, scriptSource });
+    let { result, error } = await this.#send("Debugger.setScriptSource", {
+      scriptId,
+      scriptSource,
+    });
     // From V8 14 on, it is behind a flag, which earlier ones do not know.
-    if (error && !this.#isFlagSet && error.message.includes("no longer available")) {
+    if (error?.message.includes("no longer available") && !this.#isFlagSet) {
       v8.setFlagsFromString(`--${FLAG}`);
       this.#isFlagSet = true;
-      ({ result, error } = this.#send("Debugger.setScriptSource", { scriptId, scriptSource }));
+      ({ result, error } = await this.#send("Debugger.setScriptSource", {
+        scriptId,
+        scriptSource,
+      }));
     }
     const ms = now() - began;
-    leave();
+    await this.#noteLeftovers(first);
     return { status: error?.message ?? String(result?.["status"]), ms };
   }
 
@@ -130,42 +183,40 @@ class LiveEdits {
    * V8 keeps a text that it had as another script, until it collects garbage, and says nothing of it. Scripts are
    * numbered as they come about.
    *
-   * @returns a function that notes those that have come about since.
+   * @param first Of those that have come about since.
    */
-  #watchLeftovers(): () => void {
-    const before = this.#nextScript();
-    return () => {
-      const after = this.#nextScript();
-      for (let id = before + 1; id < after; id++) this.#leftovers.add(String(id));
-    };
+  async #noteLeftovers(first: number): Promise<void> {
+    const end = await this.#nextScript();
+    for (let id = first + 1; id < end; id++) this.#leftovers.add(String(id));
   }
 
   /** The number that the next script has, which this is. */
-  #nextScript(): number {
-    const script = { expression: "0", sourceURL: "node:kcovfs", persistScript: false };
-    const parsed = this.#post("Runtime.compileScript", script)
-      .findLast((message) => message.startsWith(PARSED));
-    return parsed === undefined ? NaN : Number(parse(parsed).params.scriptId);
+  async #nextScript(): Promise<number> {
+    const script = { expression: "0\n//# sourceURL=node:kcovfs", silent: true };
+    const { told } = await this.#send("Runtime.evaluate", script);
+    return Number(told.findLast(({ url }) => url === "node:kcovfs")?.scriptId);
   }
 
   /** Has Node find the positions of a script's source by a map, in a comment, as if it had been loaded with it. */
-  #setMap(url: string, comment: string): void {
-    if (!this.#session || !url.startsWith("file:") || !comment.startsWith(MAP)) return;
+  async #setMap(url: string, comment: string): Promise<void> {
+    if (!url.startsWith("file:") || !comment.startsWith(MAP)) return;
     const file = fileURLToPath(url);
     const module = new nodeModule(file);
-    const leave = this.#watchLeftovers();
+    const first = await this.#nextScript();
     apply(compile, module, [comment, file, "commonjs"]);
-    leave();
+    await this.#noteLeftovers(first);
     this.#maps.set(url, module);
   }
 
-  close(): void {
-    if (!this.#session) return;
-    this.#post("Debugger.disable", {});
-    this.#session.disconnect();
+  async close(): Promise<void> {
+    const session = this.#session;
     this.#session = undefined;
+    if (!session) return;
+    const disabled = session.send("Debugger.disable", {});
     if (this.#isFlagSet) v8.setFlagsFromString(`--no-${FLAG}`);
     this.#isFlagSet = false;
+    await disabled;
+    session.disconnect();
   }
 }
 
@@ -178,15 +229,10 @@ class LiveEdits {
 function serveLiveEdits(worker: Worker, leftovers: Set<string>): () => void {
   const edits = new LiveEdits(leftovers);
   const post = worker.postMessage.bind(worker);
-  const listener = ({ live, number }: { live?: Question; number?: number }) => {
+  const listener = async ({ live, number }: { live?: Question; number?: number }) => {
     if (live === undefined) return;
-    let answer: unknown;
-    try {
-      answer = edits.answer(live);
-    } catch {
-      // Without its answer a script stays as it is.
-    }
-    post({ lived: number, answer });
+    // Without its answer a script stays as it is.
+    post({ lived: number, answer: await edits.answer(live).catch(() => {}) });
   };
   worker.on("message", listener);
   return () => {

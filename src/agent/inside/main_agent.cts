@@ -133,7 +133,8 @@ class MainAgent {
       new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
     const noRoom = whyNoRoom({ isTraced });
     if (noRoom) throw noRoom;
-    const noInspector = whyNoInspector();
+    // What the inspector has brought has one; a Deno that is asked within its answer ends.
+    const noInspector = options.attachment === undefined ? whyNoInspector() : undefined;
     if (noInspector && !isTraced) throw noInspector;
     store(control, CONTROL["natives"], nativesWord());
     const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
