@@ -15,6 +15,7 @@ export interface Stretch {
 interface Insertion extends Stretch {
   readonly text: Text;
   readonly block: number;
+  readonly group: number;
 }
 
 /** What is put into a source at an offset, for a block. */
@@ -22,6 +23,8 @@ export interface WrittenInsertion {
   readonly at: number;
   readonly text: string;
   readonly block: number;
+  /** Those of one have a meaning together only: what is put around a stretch. */
+  readonly group: number;
 }
 
 /**
@@ -32,33 +35,40 @@ export interface WrittenInsertion {
 export class Edits {
   /** Whose probes the next insertions are. */
   block = 0;
+  #nextGroup = 0;
   readonly #openings: Insertion[] = [];
   readonly #closings: Insertion[] = [];
   readonly #followers: Insertion[] = [];
 
+  #own(): { block: number; group: number } {
+    return { block: this.block, group: this.#nextGroup++ };
+  }
+
   /** Puts text around a stretch. */
   wrap({ start, end }: Stretch, [before, after]: readonly [Text, Text]): void {
-    const { block } = this;
-    this.#openings.push({ start, end, text: before, block });
-    this.#closings.push({ start, end, text: after, block });
+    const owner = this.#own();
+    this.#openings.push({ start, end, text: before, ...owner });
+    this.#closings.push({ start, end, text: after, ...owner });
   }
 
   /** Puts text before whatever begins at an offset. */
   open(at: number, text: Text): void {
-    this.#openings.push({ start: at, end: Infinity, text, block: this.block });
+    this.#openings.push({ start: at, end: Infinity, text, ...this.#own() });
   }
 
   /** Puts text behind a stretch. */
   follow({ start, end }: Stretch, text: Text): void {
-    this.#followers.push({ start, end, text, block: this.block });
+    this.#followers.push({ start, end, text, ...this.#own() });
   }
 
   /** These, and within them others. */
   with(inner: Edits): Edits {
     const both = new Edits();
-    both.#openings.push(...this.#openings, ...inner.#openings);
-    both.#closings.push(...this.#closings, ...inner.#closings);
-    both.#followers.push(...this.#followers, ...inner.#followers);
+    const apart = (one: Insertion) => ({ ...one, group: this.#nextGroup + one.group });
+    both.#openings.push(...this.#openings, ...inner.#openings.map(apart));
+    both.#closings.push(...this.#closings, ...inner.#closings.map(apart));
+    both.#followers.push(...this.#followers, ...inner.#followers.map(apart));
+    both.#nextGroup = this.#nextGroup + inner.#nextGroup;
     return both;
   }
 
@@ -79,11 +89,13 @@ export class Edits {
       .sort((a, b) => a.end - b.end || b.start - a.start);
     const write = (text: Text) => typeof text === "string" ? text : text(pc);
     const written = [
-      ...closings.map(({ end, text, block }) => ({ at: end, text: write(text), block })),
-      ...openings.map(({ start, text, block }) => {
+      ...closings.map(({ end, text, block, group }) => ({
+        ...{ at: end, text: write(text), block, group },
+      })),
+      ...openings.map(({ start, text, block, group }) => {
         const opening = write(text);
         const isApart = !isJoined(source, start, opening);
-        return { at: start, text: isApart ? opening : ` ${opening}`, block };
+        return { at: start, text: isApart ? opening : ` ${opening}`, block, group };
       }),
     ];
     return written.sort((a, b) => a.at - b.at);

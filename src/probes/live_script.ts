@@ -1,60 +1,99 @@
-import type { AnyNode } from "acorn";
+import type { AnyNode, ArrowFunctionExpression, Expression, Function as FunctionNode } from "acorn";
 import type { LiveScript } from "../live/live_plan.ts";
+import type { WrittenInsertion } from "./edits.ts";
 import { FunctionRows } from "./function_rows.ts";
 import { initialisersOf } from "./function_probes.ts";
 import type { Prepared } from "./prepare.ts";
-
-export interface LiveScriptOptions {
-  /** Lower half of the PC of the table's first block. */
-  readonly firstPc: number;
-  /** Whether V8 has it as an ES module. */
-  readonly isModule: boolean;
-}
+import { PROBE_NAMES } from "./probe_names.ts";
 
 /**
  * What a script gets that is loaded and runs: probes in its functions, for its top level has run.
  *
+ * @param options `firstPc`: lower half of the PC of the table's first block.
  * @throws {Error} when the program would notice: V8 makes the strings of tagged templates anew, of all in a script
  * that it changes, and programs know templates again by them.
  */
-export function liveScript(prepared: Prepared, options: LiveScriptOptions): LiveScript {
+export function liveScript(prepared: Prepared, options: { readonly firstPc: number }): LiveScript {
   const { program, table } = prepared;
-  const facts = new TopLevel();
+  const facts = new Facts();
   facts.visit(program, true);
-  if (facts.hasTags) {
-    throw new Error("it has tagged templates, whose strings would be others");
-  }
+  if (facts.hasTags) throw new Error("it has tagged templates, whose strings would be others");
   const rows = new FunctionRows(table);
-  const initialisers = facts.classes.flatMap(initialisersOf).flatMap(({ first, isStatic }) =>
-    isStatic || options.isModule ? [rows.ofInitialiser(first.start)] : []
+  const initialisers = facts.classes.flatMap(({ node, isTop }) =>
+    initialisersOf(node).map(({ first, isStatic }) => ({
+      row: rows.ofInitialiser(first.start),
+      isOver: isStatic && isTop,
+    }))
   );
-  const insertions = prepared.insertions(options);
+  const { insertions, left } = withoutBoundaries(prepared.insertions(options), facts);
+  const over = [0, ...initialisers.filter(({ isOver }) => isOver).map(({ row }) => row)];
+  const fixed = initialisers.filter(({ isOver }) => !isOver).map(({ row }) => row);
+  const rowOf = (block: number) => table.firstBlock.findLastIndex((first) => first <= block);
+  const known = new Set([...over, ...fixed]);
+  const functions = facts.functions.map((node) => ({
+    row: rows.ofFunction(node),
+    start: startOf(node, prepared.source),
+    end: node.end,
+  })).sort((a, b) => a.start - b.start || b.end - a.end);
   return {
     at: insertions.map(({ at }) => at),
     text: insertions.map(({ text }) => text),
     block: insertions.map(({ block }) => block),
     firstBlock: [...table.firstBlock],
+    functionRow: functions.map(({ row }) => row),
+    functionStart: functions.map(({ start }) => start),
+    functionEnd: functions.map(({ end }) => end),
     resumed: [...table.isResumed.keys()].filter((row) => table.isResumed[row] !== 0),
-    fixed: [0, ...initialisers],
+    over,
+    fixed,
+    partly: [...new Set([...left].map(rowOf))].filter((row) => !known.has(row)),
   };
 }
 
 type ClassNode = Parameters<typeof initialisersOf>[0];
 
 /** What a program has that V8 cannot change, or not without being seen. */
-class TopLevel {
-  /** In no function. */
-  readonly classes: ClassNode[] = [];
+class Facts {
+  readonly classes: { readonly node: ClassNode; readonly isTop: boolean }[] = [];
+  /** Functions that are an expression behind their arrow. */
+  readonly arrows: (ArrowFunctionExpression & { readonly body: Expression })[] = [];
+  readonly functions: FunctionNode[] = [];
+  /** Where V8 has functions begin and end. */
+  readonly boundaries = new Set<number>();
   hasTags = false;
 
+  /** @param isTop Whether it is in no function. */
   visit(node: AnyNode, isTop: boolean): void {
-    if (node.type === "TaggedTemplateExpression" && !isRaw(node.tag)) this.hasTags = true;
-    const isClass = node.type === "ClassDeclaration" || node.type === "ClassExpression";
-    if (isClass && isTop) this.classes.push(node);
-    const isStillTop = isTop && !/Function/.test(node.type);
+    const isFunction = /Function/.test(node.type);
+    if (isFunction) {
+      this.functions.push(node as FunctionNode);
+      this.boundaries.add(node.end);
+    }
+    switch (node.type) {
+      case "TaggedTemplateExpression":
+        if (!isRaw(node.tag)) this.hasTags = true;
+        break;
+      case "ClassDeclaration":
+      case "ClassExpression":
+        this.classes.push({ node, isTop });
+        break;
+      case "ArrowFunctionExpression":
+        this.boundaries.add(node.start);
+        if (node.body.type !== "BlockStatement") this.arrows.push(node as typeof this.arrows[0]);
+    }
+    const isStillTop = isTop && !isFunction;
     for (const child of children(node)) this.visit(child, isStillTop);
   }
 }
+
+/** A function begins with its parameters, to V8. */
+function startOf(node: FunctionNode, source: string): number {
+  if (node.type === "ArrowFunctionExpression") return node.start;
+  BEFORE_PARAMETERS.lastIndex = node.id?.end ?? node.start;
+  return BEFORE_PARAMETERS.lastIndex + BEFORE_PARAMETERS.exec(source)![0].length;
+}
+
+const BEFORE_PARAMETERS = /(?:\s|\/\*.*?\*\/|\/\/[^\n\r]*|async|function|\*)*/sy;
 
 /** `String.raw` looks at the strings alone. */
 function isRaw(tag: AnyNode): boolean {
@@ -68,5 +107,78 @@ function* children(node: AnyNode): Generator<AnyNode> {
     for (const child of Array.isArray(value) ? value : [value]) {
       if (typeof child?.type === "string") yield child;
     }
+  }
+}
+
+/**
+ * Nothing is put where a function begins or ends. What is behind an arrow has its probe before it alone, as in
+ * `x => __kcov(1)||x`, where the operator allows.
+ *
+ * @returns also the blocks whose probes are left out.
+ */
+function withoutBoundaries(
+  insertions: readonly WrittenInsertion[],
+  { arrows, boundaries }: Facts,
+): { insertions: WrittenInsertion[]; left: Set<number> } {
+  const operators = new Map<string, string>();
+  for (const { body } of arrows) addOperators(body, operators);
+  const groups = new Map<number, WrittenInsertion[]>();
+  for (const one of insertions) {
+    const group = groups.get(one.group);
+    if (group) group.push(one);
+    else groups.set(one.group, [one]);
+  }
+  const left = new Set<number>();
+  const changed = new Map<WrittenInsertion, WrittenInsertion | undefined>();
+  for (const group of groups.values()) {
+    if (!group.some(({ at }) => boundaries.has(at))) continue;
+    const [before, after] = group;
+    const operator = after && operators.get(`${before.at} ${after.at}`);
+    const isHit = HIT_BEFORE.test(before.text) && after?.text === ")";
+    const isBegun = boundaries.has(before.at);
+    for (const one of group) changed.set(one, undefined);
+    if (isHit && operator && !isBegun) {
+      changed.set(before, { ...before, text: before.text.replace(HIT_BEFORE, `$1$2${operator}`) });
+    } else if (group.some(({ text }) => HIT.test(text))) left.add(before.block);
+  }
+  const kept = insertions.flatMap((one) => {
+    const other = changed.has(one) ? changed.get(one) : one;
+    return other ? [other] : [];
+  });
+  return { insertions: kept, left };
+}
+
+const HIT_BEFORE = new RegExp(`^( ?)\\((${PROBE_NAMES.hit}\\(-?\\d+\\)),$`);
+const HIT = new RegExp(
+  `\\b(?:${PROBE_NAMES.hit}|${PROBE_NAMES.pass}|${PROBE_NAMES.some}|${PROBE_NAMES.none})\\(`,
+);
+
+/**
+ * Finds the operators by which a probe, which gives undefined, may stand before an expression, and before those
+ * that it ends with.
+ *
+ * @param operators Gets them by start and end of the expression.
+ */
+function addOperators(node: Expression, operators: Map<string, string>): void {
+  const operator = operatorBefore(node);
+  if (operator) operators.set(`${node.start} ${node.end}`, operator);
+  if (node.type === "ConditionalExpression") addOperators(node.alternate, operators);
+  else if (node.type === "LogicalExpression" && node.operator !== "&&") {
+    operators.set(`${node.right.start} ${node.right.end}`, node.operator);
+  }
+}
+
+function operatorBefore(node: Expression): string | undefined {
+  switch (node.type) {
+    case "ArrowFunctionExpression":
+    case "AssignmentExpression":
+    case "YieldExpression":
+      return undefined;
+    case "ConditionalExpression":
+      return operatorBefore(node.test);
+    case "LogicalExpression":
+      return node.operator === "??" ? "??" : "||";
+    default:
+      return "||";
   }
 }

@@ -38,6 +38,7 @@ export interface Emitted {
 
 /** A source that is to get probes. */
 export interface Prepared {
+  readonly source: string;
   readonly program: Program;
   readonly table: BlockTable;
   /** Blocks without a probe, and why. */
@@ -86,7 +87,7 @@ export function prepare(source: string, options: ParseSourceOptions): Prepared {
   };
   const insertions = ({ firstPc }: Pick<EmitOptions, "firstPc">) =>
     edits.with(compared).write(source, writePc(firstPc));
-  return { program, table, unprobed, emit, insertions };
+  return { source, program, table, unprobed, emit, insertions };
 }
 
 function writePc(firstPc: number): WritePc {

@@ -5,7 +5,6 @@ import { STACK_SIZE } from "./table_builder.ts";
 /** A script that runs, and whose PCs are known. */
 export interface LiveRequest {
   readonly source: string;
-  readonly isModule: boolean;
   /** Lower half of the PC of its first block. */
   readonly firstPc: number;
 }

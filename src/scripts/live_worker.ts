@@ -9,10 +9,10 @@ import { LIVE_WORKER, type LiveReply, type LiveRequest } from "./live_prober.ts"
 /** Characters of how a function begins. */
 const MOST_SHOWN = 40;
 
-function answer({ source, firstPc, isModule }: LiveRequest): LiveReply {
+function answer({ source, firstPc }: LiveRequest): LiveReply {
   try {
     const prepared = prepare(source, {});
-    const script = liveScript(prepared, { firstPc, isModule });
+    const script = liveScript(prepared, { firstPc });
     return { script, labels: labelsOf(source, prepared.table) };
   } catch (error) {
     return { error: (error as Error).message };

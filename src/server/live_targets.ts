@@ -23,6 +23,9 @@ const REASONS: Readonly<Record<string, string>> = {
   BlockedByActiveGenerator: "it waits, and V8 changes it when it does not",
   BlockedByActiveFunction: "it runs, and V8 changes it when it does not",
   BlockedByTopLevelEsModuleChange: "V8 takes it for a part of its module's top level",
+  ClassFields: "V8 does not change the fields of classes",
+  FunctionBoundary: "a part of it, where V8 changes none: another function begins or ends there",
+  LongLine: "V8 compares no lines of more than 800 characters",
 };
 
 /** The scripts that targets had loaded before they were attached to, on their way to probes. */
@@ -56,8 +59,8 @@ export class LiveTargets implements AsyncDisposable {
 
   /** @throws {Error} that says why a script can have no probes while it runs. */
   async probe(target: Target, script: LiveRequest & { url: string }): Promise<LiveScript> {
-    const { source, isModule, firstPc } = script;
-    const { script: live, labels } = await this.#prober.probe({ source, isModule, firstPc });
+    const { source, firstPc } = script;
+    const { script: live, labels } = await this.#prober.probe({ source, firstPc });
     this.#targets.get(target)?.labels.set(script.url, labels);
     return live;
   }

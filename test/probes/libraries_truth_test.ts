@@ -3,7 +3,7 @@
  * files that are loaded, is given the same inputs, and after each the same blocks must have been executed.
  */
 
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,7 +35,8 @@ class Copy {
   #nextPc = 0x80000000;
 
   constructor() {
-    const modules = join(TEST, "node_modules");
+    // A link would be copied as such, and what is written be written into what it leads to.
+    const modules = realpathSync(join(TEST, "node_modules"));
     cpSync(modules, join(this.#folder, "node_modules"), {
       recursive: true,
       filter: (source) => !RUNTIMES.test(relative(modules, source)),

@@ -98,7 +98,7 @@ export class LiveScripts {
         "see 'kcovfs attach --attach-pause'";
       return report({ ...none, reason });
     }
-    const plan = new LivePlan(source, script);
+    const plan = new LivePlan(source, script, { isModule });
     const edited = { id, url, source, script, plan };
     this.#edited.push(edited);
     await this.#follow(edited);
