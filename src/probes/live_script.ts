@@ -120,8 +120,8 @@ function withoutBoundaries(
   insertions: readonly WrittenInsertion[],
   { arrows, boundaries }: Facts,
 ): { insertions: WrittenInsertion[]; left: Set<number> } {
-  const operators = new Map<string, string>();
-  for (const { body } of arrows) addOperators(body, operators);
+  const prefixes = new Map<string, Prefix>();
+  for (const { body } of arrows) addPrefixes(body, prefixes);
   const groups = new Map<number, WrittenInsertion[]>();
   for (const one of insertions) {
     const group = groups.get(one.group);
@@ -133,12 +133,13 @@ function withoutBoundaries(
   for (const group of groups.values()) {
     if (!group.some(({ at }) => boundaries.has(at))) continue;
     const [before, after] = group;
-    const operator = after && operators.get(`${before.at} ${after.at}`);
+    const prefix = after && prefixes.get(`${before.at} ${after.at}`);
     const isHit = HIT_BEFORE.test(before.text) && after?.text === ")";
     const isBegun = boundaries.has(before.at);
     for (const one of group) changed.set(one, undefined);
-    if (isHit && operator && !isBegun) {
-      changed.set(before, { ...before, text: before.text.replace(HIT_BEFORE, `$1$2${operator}`) });
+    if (isHit && prefix && !isBegun) {
+      const text = before.text.replace(HIT_BEFORE, (_, apart, hit) => apart + prefix(hit));
+      changed.set(before, { ...before, text });
     } else if (group.some(({ text }) => HIT.test(text))) left.add(before.block);
   }
   const kept = insertions.flatMap((one) => {
@@ -153,32 +154,39 @@ const HIT = new RegExp(
   `\\b(?:${PROBE_NAMES.hit}|${PROBE_NAMES.pass}|${PROBE_NAMES.some}|${PROBE_NAMES.none})\\(`,
 );
 
+/** What stands before an expression, with a probe in it that gives undefined: the value stays as it is. */
+type Prefix = (hit: string) => string;
+
+const OR: Prefix = (hit) => `${hit}||`;
+const COALESCE: Prefix = (hit) => `${hit}??`;
+const AND: Prefix = (hit) => `!${hit}&&`;
+
 /**
- * Finds the operators by which a probe, which gives undefined, may stand before an expression, and before those
- * that it ends with.
+ * Finds how a probe may stand before an expression, and before those that it ends with.
  *
- * @param operators Gets them by start and end of the expression.
+ * @param prefixes Gets them by start and end of the expression.
  */
-function addOperators(node: Expression, operators: Map<string, string>): void {
-  const operator = operatorBefore(node);
-  if (operator) operators.set(`${node.start} ${node.end}`, operator);
-  if (node.type === "ConditionalExpression") addOperators(node.alternate, operators);
-  else if (node.type === "LogicalExpression" && node.operator !== "&&") {
-    operators.set(`${node.right.start} ${node.right.end}`, node.operator);
+function addPrefixes(node: Expression, prefixes: Map<string, Prefix>): void {
+  const prefix = prefixOf(node);
+  if (prefix) prefixes.set(`${node.start} ${node.end}`, prefix);
+  if (node.type === "ConditionalExpression") addPrefixes(node.alternate, prefixes);
+  else if (node.type === "LogicalExpression") {
+    const { operator, right: { start, end } } = node;
+    prefixes.set(`${start} ${end}`, { "||": OR, "??": COALESCE, "&&": AND }[operator]);
   }
 }
 
-function operatorBefore(node: Expression): string | undefined {
+function prefixOf(node: Expression): Prefix | undefined {
   switch (node.type) {
     case "ArrowFunctionExpression":
     case "AssignmentExpression":
     case "YieldExpression":
       return undefined;
     case "ConditionalExpression":
-      return operatorBefore(node.test);
+      return prefixOf(node.test);
     case "LogicalExpression":
-      return node.operator === "??" ? "??" : "||";
+      return node.operator === "??" ? COALESCE : OR;
     default:
-      return "||";
+      return OR;
   }
 }
