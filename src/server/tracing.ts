@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { NewSource, ProbedSource } from "../messages/protocol.ts";
+import type { LiveScript } from "../live/live_plan.ts";
 import type { LoadedScript } from "../messages/live.ts";
 import { TURNS_SIZE } from "../messages/turns.ts";
 import { findSourceUrl } from "../blocks/source_url.ts";
@@ -181,8 +182,8 @@ export class Tracing implements AsyncDisposable {
     }
     try {
       const { code, blocks, base, firstPc } = await this.#prober.probe({ url, source });
-      const script = live &&
-        await this.live.probe(target, { url: loaded, source, firstPc, ...live });
+      const script = live && await this.#probeLive(target, { url, source, firstPc });
+      if (live && !script) return {};
       // A script of which nothing is executed is in reports, too.
       this.#options.covered.marksOf(target.info.name, { base, count: blocks });
       await this.#reserve(target, blocksOf({ base, count: blocks }));
@@ -198,6 +199,19 @@ export class Tracing implements AsyncDisposable {
       reasons.set(url, message);
       this.#options.warn(`Cannot measure ${url}: ${message}`);
       return {};
+    }
+  }
+
+  /** What a script gets that runs; undefined where it stays as it is. */
+  async #probeLive(
+    target: Target,
+    script: { url: string; source: string; firstPc: number },
+  ): Promise<LiveScript | undefined> {
+    try {
+      return await this.live.probe(target, script);
+    } catch (error) {
+      this.#scriptsOf(target).reasons.set(script.url, (error as Error).message);
+      return undefined;
     }
   }
 

@@ -182,7 +182,11 @@ for (const [name, runtime] of RUNTIMES) {
         waits.some((line) => line.includes("async function suspended(")),
         before.join("\n"),
       );
-      assert.ok(before.some((line) => /^live_templates.cjs it has tagged templates/.test(line)));
+      // A Deno has a script of its own by the name of each CommonJS file.
+      const isLeft = before.some((line) =>
+        /^live_templates.cjs it has tagged templates/.test(line)
+      );
+      assert.is(isLeft, name !== "Deno");
       const few = await world.ask("n");
       assert.is(await answer(world.socket, "o"), 0);
       let all = few;
