@@ -1,5 +1,6 @@
 /** `fault_server.js DIR`: what `fault_server.c` is, with `src/fuse` alone. */
 import { abi, Errno, type Filesystem, type Notifier, serve } from "../src/fuse/mod.ts";
+import { fileHandle, nodeId } from "../src/fuse/ids.ts";
 
 const PAGE = new Uint8Array(4096);
 const NODES: Record<string, number> = { kept: 2, dropped: 3 };
@@ -20,12 +21,12 @@ function filesystem(notifier: Notifier): Filesystem {
       const nodeid = NODES[name];
       if (nodeid === undefined) throw new Errno("ENOENT");
       return {
-        ...{ nodeid, generation: 0, attr: attributes(nodeid) },
+        ...{ nodeid: nodeId(nodeid), generation: 0, attr: attributes(nodeid) },
         ...{ entry_valid: LONG, entry_valid_nsec: 0, attr_valid: LONG, attr_valid_nsec: 0 },
       };
     },
     getattr: ({ nodeid }) => ({ attr_valid: LONG, attr_valid_nsec: 0, attr: attributes(nodeid) }),
-    open: () => ({ fh: 0, open_flags: abi.FOPEN_KEEP_CACHE }),
+    open: () => ({ fh: fileHandle(0), open_flags: abi.FOPEN_KEEP_CACHE }),
     read({ nodeid }, { offset, size }) {
       if (nodeid === NODES.dropped) {
         setImmediate(() => notifier.invalInode(nodeid, { offset: 0, length: PAGE.length }));

@@ -69,6 +69,35 @@ architecture("the table has no arrow that nobody needs, and no circle", () => {
   assert.equal([...rest], [], "these use each other");
 });
 
+/** What a built file loads of ours, and of packages, when it is loaded or later. */
+function loads(file: string): string[] {
+  const text = readFileSync(file, "utf8");
+  const named = /(?:\bfrom|\bimport|\brequire\(|\bimport\()\s*["']([^"'\n]+)["']/g;
+  return [...text.matchAll(named)].map(([, name]) => name);
+}
+
+architecture(
+  "what is loaded into a target loads no checker of schemas, which takes its time",
+  () => {
+    const built = fileURLToPath(new URL("../src", import.meta.url));
+    const agent = path.join(built, "agent");
+    const waiting = readdirSync(agent, { recursive: true, encoding: "utf8" })
+      .filter((file) => /\.c?js$/.test(file))
+      .map((file) => path.join(agent, file));
+    const seen = new Set<string>();
+    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+      if (seen.has(file)) continue;
+      seen.add(file);
+      for (const name of loads(file)) {
+        assert.is.not(name, "valibot", path.relative(built, file));
+        if (/^\.{1,2}\/.*\.c?js$/.test(name)) waiting.push(path.join(path.dirname(file), name));
+      }
+    }
+    const names = [...seen].map((file) => path.relative(built, file));
+    assert.ok(names.includes("messages/protocol.js"), "what it loads of other folders is seen");
+  },
+);
+
 architecture("each step of the three ways names what its file has", () => {
   const text = readFileSync(path.join(ROOT, "docs/architecture.md"), "utf8");
   const ways = text.split(/^### /m).slice(1);

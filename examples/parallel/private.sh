@@ -6,7 +6,7 @@ directory=${2:?usage: private.sh N DIR}
 . "$(dirname "$0")/workers.sh"
 
 start() {
-  exec kcovfs fuzz --collector trace --state "$directory/state" -- "$@"
+  exec kcovfs fuzz --state "$directory/state" -- "$@"
 }
 
 run_workers

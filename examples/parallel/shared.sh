@@ -6,7 +6,7 @@ directory=${2:?usage: shared.sh N DIR}
 . "$(dirname "$0")/workers.sh"
 
 mkdir -p "$directory/kcov"
-kcovfs mount --collector trace --state "$directory/state" "$directory/kcov" &
+kcovfs mount --state "$directory/state" "$directory/kcov" &
 jobs=$!
 until [ -e "$directory/kcov/kcov" ]; do
   kill -0 $jobs || exit 1

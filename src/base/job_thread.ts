@@ -1,10 +1,11 @@
 import { parentPort, Worker, workerData } from "node:worker_threads";
+import { Deferred } from "./deferred.ts";
 import { LateError } from "./in_time.ts";
 import { exitNow } from "./system_calls.ts";
 
 /** What a {@linkcode JobThread} runs. */
 export interface JobThreadOptions {
-  /** Of the module that the thread runs: it answers each {@linkcode Job} with a {@linkcode Done}. */
+  /** Of the module that the thread runs: it calls {@linkcode serveJobs}. */
   readonly module: URL;
   /** Tells the module that it was started as such: its `workerData`. */
   readonly name: string;
@@ -26,6 +27,14 @@ export interface Done<Reply> {
   readonly reply: Reply;
 }
 
+/** The first message of a thread: its module is loaded. */
+export const LOADED = "loaded";
+
+/** No thread can be had now, which is no job's fault: there may be no descriptor left, or no memory. */
+export class ThreadStartError extends Error {
+  override name = "ThreadStartError";
+}
+
 interface Pending<Request, Reply> {
   readonly request: Request;
   readonly limit: number | undefined;
@@ -45,16 +54,20 @@ export function serveJobs<Request, Reply>(name: string, answer: (request: Reques
     const done: Done<Reply> = { id, reply: answer(request) };
     port.postMessage(done);
   });
+  port.postMessage(LOADED);
 }
 
 /**
- * A thread that does one job after the other, and that may die of one. It is started at first use and ends
- * with this object; without jobs it keeps nothing alive.
+ * A thread that does one job after the other, and that may die of one. It is started at first use, or before
+ * by {@linkcode JobThread.start}, and ends with this object; without jobs it keeps nothing alive.
  */
 export class JobThread<Request, Reply> implements AsyncDisposable {
   readonly #options: JobThreadOptions;
   readonly #pending = new Map<number, Pending<Request, Reply>>();
   #worker: Worker | undefined;
+  /** Resolves when the thread has loaded its module, or with why it could not. */
+  #loading = new Deferred<ThreadStartError | undefined>();
+  #isLoaded = false;
   #nextId = 1;
   /** Of the job that the thread does now, where that has a limit. */
   #timer: NodeJS.Timeout | undefined;
@@ -69,7 +82,20 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
   }
 
   /**
-   * Rejects when the thread dies of the job, or is ended.
+   * Resolves when the thread can do jobs.
+   *
+   * @throws {ThreadStartError} when none can be started now.
+   */
+  async start(): Promise<void> {
+    if (this.#isDisposed) throw this.#ended("was ended");
+    if (!this.#worker) this.#tryStart();
+    const failure = await this.#loading.promise;
+    if (failure) throw failure;
+  }
+
+  /**
+   * Rejects when the thread dies of the job, or is ended, and with a {@linkcode ThreadStartError} when there
+   * is none that could do it.
    *
    * @param options `limit`: ms that the job itself may take. A thread that takes longer, as one does that
    * opens a file of a filesystem that does not answer, is left to itself.
@@ -79,28 +105,39 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { request, limit: options.limit, resolve, reject });
-      this.#post({ id, request });
+      if (this.#worker) this.#post({ id, request });
+      else this.#tryStart();
       if (this.#pending.size === 1) this.#beginOldest();
     });
   }
 
-  /** The thread does the oldest job. */
+  /** The thread does the oldest job, once it can. */
   #beginOldest(): void {
     clearTimeout(this.#timer);
-    const [oldest] = this.#pending.values();
-    if (oldest?.limit === undefined) return;
     const worker = this.#worker;
+    const [oldest] = this.#pending.values();
+    if (!worker || !this.#isLoaded || oldest?.limit === undefined) return;
     this.#timer = setTimeout(() => {
-      if (worker) leave(worker);
-      const late = new LateError(`Cannot ${this.#options.job}: its thread took too long`);
-      if (worker) this.#replace(worker, late);
+      leave(worker);
+      this.#replace(worker, new LateError(`Cannot ${this.#options.job}: its thread took too long`));
     }, oldest.limit).unref();
   }
 
   #post(job: Job<Request>): void {
-    const worker = this.#worker ??= this.#start();
-    worker.ref();
-    worker.postMessage(job);
+    this.#worker?.ref();
+    this.#worker?.postMessage(job);
+  }
+
+  /** Starts a thread, which gets all jobs. Where that cannot be done they are rejected. */
+  #tryStart(): void {
+    this.#loading = new Deferred();
+    this.#isLoaded = false;
+    try {
+      this.#worker = this.#start();
+    } catch (error) {
+      return this.#failToStart(error as Error);
+    }
+    for (const [id, { request }] of this.#pending) this.#post({ id, request });
   }
 
   #start(): Worker {
@@ -110,29 +147,47 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
       execArgv: [],
       resourceLimits: { stackSizeMb: stackSize },
     });
-    worker.on("message", ({ id, reply }: Done<Reply>) => {
+    worker.on("message", (message: Done<Reply> | typeof LOADED) => {
       if (worker !== this.#worker) return;
-      const pending = this.#pending.get(id);
-      this.#pending.delete(id);
-      if (this.#pending.size === 0) worker.unref();
+      if (message === LOADED) {
+        this.#isLoaded = true;
+        this.#loading.resolve(undefined);
+      } else this.#finish(message);
+      // Once disposed of, it is waited for: without it this process might end before that.
+      if (this.#pending.size === 0 && !this.#isDisposed) worker.unref();
       this.#beginOldest();
-      pending?.resolve(reply);
     });
     worker.on("error", (error) => this.#replace(worker, error));
     worker.on("exit", () => this.#replace(worker, this.#ended("ended")));
     return worker;
   }
 
-  /** The thread died of the oldest job: a new one gets the others. */
+  #finish({ id, reply }: Done<Reply>): void {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    pending?.resolve(reply);
+  }
+
+  /** The thread died, of the oldest job if it had begun: a new one gets the others. */
   #replace(worker: Worker, error: Error): void {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
-    const [oldest, ...others] = this.#pending;
+    if (!this.#isLoaded) return this.#failToStart(error);
+    const [oldest] = this.#pending;
     if (!oldest || this.#isDisposed) return;
     this.#pending.delete(oldest[0]);
     oldest[1].reject(error);
-    for (const [id, { request }] of others) this.#post({ id, request });
+    if (this.#pending.size === 0) return;
+    this.#tryStart();
     this.#beginOldest();
+  }
+
+  #failToStart({ message }: Error): void {
+    const error = new ThreadStartError(`Cannot ${this.#options.job}: no thread starts: ${message}`);
+    this.#loading.resolve(error);
+    if (this.#isDisposed) return;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
   }
 
   #ended(how: "ended" | "was ended"): Error {

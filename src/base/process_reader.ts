@@ -1,34 +1,57 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import * as v from "valibot";
 import { inTime } from "./in_time.ts";
 import type { Listener, ProcessFacts } from "./process_facts.ts";
+import { check, checkJson, index, list, record } from "./shape.ts";
 
-/** The questions that a reader answers: by name, the arguments and the answer, both as JSON has them. */
-export interface Questions {
+/** The questions that a reader answers: by name, what is asked and what is answered. */
+export const QUESTIONS = {
   /** So many bytes at an address of a thread's memory, in base64; null where they cannot be read whole. */
-  readonly memory: { ask: { tid: number; at: string; size: number }; answer: string | null };
-  readonly process: { ask: { pid: number }; answer: ProcessFacts };
-  readonly commandLine: { ask: { pid: number }; answer: string };
-  readonly listeners: { ask: { pid: number }; answer: readonly Listener[] };
-  readonly listenerAt: { ask: { port: number }; answer: number | null };
-  readonly whoListens: { ask: { port: number }; answer: string | null };
-}
+  memory: {
+    ask: record({ tid: index, at: v.pipe(v.string(), v.digits()), size: index }),
+    answer: v.nullable(v.string()),
+  },
+  process: {
+    ask: record({ pid: index }),
+    answer: record({
+      ...{ pid: index, program: v.string(), state: v.string(), uid: index },
+      ...{ handlesSigusr1: v.boolean(), hasInspectOption: v.boolean(), sharesNetwork: v.boolean() },
+    }) satisfies v.GenericSchema<unknown, ProcessFacts>,
+  },
+  commandLine: { ask: record({ pid: index }), answer: v.string() },
+  listeners: {
+    ask: record({ pid: index }),
+    answer: list(record({ address: v.string(), port: index })) satisfies v.GenericSchema<
+      unknown,
+      readonly Listener[]
+    >,
+  },
+  listenerAt: { ask: record({ port: index }), answer: v.nullable(index) },
+  whoListens: { ask: record({ port: index }), answer: v.nullable(v.string()) },
+} as const;
+
+export type Kind = keyof typeof QUESTIONS;
+export type Ask<K extends Kind> = v.InferOutput<(typeof QUESTIONS)[K]["ask"]>;
+export type AnswerTo<K extends Kind> = v.InferOutput<(typeof QUESTIONS)[K]["answer"]>;
 
 /** A line to the reader's process. */
-export interface Question {
-  readonly id: number;
-  readonly kind: keyof Questions;
-  readonly ask: unknown;
-}
+export type Question = v.InferOutput<typeof QUESTION>;
+export const QUESTION = record({
+  id: index,
+  kind: v.picklist(Object.keys(QUESTIONS) as Kind[]),
+  ask: v.unknown(),
+});
 
 /** A line from it. */
-export interface Answer {
-  readonly id: number;
-  readonly answer?: unknown;
+export type Answer = v.InferOutput<typeof ANSWER>;
+export const ANSWER = record({
+  id: index,
+  answer: v.exactOptional(v.unknown()),
   /** Why there is none. */
-  readonly error?: string;
-}
+  error: v.exactOptional(v.string()),
+});
 
 interface Pending {
   readonly resolve: (answer: unknown) => void;
@@ -97,17 +120,14 @@ export class ProcessReader implements AsyncDisposable {
   }
 
   /** Rejects when it is not answered in time; whoever is asked after that is another process. */
-  async #ask<K extends keyof Questions>(
-    kind: K,
-    ask: Questions[K]["ask"],
-  ): Promise<Questions[K]["answer"]> {
+  async #ask<K extends Kind>(kind: K, ask: Ask<K>): Promise<AnswerTo<K>> {
     const reader = this.#current ??= this.#start();
     await inTime(reader.ready, START, { reason: `no reader starts within ${START} ms` });
     const patience = this.#patience ?? (kind === "memory" ? PATIENCE.memory : PATIENCE.other);
     const reason = `it cannot be looked at within ${patience} ms`;
     try {
       const answer = await inTime(reader.ask(kind, ask), patience, { reason });
-      return answer as Questions[K]["answer"];
+      return check<(typeof QUESTIONS)[K]["answer"]>(QUESTIONS[kind].answer, answer);
     } catch (error) {
       if ((error as Error).name === "LateError") this.#replace(reader, patience);
       throw error;
@@ -161,7 +181,7 @@ class ReaderProcess {
       part.on("error", () => {});
       (part as unknown as { unref(): void }).unref();
     }
-    createInterface({ input: stdout! }).on("line", (line) => this.#receive(JSON.parse(line)));
+    createInterface({ input: stdout! }).on("line", (line) => this.#receiveLine(line));
     this.ready = new Promise((resolve, reject) => this.#pending.set(READY, { resolve, reject }));
     this.ready.catch(() => {});
     this.#child.ref();
@@ -176,7 +196,7 @@ class ReaderProcess {
     });
   }
 
-  ask(kind: keyof Questions, ask: unknown): Promise<unknown> {
+  ask(kind: Kind, ask: unknown): Promise<unknown> {
     const id = this.#next++;
     const question: Question = { id, kind, ask };
     this.#child.ref();
@@ -184,6 +204,15 @@ class ReaderProcess {
       this.#pending.set(id, { resolve, reject });
       this.#child.stdin!.write(`${JSON.stringify(question)}\n`);
     });
+  }
+
+  /** What makes no sense ends it: what it was asked is asked of another. */
+  #receiveLine(line: string): void {
+    try {
+      this.#receive(checkJson(ANSWER, line));
+    } catch {
+      this.end();
+    }
   }
 
   #receive({ id, answer, error }: Answer): void {

@@ -10,11 +10,19 @@ import {
   readProcess,
   whoListens,
 } from "./process_facts.ts";
-import { type Answer, type Question, type Questions, READY } from "./process_reader.ts";
+import {
+  type Answer,
+  type AnswerTo,
+  type Ask,
+  type Kind,
+  QUESTION,
+  type Question,
+  QUESTIONS,
+  READY,
+} from "./process_reader.ts";
+import { check, checkJson } from "./shape.ts";
 
-type Answers = {
-  [K in keyof Questions]: (ask: Questions[K]["ask"]) => Promise<Questions[K]["answer"]>;
-};
+type Answers = { [K in Kind]: (ask: Ask<K>) => Promise<AnswerTo<K>> };
 
 const ANSWERS: Answers = {
   memory: readMemory,
@@ -25,7 +33,7 @@ const ANSWERS: Answers = {
   whoListens: async ({ port }) => await whoListens(port) ?? null,
 };
 
-async function readMemory({ tid, at, size }: Questions["memory"]["ask"]): Promise<string | null> {
+async function readMemory({ tid, at, size }: Ask<"memory">): Promise<string | null> {
   const bytes = new Uint8Array(size);
   try {
     await using file = await open(`/proc/${tid}/mem`, "r");
@@ -41,10 +49,11 @@ async function readMemory({ tid, at, size }: Questions["memory"]["ask"]): Promis
   }
 }
 
-async function answer({ id, kind, ask }: Question): Promise<void> {
+async function answer<K extends Kind>({ id, kind, ask }: Question & { kind: K }): Promise<void> {
   let reply: Answer;
   try {
-    reply = { id, answer: await ANSWERS[kind](ask as never) };
+    const asked = check<(typeof QUESTIONS)[K]["ask"]>(QUESTIONS[kind].ask, ask);
+    reply = { id, answer: await ANSWERS[kind](asked) };
   } catch (error) {
     reply = { id, error: (error as Error).message };
   }
@@ -56,12 +65,21 @@ function end(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
+/** Whoever asks what makes no sense is not who started this. */
+function receive(line: string): void {
+  try {
+    answer(checkJson(QUESTION, line));
+  } catch (error) {
+    process.stderr.write(`kcovfs: Cannot read a question: ${(error as Error).message}\n`);
+    end();
+  }
+}
+
 function run(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
   signalOnParentDeath(constants.signals.SIGKILL);
   process.stdout.on("error", end);
-  createInterface({ input: process.stdin }).on("line", (line) => answer(JSON.parse(line)))
-    .on("close", end);
+  createInterface({ input: process.stdin }).on("line", receive).on("close", end);
   process.stdout.write(`${JSON.stringify({ id: READY })}\n`);
 }
 

@@ -2,6 +2,7 @@ import { chmodSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import * as path from "node:path";
 import { type FolderKind, LockedFolder, removeAbandoned } from "./locked_folder.ts";
+import { UserError } from "./user_error.ts";
 
 /** Where the kernel keeps files in memory, on machines as they are commonly set up. */
 export const SHARED_PLACES: readonly string[] = ["/dev/shm", "/run"];
@@ -45,7 +46,7 @@ export class SharedFolder implements AsyncDisposable {
       chmodSync(folder.path, MODE);
       return new SharedFolder(folder);
     }
-    throw new Error(`Cannot share memory: there is no tmpfs on ${places.join(" or ")}`);
+    throw new UserError(`Cannot share memory: there is no tmpfs on ${places.join(" or ")}`);
   }
 
   /** Removes it and what is in it; memory that is mapped lives until its last mapping ends. */
@@ -74,6 +75,6 @@ export function orFull<T>(place: string, work: () => T, what = ""): T {
     const remedy =
       `run 'mount -o remount,size=1g ${place}'; in a container: start it with --shm-size=1g`;
     const message = `${what}${place} is full; ${remedy}`;
-    throw Object.assign(new Error(message, { cause: error }), { code: "ENOSPC" });
+    throw Object.assign(new UserError(message, { cause: error }), { code: "ENOSPC" });
   }
 }

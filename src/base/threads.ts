@@ -4,10 +4,11 @@ import { SystemCallError } from "./system_calls.ts";
 import { Pidfd } from "./pidfd.ts";
 import { ThreadEnds } from "./thread_ends.ts";
 import type { NamedProcess } from "./thread_facts.ts";
+import type { ThreadId } from "./thread_id.ts";
 
 /** A thread of this machine that is being watched. */
 export interface Thread extends Disposable {
-  readonly tid: number;
+  readonly tid: ThreadId;
   /** No other thread that this process has watched has it. */
   readonly serial: number;
   /** Whether it has ended, as far as can be told without asking anybody. Once true it stays true. */
@@ -27,7 +28,7 @@ export interface ThreadsOptions {
 /** A request to the thread that reads `/proc`. */
 export interface FactsRequest {
   readonly kind: "starts" | "names";
-  readonly tids: readonly number[];
+  readonly tids: readonly ThreadId[];
 }
 
 /** Its answer, in the order of the request; null for a thread that is none. */
@@ -83,18 +84,19 @@ export class Threads implements AsyncDisposable {
    * @returns undefined when there is no such thread.
    * @throws {SystemCallError} EMFILE, ENFILE or ENOMEM when this process has no descriptor left.
    */
-  async find(tid: number, onEnd: () => void): Promise<Thread | undefined> {
+  async find(tid: ThreadId, onEnd: () => void): Promise<Thread | undefined> {
     if (!(tid > 0)) return undefined;
-    const thread = this.#hasPidfds
-      ? this.#describe(tid, onEnd)
-      : new WatchedThread({ tid, serial: this.#nextSerial++, onEnd }, this.#watched);
+    const thread = this.#hasPidfds ? this.#describe(tid, onEnd) : new WatchedThread(
+      { tid, serial: this.#nextSerial++, onEnd, look: (thread) => this.#look([thread]) },
+      this.#watched,
+    );
     if (!thread || !this.#hasPidfds && !await this.#learnStart(thread)) return undefined;
     // Descriptors do not wake us for a first thread that has ended before the others.
     this.#timer ??= setInterval(() => this.#sweepAll(), this.#sweep).unref();
     return thread;
   }
 
-  #describe(tid: number, onEnd: () => void): WatchedThread | undefined {
+  #describe(tid: ThreadId, onEnd: () => void): WatchedThread | undefined {
     const pidfd = openThread(tid);
     if (!pidfd) return undefined;
     const serial = this.#nextSerial++;
@@ -123,7 +125,6 @@ export class Threads implements AsyncDisposable {
     const [start] = await this.#readStarts([thread.tid], MOST_PATIENCE) ?? [];
     if (typeof start !== "number") return false;
     thread.start = start;
-    thread.look = () => this.#look([thread]);
     this.#watched.add(thread);
     return true;
   }
@@ -135,7 +136,7 @@ export class Threads implements AsyncDisposable {
 
   /** Undefined when no answer comes in time. */
   async #readStarts(
-    tids: readonly number[],
+    tids: readonly ThreadId[],
     patience = PATIENCE,
   ): Promise<FactsReply["starts"]> {
     return (await this.#read({ kind: "starts", tids }, patience))?.starts;
@@ -146,7 +147,7 @@ export class Threads implements AsyncDisposable {
   }
 
   /** The process of a thread; undefined when it is gone, or cannot be told in time. Never rejects. */
-  async nameOf(tid: number): Promise<NamedProcess | undefined> {
+  async nameOf(tid: ThreadId): Promise<NamedProcess | undefined> {
     if (!(tid > 0)) return undefined;
     using pidfd = this.#hasPidfds ? openThread(tid, { isPatient: true }) : undefined;
     if (this.#hasPidfds && !pidfd) return undefined;
@@ -179,7 +180,7 @@ const TEMPORARY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
  *
  * @param options `isPatient`: whether one that cannot be had now is as good as none.
  */
-function openThread(tid: number, options: { isPatient?: boolean } = {}): Pidfd | undefined {
+function openThread(tid: ThreadId, options: { isPatient?: boolean } = {}): Pidfd | undefined {
   let pidfd: Pidfd;
   try {
     pidfd = Pidfd.open(tid, { isThread: true });
@@ -194,33 +195,46 @@ function openThread(tid: number, options: { isPatient?: boolean } = {}): Pidfd |
 
 /** A thread by its descriptor, or else by its number and by when it began. */
 class WatchedThread implements Thread {
-  readonly tid: number;
+  readonly tid: ThreadId;
   readonly serial: number;
   /** Clock ticks since boot. */
   start: number | undefined;
   /** Ends the watch of the descriptor. */
-  stop = (): void => {};
-  /** Finds out whether it has ended. */
-  look = (): Promise<void> => Promise.resolve();
+  stop: (() => void) | undefined;
   readonly #onEnd: () => void;
   readonly #pidfd: Pidfd | undefined;
+  readonly #look: ((thread: WatchedThread) => Promise<void>) | undefined;
   readonly #watched: Set<WatchedThread>;
   #hasEnded = false;
 
-  /** @param watched It is in there until its end was told or it is disposed of. */
+  /**
+   * @param thread `look`: finds out whether it has ended, where no descriptor tells.
+   * @param watched It is in there until its end was told or it is disposed of.
+   */
   constructor(
-    thread: { tid: number; serial: number; onEnd: () => void; pidfd?: Pidfd },
+    thread: {
+      tid: ThreadId;
+      serial: number;
+      onEnd: () => void;
+      pidfd?: Pidfd;
+      look?: (thread: WatchedThread) => Promise<void>;
+    },
     watched: Set<WatchedThread>,
   ) {
     this.tid = thread.tid;
     this.serial = thread.serial;
     this.#onEnd = thread.onEnd;
     this.#pidfd = thread.pidfd;
+    this.#look = thread.look;
     this.#watched = watched;
   }
 
   get hasEnded(): boolean {
     return this.#hasEnded ||= this.#pidfd?.hasEnded ?? false;
+  }
+
+  async look(): Promise<void> {
+    await this.#look?.(this);
   }
 
   end(): void {
@@ -232,7 +246,7 @@ class WatchedThread implements Thread {
 
   [Symbol.dispose](): void {
     if (!this.#watched.delete(this)) return;
-    this.stop();
+    this.stop?.();
     this.#pidfd?.[Symbol.dispose]();
   }
 }

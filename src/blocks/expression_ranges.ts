@@ -7,7 +7,7 @@ import type {
   NewExpression,
   YieldExpression,
 } from "acorn";
-import type { RangeWalk, Visitors } from "./range_walk.ts";
+import { none, type RangeWalk, type Visitors } from "./range_walk.ts";
 
 type ExpressionType =
   | "ArrayExpression"
@@ -41,8 +41,6 @@ type ExpressionType =
   | "UnaryExpression"
   | "UpdateExpression"
   | "YieldExpression";
-
-const none = (): void => {};
 
 /** What an expression or pattern of each type records. */
 export const expressionVisitors: Visitors<ExpressionType> = {

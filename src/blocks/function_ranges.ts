@@ -10,7 +10,7 @@ import type {
   PropertyDefinition,
   StaticBlock,
 } from "acorn";
-import { NOWHERE, type RangeWalk, type Visitors } from "./range_walk.ts";
+import { none, NOWHERE, type RangeWalk, type Visitors } from "./range_walk.ts";
 import { goBody, goStatements } from "./statement_ranges.ts";
 
 type FunctionType =
@@ -38,8 +38,6 @@ type FunctionType =
 const ASYNC = "async";
 const FUNCTION = "function";
 const STATIC = "static";
-
-const none = (): void => {};
 
 /** What functions, classes and the declarations of modules record. */
 export const functionVisitors: Visitors<FunctionType> = {

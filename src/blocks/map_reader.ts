@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { isOutOfFiles, StateError, stateError } from "./state_error.ts";
 
 /** A source map that cannot be followed, and why, in words for the user. */
 export class MapError extends Error {
@@ -22,6 +23,7 @@ const MOST_BYTES = 128 * 1024 * 1024;
  * @param mapUrl As the script names it: relative to the script.
  * @param scriptUrl A URL, an absolute path, or any name.
  * @throws {MapError} when it cannot be read.
+ * @throws {StateError} when this process can open no file now.
  */
 export function readMapText(mapUrl: string, scriptUrl: string): MapText {
   const base = baseUrl(scriptUrl);
@@ -74,6 +76,7 @@ const O_PATH = 0o10000000;
  * at before it is opened.
  *
  * @throws {MapError}
+ * @throws {StateError} when this process can open no file now.
  */
 export function readFileUrl(url: URL): string {
   const path = filePath(url);
@@ -95,12 +98,13 @@ function withFile<T>(
   try {
     fd = fs.openSync(name, flags);
   } catch (error) {
+    if (isOutOfFiles(error)) throw stateError(error);
     throw new MapError(`cannot open ${path}: ${(error as NodeJS.ErrnoException).code}`);
   }
   try {
     return use(fd);
   } catch (error) {
-    if (error instanceof MapError) throw error;
+    if (error instanceof MapError || error instanceof StateError) throw error;
     throw new MapError(`cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`);
   } finally {
     fs.closeSync(fd);

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import { addedByNode, plainPlaces } from "./block_places.ts";
 import { type BlockTable, buildBlockTable } from "./block_table.ts";
 import { lineStarts } from "./line_positions.ts";
+import { StateError, stateError } from "./state_error.ts";
 
 /** What a script was made from, with blocks of its own: those that V8 would have if it ran this. */
 export interface OriginalSource {
@@ -44,6 +45,7 @@ export function offsetOf(
  * is a block then.
  *
  * @returns undefined where it is neither JavaScript nor TypeScript whose types can just be left out.
+ * @throws {StateError} when this process can open no file now.
  */
 export function parseOriginal(url: string, content: string): OriginalSource | undefined {
   try {
@@ -52,7 +54,8 @@ export function parseOriginal(url: string, content: string): OriginalSource | un
     const table = buildBlockTable(source);
     const { positions } = plainPlaces({ url, source }, table);
     return { table, positions, lines: lineStarts(content), text: content, source };
-  } catch {
+  } catch (error) {
+    if (error instanceof StateError) throw error;
     return undefined;
   }
 }
@@ -63,19 +66,35 @@ function isTypeScript(url: string): boolean {
 
 type Transform = (source: string, options: { mode: "strip-only" }) => { code: string };
 
+const require = createRequire(import.meta.url);
+let file: string | undefined;
 let transform: Transform | undefined;
 
 /**
- * TypeScript without its types, all else in place. Amaro is what Node strips types with. It is loaded where
- * it is needed, for it takes 80 ms.
+ * Finds Amaro, which is what Node strips types with. Node 20 never finds a package that it has looked for
+ * while the process had no descriptor left.
+ */
+export function findAmaro(): string {
+  return file ??= require.resolve("amaro");
+}
+
+/** It is loaded where it is needed, for it takes 80 ms. @throws {StateError} when it cannot be now. */
+function loadTransform(): Transform {
+  const amaro = findAmaro();
+  try {
+    return (require(amaro) as { transformSync: Transform }).transformSync;
+  } catch (error) {
+    throw stateError(error);
+  }
+}
+
+/**
+ * TypeScript without its types, all else in place.
  *
  * @throws when types cannot just be left out.
  */
 export function stripTypes(source: string): string {
-  if (!transform) {
-    const amaro: unknown = createRequire(import.meta.url)("amaro");
-    transform = (amaro as { transformSync: Transform }).transformSync;
-  }
+  transform ??= loadTransform();
   const { code } = transform(source, { mode: "strip-only" });
   // Characters of several bytes may have become more than one blank.
   if (code.length !== source.length) throw new RangeError("types were not replaced in place");

@@ -9,6 +9,9 @@ export type Visitors<T extends AnyNode["type"] = AnyNode["type"]> = {
   readonly [K in T]: (walk: RangeWalk, node: Extract<AnyNode, { type: K }>) => void;
 };
 
+/** Visits a node that records nothing, and nothing below it does. */
+export function none(): void {}
+
 /** The entry of a function that is entered where nobody can tell: it is no position. */
 export const NOWHERE = 0xffffffff;
 

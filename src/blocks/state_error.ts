@@ -10,9 +10,34 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: "the machine has too many open files",
 };
 
+/** ms after which a script that could have no PCs is tried again, unless an error says another time. */
+const RETRY = 1000;
+
 /** A script has no PCs for a reason that may pass: it is to be tried again. */
 export class StateError extends Error {
   override name = "StateError";
+  /** ms after which it is. */
+  readonly retry: number;
+
+  constructor(
+    message: string,
+    { retry = RETRY, ...options }: ErrorOptions & { retry?: number } = {},
+  ) {
+    super(message, options);
+    this.retry = retry;
+  }
+}
+
+/** Whether a file could not be opened for want of descriptors, whatever the file. */
+export function isOutOfFiles(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "EMFILE" || code === "ENFILE";
+}
+
+/** An error that may pass, in words for the user. */
+export function stateError(error: unknown): StateError {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return new StateError(REASONS[code] ?? message, { cause: error });
 }
 
 /** Runs what writes the state folder. @throws {StateError} in place of errors that may pass. */
@@ -21,8 +46,6 @@ export function inState<T>(work: () => T): T {
     return work();
   } catch (error) {
     // That of a full PC space stays.
-    if (error instanceof RangeError) throw error;
-    const { code = "", message } = error as NodeJS.ErrnoException;
-    throw new StateError(REASONS[code] ?? message, { cause: error });
+    throw error instanceof RangeError ? error : stateError(error);
   }
 }

@@ -8,7 +8,7 @@ import type {
   SwitchCase,
   TryStatement,
 } from "acorn";
-import type { RangeWalk, Visitors } from "./range_walk.ts";
+import { none, type RangeWalk, type Visitors } from "./range_walk.ts";
 
 type StatementType =
   | "BlockStatement"
@@ -33,8 +33,6 @@ type StatementType =
   | "VariableDeclarator"
   | "WhileStatement"
   | "WithStatement";
-
-const none = (): void => {};
 
 /** What a statement of each type records. */
 export const statementVisitors: Visitors<StatementType> = {

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { Failure } from "./failure.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Exit statuses of env(1) and of shells. */
 const NOT_EXECUTABLE = 126;
@@ -13,11 +13,11 @@ const SCRIPT = /\.[cm]?[jt]s$/;
 /**
  * Finds out before anything is started whether a command can be: `run` and `fuzz` say the same of it.
  *
- * @throws {Failure} with the status that a shell would end with.
+ * @throws {UserError} with the status that a shell would end with.
  */
 export function checkCommand([name]: readonly string[]): void {
   const fail = (reason: string, status = NOT_FOUND): never => {
-    throw new Failure(`Cannot run ${name}: ${reason}`, { status });
+    throw new UserError(`Cannot run ${name}: ${reason}`, { status });
   };
   const file = name.includes("/") ? name : findInPath(name);
   if (file === undefined) {

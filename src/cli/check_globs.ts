@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import picomatch from "picomatch";
+import { USAGE, UserError } from "../base/user_error.ts";
 
 /**
  * Refuses what cannot be meant: a glob that is none, and one that matches no script whatever runs.
  *
  * @param option For the error.
- * @throws {Error} about the option, for yargs to tell.
+ * @throws {UserError} about the option.
  */
 export function checkGlobs(option: string, globs: readonly string[]): string[] {
   for (const glob of globs) checkGlob(option, glob);
@@ -19,12 +20,13 @@ function checkGlob(option: string, glob: string): void {
     const { message } = error as Error;
     const [, which, bracket] = /^Missing (opening|closing): "(.)"/.exec(message) ?? [];
     const reason = bracket ? `its ${which} ${bracket} is missing` : message;
-    throw new Error(`${option} '${glob}' is no glob: ${reason}`);
+    throw new UserError(`${option} '${glob}' is no glob: ${reason}`, { status: USAGE });
   }
   // Either the user's shell has made it of a pattern, or the user thinks that it is enough.
   if (glob.startsWith("/") || !existsSync(glob)) return;
-  throw new Error(
+  throw new UserError(
     `${option} ${glob} is a file here, but paths of scripts are absolute: ` +
       `say ${option} '**/${glob.replace(/^(?:\.?\/)+/, "")}', in quotes, or the shell replaces it`,
+    { status: USAGE },
   );
 }

@@ -1,15 +1,15 @@
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
-import { Failure } from "./failure.ts";
+import { UserError } from "../base/user_error.ts";
 
-/** Starts a command, which `checkCommand` has passed; rejects with a {@linkcode Failure}. */
+/** Starts a command, which `checkCommand` has passed; rejects with a {@linkcode UserError}. */
 export function start(command: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
   const child = spawn(command[0], command.slice(1), options);
   return new Promise((resolve, reject) => {
     child.once("spawn", () => resolve(child));
     child.once("error", (error: NodeJS.ErrnoException) => {
-      reject(new Failure(`Cannot run ${command[0]}: ${error.message}`));
+      reject(new UserError(`Cannot run ${command[0]}: ${error.message}`));
     });
   });
 }

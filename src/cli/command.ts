@@ -1,12 +1,11 @@
 import type { Session } from "node:inspector";
 import type { Argv } from "yargs";
-import { UsageError } from "./usage_error.ts";
+import type { Reporter } from "../base/reporter.ts";
+import { USAGE, UserError } from "../base/user_error.ts";
 
-/** Where a command's output goes. */
-export interface Io {
+/** Where a command's output goes; it is the program's reporter, too. */
+export interface Io extends Reporter {
   readonly print: (text: string) => void;
-  /** What the user should know besides, a line each. */
-  readonly warn: (line: string) => void;
   /** Coverage of this process, begun before its code was loaded; for `--self`. */
   readonly self?: Session | undefined;
 }
@@ -26,6 +25,8 @@ export interface Command {
 /** The command line after `--`. */
 export function commandAfterDashes(argv: Record<string, unknown>): string[] {
   const command = (argv["--"] as unknown[] | undefined)?.map(String) ?? [];
-  if (command.length === 0) throw new UsageError("a command is missing: put it after '--'");
+  if (command.length === 0) {
+    throw new UserError("a command is missing: put it after '--'", { status: USAGE });
+  }
   return command;
 }

@@ -4,8 +4,8 @@ import { askServer } from "../messages/control_client.ts";
 import { readMountTable } from "../fuse/mod.ts";
 import { inTime } from "../base/in_time.ts";
 import { SUBTYPE } from "../server/server.ts";
-import { Failure } from "./failure.ts";
 import { DEFAULT_STATE } from "./options.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** ms that a mount is given to say where its control socket is. */
 const TIMEOUT = 5000;
@@ -23,10 +23,10 @@ export async function findMount(mount: string | undefined): Promise<string> {
   const mounts = await findMounts();
   if (mounts.length === 1) return mounts[0];
   if (mounts.length === 0) {
-    throw new Failure("Cannot find a server: nothing is mounted; run 'kcovfs mount DIR' first");
+    throw new UserError("Cannot find a server: nothing is mounted; run 'kcovfs mount DIR' first");
   }
   const list = mounts.join(", ");
-  throw new Failure(
+  throw new UserError(
     `Cannot choose a server: ${mounts.length} are mounted (${list}); say which with --mount`,
   );
 }
@@ -45,7 +45,7 @@ export async function findSocket(mount: string | undefined): Promise<string> {
       : code === "ENOTCONN" || code === "ECONNABORTED"
       ? `its server is dead; run 'kcovfs unmount ${directory}'`
       : message;
-    throw new Failure(`Cannot reach the server of ${directory}: ${reason}`);
+    throw new UserError(`Cannot reach the server of ${directory}: ${reason}`);
   }
 }
 

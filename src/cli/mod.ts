@@ -1,8 +1,8 @@
 /** The command line. */
 import type { Session } from "node:inspector";
 import yargs, { type Argv } from "yargs";
-import { MountError } from "../fuse/mod.ts";
 import { onOneLine, visibleLines } from "../report/display_text.ts";
+import { logger } from "../base/logger.ts";
 import { VERSION } from "../base/version.ts";
 import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
@@ -20,9 +20,8 @@ import { run } from "./commands/run.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
-import { Failure } from "./failure.ts";
 import { explainUsage } from "./explain_usage.ts";
-import { UsageError } from "./usage_error.ts";
+import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -35,6 +34,8 @@ export const COMPLETION = [
   "completion",
   "print a script that completes commands in bash or zsh",
 ] as const;
+
+const log = logger("cli");
 
 /** Width of help texts. */
 const COLUMNS = 100;
@@ -62,18 +63,30 @@ export async function main(
   try {
     return await parseAndRun(args.map((arg) => arg === "-all" ? "--all" : arg), io);
   } catch (error) {
-    const { message } = error as Error;
-    if (error instanceof UsageError) {
-      const command = COMMANDS.find(({ command }) => command.split(" ")[0] === args[0]);
-      const said = explainUsage(message.replace(/\s+/g, " "), { args, command, all: COMMANDS });
-      io.warn(`${said}; see 'kcovfs ${command ? `${args[0]} ` : ""}--help'`);
-      return 2;
-    }
-    const isExpected = error instanceof MountError || /^Cannot /.test(message);
-    if (isExpected) io.warn(message);
-    else for (const line of `Cannot go on: ${(error as Error).stack}`.split("\n")) io.warn(line);
-    return error instanceof Failure ? error.status : 1;
+    return tell(error, { args, io });
   }
+}
+
+/**
+ * Tells an error, of whatever kind: the only place that decides how.
+ *
+ * @returns the exit status.
+ */
+function tell(error: unknown, { args, io }: { args: readonly string[]; io: Io }): number {
+  const { message, stack = "" } = error as Error;
+  if (!(error instanceof UserError)) {
+    io.warn(`Cannot go on: ${error}; to see where, run it again with DEBUG=kcovfs:*`);
+    if (log.enabled) { for (const line of stack.split("\n")) io.warn(line); }
+    return 1;
+  }
+  if (error.status !== USAGE) {
+    io.warn(message);
+    return error.status;
+  }
+  const command = COMMANDS.find(({ command }) => command.split(" ")[0] === args[0]);
+  const said = explainUsage(message.replace(/\s+/g, " "), { args, command, all: COMMANDS });
+  io.warn(`${said}; see 'kcovfs ${command ? `${args[0]} ` : ""}--help'`);
+  return USAGE;
 }
 
 async function parseAndRun(args: readonly string[], io: Io): Promise<number> {
@@ -102,13 +115,9 @@ async function parseAndRun(args: readonly string[], io: Io): Promise<number> {
     .wrap(COLUMNS)
     .exitProcess(false)
     .fail((message: string, error: Error | undefined) => {
-      throw error && !isOptionError(error) ? error : new UsageError(message ?? error?.message);
+      if (error && error.name !== "YError") throw error;
+      throw new UserError(message ?? error?.message, { status: USAGE });
     })
     .parseAsync([...args]);
   return status;
-}
-
-/** What `coerce` throws is about the command line. */
-function isOptionError(error: Error): boolean {
-  return /^--\w/.test(error.message) || error.name === "YError";
 }

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import type { CollectorName } from "../messages/protocol.ts";
+import type { CollectorChoice } from "../messages/protocol.ts";
 import type { ServerOptions } from "../server/server.ts";
 import type { Hold } from "../targets/target.ts";
 import { checkGlobs } from "./check_globs.ts";
-import { UsageError } from "./usage_error.ts";
+import { USAGE, UserError } from "../base/user_error.ts";
 
 /** Where the symbols of PCs are kept unless `--state` says otherwise. */
 export const DEFAULT_STATE = "/var/lib/kcovfs";
@@ -64,15 +64,17 @@ export type GlobArguments = Parsed<ReturnType<typeof withGlobs<unknown>>>;
 export function withServer<T>(argv: Argv<T>) {
   return withGlobs(withState(argv))
     .option("collector", {
-      choices: ["v8", "trace"] as const,
-      default: "v8" as CollectorName,
-      describe: "how executed blocks are learned: from V8's counters, or by probes in the scripts",
+      choices: ["auto", "trace", "v8"] as const,
+      default: "auto" as CollectorChoice,
+      defaultDescription: "auto: probes where there can be any, else V8's counters",
+      describe:
+        "how executed blocks are learned: by probes in the scripts (trace), or from V8's counters",
     })
     .option("passthrough", {
       type: "boolean",
       default: true,
       defaultDescription: "where the kernel can",
-      describe: "with --collector trace, have clients read what probes write as they do",
+      describe: "have probes write straight into the memory that clients map",
     })
     .option("self", {
       type: "boolean",
@@ -132,21 +134,24 @@ export type ServerArguments = Parsed<ReturnType<typeof withServer<unknown>>>;
 /** The server's options out of the command line's. */
 export function serverOptions(
   argv: ServerArguments,
-  rest: Pick<ServerOptions, "self" | "warn">,
+  rest: Pick<ServerOptions, "self" | "reporter">,
 ): ServerOptions {
   const { collector } = argv;
   if (collector === "trace" && argv.hold === "none") {
-    throw new UsageError("--collector trace cannot be had with --hold none");
+    throw new UserError("--collector trace cannot be had with --hold none", { status: USAGE });
   }
   if (collector === "trace" && argv.self) {
-    throw new UsageError("--collector trace cannot be had with --self: the server has no probes");
+    throw new UserError("--collector trace cannot be had with --self: the server has no probes", {
+      status: USAGE,
+    });
   }
   return {
     state: resolve(argv.state ?? DEFAULT_STATE),
     include: argv.include,
     exclude: argv.exclude,
     hold: argv.hold,
-    collector: argv.collector,
+    // Probes do without only where nobody is ever held.
+    collector: collector === "auto" && argv.hold === "none" ? "v8" : collector,
     isPassthrough: argv.passthrough,
     collectTimeout: argv["collect-timeout"],
     allowRemote: argv["allow-remote"],
@@ -160,10 +165,12 @@ export function serverOptions(
 
 function inRange(value: number, range: { name: string; least: number; most: number }): number {
   if (Number.isInteger(value) && value >= range.least && value <= range.most) return value;
-  throw new Error(`${range.name} takes a whole number from ${range.least} to ${range.most}`);
+  throw new UserError(`${range.name} takes a whole number from ${range.least} to ${range.most}`, {
+    status: USAGE,
+  });
 }
 
 function parseMode(value: string): number {
   if (/^0?[0-7]{3}$/.test(value)) return parseInt(value, 8);
-  throw new Error("--mode takes three octal digits, such as 660");
+  throw new UserError("--mode takes three octal digits, such as 660", { status: USAGE });
 }

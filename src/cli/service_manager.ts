@@ -1,4 +1,5 @@
 import { sendDatagram } from "../base/system_calls.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 /** What is told of a service, as `sd_notify(3)` spells it. */
 export type ServiceState = "READY=1" | "STOPPING=1" | `STATUS=${string}`;
@@ -14,9 +15,9 @@ export interface ServiceManager {
  *
  * The variable is deleted: it is not meant for what this process starts.
  *
- * @param options `warn` takes a line when it cannot be told, for it may end a service that is never ready.
+ * @param reporter Is told when it cannot be told, for it may end a service that is never ready.
  */
-export function serviceManager(options: { warn: (line: string) => void }): ServiceManager {
+export function serviceManager(reporter: Reporter): ServiceManager {
   const address = process.env["NOTIFY_SOCKET"];
   delete process.env["NOTIFY_SOCKET"];
   return {
@@ -25,7 +26,7 @@ export function serviceManager(options: { warn: (line: string) => void }): Servi
       try {
         sendDatagram(address, Buffer.from(states.join("\n")));
       } catch (error) {
-        options.warn(`Cannot tell the service manager: ${(error as Error).message}`);
+        reporter.warn(`Cannot tell the service manager: ${(error as Error).message}`);
       }
     },
   };

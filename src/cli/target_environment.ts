@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { type CollectorName, ENVIRONMENT } from "../messages/protocol.ts";
+import { type CollectorChoice, ENVIRONMENT } from "../messages/protocol.ts";
 import { isDeno } from "../base/runtime.ts";
 
 /** Commands that stand for the real ones. */
@@ -22,7 +22,7 @@ export function targetEnvironment(
   options: {
     name?: string | undefined;
     /** The server's. */
-    collector?: CollectorName;
+    collector?: CollectorChoice;
     /** Whether Nodes are not to load the agent, which what is started may not read. */
     isDenied?: boolean;
     /** Globs of scripts, for these targets alone. */
@@ -46,10 +46,11 @@ export function targetEnvironment(
   delete environment[ENVIRONMENT.parent];
   delete environment[TOLD];
   if (environment["NODE_OPTIONS"] === "") delete environment["NODE_OPTIONS"];
-  const flags = [collector === "trace" ? INLINING : COUNTING, environment["DENO_V8_FLAGS"]];
+  const isProbed = collector !== undefined && collector !== "v8";
+  const flags = [isProbed ? INLINING : COUNTING, environment["DENO_V8_FLAGS"]];
   // Flags of a command line come after.
   environment["DENO_V8_FLAGS"] = flags.filter(Boolean).join(",");
-  set(environment, ENVIRONMENT.collector, collector === "trace" ? collector : undefined);
+  set(environment, ENVIRONMENT.collector, isProbed ? "trace" : undefined);
   set(environment, ENVIRONMENT.name, name);
   set(environment, ENVIRONMENT.include, include.length > 0 ? JSON.stringify(include) : undefined);
   set(environment, ENVIRONMENT.exclude, exclude.length > 0 ? JSON.stringify(exclude) : undefined);

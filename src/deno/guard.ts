@@ -1,7 +1,9 @@
 import { ENVIRONMENT } from "../messages/protocol.ts";
-import { askServer, type AttachParams } from "../messages/control_client.ts";
+import { askServer } from "../messages/control_client.ts";
+import type { AttachParams } from "../messages/requests.ts";
 import { CdpSession } from "../targets/cdp_session.ts";
 import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
+import { checkJson, texts } from "../base/shape.ts";
 import { listenersOf } from "../base/process_facts.ts";
 import { connectWebSocket } from "../targets/web_socket.ts";
 import { denoProcesses } from "./deno_processes.ts";
@@ -119,11 +121,11 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Globs that are no JSON are left out. */
+/** Globs that are no JSON list of texts are left out. */
 export function fromEnvironment(): TargetEnvironment {
   const globs = (["include", "exclude"] as const).flatMap((key) => {
     try {
-      return [[key, JSON.parse(process.env[ENVIRONMENT[key]] ?? "")]];
+      return [[key, checkJson(texts, process.env[ENVIRONMENT[key]] ?? "")]];
     } catch {
       return [];
     }

@@ -21,8 +21,8 @@ export async function main([command, ...rest]: readonly string[]): Promise<numbe
   }
   if (!denoArguments(rest)) return 0;
   try {
-    const { isDirect } = await askServer(socket, "server");
-    const args = denoArguments(rest, { isTraced: isDirect }) ?? [];
+    const { isPassthrough } = await askServer(socket, "server");
+    const args = denoArguments(rest, { isTraced: isPassthrough }) ?? [];
     process.stdout.write(args.map(quote).join(" "));
     return 0;
   } catch {

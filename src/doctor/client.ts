@@ -87,8 +87,8 @@ async function run(file: string): Promise<RoundTripResult> {
     if (!own) {
       throw new Error(`two requests that differ read the same ${counted(one.size, "block")}`);
     }
-    const { isDirect } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
-    return { blocks: one.size, position: own, isDirect };
+    const { isPassthrough } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
+    return { blocks: one.size, position: own, isPassthrough };
   } finally {
     // At the end of its input it ends.
     target.child.stdin.end();

@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import * as v from "valibot";
+import { checkJson, index, record } from "../base/shape.ts";
 import type { CollectorName } from "../messages/protocol.ts";
 import { counted } from "../report/display_text.ts";
 import type { Finding } from "./finding.ts";
@@ -30,14 +32,15 @@ console.log("ready");
 const SCRIPT = 'TARGET_OPTIONS=$NODE_OPTIONS; unset NODE_OPTIONS; export TARGET_OPTIONS; exec "$@"';
 
 /** What the client prints, as JSON. */
-export interface RoundTripResult {
+export type RoundTripResult = v.InferOutput<typeof ROUND_TRIP_RESULT>;
+const ROUND_TRIP_RESULT = record({
   /** PCs of a request. */
-  readonly blocks: number;
+  blocks: index,
   /** Where the last of them is. */
-  readonly position: string;
+  position: v.string(),
   /** Whether probes write what clients read. */
-  readonly isDirect: boolean;
-}
+  isPassthrough: v.boolean(),
+});
 
 /**
  * Makes a round trip, and cleans up after it however it ends.
@@ -68,14 +71,19 @@ export async function tryRoundTrip(
         `ends with ${status}`;
       return { name, verdict: "fault", detail, remedy };
     }
-    return { name, verdict: "ok", detail: describe(JSON.parse(stdout)) };
+    try {
+      return { name, verdict: "ok", detail: describe(checkJson(ROUND_TRIP_RESULT, stdout)) };
+    } catch (error) {
+      const detail = `the client's answer makes no sense: ${(error as Error).message}`;
+      return { name, verdict: "fault", detail, remedy };
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function describe({ blocks, position, isDirect }: RoundTripResult): string {
-  const how = isDirect ? ", by passthrough" : "";
+function describe({ blocks, position, isPassthrough }: RoundTripResult): string {
+  const how = isPassthrough ? ", by passthrough" : "";
   return `${counted(blocks, "block")} of a request, the same each time, to ${
     position.replace(/^.*\//, "")
   }${how}`;

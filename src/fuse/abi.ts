@@ -2,14 +2,19 @@
  * The FUSE protocol's numbers (versions, opcodes, flags, ioctls) and structures, under the kernel's names, from
  * `include/uapi/linux/fuse.h` (7.31, Linux 5.4, to 7.45, Linux 6.18).
  */
-import { type Decoded, padding, struct } from "./wire.ts";
+import { type FileHandle, type NodeId, nodeId, type Unique } from "./ids.ts";
+import { type Decoded, naming, padding, struct } from "./wire.ts";
+
+const NODE_ID = naming<NodeId>();
+const FILE_HANDLE = naming<FileHandle>();
+const UNIQUE = naming<Unique>();
 
 export const FUSE_KERNEL_VERSION = 7;
 /** The newest minor version whose structures are declared here. */
 export const FUSE_KERNEL_MINOR_VERSION = 45;
 /** The oldest minor version that is served: Linux 5.4. */
 export const FUSE_OLDEST_MINOR_VERSION = 31;
-export const FUSE_ROOT_ID = 1;
+export const FUSE_ROOT_ID = nodeId(1);
 export const FUSE_MIN_READ_BUFFER = 8192;
 
 /** `enum fuse_opcode`. */
@@ -103,8 +108,8 @@ export const FUSE_DEV_IOC_BACKING_CLOSE = 0x4004e502;
 export const fuse_in_header = struct("fuse_in_header", {
   len: "u32",
   opcode: "u32",
-  unique: "u53",
-  nodeid: "u53",
+  unique: UNIQUE,
+  nodeid: NODE_ID,
   uid: "u32",
   gid: "u32",
   pid: "u32",
@@ -116,7 +121,7 @@ export type FuseInHeader = Decoded<typeof fuse_in_header>;
 export const fuse_out_header = struct("fuse_out_header", {
   len: "u32",
   error: "i32",
-  unique: "u53",
+  unique: UNIQUE,
 });
 
 export const fuse_attr = struct("fuse_attr", {
@@ -140,7 +145,7 @@ export const fuse_attr = struct("fuse_attr", {
 export type FuseAttr = Decoded<typeof fuse_attr>;
 
 export const fuse_entry_out = struct("fuse_entry_out", {
-  nodeid: "u53",
+  nodeid: NODE_ID,
   generation: "u53",
   entry_valid: "u53",
   attr_valid: "u53",
@@ -159,7 +164,7 @@ export const fuse_attr_out = struct("fuse_attr_out", {
 export type FuseAttrOut = Decoded<typeof fuse_attr_out>;
 
 export const fuse_forget_in = struct("fuse_forget_in", { nlookup: "u53" });
-export const fuse_forget_one = struct("fuse_forget_one", { nodeid: "u53", nlookup: "u53" });
+export const fuse_forget_one = struct("fuse_forget_one", { nodeid: NODE_ID, nlookup: "u53" });
 export const fuse_batch_forget_in = struct("fuse_batch_forget_in", {
   count: "u32",
   dummy: padding(4),
@@ -168,13 +173,13 @@ export const fuse_batch_forget_in = struct("fuse_batch_forget_in", {
 export const fuse_getattr_in = struct("fuse_getattr_in", {
   getattr_flags: "u32",
   dummy: padding(4),
-  fh: "u53",
+  fh: FILE_HANDLE,
 });
 
 export const fuse_setattr_in = struct("fuse_setattr_in", {
   valid: "u32",
   padding: padding(4),
-  fh: "u53",
+  fh: FILE_HANDLE,
   size: "u64",
   lock_owner: "u64",
   atime: "u64",
@@ -192,7 +197,7 @@ export const fuse_setattr_in = struct("fuse_setattr_in", {
 
 export const fuse_open_in = struct("fuse_open_in", { flags: "u32", open_flags: "u32" });
 export const fuse_open_out = struct("fuse_open_out", {
-  fh: "u53",
+  fh: FILE_HANDLE,
   open_flags: "u32",
   backing_id: "i32",
 });
@@ -202,20 +207,20 @@ export type FuseOpenOut =
   & Partial<Pick<Decoded<typeof fuse_open_out>, "backing_id">>;
 
 export const fuse_release_in = struct("fuse_release_in", {
-  fh: "u53",
+  fh: FILE_HANDLE,
   flags: "u32",
   release_flags: "u32",
   lock_owner: "u64",
 });
 
 export const fuse_flush_in = struct("fuse_flush_in", {
-  fh: "u53",
+  fh: FILE_HANDLE,
   unused: padding(8),
   lock_owner: "u64",
 });
 
 export const fuse_read_in = struct("fuse_read_in", {
-  fh: "u53",
+  fh: FILE_HANDLE,
   offset: "u53",
   size: "u32",
   read_flags: "u32",
@@ -226,7 +231,7 @@ export const fuse_read_in = struct("fuse_read_in", {
 export type FuseReadIn = Decoded<typeof fuse_read_in>;
 
 export const fuse_write_in = struct("fuse_write_in", {
-  fh: "u53",
+  fh: FILE_HANDLE,
   offset: "u53",
   size: "u32",
   write_flags: "u32",
@@ -250,13 +255,13 @@ export const fuse_statfs_out = struct("fuse_statfs_out", {
 });
 
 export const fuse_fsync_in = struct("fuse_fsync_in", {
-  fh: "u53",
+  fh: FILE_HANDLE,
   fsync_flags: "u32",
   padding: padding(4),
 });
 
 export const fuse_access_in = struct("fuse_access_in", { mask: "u32", padding: padding(4) });
-export const fuse_interrupt_in = struct("fuse_interrupt_in", { unique: "u53" });
+export const fuse_interrupt_in = struct("fuse_interrupt_in", { unique: UNIQUE });
 
 /**
  * As the kernel sent it up to 7.35; from 7.36 on, where FUSE_INIT_EXT is set, `flags2` and 44 unused
@@ -291,7 +296,7 @@ export const fuse_init_out = struct("fuse_init_out", {
 export type FuseInitOut = Decoded<typeof fuse_init_out>;
 
 export const fuse_ioctl_in = struct("fuse_ioctl_in", {
-  fh: "u53",
+  fh: FILE_HANDLE,
   flags: "u32",
   cmd: "u32",
   arg: "u64",
@@ -324,7 +329,7 @@ export const fuse_notify_inval_entry_out = struct("fuse_notify_inval_entry_out",
   flags: "u32",
 });
 export const fuse_notify_store_out = struct("fuse_notify_store_out", {
-  nodeid: "u53",
+  nodeid: NODE_ID,
   offset: "u53",
   size: "u32",
   padding: padding(4),

@@ -1,11 +1,12 @@
 import * as abi from "./abi.ts";
 import { type Operation, OPERATION_BY_OPCODE } from "./operations.ts";
 import { Reader, WireError } from "./wire.ts";
+import type { NodeId, Unique } from "./ids.ts";
 
 /** A request as it can be shown. */
 export interface DecodedRequest {
-  readonly unique: number;
-  readonly nodeid: number;
+  readonly unique: Unique;
+  readonly nodeid: NodeId;
   readonly pid: number;
   /** As in `FUSE_OPCODE`, or `opcode 99`. */
   readonly name: string;
@@ -17,7 +18,7 @@ export interface DecodedRequest {
 
 /** A reply as it can be shown. */
 export interface DecodedReply {
-  readonly unique: number;
+  readonly unique: Unique;
   /** 0, or the errno with which the request was refused. */
   readonly errno: number;
   /** Undefined where it has none, or is malformed. */

@@ -6,6 +6,7 @@
 import * as abi from "./abi.ts";
 import { errnoName } from "./errno.ts";
 import { Reader, WireError } from "./wire.ts";
+import type { NodeId, Unique } from "./ids.ts";
 
 const MOST_BYTES = 16;
 /** Fields whose bits mean something each. */
@@ -46,7 +47,7 @@ function formatRest(value: unknown): string {
 
 /** A request, as it was received. */
 export function formatRequest(
-  request: { unique: number; nodeid: number; pid: number },
+  request: { unique: Unique; nodeid: NodeId; pid: number },
   operation: { name: string; input: unknown },
 ): string {
   const { unique, nodeid, pid } = request;
@@ -54,7 +55,7 @@ export function formatRequest(
 }
 
 /** A reply, as it is sent. */
-export function formatReply(unique: number, outcome: { errno: number; output?: unknown }): string {
+export function formatReply(unique: Unique, outcome: { errno: number; output?: unknown }): string {
   return `tx ${unique}: ${formatErrno(outcome.errno)}${formatRest(outcome.output)}`;
 }
 

@@ -25,6 +25,7 @@ export {
 } from "./decode_message.ts";
 export { type Dirent, packDirents, packDirentsPlus } from "./dirents.ts";
 export { Errno, type ErrnoName } from "./errno.ts";
+export { type FileHandle, fileHandle, type NodeId, nodeId, type Unique, unique } from "./ids.ts";
 export { formatNotification, formatNotified, formatReply, formatRequest } from "./format.ts";
 export {
   checkRoot,

@@ -4,9 +4,10 @@ import * as fs from "node:fs";
 import { opendir, realpath, stat, statfs } from "node:fs/promises";
 import * as path from "node:path";
 import { readMountTable } from "./mount_table.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** Why a mount cannot be made or undone; the message is one line for the user. */
-export class MountError extends Error {
+export class MountError extends UserError {
   override name = "MountError";
 }
 

@@ -1,5 +1,6 @@
 import * as abi from "./abi.ts";
 import { type Struct, Writer } from "./wire.ts";
+import { type NodeId, unique } from "./ids.ts";
 
 /** Sends bytes to the kernel on a thread of its own and resolves to an errno, or 0. */
 export type SendNotification = (bytes: Uint8Array) => Promise<number>;
@@ -29,7 +30,7 @@ export class Notifier {
    * @param range In bytes; a length of 0 means to the end.
    * @returns 0, or an errno: ENOENT when the kernel does not know the node.
    */
-  invalInode(nodeid: number, range: { offset: number; length: number }): Promise<number> {
+  invalInode(nodeid: NodeId, range: { offset: number; length: number }): Promise<number> {
     const value = { ino: nodeid, off: range.offset, len: range.length };
     return this.#notify(abi.FUSE_NOTIFY.INVAL_INODE, abi.fuse_notify_inval_inode_out, { value });
   }
@@ -49,7 +50,7 @@ export class Notifier {
    * data lies beyond its end. A page that is covered from its start to its end, or to the end of the
    * file, needs no READ any more.
    */
-  store(nodeid: number, offset: number, data: Uint8Array): Promise<number> {
+  store(nodeid: NodeId, offset: number, data: Uint8Array): Promise<number> {
     const value = { nodeid, offset, size: data.length };
     return this.#notify(abi.FUSE_NOTIFY.STORE, abi.fuse_notify_store_out, { value, data });
   }
@@ -61,7 +62,7 @@ export class Notifier {
   ): Promise<number> {
     const writer = new Writer(64 + (body.data?.length ?? 0));
     const len = abi.fuse_out_header.size + layout.size + (body.data?.length ?? 0);
-    abi.fuse_out_header.encode(writer, { len, error: code, unique: 0 });
+    abi.fuse_out_header.encode(writer, { len, error: code, unique: unique(0) });
     layout.encode(writer, body.value);
     if (body.data) writer.bytes(body.data);
     // Whoever finishes hands its place to the next in the queue.

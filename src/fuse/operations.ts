@@ -4,12 +4,13 @@
  */
 import * as abi from "./abi.ts";
 import { type Decoded, Reader, type Struct, type Writer } from "./wire.ts";
+import type { NodeId, Unique } from "./ids.ts";
 
 /** Who asks, and of what. */
 export interface Request {
   /** The kernel's number for the request. */
-  readonly unique: number;
-  readonly nodeid: number;
+  readonly unique: Unique;
+  readonly nodeid: NodeId;
   readonly uid: number;
   readonly gid: number;
   /** The calling *thread*, in the pid namespace of the server; 0 when it is in another, or none. */
@@ -199,7 +200,7 @@ export type Filesystem =
     /** The first request was answered: what the connection offers is known. */
     init?(): void;
     /** The kernel lets go of `nlookup` of its references to a node; there is no answer. */
-    forget?(nodeid: number, nlookup: number): void;
+    forget?(nodeid: NodeId, nlookup: number): void;
     /** The filesystem is unmounted; no request follows. */
     destroy?(): void;
   };

@@ -10,6 +10,7 @@ import {
   type Request,
 } from "./operations.ts";
 import { type Decoded, LargeValueError, Reader, WireError, Writer } from "./wire.ts";
+import type { NodeId, Unique } from "./ids.ts";
 
 /** Where a session's debug lines go; `enabled` is asked before a line is formatted. */
 export interface Log {
@@ -54,8 +55,8 @@ type Header = Decoded<typeof abi.fuse_in_header>;
 
 /** A request in flight; its AbortController exists only once somebody has asked for the signal. */
 class Pending implements Request {
-  readonly unique: number;
-  readonly nodeid: number;
+  readonly unique: Unique;
+  readonly nodeid: NodeId;
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
@@ -205,7 +206,7 @@ export class Session {
         this.#filesystem.destroy?.();
         return this.#succeed(pending, operation, undefined);
       case abi.FUSE_OPCODE.INTERRUPT:
-        return this.#interrupt(pending, (input as { unique: number }).unique);
+        return this.#interrupt(pending, (input as { unique: Unique }).unique);
       case abi.FUSE_OPCODE.FORGET:
         return this.#filesystem.forget?.(pending.nodeid, (input as { nlookup: number }).nlookup);
       case abi.FUSE_OPCODE.BATCH_FORGET:
@@ -279,7 +280,7 @@ export class Session {
     };
   }
 
-  #interrupt(interrupt: Pending, unique: number): void {
+  #interrupt(interrupt: Pending, unique: Unique): void {
     const pending = this.#pending.get(unique);
     if (pending) pending.abort();
     // The request may not have reached us yet: EAGAIN makes the kernel send the interrupt again, as

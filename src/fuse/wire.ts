@@ -183,6 +183,14 @@ export class Writer {
  */
 export type Scalar = "u16" | "u32" | "i32" | "u64" | "u53";
 
+/** A `u53` that names something: what is decoded has the type of its numbers. */
+export type Naming<N extends number> = "u53" & { readonly names: N };
+
+/** A field of numbers that name things. */
+export function naming<N extends number>(): Naming<N> {
+  return "u53" as Naming<N>;
+}
+
 /** Bytes that carry nothing: they are skipped when read and zero when written. */
 export interface Padding {
   readonly padding: number;
@@ -190,9 +198,11 @@ export interface Padding {
 
 export type Fields = { readonly [name: string]: Scalar | Padding | Struct<object> };
 
-type FieldValue<T> = T extends "u64" ? bigint : T extends Scalar ? number
-: T extends Struct<infer V> ? V
-: never;
+type FieldValue<T> = T extends { readonly names: infer N } ? N
+  : T extends "u64" ? bigint
+  : T extends Scalar ? number
+  : T extends Struct<infer V> ? V
+  : never;
 
 /** The TypeScript type that a set of fields describes; padding has no place in it. */
 export type ValueOf<F extends Fields> = {

@@ -19,7 +19,7 @@ export interface ReadRange {
  * Where the areas of instances are, and how what is executed comes into them. It is given only instances
  * that it has made itself.
  */
-export interface AreaKeeper extends AsyncDisposable {
+export interface AreaKeeper {
   /** @throws {Refusal} ENOMEM when the system cannot. */
   open(opening: Opening): Instance;
   /** The last descriptor is gone; of an instance that is enabled, its owner may still trace. */
@@ -44,12 +44,8 @@ export interface AreaKeeper extends AsyncDisposable {
     instance: Instance,
     data: { offset: number; bytes: Uint8Array; read: number },
   ): void;
-  /** See {@linkcode Device.refresh}. */
-  refresh(): Promise<void>;
   /** Undefined for one that is closed and not traced any more. */
   measure(instance: Instance): Measured | undefined;
-  /** See {@linkcode Device.regroup}. */
-  regroup(): void;
 }
 
 /** Makes a file for an area. */

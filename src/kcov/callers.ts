@@ -1,3 +1,5 @@
+import type { ThreadId } from "../base/thread_id.ts";
+
 /** A process that uses the device. */
 export interface Client {
   readonly pid: number;
@@ -7,7 +9,7 @@ export interface Client {
 
 /** A thread that has enabled an instance; to be disposed of when it has it no longer. */
 export interface Owner extends Disposable {
-  readonly tid: number;
+  readonly tid: ThreadId;
   /** A thread that has the same number later has another. */
   readonly serial: number;
   /** As far as it can be told now. Once true it stays true. */
@@ -24,9 +26,9 @@ export interface Callers {
    *
    * @throws when this process has no means left to watch it.
    */
-  find(tid: number, onEnd: () => void): Promise<Owner | undefined>;
+  find(tid: ThreadId, onEnd: () => void): Promise<Owner | undefined>;
   /** The process of a thread; undefined where it is not to be seen, or not in time. Never rejects. */
-  nameOf(tid: number): Promise<Client | undefined>;
+  nameOf(tid: ThreadId): Promise<Client | undefined>;
   /** Reads the memory of a thread that waits for us; undefined where it cannot be read whole, or in time. */
-  readMemory(tid: number, range: { at: bigint; size: number }): Promise<Uint8Array | undefined>;
+  readMemory(tid: ThreadId, range: { at: bigint; size: number }): Promise<Uint8Array | undefined>;
 }

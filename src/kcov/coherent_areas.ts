@@ -5,26 +5,24 @@ import type { Operation, UnitScope } from "./coherence/page0.ts";
 import { type Change, type Opening, Refusal } from "./instance.ts";
 import type { Counts } from "./meter.ts";
 import { CachedInstance, type DriverOptions, ProtocolDriver } from "./protocol_driver.ts";
-import type { EnabledArea, Scope } from "./source.ts";
+import type { EnabledAreas } from "./enabled_areas.ts";
+import type { Scope } from "./source.ts";
+import { nodeId } from "../fuse/mod.ts";
 
 export interface CoherentOptions extends DriverOptions {
   /** Counts the events of all instances. */
   readonly total: Counts;
+  readonly enabled: EnabledAreas;
 }
 
 /** Pages above page 0 that are in the cache from the beginning: all of the usual area of 65,536 words. */
 const FIRST_PAGES = 127;
 /** No inode has this node id. */
-const NOBODYS = 0;
+const NOBODYS = nodeId(0);
 
 /** Areas in the kernel's page cache, which the coherence protocol keeps equal to the server's. */
 export class CoherentAreas implements AreaKeeper {
   readonly #options: CoherentOptions;
-  /**
-   * What targets with probes are told. An instance is in it from before it is enabled until after it is
-   * disabled, so that none of its PCs is missed; hence it is not the instance's state.
-   */
-  readonly #told = new Map<CachedInstance, EnabledArea>();
   readonly #driver: ProtocolDriver;
   /** Settled when no refresh is under way. */
   #refreshed: Promise<void> = Promise.resolve();
@@ -41,9 +39,8 @@ export class CoherentAreas implements AreaKeeper {
   }
 
   close(instance: CachedInstance): void {
-    this.#told.delete(instance);
     this.#driver.close(instance);
-    this.#tell();
+    this.#options.enabled.remove(instance);
   }
 
   /**
@@ -75,14 +72,12 @@ export class CoherentAreas implements AreaKeeper {
     checkOpen(instance);
     const { operation } = change;
     if (operation === "enable") {
-      this.#told.set(instance, instance.enabledArea(change.enabling));
-      await this.#tell();
+      await this.#options.enabled.add(instance, change.enabling);
       checkOpen(instance);
     }
     await this.#operate(instance, { operation, change });
     if (operation === "disable" || operation === "retire") {
-      this.#told.delete(instance);
-      await this.#tell();
+      await this.#options.enabled.remove(instance);
     }
   }
 
@@ -97,10 +92,6 @@ export class CoherentAreas implements AreaKeeper {
       const scope = change?.operation === "enable" && this.#unitScope(change.enabling.scope);
       this.#driver.dispatch({ kind: "operate", node, operation, ...(scope && { scope }) });
     });
-  }
-
-  #tell(): Promise<void> {
-    return this.#options.source.trace([...this.#told.values()]);
   }
 
   #unitScope(scope: Scope): UnitScope {
@@ -154,11 +145,6 @@ export class CoherentAreas implements AreaKeeper {
 
   measure({ isOpen, area, meter }: CachedInstance): Measured | undefined {
     return isOpen ? { count: area?.count, counts: meter.counts } : undefined;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#told.clear();
-    await this.#tell();
   }
 }
 

@@ -3,6 +3,7 @@ import type { AreaKeeper, MakeFile, ReadRange } from "./area_keeper.ts";
 import type { Callers, Client, Owner } from "./callers.ts";
 import { ALL_UNITS } from "./coherence/unit.ts";
 import { CoherentAreas } from "./coherent_areas.ts";
+import { EnabledAreas } from "./enabled_areas.ts";
 import { formatCall } from "./debug_lines.ts";
 import { type Enabling, type Instance, Refusal } from "./instance.ts";
 import { type InstanceStatus, instanceStatus } from "./instance_status.ts";
@@ -11,18 +12,19 @@ import type { PageCache } from "./page_cache.ts";
 import { PassthroughAreas } from "./passthrough_areas.ts";
 import type { StepLog } from "./protocol_driver.ts";
 import { HandleTable, readRemoteArg, scopeOf } from "./remote.ts";
-import type { Scope, Source } from "./source.ts";
+import { inScope, type Scope, type Source } from "./source.ts";
+import type { Reporter } from "../base/reporter.ts";
+import type { NodeId } from "../fuse/mod.ts";
+import type { TargetId } from "./ids.ts";
+import type { ThreadId } from "../base/thread_id.ts";
 
 export interface DeviceOptions {
   /** It does not outlive the device. */
   readonly callers: Callers;
   readonly log?: StepLog | undefined;
   /** Takes lines for the person who runs the server. */
-  readonly warn?: ((line: string) => void) | undefined;
-  /**
-   * Asked when the first instance is opened: what makes a file for each area, where targets write into the
-   * areas themselves.
-   */
+  readonly reporter?: Reporter | undefined;
+  /** Asked when an instance is opened: what makes a file for each area, where the kernel can map those. */
   readonly files?: () => MakeFile | undefined;
   /** Counts the events of all instances, where they are seen. */
   readonly total?: Counts;
@@ -33,7 +35,7 @@ interface Call {
   readonly arg: bigint;
   /** The structure that `arg` points to, if the ioctl's number says that it points to one. */
   readonly data?: Uint8Array;
-  readonly tid: number;
+  readonly tid: ThreadId;
 }
 
 /**
@@ -46,44 +48,54 @@ const MOST_BYTES = 1024 * 1024;
 
 /**
  * The kcov device: instances, their ioctls and their owners. What comes into their areas is the
- * {@linkcode AreaKeeper}'s. It knows the page cache and the targets by the interfaces it is given.
+ * {@linkcode AreaKeeper}'s that each is given when it is opened: areas are files where all targets that it
+ * can be told of write themselves. It knows the page cache and the targets by the interfaces it is given.
  */
 export class Device implements AsyncDisposable {
   readonly #source: Source;
-  readonly #cache: PageCache;
   readonly #options: DeviceOptions;
   /** The instances that are open, by their nodes. */
-  readonly #instances = new Map<number, Instance>();
+  readonly #instances = new Map<NodeId, Instance>();
   /** By threads: the instance that each has enabled, which outlives the instance's last descriptor. */
-  readonly #owned = new Map<number, Instance>();
+  readonly #owned = new Map<ThreadId, Instance>();
   readonly #callers: Callers;
   readonly #handles = new HandleTable();
-  #keeper: AreaKeeper | undefined;
+  readonly #enabled: EnabledAreas;
+  readonly #coherent: CoherentAreas;
+  #passthrough: PassthroughAreas | undefined;
 
   constructor(source: Source, cache: PageCache, options: DeviceOptions) {
     this.#source = source;
-    this.#cache = cache;
     this.#options = options;
     this.#callers = options.callers;
+    const enabled = this.#enabled = new EnabledAreas(source);
+    const { log, total = noCounts() } = options;
+    this.#coherent = new CoherentAreas({ source, cache, enabled, log, total });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const { owner } of this.#owned.values()) owner?.[Symbol.dispose]();
     this.#source.release(ALL_UNITS);
-    await this.#keeper?.[Symbol.asyncDispose]();
+    await this.#enabled.clear();
+    this.#passthrough?.[Symbol.dispose]();
   }
 
-  get #areas(): AreaKeeper {
-    return this.#keeper ??= this.#makeKeeper();
+  /** Keeps the area of an instance that is about to be opened. */
+  #keeperFor(scope: Scope): AreaKeeper {
+    if (!this.#source.canWrite(scope)) return this.#coherent;
+    this.#passthrough ??= this.#makePassthrough();
+    return this.#passthrough ?? this.#coherent;
   }
 
-  #makeKeeper(): AreaKeeper {
-    const { files, log, total = noCounts(), warn = () => {} } = this.#options;
-    const source = this.#source;
+  #makePassthrough(): PassthroughAreas | undefined {
+    const { files, log, reporter } = this.#options;
     const makeFile = files?.();
-    return makeFile
-      ? new PassthroughAreas({ source, makeFile, log, warn })
-      : new CoherentAreas({ source, cache: this.#cache, log, total });
+    return makeFile && new PassthroughAreas({ enabled: this.#enabled, makeFile, log, reporter });
+  }
+
+  /** Keeps the area of an instance. */
+  #keeperOf({ file }: Instance): AreaKeeper {
+    return file && this.#passthrough || this.#coherent;
   }
 
   /** The instances that are open. */
@@ -96,7 +108,7 @@ export class Device implements AsyncDisposable {
     const known = [...new Set([...this.#instances.values(), ...this.#owned.values()])];
     const clients = await Promise.all(known.map((instance) => this.#clientOf(instance)));
     return known.flatMap((instance, i) => {
-      const measured = this.#areas.measure(instance);
+      const measured = this.#keeperOf(instance).measure(instance);
       return measured ? [instanceStatus(instance, { measured, client: clients[i] })] : [];
     });
   }
@@ -111,35 +123,35 @@ export class Device implements AsyncDisposable {
    * its process is to be known.
    * @throws {Refusal} ENOMEM when there is no memory for it.
    */
-  open(id: number, { scope, tid }: { scope: Scope; tid?: number }): Instance {
-    const instance = this.#areas.open({ id, scope });
+  open(id: NodeId, { scope, tid }: { scope: Scope; tid?: ThreadId }): Instance {
+    const instance = this.#keeperFor(scope).open({ id, scope });
     if (tid !== undefined) instance.opener = this.#callers.nameOf(tid);
     this.#instances.set(id, instance);
     return instance;
   }
 
   /** The instance of a node, while it is open. */
-  find(id: number): Instance | undefined {
+  find(id: NodeId): Instance | undefined {
     return this.#instances.get(id);
   }
 
   /** @throws {Refusal} EIO for a node that nobody has open. */
-  #get(id: number): Instance {
+  #get(id: NodeId): Instance {
     const instance = this.#instances.get(id);
     if (!instance) throw new Refusal("EIO");
     return instance;
   }
 
   /** The last descriptor and the last mapping are gone; where areas are files, the last descriptor. */
-  release(id: number): void {
+  release(id: NodeId): void {
     const instance = this.#get(id);
     this.#instances.delete(id);
     instance.isOpen = false;
-    this.#areas.close(instance);
+    this.#keeperOf(instance).close(instance);
   }
 
   /** @returns 0, or a negative errno, which may be below -511. */
-  ioctl(id: number, call: Call): Promise<number> {
+  ioctl(id: NodeId, call: Call): Promise<number> {
     const instance = this.#get(id);
     const { log } = this.#options;
     const say = (what: string) => log?.enabled && log(`n${id}: ${formatCall(call)} ${what}`);
@@ -161,14 +173,14 @@ export class Device implements AsyncDisposable {
     switch (call.cmd) {
       case abi.KCOV_INIT_TRACE:
         instance.checkInitialize(call.arg);
-        return await this.#areas.initialize(instance, call.arg);
+        return await this.#keeperOf(instance).initialize(instance, call.arg);
       case abi.KCOV_ENABLE:
         return await this.#enable(instance, call);
       case abi.KCOV_DISABLE:
         return await this.#disable(instance, call);
       case abi.KCOV_RESET_TRACE:
         instance.checkOwned(call.tid, call.arg);
-        return await this.#areas.change(instance, { operation: "reset" });
+        return await this.#keeperOf(instance).change(instance, { operation: "reset" });
       case abi.KCOV_REMOTE_ENABLE:
         return await this.#enableRemote(instance, call);
       default:
@@ -199,7 +211,7 @@ export class Device implements AsyncDisposable {
   async #carryThrough(instance: Instance, enabling: Enabling): Promise<void> {
     try {
       checkOpen(instance);
-      await this.#areas.change(instance, { operation: "enable", enabling });
+      await this.#keeperOf(instance).change(instance, { operation: "enable", enabling });
     } catch (error) {
       this.#handles.free(instance);
       enabling.owner[Symbol.dispose]();
@@ -211,13 +223,13 @@ export class Device implements AsyncDisposable {
   async #disable(instance: Instance, { tid, arg }: Call): Promise<void> {
     instance.checkOwned(tid, arg);
     const { owner } = instance;
-    await this.#areas.change(instance, { operation: "disable" });
+    await this.#keeperOf(instance).change(instance, { operation: "disable" });
     if (owner) this.#forgetOwner(instance, owner);
   }
 
   async #checkEnable(
     instance: Instance,
-    { mode, scope, tid }: { mode: bigint; scope: Scope; tid: number },
+    { mode, scope, tid }: { mode: bigint; scope: Scope; tid: ThreadId },
   ): Promise<Enabling> {
     const current = instance.owner;
     if (current && await this.#isGone(current, tid)) await this.#retire(instance, current);
@@ -228,13 +240,13 @@ export class Device implements AsyncDisposable {
     return { owner: await this.#findOwner(instance, tid), scope, mode: checked };
   }
 
-  async #findOwner(instance: Instance, tid: number): Promise<Owner> {
+  async #findOwner(instance: Instance, tid: ThreadId): Promise<Owner> {
     let owner: Owner | undefined;
     try {
       owner = await this.#callers.find(tid, () => this.#ownerEnded(instance, owner));
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn?.(`Cannot enable an instance for thread ${tid}: ${message}`);
+      this.#options.reporter?.warn(`Cannot enable an instance for thread ${tid}: ${message}`);
       throw new Refusal("ENOMEM");
     }
     if (!owner) throw new Refusal("EINVAL");
@@ -242,7 +254,7 @@ export class Device implements AsyncDisposable {
   }
 
   /** Whether a thread that is in the way of another has ended, or is about to. */
-  async #isGone(owner: Owner, caller: number): Promise<boolean> {
+  async #isGone(owner: Owner, caller: ThreadId): Promise<boolean> {
     await owner.look();
     if (owner.tid === caller) return owner.hasEnded;
     const deadline = performance.now() + GRACE;
@@ -257,7 +269,7 @@ export class Device implements AsyncDisposable {
    * the areas of those who trace then, as always.
    */
   async refresh(): Promise<void> {
-    await this.#areas.refresh();
+    await this.#coherent.refresh();
   }
 
   /**
@@ -265,18 +277,24 @@ export class Device implements AsyncDisposable {
    * these units is held, and before the targets run.
    */
   regroup(): void {
-    this.#keeper?.regroup();
+    this.#coherent.regroup();
+  }
+
+  /** How many instances do not see a target that has no probes: their areas are files. */
+  blindTo(target: TargetId): number {
+    const known = new Set([...this.#instances.values(), ...this.#owned.values()]);
+    return [...known].filter(({ file, scope }) => file && inScope(scope, target)).length;
   }
 
   /** Whether anybody has a target's own file open. */
-  isNamed(target: number): boolean {
+  isNamed(target: TargetId): boolean {
     return this.instances.some(({ fileScope }) => fileScope !== "all" && fileScope.has(target));
   }
 
   /** The owner is dead: what it caused is collected, and the instance can be enabled anew. */
   async #retire(instance: Instance, owner: Owner): Promise<void> {
     try {
-      await this.#areas.change(instance, { operation: "retire" });
+      await this.#keeperOf(instance).change(instance, { operation: "retire" });
     } finally {
       this.#forgetOwner(instance, owner);
     }
@@ -296,14 +314,17 @@ export class Device implements AsyncDisposable {
   }
 
   /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
-  read(id: number, range: ReadRange): Uint8Array | Promise<Uint8Array> {
-    return this.#areas.read(this.#get(id), { ...range, size: Math.min(range.size, MOST_BYTES) });
+  read(id: NodeId, range: ReadRange): Uint8Array | Promise<Uint8Array> {
+    return this.#keeperOf(this.#get(id)).read(this.#get(id), {
+      ...range,
+      size: Math.min(range.size, MOST_BYTES),
+    });
   }
 
   /** The kernel writes back a client's stores. `read`: see {@linkcode Area.write}. */
-  write(id: number, data: { offset: number; bytes: Uint8Array; read: number }): void {
+  write(id: NodeId, data: { offset: number; bytes: Uint8Array; read: number }): void {
     const instance = this.#instances.get(id);
-    if (instance) this.#areas.write(instance, data);
+    if (instance) this.#keeperOf(instance).write(instance, data);
   }
 }
 

@@ -5,7 +5,11 @@ import {
   type Dirent,
   Errno,
   type ErrnoName,
+  type FileHandle,
+  fileHandle,
   type Filesystem,
+  type NodeId,
+  nodeId,
   packDirents,
   packDirentsPlus,
   type Request,
@@ -13,6 +17,7 @@ import {
 import type { Device } from "./device.ts";
 import { type AreaFile, type Instance, Refusal } from "./instance.ts";
 import { type NamedTarget, TargetFiles } from "./target_files.ts";
+import { threadId } from "../base/thread_id.ts";
 
 export interface TreeOptions {
   /** Permission bits and owner of `kcov` and of the files about it. */
@@ -39,18 +44,23 @@ export interface TreeOptions {
 
 /** A file or directory that is in the tree from the start to the end. */
 interface FixedEntry extends Dirent {
+  readonly ino: NodeId;
   /** Node id of the directory that it is in; 0 for the root. */
-  readonly parent: number;
+  readonly parent: NodeId;
   /** Of a text file: makes its text. */
   readonly content?: () => string | Promise<string>;
 }
 
-const DIRECTORY = abi.FUSE_ROOT_ID + 1;
+const DIRECTORY = nodeId(abi.FUSE_ROOT_ID + 1);
 /** The node id of `kcovfs/socket`. */
-const SOCKET = DIRECTORY + 1;
+const SOCKET = nodeId(DIRECTORY + 1);
 /** The node id of `kcov.d/`. */
-const KCOV_D = SOCKET + 1;
+const KCOV_D = nodeId(SOCKET + 1);
 const FIRST_FILE = KCOV_D + 1;
+/** Of what needs none. */
+const NO_HANDLE = fileHandle(0);
+/** The parent of the root. */
+const NOWHERE = nodeId(0);
 /** The inode number that `stat` shows for `kcov`, whatever the node id. */
 const KCOV_INO = 1000;
 /** Node ids of the inodes of instances, one an open, begin here. */
@@ -67,10 +77,10 @@ const LONG = 1 << 30;
 export class KcovFilesystem implements Filesystem {
   readonly #device: Device;
   readonly #options: TreeOptions;
-  readonly #entries: ReadonlyMap<number, FixedEntry>;
+  readonly #entries: ReadonlyMap<NodeId, FixedEntry>;
   readonly #targets: TargetFiles;
   /** Contents of open text files. */
-  readonly #opened = new Map<number, Uint8Array>();
+  readonly #opened = new Map<FileHandle, Uint8Array>();
   readonly #mounted: number;
   #nextInstance = FIRST_INSTANCE;
   #nextHandle = 1;
@@ -84,12 +94,12 @@ export class KcovFilesystem implements Filesystem {
   }
 
   /** @throws {Errno} ESTALE for a node that the kernel was never told of. */
-  #check(nodeid: number): void {
+  #check(nodeid: NodeId): void {
     const isTold = nodeid >= FIRST_INSTANCE && nodeid < this.#nextInstance;
     if (!isTold && !this.#entries.has(nodeid)) throw new Errno("ESTALE");
   }
 
-  #attributes(nodeid: number): abi.FuseAttr {
+  #attributes(nodeid: NodeId): abi.FuseAttr {
     const entry = this.#entries.get(nodeid);
     const isShared = entry === undefined || entry.content !== undefined;
     return {
@@ -109,7 +119,7 @@ export class KcovFilesystem implements Filesystem {
   }
 
   /** @param valid Seconds for which the kernel may remember name and attributes. */
-  #entryOut(nodeid: number, valid: number): abi.FuseEntryOut {
+  #entryOut(nodeid: NodeId, valid: number): abi.FuseEntryOut {
     return {
       nodeid,
       generation: 0,
@@ -120,7 +130,7 @@ export class KcovFilesystem implements Filesystem {
 
   lookup(request: Request, name: string): abi.FuseEntryOut {
     if (request.nodeid === abi.FUSE_ROOT_ID && name === "kcov") {
-      return this.#entryOut(this.#nextInstance++, 0);
+      return this.#entryOut(nodeId(this.#nextInstance++), 0);
     }
     if (request.nodeid === KCOV_D) return this.#lookupTarget(name);
     for (const entry of this.#entries.values()) {
@@ -134,12 +144,12 @@ export class KcovFilesystem implements Filesystem {
   #lookupTarget(name: string): abi.FuseEntryOut {
     const target = this.#targets.find(name);
     if (!target) throw new Errno("ENOENT");
-    const nodeid = this.#nextInstance++;
+    const nodeid = nodeId(this.#nextInstance++);
     this.#targets.add(nodeid, target);
     return this.#entryOut(nodeid, 0);
   }
 
-  forget(nodeid: number): void {
+  forget(nodeid: NodeId): void {
     this.#targets.forget(nodeid);
   }
 
@@ -193,18 +203,18 @@ export class KcovFilesystem implements Filesystem {
 
   opendir(request: Request): abi.FuseOpenOut {
     this.#directory(request.nodeid);
-    return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE };
+    return { fh: NO_HANDLE, open_flags: abi.FOPEN_KEEP_CACHE };
   }
 
   /** @throws {Errno} ESTALE, or ENOTDIR for what is none. */
-  #directory(nodeid: number): FixedEntry {
+  #directory(nodeid: NodeId): FixedEntry {
     this.#check(nodeid);
     const entry = this.#entries.get(nodeid);
     if (!entry || (entry.mode & constants.S_IFMT) !== constants.S_IFDIR) throw new Errno("ENOTDIR");
     return entry;
   }
 
-  #list(nodeid: number): Dirent[] {
+  #list(nodeid: NodeId): Dirent[] {
     const { parent } = this.#directory(nodeid);
     const directory = constants.S_IFDIR;
     const found: Dirent[] = [
@@ -226,9 +236,10 @@ export class KcovFilesystem implements Filesystem {
   readdirplus(request: Request, input: { offset: number; size: number }): Uint8Array {
     // `.`, `..` and instances are not looked up by listing them: node id 0 says so.
     const lookup = (entry: Dirent) => {
-      const isPlain = entry.name !== "." && entry.name !== ".." && this.#entries.has(entry.ino);
-      if (isPlain) return this.#entryOut(entry.ino, LONG);
-      return { ...this.#entryOut(request.nodeid, 0), nodeid: 0 };
+      const isPlain = entry.name !== "." && entry.name !== ".." &&
+        this.#entries.has(nodeId(entry.ino));
+      if (isPlain) return this.#entryOut(nodeId(entry.ino), LONG);
+      return { ...this.#entryOut(request.nodeid, 0), nodeid: NOWHERE };
     };
     return packDirentsPlus(this.#list(request.nodeid), { ...input, lookup });
   }
@@ -242,21 +253,21 @@ export class KcovFilesystem implements Filesystem {
     if (!entry.content || (input.flags & (constants.O_WRONLY | constants.O_RDWR)) !== 0) {
       throw new Errno("EACCES");
     }
-    const fh = this.#nextHandle++;
+    const fh = fileHandle(this.#nextHandle++);
     this.#opened.set(fh, Buffer.from(await entry.content()));
     // The size is not known before it is opened: without the page cache the kernel does not ask for it.
     return { fh, open_flags: abi.FOPEN_DIRECT_IO };
   }
 
   /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
-  #openInstance({ nodeid, pid: tid }: Request): abi.FuseOpenOut {
+  #openInstance({ nodeid, pid }: Request): abi.FuseOpenOut {
     if (this.#device.find(nodeid)) throw new Errno("EBUSY");
     const scope = this.#targets.scopeOf(nodeid);
-    const instance = this.#refusing(() => this.#device.open(nodeid, { scope, tid }));
+    const instance = this.#refusing(() => this.#device.open(nodeid, { scope, tid: threadId(pid) }));
     if (instance.file) return this.#openPassthrough(instance, instance.file);
     // Past the cache, write(2) reaches us before it has changed what others have mapped.
     const past = this.#options.hasDirectMmap() ? abi.FOPEN_DIRECT_IO : 0;
-    return { fh: 0, open_flags: abi.FOPEN_KEEP_CACHE | past };
+    return { fh: NO_HANDLE, open_flags: abi.FOPEN_KEEP_CACHE | past };
   }
 
   /** Has the kernel put an instance's file behind its inode. */
@@ -272,10 +283,10 @@ export class KcovFilesystem implements Filesystem {
     }
     // read(2) is still ours, to be refused before KCOV_INIT_TRACE.
     const flags = abi.FOPEN_PASSTHROUGH | abi.FOPEN_DIRECT_IO;
-    return { fh: 0, open_flags: flags, backing_id: instance.backing };
+    return { fh: NO_HANDLE, open_flags: flags, backing_id: instance.backing };
   }
 
-  release(request: Request, input: { fh: number }): void {
+  release(request: Request, input: { fh: FileHandle }): void {
     const { nodeid } = request;
     if (this.#entries.has(nodeid)) {
       this.#opened.delete(input.fh);
@@ -297,7 +308,7 @@ export class KcovFilesystem implements Filesystem {
 
   read(
     request: Request,
-    input: { fh: number; offset: number; size: number; read_flags: number },
+    input: { fh: FileHandle; offset: number; size: number; read_flags: number },
   ): Uint8Array | Promise<Uint8Array> {
     this.#check(request.nodeid);
     const opened = this.#opened.get(input.fh);
@@ -332,7 +343,7 @@ export class KcovFilesystem implements Filesystem {
     // A copy: the message's bytes are gone when the instance's earlier ioctls are done.
     const data = Uint8Array.from(input.data ?? []);
     const result = await this.#refusing(() =>
-      this.#device.ioctl(request.nodeid, { cmd, arg, data, tid: request.pid })
+      this.#device.ioctl(request.nodeid, { cmd, arg, data, tid: threadId(request.pid) })
     );
     return { result };
   }
@@ -351,18 +362,18 @@ export class KcovFilesystem implements Filesystem {
 }
 
 /** The root, `kcov.d/` and `kcovfs/` with what is in it, by node ids, which are inode numbers too. */
-function fixedEntries(options: Pick<TreeOptions, "mode" | "files">): Map<number, FixedEntry> {
-  const entries = new Map<number, FixedEntry>();
-  const add = (ino: number, entry: Omit<FixedEntry, "ino">) => entries.set(ino, { ino, ...entry });
+function fixedEntries(options: Pick<TreeOptions, "mode" | "files">): Map<NodeId, FixedEntry> {
+  const entries = new Map<NodeId, FixedEntry>();
+  const add = (ino: NodeId, entry: Omit<FixedEntry, "ino">) => entries.set(ino, { ino, ...entry });
   const directory = constants.S_IFDIR | 0o755;
-  add(abi.FUSE_ROOT_ID, { name: "/", parent: 0, mode: directory });
+  add(abi.FUSE_ROOT_ID, { name: "/", parent: NOWHERE, mode: directory });
   add(DIRECTORY, { name: "kcovfs", parent: abi.FUSE_ROOT_ID, mode: directory });
   add(KCOV_D, { name: "kcov.d", parent: abi.FUSE_ROOT_ID, mode: directory });
   add(SOCKET, { name: "socket", parent: DIRECTORY, mode: constants.S_IFLNK | 0o777 });
-  let ino = FIRST_FILE;
+  let ino: number = FIRST_FILE;
   const mode = constants.S_IFREG | (options.mode & 0o444);
   for (const [name, content] of options.files) {
-    add(ino++, { name, parent: DIRECTORY, mode, content });
+    add(nodeId(ino++), { name, parent: DIRECTORY, mode, content });
   }
   return entries;
 }

@@ -2,6 +2,8 @@ import { constants } from "node:os";
 import { ENOTSUPP, KCOV_TRACE_CMP, KCOV_TRACE_PC, MAX_WORDS, WORD_SIZE } from "./abi.ts";
 import type { Client, Owner } from "./callers.ts";
 import type { EnabledArea, Mode, Scope } from "./source.ts";
+import type { NodeId } from "../fuse/mod.ts";
+import type { ThreadId } from "../base/thread_id.ts";
 
 /** The words that a client maps, wherever they are. */
 export interface InstanceArea {
@@ -46,7 +48,7 @@ export type Change =
 
 export interface Opening {
   /** The node id of its inode. */
-  readonly id: number;
+  readonly id: NodeId;
   /** The scope of the file that was opened, which KCOV_ENABLE takes. */
   readonly scope: Scope;
 }
@@ -80,7 +82,7 @@ export class Refusal extends Error {
  * `kcov_ioctl` and `kcov_ioctl_locked` in `kernel/kcov.c`. A {@linkcode Change} that was checked cannot fail.
  */
 export class Instance<A extends InstanceArea = InstanceArea> {
-  readonly id: number;
+  readonly id: NodeId;
   readonly fileScope: Scope;
   /** The process that has opened it, where that is known. */
   opener: Promise<Client | undefined> = Promise.resolve(undefined);
@@ -146,7 +148,7 @@ export class Instance<A extends InstanceArea = InstanceArea> {
   }
 
   /** KCOV_DISABLE and KCOV_RESET_TRACE: for the owner, with an argument of 0. */
-  checkOwned(tid: number, argument: bigint): void {
+  checkOwned(tid: ThreadId, argument: bigint): void {
     if (argument !== 0n || this.owner?.tid !== tid) throw new Refusal("EINVAL");
   }
 

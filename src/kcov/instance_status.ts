@@ -4,19 +4,22 @@ import type { Client } from "./callers.ts";
 import type { Instance, State } from "./instance.ts";
 import type { Counts } from "./meter.ts";
 import type { Mode } from "./source.ts";
+import type { NodeId } from "../fuse/mod.ts";
+import type { TargetId } from "./ids.ts";
+import type { ThreadId } from "../base/thread_id.ts";
 
 /** An instance that is open, or still enabled, as commands show it. */
 export interface InstanceStatus {
   /** Its node id. */
-  readonly id: number;
+  readonly id: NodeId;
   /** The owner's process, without one that of the thread that has opened it; where it can be seen. */
   readonly client?: Client;
   readonly state: State["kind"];
   /** The thread that has it enabled, and what it records. */
-  readonly owner?: number;
+  readonly owner?: ThreadId;
   readonly mode?: Mode;
   /** The numbers of the targets that it is, or would be, told of. */
-  readonly scope: "all" | readonly number[];
+  readonly scope: "all" | readonly TargetId[];
   /** Of its area, `area[0]` included. */
   readonly words?: number;
   /** `area[0]` as it was set or seen last; where clients map what targets write, as it is. */

@@ -5,6 +5,8 @@
 export { WORD_SIZE } from "./abi.ts";
 export { type Callers, type Client, type Owner } from "./callers.ts";
 export { type Counts, noCounts } from "./meter.ts";
+export type { NodeId } from "../fuse/mod.ts";
+export { type TargetId, targetId, type UnitId, unitId } from "./ids.ts";
 export { type AreaFile, type State } from "./instance.ts";
 export { type InstanceStatus, isFull } from "./instance_status.ts";
 export { Device, type DeviceOptions } from "./device.ts";

@@ -1,5 +1,6 @@
 import { readSync, writeSync } from "node:fs";
 import { WORD_SIZE } from "./abi.ts";
+import type { EnabledAreas } from "./enabled_areas.ts";
 import type { AreaKeeper, MakeFile, Measured, ReadRange } from "./area_keeper.ts";
 import {
   type AreaFile,
@@ -10,13 +11,13 @@ import {
   Refusal,
 } from "./instance.ts";
 import type { StepLog } from "./protocol_driver.ts";
-import type { EnabledArea, Source } from "./source.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface PassthroughOptions {
-  readonly source: Pick<Source, "trace">;
+  readonly enabled: EnabledAreas;
   readonly makeFile: MakeFile;
   readonly log: StepLog | undefined;
-  readonly warn: (line: string) => void;
+  readonly reporter?: Reporter | undefined;
 }
 
 const ZERO = new Uint8Array(WORD_SIZE);
@@ -64,15 +65,10 @@ class FileInstance extends Instance<FileArea> {
  * Areas that clients map and targets write themselves, as the kernel does: there is nothing to collect and
  * nobody to hold. The server only says who writes into what.
  */
-export class PassthroughAreas implements AreaKeeper {
+export class PassthroughAreas implements AreaKeeper, Disposable {
   readonly #options: PassthroughOptions;
   /** Those whose files are there: they are open, or their owners still trace. */
   readonly #instances = new Set<FileInstance>();
-  /**
-   * What targets are told. An instance is in it from before it is enabled until just before it is disabled,
-   * so that none of its PCs is missed, and none comes later; hence it is not the instance's state.
-   */
-  readonly #told = new Map<FileInstance, EnabledArea>();
 
   constructor(options: PassthroughOptions) {
     this.#options = options;
@@ -92,7 +88,7 @@ export class PassthroughAreas implements AreaKeeper {
   /** Removes the file; a mapping of it lives on. */
   #forget(instance: FileInstance): void {
     this.#instances.delete(instance);
-    if (this.#told.delete(instance)) this.#tell();
+    this.#options.enabled.remove(instance);
     instance.file[Symbol.dispose]();
   }
 
@@ -110,17 +106,14 @@ export class PassthroughAreas implements AreaKeeper {
       return make();
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn(`Cannot make ${what}, so its client gets ENOMEM: ${message}`);
+      this.#options.reporter?.warn(`Cannot make ${what}, so its client gets ENOMEM: ${message}`);
       throw new Refusal("ENOMEM");
     }
   }
 
   async change(instance: FileInstance, change: Change): Promise<void> {
     this.#check(instance);
-    if (change.operation === "enable") {
-      this.#told.set(instance, instance.enabledArea(change.enabling));
-    } else if (change.operation !== "reset") this.#told.delete(instance);
-    if (change.operation !== "reset") await this.#tell();
+    await this.#tell(instance, change);
     // A client that was killed does not wait for its ioctl.
     this.#check(instance);
     instance.change(change);
@@ -132,13 +125,18 @@ export class PassthroughAreas implements AreaKeeper {
     if (!this.#instances.has(instance)) throw new Refusal("EIO");
   }
 
-  #tell(): Promise<void> {
-    const { log } = this.#options;
+  /** Before it is disabled, too: nothing comes later. */
+  async #tell(instance: FileInstance, change: Change): Promise<void> {
+    const { log, enabled } = this.#options;
+    if (change.operation === "reset") return;
+    const told = change.operation === "enable"
+      ? enabled.add(instance, change.enabling)
+      : enabled.remove(instance);
     if (log?.enabled) {
-      const names = [...this.#told.keys()].map(({ id }) => `n${id}`).join(", ");
-      log(names ? `probes are to write into ${names}` : "probes are to write nothing");
+      const names = String(enabled);
+      log(names ? `probes are to write for ${names}` : "probes are to write nothing");
     }
-    return this.#options.source.trace([...this.#told.values()]);
+    await told;
   }
 
   /** Pages for the page cache, which splice(2) and sendfile(2) read through, would be stale the next time. */
@@ -150,21 +148,12 @@ export class PassthroughAreas implements AreaKeeper {
   /** The kernel keeps no pages of such files, so it writes none back. */
   write(): void {}
 
-  /** Nothing is to be collected. */
-  refresh(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  regroup(): void {}
-
   /** Resets and reads are stores and loads in memory that nobody watches. */
   measure(instance: FileInstance): Measured | undefined {
     return this.#instances.has(instance) ? { count: instance.area?.count } : undefined;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#told.clear();
-    await this.#tell();
+  [Symbol.dispose](): void {
     for (const instance of this.#instances) this.#forget(instance);
   }
 }

@@ -2,6 +2,8 @@ import * as abi from "./abi.ts";
 import type { Callers, Owner } from "./callers.ts";
 import { type Instance, Refusal } from "./instance.ts";
 import type { Scope } from "./source.ts";
+import type { ThreadId } from "../base/thread_id.ts";
+import { targetId } from "./ids.ts";
 
 /** A `struct kcov_remote_arg`. */
 export interface RemoteArg {
@@ -19,7 +21,7 @@ export interface RemoteArg {
  * @throws {Refusal} EFAULT, or EINVAL when there are too many handles.
  */
 export async function readRemoteArg(
-  call: { arg: bigint; tid: number; data?: Uint8Array },
+  call: { arg: bigint; tid: ThreadId; data?: Uint8Array },
   callers: Pick<Callers, "readMemory">,
 ): Promise<RemoteArg> {
   const { data, arg, tid } = call;
@@ -42,7 +44,7 @@ export async function readRemoteArg(
 /** The targets that handles pick: those whose numbers are the handles' lower halves. */
 export function scopeOf(remote: RemoteArg): Scope {
   const handles = [...remote.handles, remote.commonHandle].filter((handle) => handle !== 0n);
-  return new Set(handles.map((handle) => Number(handle & abi.KCOV_INSTANCE_MASK)));
+  return new Set(handles.map((handle) => targetId(Number(handle & abi.KCOV_INSTANCE_MASK))));
 }
 
 /** Who has taken a handle. */

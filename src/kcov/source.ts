@@ -1,19 +1,21 @@
 import type { Units } from "./coherence/unit.ts";
+import type { NodeId } from "../fuse/mod.ts";
+import type { TargetId, UnitId } from "./ids.ts";
 
 /** How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. */
 export type Mode = "pc" | "cmp";
 
 /** The targets that an instance is told of, by their numbers. */
-export type Scope = "all" | ReadonlySet<number>;
+export type Scope = "all" | ReadonlySet<TargetId>;
 
-export function inScope(scope: Scope, target: number): boolean {
+export function inScope(scope: Scope, target: TargetId): boolean {
   return scope === "all" || scope.has(target);
 }
 
 /** The PCs that a target has executed. */
 export interface TargetPcs {
   /** The target's number. */
-  readonly target: number;
+  readonly target: TargetId;
   /**
    * `counts`: which blocks it has executed. `trace`: all that it has executed, in order. `comparisons`:
    * what it has compared, in order.
@@ -29,7 +31,7 @@ export interface TargetPcs {
 /** An instance that is enabled, or about to be, as those see it who write into its area. */
 export interface EnabledArea {
   /** Of the instance, its node id. */
-  readonly id: number;
+  readonly id: NodeId;
   readonly words: number;
   readonly mode: Mode;
   readonly scope: Scope;
@@ -52,12 +54,17 @@ export interface Source {
   /** Lets targets run again. */
   release(units: Units): void;
   /** The unit that the target of a number is in, or would be; see {@linkcode Device.regroup}. */
-  unitOf(target: number): number;
+  unitOf(target: TargetId): UnitId;
   /**
    * Has targets with probes write what these instances need, and nothing else; resolves when they do. Where
    * an area is a file, they write into that.
    */
   trace(areas: readonly EnabledArea[]): Promise<void>;
-  /** Whether all targets in a scope have probes, which alone see comparisons. */
+  /** Whether any target in a scope has probes, which alone see comparisons, or there is none yet. */
   canCompare(scope: Scope): boolean;
+  /**
+   * Whether all targets in a scope have probes, so that they can write into areas themselves where these
+   * are files.
+   */
+  canWrite(scope: Scope): boolean;
 }

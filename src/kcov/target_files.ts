@@ -1,13 +1,14 @@
 import { constants } from "node:fs";
-import type { Dirent } from "../fuse/mod.ts";
+import type { Dirent, NodeId } from "../fuse/mod.ts";
 import type { Device } from "./device.ts";
 import type { Scope } from "./source.ts";
+import type { TargetId } from "./ids.ts";
 
 /** A name that a target has, or had. */
 export interface NamedTarget {
   readonly name: string;
   /** The target's number, which goes with the name. */
-  readonly id: number;
+  readonly id: TargetId;
   readonly isAlive: boolean;
 }
 
@@ -19,7 +20,7 @@ export class TargetFiles {
   readonly #targets: () => readonly NamedTarget[];
   readonly #device: Device;
   /** The number of the target whose file a node is. */
-  readonly #nodes = new Map<number, number>();
+  readonly #nodes = new Map<NodeId, TargetId>();
 
   /** @param targets All that there may be files of. */
   constructor(targets: () => readonly NamedTarget[], device: Device) {
@@ -45,22 +46,22 @@ export class TargetFiles {
   }
 
   /** Makes a node one of a target's file, until it is forgotten. */
-  add(nodeid: number, target: NamedTarget): void {
+  add(nodeid: NodeId, target: NamedTarget): void {
     this.#nodes.set(nodeid, target.id);
   }
 
-  forget(nodeid: number): void {
+  forget(nodeid: NodeId): void {
     this.#nodes.delete(nodeid);
   }
 
   /** The inode number that `stat` shows for a node; undefined where that is no target's file. */
-  inoOf(nodeid: number): number | undefined {
+  inoOf(nodeid: NodeId): number | undefined {
     const target = this.#nodes.get(nodeid);
     return target === undefined ? undefined : FIRST_TARGET_INO + target;
   }
 
   /** The scope of an instance that is opened by a node. */
-  scopeOf(nodeid: number): Scope {
+  scopeOf(nodeid: NodeId): Scope {
     const target = this.#nodes.get(nodeid);
     return target === undefined ? "all" : new Set([target]);
   }

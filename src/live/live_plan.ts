@@ -15,6 +15,9 @@ import { LONGEST_STRETCH, outcomeOf } from "./edit_model.ts";
 
 /** What a script gets; offsets are UTF-16 units of its source. */
 export interface LiveScript {
+  /** Lower half of the PC of its first block, and how many there are. */
+  readonly firstPc: number;
+  readonly blocks: number;
   /** Insertions in the order of the source: where, what, and for which block. */
   readonly at: readonly number[];
   readonly text: readonly string[];
@@ -33,6 +36,13 @@ export interface LiveScript {
   readonly fixed: readonly number[];
   /** Functions a part of which V8 does not change: where another begins or ends. */
   readonly partly: readonly number[];
+}
+
+/** A text to have V8 take. */
+export interface LiveText {
+  readonly text: string;
+  /** Offsets into the source, each followed by how many characters come there. */
+  readonly insertions: readonly number[];
 }
 
 /** What V8 answers; `Ok`, or why not. */
@@ -139,12 +149,6 @@ export class LivePlan {
     };
   }
 
-  /** Which blocks have their insertions now. */
-  get insertedBlocks(): Set<number> {
-    const { block } = this.#script;
-    return new Set(this.#items.filter(({ isIn }) => isIn).map(({ parts }) => block[parts[0]]));
-  }
-
   /** Whether anything of it differs from the source. */
   get isChanged(): boolean {
     return this.#items.some(({ isIn }) => isIn);
@@ -171,17 +175,17 @@ export class LivePlan {
    *
    * @param lines That an edit may be over.
    */
-  next(lines: number): string | undefined {
+  next(lines: number): LiveText | undefined {
     for (;;) {
       const chosen = this.#parts.pop() ?? this.#takeWindow(lines);
       if (chosen.length === 0) return undefined;
       const text = this.#thin(chosen);
-      if (text !== undefined) return text;
+      if (text) return text;
     }
   }
 
   /** Leaves out items until V8 takes the text for what it is; undefined where it never does. */
-  #thin(items: readonly Item[]): string | undefined {
+  #thin(items: readonly Item[]): LiveText | undefined {
     let chosen = [...items];
     for (;;) {
       const wanted = new Set(chosen);
@@ -190,7 +194,7 @@ export class LivePlan {
       const lost = this.#lostBy(chosen, isIn, text);
       if (!lost) {
         this.#chosen = chosen;
-        return text;
+        return { text, insertions: this.#insertions(isIn) };
       }
       if (chosen.length === 1) {
         chosen[0].refusal = PARTLY;
@@ -278,6 +282,16 @@ export class LivePlan {
       from = at[i];
     }
     return code + this.#source.slice(from);
+  }
+
+  #insertions(isIn: (item: Item) => boolean): number[] {
+    const { at, text } = this.#script;
+    const wanted = this.#wanted(isIn);
+    const lengths = new Map<number, number>();
+    for (let i = 0; i < at.length; i++) {
+      if (wanted[i] !== 0) lengths.set(at[i], (lengths.get(at[i]) ?? 0) + text[i].length);
+    }
+    return [...lengths].flat();
   }
 
   /** Which insertions are made. */

@@ -1,5 +1,4 @@
 /** What is said of scripts that are loaded when a process is attached to: they get probes while it runs. */
-
 /** A script that is loaded. */
 export interface LoadedScript {
   /** V8's. */
@@ -19,13 +18,17 @@ export interface LiveQuestions {
     readonly answer: string | undefined;
   };
   readonly edit: {
-    readonly question: { readonly id: string; readonly text: string };
+    readonly question: {
+      readonly id: string;
+      readonly url: string;
+      readonly text: string;
+      /** Offsets into the script as it was, each followed by how many characters come there. */
+      readonly insertions: readonly number[];
+      readonly firstPc: number;
+      readonly blocks: number;
+    };
     /** What V8 says, `Ok` or why not, and the ms that the isolate has stood still. */
     readonly answer: { readonly status: string; readonly ms: number };
-  };
-  readonly map: {
-    readonly question: { readonly url: string; readonly comment: string };
-    readonly answer: undefined;
   };
   readonly close: { readonly question: object; readonly answer: undefined };
 }
@@ -40,33 +43,4 @@ export interface LiveReport {
   readonly refused: readonly { readonly row: number; readonly status: string }[];
   /** Why it was left as it is, if so. */
   readonly reason?: string;
-}
-
-/** How far an isolate has come: scripts that were tried once, of those that are measured. */
-export interface LiveProgress {
-  readonly tried: number;
-  readonly scripts: number;
-  /** Whether all were. */
-  readonly isDone: boolean;
-  /** Functions, or whole scripts, that stay as they are for now: `unprobed` names them. */
-  readonly refused: number;
-}
-
-/** Whether a target has sent what it should. */
-export function isLoadedScripts(value: unknown): value is LoadedScript[] {
-  return Array.isArray(value) && value.every((script) => {
-    const { id, url, length, isModule } = (script ?? {}) as Partial<LoadedScript>;
-    return typeof id === "string" && typeof url === "string" && Number.isSafeInteger(length) &&
-      typeof isModule === "boolean";
-  });
-}
-
-/** The same of a report. */
-export function isLiveReport(value: unknown): value is LiveReport {
-  const { url, done, all, refused, reason = "" } = (value ?? {}) as Partial<LiveReport>;
-  return typeof url === "string" && Number.isSafeInteger(done) && Number.isSafeInteger(all) &&
-    typeof reason === "string" && Array.isArray(refused) &&
-    refused.every(({ row, status } = {}) =>
-      Number.isSafeInteger(row) && typeof status === "string"
-    );
 }

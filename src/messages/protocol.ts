@@ -3,13 +3,14 @@
  * type and a body. The agent passes the messages of the Chrome DevTools Protocol (CDP) on as they are,
  * and adds what CDP lacks: holding the target's main thread.
  *
- * This file is the only one that both sides load.
+ * This file is the only one that both sides load; `agent_messages.ts` is the server's, which checks by it.
  */
+export type { CollectorChoice, CollectorName, Hello, NewSource } from "./agent_messages.ts";
 
 import type { LiveScript } from "../live/live_plan.ts";
 
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 9;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -65,8 +66,6 @@ export const FRAME = {
   release: 18,
   /** JSON: script ids (strings) that `taken` need not name from now on. */
   ignore: 19,
-  /** A byte: whether any instance is enabled, so that the target's last coverage matters. */
-  armed: 20,
   /** The farewell was taken in: the target may exit. */
   goodbye: 21,
   /**
@@ -101,33 +100,6 @@ export function isTaking(lastText: string | undefined): boolean {
 /** The number of the batch that a target's last coverage is `taken` of. */
 export const FAREWELL_BATCH = 0;
 
-/** How a target introduces itself. */
-export interface Hello {
-  readonly protocol: number;
-  /** What the user calls it, or what it runs. */
-  readonly name: string;
-  readonly pid: number;
-  /** `node v20.20.2`. */
-  readonly runtime: string;
-  /**
-   * What has started it, whose name comes before its own: of a worker thread, the number of the target
-   * that did; of a process, the name.
-   */
-  readonly parent?: number | string;
-  /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
-  readonly tid?: number;
-  /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
-  readonly include?: readonly string[];
-  readonly exclude?: readonly string[];
-  /** @default {"v8"} */
-  readonly collector?: CollectorName;
-  /** Of a process that was attached to, what the server gave the agent to be known by. */
-  readonly attachment?: string;
-}
-
-/** How blocks that were executed are learned: from V8's counters, or from probes in the scripts. */
-export type CollectorName = "v8" | "trace";
-
 /** What probes write into. */
 export interface TracedArea {
   /** Another when the path, the words or what it takes is. */
@@ -146,17 +118,19 @@ export interface TracedArea {
   readonly takesMarks?: boolean;
 }
 
-/** A script that is about to be compiled, or that runs already. */
-export interface NewSource {
-  readonly url: string;
-  readonly source: string;
-  /** Of one that runs already. */
-  readonly live?: { readonly isModule: boolean };
-}
-
-/** What is to be compiled instead, or what a script that runs gets; with neither, it stays as it is. */
+/** What is to be compiled instead; without code, the script as it is. */
 export interface ProbedSource {
   readonly code?: string;
+  /** What is not of the script: offsets into it, each followed by how many characters come there. */
+  readonly insertions?: readonly number[];
+  /** SHA-256 of the code, as V8 has it of a script. */
+  readonly hash?: string;
+  /** Whether no more of the scripts that the program makes get probes. */
+  readonly isFull?: boolean;
+  /** Lower half of the PC of the first block, and how many blocks there are. */
+  readonly firstPc?: number;
+  readonly blocks?: number;
+  /** Of a script that runs: what it gets. */
   readonly live?: LiveScript;
 }
 
@@ -165,8 +139,6 @@ export interface Welcome {
   /** The target's number, and its name, which is no other target's. */
   readonly id: number;
   readonly name: string;
-  /** Whether the target's last coverage matters already: see {@linkcode FRAME.armed}. */
-  readonly isArmed: boolean;
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
   /**
@@ -174,7 +146,7 @@ export interface Welcome {
    * the gate's serial number to it, 32 bits in the machine's order, lets it through.
    */
   readonly pipe: string;
-  /** Whether the target is ever to be held: not where clients read what its probes write as they do. */
+  /** Whether the target may have to be held: where it cannot be, it does without when this is false. */
   readonly isHeld: boolean;
   /** What its probes write into from the start. */
   readonly areas: readonly TracedArea[];

@@ -1,11 +1,10 @@
 import { closeSync, openSync } from "node:fs";
+import { COUNT_BITS } from "./shared_words.ts";
 import { libc, mapShared, unmap } from "../base/system_calls.ts";
 
 /** Bytes of a file of turns. */
 export const TURNS_SIZE = 4096;
 
-/** Bits of a word of turns that count a writer's turns; the others say which writer it is. */
-const COUNT_BITS = 19;
 /** The most writers of an area: word and sign bit leave 12 bits. */
 const MOST_WRITERS = 0xfff;
 

@@ -6,6 +6,11 @@ export type WritePc = (block: number) => string;
 /** What is put into a source, where PCs may be in it. */
 export type Text = string | ((pc: WritePc) => string);
 
+/** A text as it is put into the source. */
+export function written(text: Text, pc: WritePc): string {
+  return typeof text === "string" ? text : text(pc);
+}
+
 /** A stretch of the source: [start, end). */
 export interface Stretch {
   readonly start: number;
@@ -72,9 +77,32 @@ export class Edits {
     return both;
   }
 
-  /** Makes them. */
-  apply(into: MagicString, pc: WritePc): void {
-    for (const { at, text } of this.write(into.original, pc)) into.appendLeft(at, text);
+  /** How deep what is put in nests. */
+  get depth(): number {
+    const stretches = this.#openings.filter(({ end }) => end !== Infinity)
+      .sort((a, b) => a.start - b.start || b.end - a.end);
+    const open: number[] = [];
+    let depth = 0;
+    for (const { start, end } of stretches) {
+      while (open.length > 0 && open.at(-1)! <= start) open.pop();
+      open.push(end);
+      depth = Math.max(depth, open.length);
+    }
+    return depth;
+  }
+
+  /**
+   * Makes them.
+   *
+   * @returns where, and how many characters there are: offsets into the source, each followed by a length.
+   */
+  apply(into: MagicString, pc: WritePc): number[] {
+    const lengths = new Map<number, number>();
+    for (const { at, text } of this.write(into.original, pc)) {
+      into.appendLeft(at, text);
+      lengths.set(at, (lengths.get(at) ?? 0) + text.length);
+    }
+    return [...lengths].flat();
   }
 
   /**
@@ -87,18 +115,17 @@ export class Edits {
     const openings = [...this.#openings].sort((a, b) => a.start - b.start || b.end - a.end);
     const closings = [...this.#followers, ...this.#closings.toReversed()]
       .sort((a, b) => a.end - b.end || b.start - a.start);
-    const write = (text: Text) => typeof text === "string" ? text : text(pc);
-    const written = [
+    const insertions = [
       ...closings.map(({ end, text, block, group }) => ({
-        ...{ at: end, text: write(text), block, group },
+        ...{ at: end, text: written(text, pc), block, group },
       })),
       ...openings.map(({ start, text, block, group }) => {
-        const opening = write(text);
+        const opening = written(text, pc);
         const isApart = !isJoined(source, start, opening);
         return { at: start, text: isApart ? opening : ` ${opening}`, block, group };
       }),
     ];
-    return written.sort((a, b) => a.at - b.at);
+    return insertions.sort((a, b) => a.at - b.at);
   }
 }
 

@@ -9,7 +9,8 @@ import type {
 } from "acorn";
 import type { Edits } from "./edits.ts";
 import { PROBE_NAMES } from "./probe_names.ts";
-import { hitBefore, hitStatement } from "./probe_text.ts";
+import { hitBefore, type HitStatement } from "./probe_text.ts";
+import type { ProbesOptions } from "./probes.ts";
 import type { ClassNode } from "./probe_walk.ts";
 import type { Unprobed } from "./unprobed.ts";
 
@@ -35,11 +36,12 @@ export function initialisersOf({ body }: ClassNode): Initialiser[] {
 export class FunctionProbes {
   readonly #edits: Edits;
   readonly #tokenAfter: (offset: number) => number;
+  readonly #statement: HitStatement;
 
-  /** @param tokenAfter The offset of the first token at or after one. */
-  constructor(edits: Edits, tokenAfter: (offset: number) => number) {
+  constructor(edits: Edits, { tokenAfter, statement }: ProbesOptions) {
     this.#edits = edits;
     this.#tokenAfter = tokenAfter;
+    this.#statement = statement;
   }
 
   /** @returns undefined when the top level has its probe now; without statements that is a line more. */
@@ -73,8 +75,8 @@ export class FunctionProbes {
     const last = statements.findLast((statement) =>
       statement.type === "ExpressionStatement" && statement.directive !== undefined
     );
-    if (last) this.#edits.follow(last, hitStatement(block));
-    else this.#edits.open(start, hitStatement(block));
+    if (last) this.#edits.follow(last, this.#statement(block, last.end));
+    else this.#edits.open(start, this.#statement(block, start));
   }
 
   /** A field of its own would be seen: one cannot have a private field twice, as one can another. */

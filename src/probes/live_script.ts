@@ -36,6 +36,8 @@ export function liveScript(prepared: Prepared, options: { readonly firstPc: numb
     end: node.end,
   })).sort((a, b) => a.start - b.start || b.end - a.end);
   return {
+    firstPc: options.firstPc,
+    blocks: table.blockStart.length,
     at: insertions.map(({ at }) => at),
     text: insertions.map(({ text }) => text),
     block: insertions.map(({ block }) => block),

@@ -10,13 +10,27 @@ import { innermostBlocks } from "../blocks/innermost_blocks.ts";
 import { parseSource, type ParseSourceOptions } from "../blocks/parse_source.ts";
 import { statementVisitors } from "../blocks/statement_ranges.ts";
 import { ComparisonProbes } from "./comparison_probes.ts";
+import { addEval } from "./eval_probes.ts";
 import { Edits, type WritePc, type WrittenInsertion } from "./edits.ts";
 import { FunctionProbes, initialisersOf } from "./function_probes.ts";
 import { FunctionRows } from "./function_rows.ts";
 import { ProbeWalk } from "./probe_walk.ts";
-import { Probes } from "./probes.ts";
+import { hitDeclaration, type HitStatement, hitStatement } from "./probe_text.ts";
+import { Probes, type ProbesOptions } from "./probes.ts";
 import { refuseProbeNames } from "./refuse_names.ts";
 import type { Unprobed } from "./unprobed.ts";
+
+/**
+ * How deep probes may nest. V8's parser, and its compiler, need some 1 kB of the stack for each level more, of
+ * 984 kB: what is deeper might compile without probes only.
+ */
+const DEEPEST = 200;
+
+/** What is known of a source besides its text. */
+export interface PrepareOptions extends ParseSourceOptions {
+  /** Whether the value of the script stays what it is. */
+  readonly keepsValue?: boolean;
+}
 
 /** How a prepared source is written. */
 export interface EmitOptions {
@@ -34,6 +48,8 @@ export interface Emitted {
   readonly code: string;
   /** A source map, version 3, without the source. */
   readonly map: string;
+  /** What is not of the source: offsets into that, each followed by how many characters come there. */
+  readonly insertions: readonly number[];
 }
 
 /** A source that is to get probes. */
@@ -53,7 +69,7 @@ export interface Prepared {
  * Parses a source and finds the places of its probes. Its blocks are those of `buildBlockTable`.
  *
  * What it does stays the same, but for what the text of a function says, and what V8 quotes of the source
- * in the messages of errors. The value of a script, as of `vm.runInThisContext`, is not kept.
+ * in the messages of errors.
  *
  * Blocks are told as V8 counts them (see `executedBlocks`), but for these:
  *
@@ -67,26 +83,32 @@ export interface Prepared {
  * @throws {SyntaxError} as `parseSource` does.
  * @throws {Error} when the source has a name of the probes' itself.
  */
-export function prepare(source: string, options: ParseSourceOptions): Prepared {
+export function prepare(source: string, options: PrepareOptions): Prepared {
   const program = parseSource(source, options);
   refuseProbeNames(source, program);
-  const walk = new ProbeWalk(source, program.sourceType === "module");
+  const walk = new ProbeWalk(source, program);
   walk.run(program, { ...statementVisitors, ...expressionVisitors, ...functionVisitors });
   const table = layOut(walk);
   const edits = new Edits();
   const unprobed = new Map<number, Unprobed>();
-  const placing = { program, walk, table, edits, unprobed };
+  const tokenAfter = (offset: number) => walk.tokenAfter(offset);
+  const statement = options.keepsValue ? valueless(walk) : hitStatement;
+  const placing = { program, walk, table, edits, unprobed, probing: { tokenAfter, statement } };
   placeFirst(placing);
   placeOthers(placing);
-  const compared = comparisonEdits(walk, table);
+  placeEvals(placing);
+  const all = edits.with(comparisonEdits(walk, table));
+  if (all.depth > DEEPEST) {
+    throw new Error(`Cannot put probes into the source: it nests deeper than ${DEEPEST}`);
+  }
   const emit = ({ firstPc, url, comparisons = true }: EmitOptions): Emitted => {
     const text = new MagicString(source);
-    (comparisons ? edits.with(compared) : edits).apply(text, writePc(firstPc));
+    const insertions = (comparisons ? all : edits).apply(text, writePc(firstPc));
     const map = text.generateMap({ source: url, hires: "boundary" });
-    return { code: text.toString(), map: map.toString() };
+    return { code: text.toString(), map: map.toString(), insertions };
   };
   const insertions = ({ firstPc }: Pick<EmitOptions, "firstPc">) =>
-    edits.with(compared).write(source, writePc(firstPc));
+    all.write(source, writePc(firstPc));
   return { source, program, table, unprobed, emit, insertions };
 }
 
@@ -100,11 +122,19 @@ interface Placing {
   readonly table: BlockTable;
   readonly edits: Edits;
   readonly unprobed: Map<number, Unprobed>;
+  readonly probing: ProbesOptions;
+}
+
+/** In functions no statement has a value that matters. */
+function valueless({ functionNodes }: ProbeWalk): HitStatement {
+  const isInFunction = (at: number) =>
+    functionNodes.some(({ body }) => body.start < at && at <= body.end);
+  return (block, at) => isInFunction(at) ? hitStatement(block) : hitDeclaration(block);
 }
 
 /** The blocks that functions begin with. */
-function placeFirst({ program, walk, table, edits, unprobed }: Placing): void {
-  const probes = new FunctionProbes(edits, (offset) => walk.tokenAfter(offset));
+function placeFirst({ program, walk, table, edits, unprobed, probing }: Placing): void {
+  const probes = new FunctionProbes(edits, probing);
   const rows = new FunctionRows(table);
   edits.block = 0;
   const none = probes.addProgram(0, program);
@@ -124,8 +154,8 @@ function placeFirst({ program, walk, table, edits, unprobed }: Placing): void {
   }
 }
 
-function placeOthers({ walk, table, edits, unprobed }: Placing): void {
-  const probes = new Probes(edits, (offset) => walk.tokenAfter(offset));
+function placeOthers({ walk, table, edits, unprobed, probing }: Placing): void {
+  const probes = new Probes(edits, probing);
   const { firstBlock, blockStart } = table;
   for (let row = 0; row + 1 < firstBlock.length; row++) {
     for (let block = firstBlock[row] + 1; block < firstBlock[row + 1]; block++) {
@@ -139,6 +169,17 @@ function placeOthers({ walk, table, edits, unprobed }: Placing): void {
         : "no place";
       if (reason) unprobed.set(block, reason);
     }
+  }
+}
+
+/** Of `eval`, the innermost block is told to what gives its code probes. */
+function placeEvals({ walk, table, edits }: Placing): void {
+  const calls = walk.evalCalls.filter(({ start }) => !walk.isInObjectScope(start))
+    .sort((a, b) => a.start - b.start);
+  const blocks = innermostBlocks(table, calls.map(({ start }) => start));
+  for (const [index, node] of calls.entries()) {
+    edits.block = blocks[index];
+    addEval(edits, { block: blocks[index], node });
   }
 }
 

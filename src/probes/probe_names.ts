@@ -22,6 +22,11 @@ export const PROBE_NAMES = {
    * {@linkcode TEXT_METHODS} and {@linkcode CONSTANT_SOUGHT}. Returns what is sought.
    */
   text: "__kcov_text",
+  /**
+   * `(pc, eval, code)`: what is called `eval` there is about to be called with the code, which is no statement of
+   * the block's. Returns the code, with probes where that was V8's `eval`.
+   */
+  code: "__kcov_eval",
   /** Not a function but an object, whose property `v` any probe may overwrite. */
   held: "__kcov_t",
 } as const;

@@ -5,11 +5,13 @@ import type {
   ClassExpression,
   ExpressionStatement,
   Function as FunctionNode,
+  Program,
   TryStatement,
 } from "acorn";
 import { RangeWalk, type Visitors } from "../blocks/range_walk.ts";
 import { BoundNames } from "./bound_names.ts";
 import { type Comparing, isComparing } from "./comparison_probes.ts";
+import { type EvalCall, isEvalCall } from "./eval_probes.ts";
 
 /** Why a block begins where it does. */
 export interface Place {
@@ -34,12 +36,20 @@ export class ProbeWalk extends RangeWalk {
   readonly functionNodes: FunctionNode[] = [];
   readonly classNodes: ClassNode[] = [];
   readonly comparing: Comparing[] = [];
+  readonly evalCalls: EvalCall[] = [];
   readonly bound = new BoundNames();
   /** By where they begin. */
   readonly expressionStatements = new Map<number, ExpressionStatement>();
   readonly #objectScopes: AnyNode[] = [];
   readonly #handled = new Map<AnyNode, TryStatement>();
-  #node!: AnyNode;
+  /** The node that is visited. */
+  #node: AnyNode;
+
+  /** @param program The source, parsed. */
+  constructor(source: string, program: Program) {
+    super(source, program.sourceType === "module");
+    this.#node = program;
+  }
 
   override run(root: AnyNode, visitors: Visitors): void {
     const table = visitors as Record<string, (walk: RangeWalk, node: AnyNode) => void>;
@@ -49,6 +59,7 @@ export class ProbeWalk extends RangeWalk {
         this.#remember(node);
         this.bound.addFrom(node);
         if (isComparing(node)) this.comparing.push(node);
+        if (isEvalCall(node)) this.evalCalls.push(node);
         target[type](walk, node);
       },
     });

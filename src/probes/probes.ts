@@ -1,19 +1,27 @@
 import type { AnyNode, CallExpression, SwitchCase } from "acorn";
-import type { Edits } from "./edits.ts";
+import { type Edits, type Text, written } from "./edits.ts";
 import { PROBE_NAMES } from "./probe_names.ts";
-import { around, hitBefore, hitStatement } from "./probe_text.ts";
+import { around, hitBefore, type HitStatement } from "./probe_text.ts";
 import type { Place } from "./probe_walk.ts";
 import type { Unprobed } from "./unprobed.ts";
+
+/** How probes are put into a source. */
+export interface ProbesOptions {
+  /** The offset of the first token at or after one. */
+  readonly tokenAfter: (offset: number) => number;
+  readonly statement: HitStatement;
+}
 
 /** Puts the probes of one source where its blocks begin, those left out that a function begins with. */
 export class Probes {
   readonly #edits: Edits;
   readonly #tokenAfter: (offset: number) => number;
+  readonly #statement: HitStatement;
 
-  /** @param tokenAfter The offset of the first token at or after one. */
-  constructor(edits: Edits, tokenAfter: (offset: number) => number) {
+  constructor(edits: Edits, { tokenAfter, statement }: ProbesOptions) {
     this.#edits = edits;
     this.#tokenAfter = tokenAfter;
+    this.#statement = statement;
   }
 
   /** @returns undefined when the block has its probe now. */
@@ -40,13 +48,13 @@ export class Probes {
         this.#brace(block, node.body);
         return;
       case "SwitchCase":
-        this.#edits.open(this.#colon(node) + 1, hitStatement(block));
+        this.#open(block, this.#colon(node) + 1);
         return;
       case "CatchClause":
-        this.#edits.open(node.body.start + 1, hitStatement(block));
+        this.#open(block, node.body.start + 1);
         return;
       case "TryStatement":
-        this.#edits.open(node.finalizer!.start + 1, hitStatement(block));
+        this.#open(block, node.finalizer!.start + 1);
         return;
     }
     return this.#enterOperand(block, node, start);
@@ -105,22 +113,34 @@ export class Probes {
     // What follows a handler before `finally` is within the `try` that has the `finally`.
     const tried = handled && { start: handled.start, end: node.end };
     if (tried) {
-      this.#edits.wrap(tried, ["try{", (pc) => `;${PROBE_NAMES.hit}(${pc(block)});}`]);
+      this.#edits.wrap(tried, ["try{", closed(this.#statement(block, node.end))]);
     } else {
-      this.#edits.follow(node, hitStatement(block));
+      this.#edits.follow(node, this.#statement(block, node.end));
     }
     return;
   }
 
   /** A body is a block, or becomes one. */
   #brace(block: number, body: AnyNode): void {
-    if (body.type === "BlockStatement") this.#edits.open(body.start + 1, hitStatement(block));
-    else this.#edits.wrap(body, [(pc) => `{${PROBE_NAMES.hit}(${pc(block)});`, "}"]);
+    if (body.type === "BlockStatement") this.#open(block, body.start + 1);
+    else this.#edits.wrap(body, [opened(this.#statement(block, body.start)), "}"]);
+  }
+
+  #open(block: number, at: number): void {
+    this.#edits.open(at, this.#statement(block, at));
   }
 
   #colon(node: SwitchCase): number {
     return this.#tokenAfter(node.test ? node.test.end : node.start + "default".length);
   }
+}
+
+function opened(statement: Text): Text {
+  return (pc) => `{${written(statement, pc).replace(/^;/, "")}`;
+}
+
+function closed(statement: Text): Text {
+  return (pc) => `${written(statement, pc)}}`;
 }
 
 /** Whether what is called gets a `this`. */

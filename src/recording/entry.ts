@@ -6,77 +6,105 @@
  * Bytes are in base64 without the zeros at their end: a message begins with its length (`len` of
  * `fuse_in_header` and `fuse_out_header`), by which they are put back.
  */
-import type { NamedTarget } from "../kcov/mod.ts";
+import * as v from "valibot";
+import { check, integer, list, named, record } from "../base/shape.ts";
+import type { TargetId } from "../kcov/mod.ts";
 
 /** Raised when a reader of the older format would misread the newer. */
 export const FORMAT = 1;
 
 /** What a server was that answered as recorded. */
-export interface RecordedServer {
+export type RecordedServer = v.InferOutput<typeof RECORDED_SERVER>;
+const SERVER_MEMBERS = {
   /** Of `kcov`, and its owner. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
+  mode: integer,
+  uid: integer,
+  gid: integer,
   /** Seconds since 1970; what all files' times are. */
-  readonly mounted: number;
+  mounted: integer,
   /** Where `kcovfs/socket` pointed. */
-  readonly socket: string;
+  socket: v.string(),
   /** The text files in `kcovfs/`, in their order. */
-  readonly files: readonly string[];
+  files: list(v.string()),
   /** Whether it asked for passthrough. */
-  readonly passthrough: boolean;
+  passthrough: v.boolean(),
   /** Of the session: see `SessionOptions`. */
-  readonly maxWrite: number;
-  readonly maxReadahead: number;
-}
+  maxWrite: integer,
+  maxReadahead: integer,
+} as const;
+const RECORDED_SERVER = record(SERVER_MEMBERS);
 
 /** The first line. */
-export interface Header extends RecordedServer {
-  readonly recording: "kcovfs";
-  readonly format: number;
+export type Header = v.InferOutput<typeof HEADER>;
+export const HEADER = record({
+  recording: v.literal("kcovfs"),
+  format: integer,
   /** Of kcovfs. */
-  readonly version: string;
+  version: v.string(),
   /** Of the kernel. */
-  readonly kernel: string;
+  kernel: v.string(),
   /** When the first line was written, as ISO 8601 has it. */
-  readonly began: string;
-}
+  began: v.string(),
+  ...SERVER_MEMBERS,
+});
 
 /** Bytes in base64. */
 type Base64 = string;
+const BASE64 = v.string();
+const TIME = { t: v.number() };
 
-/** A message. */
-export type Message =
+/** What passed, or what the server learned otherwise, by the key that tells what it is. */
+const ENTRIES = {
   /** The kernel asks. */
-  | { readonly rx: Base64 }
+  rx: record({ ...TIME, rx: BASE64 }),
   /** The server answers. */
-  | { readonly tx: Base64 };
-
-/** A notification is sent, and then carried out (0) or refused. */
-export type Notification =
-  | { readonly nt: number; readonly bytes: Base64 }
-  | { readonly nt: number; readonly errno: number };
-
-/** What the server learned otherwise, when it has changed. */
-export type Fact =
+  tx: record({ ...TIME, tx: BASE64 }),
+  /** A notification is sent, and then carried out (0) or refused. */
+  nt: v.union([
+    record({ ...TIME, nt: integer, bytes: BASE64 }),
+    record({ ...TIME, nt: integer, errno: integer }),
+  ]),
   /**
    * A thread has enabled an instance: a number that no other has. Or null: there is none such, or it has
    * ended.
    */
-  | { readonly thread: number; readonly start: number | null }
+  thread: record({ ...TIME, thread: integer, start: v.nullable(integer) }),
   /** Memory of a caller's, at an address in hex; null where it could not be read. */
-  | { readonly memory: string; readonly tid: number; readonly bytes: Base64 | null }
+  memory: record({ ...TIME, memory: v.string(), tid: integer, bytes: v.nullable(BASE64) }),
   /** The targets that `kcov.d/` may have files of. */
-  | { readonly targets: readonly NamedTarget[] }
+  targets: record({
+    ...TIME,
+    targets: list(record({ name: v.string(), id: named<TargetId>(), isAlive: v.boolean() })),
+  }),
   /** Whether comparisons could be had. */
-  | { readonly comparable: boolean }
-  /** Whether areas are files that targets write into; what was tried to find out came before. */
-  | { readonly direct: boolean }
+  comparable: record({ ...TIME, comparable: v.boolean() }),
+  /** Whether all targets that an instance is told of could write into its area themselves. */
+  written: record({ ...TIME, written: v.boolean() }),
+  /** Whether areas can be files that targets write into; what was tried to find out came before. */
+  direct: record({ ...TIME, direct: v.boolean() }),
   /** What `ioctl(2)` of a number returned on the connection; null where it failed. */
-  | { readonly ioctl: number; readonly result: number | null };
+  ioctl: record({ ...TIME, ioctl: integer, result: v.nullable(integer) }),
+} as const;
 
+type Entries = { readonly [K in keyof typeof ENTRIES]: v.InferOutput<(typeof ENTRIES)[K]> };
 /** A line but the first. */
-export type Entry = { readonly t: number } & (Message | Notification | Fact);
+export type Entry = Entries[keyof Entries];
+type WithoutTime<E> = E extends unknown ? Omit<E, "t"> : never;
+/** A message. */
+export type Message = WithoutTime<Entries["rx" | "tx"]>;
+/** A notification. */
+export type Notification = WithoutTime<Entries["nt"]>;
+/** What the server learned otherwise, when it has changed. */
+export type Fact = WithoutTime<Exclude<Entry, Entries["rx" | "tx" | "nt"]>>;
+
+/**
+ * @returns undefined for one of a kind that this version does not know, which is of no concern.
+ * @throws {ShapeError} when it is damaged.
+ */
+export function entryOf(value: object): Entry | undefined {
+  const kind = (Object.keys(ENTRIES) as (keyof Entries)[]).find((key) => Object.hasOwn(value, key));
+  return kind && check(ENTRIES[kind], value);
+}
 
 /** The longest message that is taken back: longer than any there is. */
 const MOST_BYTES = 4 * 1024 * 1024;

@@ -1,14 +1,22 @@
 import { createReadStream } from "node:fs";
-import { isEntry, isHeader } from "./check_entry.ts";
-import { type Entry, FORMAT, type Header } from "./entry.ts";
+import * as v from "valibot";
+import { check, checkJson, ShapeError } from "../base/shape.ts";
+import { type Entry, entryOf, FORMAT, HEADER, type Header } from "./entry.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** A recording that is being read. */
 export interface Recording {
   readonly header: Header;
   /** In the file's order; to be read once. */
-  readonly entries: AsyncIterable<Entry>;
+  readonly entries: AsyncIterable<NumberedEntry>;
   /** Whether the last line is cut short; known when all entries were read. */
   readonly isCut: boolean;
+}
+
+/** An entry, and the number of its line. */
+export interface NumberedEntry {
+  readonly line: number;
+  readonly entry: Entry;
 }
 
 /** UTF-16 units of the longest line: a message's bytes, and more than there are targets. */
@@ -23,7 +31,7 @@ const MOST_UNITS = 32 * 1024 * 1024;
 export async function readRecording(path: string): Promise<Recording> {
   const lines = linesOf(path);
   const refuse = (reason: string) =>
-    new Error(`Cannot replay ${path}: ${reason}; make one with 'kcovfs mount --record FILE'`);
+    new UserError(`Cannot replay ${path}: ${reason}; make one with 'kcovfs mount --record FILE'`);
   const next = async (): Promise<string | undefined> => {
     try {
       const { done, value } = await lines.next();
@@ -41,15 +49,21 @@ export async function readRecording(path: string): Promise<Recording> {
     throw error;
   }
   let isCut = false;
-  async function* read(): AsyncGenerator<Entry> {
+  async function* read(): AsyncGenerator<NumberedEntry> {
+    let damage = "";
     try {
       for (let number = 2;; number++) {
         const line = await next();
         if (line === undefined) return;
-        if (isCut) throw refuse(`line ${number - 1} is damaged`);
-        const entry = parse(line);
-        if (entry && isEntry(entry)) yield entry;
-        else isCut = true;
+        if (isCut) throw refuse(`line ${number - 1} is damaged: ${damage}`);
+        try {
+          const entry = entryOf(checkJson(OBJECT, line));
+          if (entry) yield { line: number, entry };
+        } catch (error) {
+          if (!(error instanceof ShapeError)) throw error;
+          isCut = true;
+          damage = error.message;
+        }
       }
     } finally {
       await lines.return(undefined);
@@ -65,13 +79,16 @@ export async function readRecording(path: string): Promise<Recording> {
 }
 
 function headerOf(line: string, refuse: (reason: string) => Error): Header {
-  const header = parse(line) as Partial<Header> | undefined;
+  const header = parse(line);
   if (header?.recording !== "kcovfs") throw refuse("it is no recording");
   if (header.format !== FORMAT) {
     throw refuse(`it is of format ${header.format}, written by kcovfs ${header.version}`);
   }
-  if (!isHeader(header)) throw refuse("its first line is damaged");
-  return header;
+  try {
+    return check(HEADER, header);
+  } catch (error) {
+    throw refuse(`its first line is damaged: ${(error as Error).message}`);
+  }
 }
 
 /**
@@ -95,11 +112,13 @@ async function* linesOf(path: string): AsyncGenerator<string, undefined> {
   if (units > 0) yield pieces.join("");
 }
 
-function parse(line: string): object | undefined {
+function parse(line: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const value: unknown = JSON.parse(line);
-    return typeof value === "object" && value !== null ? value : undefined;
+    return checkJson(OBJECT, line);
   } catch {
     return undefined;
   }
 }
+
+/** A line, before it is known what it tells. */
+const OBJECT = v.record(v.string(), v.unknown());

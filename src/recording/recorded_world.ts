@@ -5,18 +5,20 @@ import type { DeviceIoctl } from "../fuse/mod.ts";
 import type { AreaFile, NamedTarget, Owner, Source } from "../kcov/mod.ts";
 import type { Fact } from "./entry.ts";
 import type { Witnessed } from "./witness.ts";
+import { unitId } from "../kcov/mod.ts";
+import type { ThreadId } from "../base/thread_id.ts";
 
 /** Of a thread that is asked about before the fact has come, as it may after memory was read. */
 const UNTOLD = 0;
 
 /** A thread that has enabled an instance of the recorded server's. */
 class RecordedOwner implements Owner {
-  readonly tid: number;
+  readonly tid: ThreadId;
   readonly serial: number;
   readonly #onEnd: () => void;
   hasEnded = false;
 
-  constructor(tid: number, { serial, onEnd }: { serial: number; onEnd: () => void }) {
+  constructor(tid: ThreadId, { serial, onEnd }: { serial: number; onEnd: () => void }) {
     this.tid = tid;
     this.serial = serial;
     this.#onEnd = onEnd;
@@ -47,8 +49,10 @@ export class RecordedWorld implements Witnessed {
   #targets: readonly NamedTarget[] = [];
   #comparable = false;
   #isDirect = false;
+  /** Older recordings do not say: then they all were. */
+  #isWritten = true;
 
-  /** Whether areas are files that targets write into. */
+  /** Whether areas can be files that targets write into. */
   get isDirect(): boolean {
     return this.#isDirect;
   }
@@ -61,6 +65,7 @@ export class RecordedWorld implements Witnessed {
       this.#memory(`${fact.tid} ${fact.memory}`).give(bytes ?? undefined);
     } else if ("targets" in fact) this.#targets = fact.targets;
     else if ("comparable" in fact) this.#comparable = fact.comparable;
+    else if ("written" in fact) this.#isWritten = fact.written;
     else if ("ioctl" in fact) this.#resultsOf(fact.ioctl).push(fact.result);
     else if ("direct" in fact) {
       this.#isDirect = fact.direct;
@@ -80,13 +85,14 @@ export class RecordedWorld implements Witnessed {
   readonly source: Source = {
     stop: () => Promise.resolve([]),
     release() {},
-    unitOf: (target) => target,
+    unitOf: (target) => unitId(target),
     trace: () => Promise.resolve(),
     canCompare: () => this.#comparable,
+    canWrite: () => this.#isWritten,
   };
 
   readonly callers = {
-    find: (tid: number, onEnd: () => void): Promise<Owner | undefined> => {
+    find: (tid: ThreadId, onEnd: () => void): Promise<Owner | undefined> => {
       if (!this.#starts.has(tid)) this.#starts.set(tid, UNTOLD);
       const serial = this.#starts.get(tid)!;
       if (serial === null) return Promise.resolve(undefined);

@@ -10,6 +10,8 @@ import {
   packMessage,
   type RecordedServer,
 } from "./entry.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 /**
  * Writes a recording. Each entry is in the kernel's hands before what it tells of goes on, so that it is
@@ -17,7 +19,7 @@ import {
  */
 export class Recorder implements Tap, Disposable {
   readonly #path: string;
-  readonly #warn: (line: string) => void;
+  readonly #reporter: Reporter;
   #fd: number | undefined;
   #began = 0;
 
@@ -26,9 +28,9 @@ export class Recorder implements Tap, Disposable {
    *
    * @throws one line for the user when it cannot be written.
    */
-  constructor(path: string, options: { warn: (line: string) => void }) {
+  constructor(path: string, reporter: Reporter) {
     this.#path = path;
-    this.#warn = options.warn;
+    this.#reporter = reporter;
     try {
       this.#fd = fs.openSync(path, "w", 0o600);
       // It may have been there, or the umask have had its say.
@@ -36,7 +38,7 @@ export class Recorder implements Tap, Disposable {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       const reason = code === "ENOENT" ? "no such directory" : message;
-      throw new Error(`Cannot record to ${path}: ${reason}; name another file`);
+      throw new UserError(`Cannot record to ${path}: ${reason}; name another file`);
     }
   }
 
@@ -82,7 +84,9 @@ export class Recorder implements Tap, Disposable {
       fs.writeSync(this.#fd, `${JSON.stringify(line)}\n`);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      this.#warn(`Cannot record to ${this.#path}: ${code ?? message}; the recording ends here`);
+      this.#reporter.warn(
+        `Cannot record to ${this.#path}: ${code ?? message}; the recording ends here`,
+      );
       this[Symbol.dispose]();
     }
   }

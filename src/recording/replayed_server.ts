@@ -2,11 +2,12 @@ import { Backings, type Log, Notifier, Session } from "../fuse/mod.ts";
 import { Device, KcovFilesystem } from "../kcov/mod.ts";
 import type { RecordedServer } from "./entry.ts";
 import { makeScratchFile, type RecordedWorld } from "./recorded_world.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 /** Takes what the replayed server says. */
 export interface Listener {
   readonly reply: (bytes: Uint8Array) => void;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
   /** What the device does. */
   readonly log?: Log | undefined;
 }

@@ -13,6 +13,8 @@ import { type Entry, unpackMessage } from "./entry.ts";
 import type { Recording } from "./read_recording.ts";
 import { RecordedWorld } from "./recorded_world.ts";
 import { ReplayedServer } from "./replayed_server.ts";
+import { UserError } from "../base/user_error.ts";
+import type { Unique } from "../fuse/mod.ts";
 
 /** What a replay has found. */
 export interface Findings {
@@ -46,8 +48,8 @@ const UNANSWERED: ReadonlySet<string> = new Set(["FORGET", "BATCH_FORGET"]);
 export class Replayer {
   readonly #options: ReplayOptions;
   readonly #world = new RecordedWorld();
-  readonly #asked = new Map<number, Asked>();
-  readonly #replies = new Map<number, (bytes: Uint8Array) => void>();
+  readonly #asked = new Map<Unique, Asked>();
+  readonly #replies = new Map<Unique, (bytes: Uint8Array) => void>();
   readonly #found = { requests: 0, same: 0, different: 0, uncompared: 0 };
   /** What the kernel asked last: facts that follow it are known before it is asked again. */
   #next: Uint8Array | undefined;
@@ -66,18 +68,16 @@ export class Replayer {
           this.#replies.get(unique)?.(Uint8Array.from(bytes));
           this.#replies.delete(unique);
         },
-        warn: (line) => this.#options.print(`           !! ${line}`, true),
+        reporter: { warn: (line) => this.#options.print(`           !! ${line}`, true) },
         log: this.#options.log,
       },
     });
-    let line = 1;
-    for await (const entry of recording.entries) {
-      line++;
+    for await (const { line, entry } of recording.entries) {
       try {
         await this.#take(entry, server);
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
-        throw new Error(`Cannot replay line ${line}: ${error.message}; is the file damaged?`);
+        throw new UserError(`Cannot replay line ${line}: ${error.message}; is the file damaged?`);
       }
     }
     this.#feed(server);

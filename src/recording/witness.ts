@@ -50,18 +50,24 @@ function noteChanges<T>(ask: () => T, note: (value: T) => void): () => T {
 }
 
 function witnessSource(source: Source, note: (fact: Fact) => void): Source {
-  let last: boolean | undefined;
+  const comparable = noteAnswers((comparable) => note({ comparable }));
+  const written = noteAnswers((written) => note({ written }));
   return {
     stop: (options) => source.stop(options),
     release: (units) => source.release(units),
     unitOf: (target) => source.unitOf(target),
     trace: (areas) => source.trace(areas),
-    canCompare(scope) {
-      const comparable = source.canCompare(scope);
-      if (comparable !== last) note({ comparable });
-      last = comparable;
-      return comparable;
-    },
+    canCompare: (scope) => comparable(source.canCompare(scope)),
+    canWrite: (scope) => written(source.canWrite(scope)),
+  };
+}
+
+/** Notes an answer when it is another than the last, and gives it back. */
+function noteAnswers(note: (answer: boolean) => void): (answer: boolean) => boolean {
+  let last: boolean | undefined;
+  return (answer) => {
+    if (answer !== last) note(answer);
+    return last = answer;
   };
 }
 

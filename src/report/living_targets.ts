@@ -1,4 +1,4 @@
-import type { TargetRow } from "../messages/control_client.ts";
+import type { TargetRow } from "../messages/requests.ts";
 
 /** Those that have not ended; no two have one name. */
 export function livingTargets(

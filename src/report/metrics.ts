@@ -1,4 +1,4 @@
-import type { Snapshot, TargetRow } from "../messages/control_client.ts";
+import type { Snapshot, TargetRow } from "../messages/requests.ts";
 import type { Counts, InstanceStatus } from "../kcov/mod.ts";
 import { formatOpenMetrics, type MetricFamily, stateSamples } from "./open_metrics.ts";
 import { livingTargets } from "./living_targets.ts";

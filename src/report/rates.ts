@@ -1,4 +1,4 @@
-import type { Snapshot } from "../messages/control_client.ts";
+import type { Snapshot } from "../messages/requests.ts";
 import type { Counts } from "../kcov/mod.ts";
 
 /** Snapshots of a server; without one before, no rate is known. */

@@ -1,4 +1,4 @@
-import type { CoveredTarget } from "../messages/control_client.ts";
+import type { CoveredTarget } from "../messages/requests.ts";
 import { unpackBits } from "../symbols/block_bits.ts";
 import { loopRound } from "../base/loop_round.ts";
 import { coveredFiles, type FileSources, type ScriptBlocks } from "./covered_files.ts";

@@ -1,5 +1,5 @@
 import { visible } from "./display_text.ts";
-import type { TargetRow, UnprobedScript } from "../messages/control_client.ts";
+import type { TargetRow, UnprobedScript } from "../messages/requests.ts";
 
 const HEADINGS = [
   "ID",

@@ -104,7 +104,7 @@ function newBlocks({ before, now, minuteAgo = before }: Interval): string {
 }
 
 function faults(interval: Interval): string[] {
-  if (interval.now.server.isDirect) {
+  if (!interval.now.total) {
     return [
       "clients map what targets write: nothing is collected,",
       "and nobody sees what they do",

@@ -1,4 +1,4 @@
-import type { TargetRow } from "../messages/control_client.ts";
+import type { TargetRow } from "../messages/requests.ts";
 import { type InstanceStatus, isFull } from "../kcov/mod.ts";
 import { decimal, printable, UNKNOWN } from "./display_text.ts";
 import type { Column } from "./fit_table.ts";
@@ -29,7 +29,6 @@ export function targetColumns({ now }: Interval): Column[] {
 
 /** The instances that are open. */
 export function instanceColumns(interval: Interval): Column[] {
-  const names = new Map(interval.now.targets.map(({ id, name }) => [id, name]));
   const { text, number } = columnsOf(seenIn(interval));
   const time = (what: keyof FaultTimes) => ({ rates }: Seen) =>
     rates?.fault && decimal(rates.fault[what]);
@@ -39,7 +38,7 @@ export function instanceColumns(interval: Interval): Column[] {
     number("PID", ({ instance }) => instance.client?.pid),
     number("OWNER", ({ instance }) => instance.owner, 4),
     text("STATE", ({ instance }) => instance.state),
-    text("TARGETS", ({ instance }) => scopeNames(instance.scope, names), 2),
+    text("TARGETS", ({ instance }) => scopeNames(instance, interval.now.targets), 2),
     number("AREA", ({ instance: { words, count } }) => words && `${count}/${words}`),
     number("FULL", ({ instance }) => fullCell(instance)),
     number("PCS", ({ instance }) => instance.counts?.pcs, 1),
@@ -74,8 +73,14 @@ function columnsOf<T>(things: readonly T[]) {
   return { text, number };
 }
 
-function scopeNames(scope: InstanceStatus["scope"], names: ReadonlyMap<number, string>): string {
-  return scope === "all" ? scope : scope.map((id) => names.get(id) ?? id).join(",");
+/** What clients map and targets write, for which there are no counts, does not see those without probes. */
+function scopeNames({ scope, counts }: InstanceStatus, targets: readonly TargetRow[]): string {
+  const names = new Map(targets.map(({ id, name }) => [id, name]));
+  if (scope !== "all") return scope.map((id) => names.get(id) ?? id).join(",");
+  const unseen = targets.filter(({ collector, state }) =>
+    !counts && collector === "v8" && state !== "ended"
+  );
+  return unseen.length > 0 ? `all but ${unseen.map(({ name }) => name).join(",")}` : "all";
 }
 
 /** How often it was full; where nobody counts, whether it is. */

@@ -1,33 +1,21 @@
-import type { BlockTable } from "../blocks/block_table.ts";
 import { SINCE_RESET } from "../symbols/covered_blocks.ts";
 import { CoverageReader } from "../blocks/coverage_reader.ts";
 import { EnteredFunction, placeIn } from "../blocks/entered_function.ts";
 import { executedBlocks } from "../blocks/executed_blocks.ts";
 import { FunctionIndex } from "../blocks/function_index.ts";
 import { PcBuffer } from "./pc_buffer.ts";
+import type { CountedScript, Pipeline } from "./pipeline.ts";
 import { pcOfBlock, type Segment } from "../symbols/pc_space.ts";
-import { scriptHash } from "../symbols/script_hash.ts";
+import type { LoadedScript } from "./script_job.ts";
 import type { ScriptReport } from "../blocks/script_report.ts";
-import { inState, StateError } from "../blocks/state_error.ts";
-import type { SourceStore } from "../symbols/source_store.ts";
-import type { SymbolTable } from "../symbols/symbol_table.ts";
-import type { TableBuilder } from "./table_builder.ts";
-
-/** A script that was collected for the first time. */
-interface NewScript {
-  readonly url: string;
-  readonly source: string;
-  readonly mapUrl?: string;
-}
+import { StateError } from "../blocks/state_error.ts";
 
 /** A script's source; with its source map's URL, where that is not in the source. */
 export type ScriptText = string | { readonly source: string; readonly mapUrl?: string };
 
 /** A script whose blocks have PCs; targets that run the same source share it. */
-interface Script {
-  readonly table: BlockTable;
+interface Script extends CountedScript {
   readonly index: FunctionIndex;
-  readonly segment: Segment;
   /** The lower half of its first block's PC. */
   readonly firstPc: number;
 }
@@ -36,15 +24,6 @@ interface Script {
 interface Measured {
   readonly script: Script;
   readonly marks: Uint8Array;
-}
-
-/** What an engine stands on. */
-export interface EngineOptions {
-  readonly symbols: SymbolTable;
-  readonly tables: TableBuilder;
-  /** Keeps the sources of scripts. */
-  readonly sources?: SourceStore;
-  readonly warn: (line: string) => void;
 }
 
 /** How a target's scripts are treated. */
@@ -57,11 +36,11 @@ export interface TargetOptions {
 
 /** Turns V8's counts into PCs. */
 export class Engine {
-  readonly #options: EngineOptions;
-  readonly #scripts = new Map<string, Promise<Script | undefined>>();
+  readonly #pipeline: Pick<Pipeline, "table">;
+  readonly #scripts = new WeakMap<CountedScript, Script>();
 
-  constructor(options: EngineOptions) {
-    this.#options = options;
+  constructor(pipeline: Pick<Pipeline, "table">) {
+    this.#pipeline = pipeline;
   }
 
   /**
@@ -80,42 +59,26 @@ export class Engine {
   }
 
   /**
-   * The script's table, once for all targets; undefined when it cannot be parsed.
+   * The script, once for all targets; undefined when it cannot be measured.
    *
    * @throws {StateError} when it can have no PCs now.
    */
-  #load(script: NewScript): Promise<Script | undefined> {
-    const hash = scriptHash(script.source);
-    const key = `${hash} ${script.url}`;
-    let loading = this.#scripts.get(key);
-    if (!loading) {
-      this.#scripts.set(key, loading = this.#build(script, hash));
-      loading.catch(() => this.#scripts.delete(key));
-    }
-    return loading;
-  }
-
-  async #build(script: NewScript, hash: string): Promise<Script | undefined> {
-    const { tables, symbols, sources, warn } = this.#options;
+  async #load(loaded: LoadedScript): Promise<Script | undefined> {
+    const asked = this.#pipeline.table(loaded);
+    let counted: CountedScript;
     try {
-      const built = await tables.build(script);
-      const { table, broken, originals } = built;
-      if (broken) {
-        warn(
-          `Cannot follow the source map of ${script.url}: ${broken}; its blocks are placed in itself`,
-        );
-      }
-      const segment = inState(() => symbols.add({ ...built, url: script.url, hash }));
-      if (sources?.has(segment) === false) {
-        sources.keep(segment, { source: script.source, originals });
-      }
-      const firstPc = pcOfBlock(segment.base);
-      return { table, index: new FunctionIndex(table), segment, firstPc };
+      counted = await asked;
     } catch (error) {
-      warn(`Cannot measure ${script.url}: ${(error as Error).message}`);
       if (error instanceof StateError) throw error;
       return undefined;
     }
+    let script = this.#scripts.get(counted);
+    if (!script) {
+      const { table, segment } = counted;
+      script = { ...counted, index: new FunctionIndex(table), firstPc: pcOfBlock(segment.base) };
+      this.#scripts.set(counted, script);
+    }
+    return script;
   }
 }
 
@@ -151,8 +114,6 @@ interface Waiting {
   reason?: string;
 }
 
-/** ms after which a script that could not have PCs is tried again. */
-const RETRY = 1000;
 /** Bytes of late reports that are kept of a script. */
 const MOST_LATE = 4 << 20;
 
@@ -162,7 +123,7 @@ export class TargetCoverage {
   readonly #isMeasured: (url: string) => boolean;
   readonly #isProbed: (source: string) => boolean;
   readonly #marksOf: (segment: Segment) => Uint8Array;
-  readonly #load: (script: NewScript) => Promise<Script | undefined>;
+  readonly #load: (script: LoadedScript) => Promise<Script | undefined>;
   /** `null` for those that are not measured. */
   readonly #scripts = new Map<string, Measured | null>();
   /** Reports of scripts whose table is not there yet. */
@@ -180,7 +141,7 @@ export class TargetCoverage {
   constructor(
     options: Required<TargetOptions> & {
       isMeasured: (url: string) => boolean;
-      load: (script: NewScript) => Promise<Script | undefined>;
+      load: (script: LoadedScript) => Promise<Script | undefined>;
     },
   ) {
     this.#isMeasured = options.isMeasured;
@@ -337,7 +298,7 @@ export class TargetCoverage {
   }
 
   /** @returns "later" when it can have no PCs now: it is asked for again. */
-  async #tryLoad(scriptId: string, script: NewScript): Promise<Script | undefined | "later"> {
+  async #tryLoad(scriptId: string, script: LoadedScript): Promise<Script | undefined | "later"> {
     try {
       return await this.#load(script);
     } catch (error) {
@@ -348,7 +309,7 @@ export class TargetCoverage {
       waiting.entered.length = 0;
       keepLate(waiting, reports);
       waiting.reason = error.message;
-      waiting.retryAt = performance.now() + RETRY;
+      waiting.retryAt = performance.now() + error.retry;
       this.#asked.delete(scriptId);
       return "later";
     }

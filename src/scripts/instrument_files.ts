@@ -1,15 +1,16 @@
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Prober } from "./prober.ts";
+import { type Pipeline, withMap } from "./pipeline.ts";
 import { withPrelude } from "./standalone.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 /** What files are given probes, and where they go. */
 export interface InstrumentFilesOptions {
-  readonly prober: Prober;
+  readonly pipeline: Pipeline;
   /** Which scripts get probes, by URL. */
   readonly isMeasured: (url: string) => boolean;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** What has been done. */
@@ -56,13 +57,13 @@ export async function instrumentFiles(
 
 async function instrumentFile(
   { from, to }: { from: string; to: string },
-  { prober, isMeasured, warn, done }: InstrumentFilesOptions & { done: InstrumentedFiles },
+  { pipeline, isMeasured, reporter, done }: InstrumentFilesOptions & { done: InstrumentedFiles },
 ): Promise<void> {
   const url = pathToFileURL(await fs.realpath(from)).href;
   if (isMeasured(url)) {
     try {
-      const probed = await prober.probe({ url, source: await fs.readFile(from, "utf8") });
-      await fs.writeFile(to, withPrelude(probed));
+      const probed = await pipeline.probe({ url, source: await fs.readFile(from, "utf8") });
+      await fs.writeFile(to, withPrelude({ ...probed, code: withMap(probed) }));
       // The umask is to have no say.
       await fs.chmod(to, (await fs.stat(from)).mode);
       done.scripts++;
@@ -70,7 +71,7 @@ async function instrumentFile(
       return;
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      warn(`Cannot put probes into ${from}: ${error.message}; it is copied as it is`);
+      reporter.warn(`Cannot put probes into ${from}: ${error.message}; it is copied as it is`);
     }
   }
   await fs.cp(from, to, { force: true });

@@ -1,3 +1,5 @@
+import { StateError } from "../blocks/state_error.ts";
+
 /** A script that may be asked for again. */
 interface Kept<Result> {
   readonly source: string;
@@ -5,8 +7,8 @@ interface Kept<Result> {
 }
 
 /**
- * What was made of scripts, for those who ask for the same again. What nobody has asked for lately goes, and
- * so does what could not be made.
+ * What was made of scripts, or why it cannot be, for those who ask for the same again. What nobody has asked
+ * for lately goes, and so does what may be tried again.
  */
 export class KeptScripts<Result> {
   /** Characters of the sources that are kept. */
@@ -37,8 +39,8 @@ export class KeptScripts<Result> {
       if (this.#length <= this.#most) break;
       this.#drop(oldest);
     }
-    kept.result.catch(() => {
-      if (this.#kept.get(key) === kept) this.#drop(key);
+    kept.result.catch((error) => {
+      if (error instanceof StateError && this.#kept.get(key) === kept) this.#drop(key);
     });
   }
 

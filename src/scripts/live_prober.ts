@@ -1,6 +1,6 @@
 import { JobThread } from "../base/job_thread.ts";
 import type { LiveScript } from "../live/live_plan.ts";
-import { STACK_SIZE } from "./table_builder.ts";
+import { STACK_SIZE } from "./pipeline.ts";
 
 /** A script that runs, and whose PCs are known. */
 export interface LiveRequest {

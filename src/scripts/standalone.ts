@@ -1,5 +1,5 @@
 import { PROBE_NAMES } from "../probes/probe_names.ts";
-import type { ProbedScript } from "./prober.ts";
+import type { ProbedScript } from "./pipeline.ts";
 
 /** Where nobody reads what probes have to say, they stop after so many hits. */
 const MOST_HITS = 1 << 22;
@@ -14,6 +14,7 @@ const FUNCTIONS: Readonly<Record<keyof typeof PROBE_NAMES, string>> = {
   compare: "(_,l,r)=>r",
   cases: "(_,v)=>v",
   text: "(_,k,t,s)=>s",
+  code: "(_,e,c)=>c",
   held: "{}",
 };
 

@@ -1,4 +1,10 @@
-import type { CollectorName, Hello, NewSource, ProbedSource } from "../messages/protocol.ts";
+import type {
+  CollectorChoice,
+  CollectorName,
+  Hello,
+  NewSource,
+  ProbedSource,
+} from "../messages/protocol.ts";
 import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import type { Peer } from "../base/peer.ts";
 import { ProcessEnd } from "../base/process_end.ts";
@@ -12,22 +18,29 @@ import type { Target, TargetInfo } from "../targets/target.ts";
 import type { Tracing } from "./tracing.ts";
 import type { Arrivals } from "./attacher.ts";
 import type { ControlSocket } from "./control_socket.ts";
+import { blindInstances } from "./blind_instances.ts";
 import type { Deferred } from "../base/deferred.ts";
+import type { Device } from "../kcov/mod.ts";
+import { counted } from "../report/display_text.ts";
+import type { Reporter } from "../base/reporter.ts";
+import { threadId } from "../base/thread_id.ts";
 
 export interface AdmissionOptions {
   readonly registry: Registry;
   /** Takes what targets bring when they exit. */
-  readonly collector: Collector;
   /** Gives targets probes, and says what they write into, where that is how the server learns. */
   readonly tracing?: Pick<Tracing, "choose" | "live" | "probe" | "tracer">;
-  /** Whether clients map the memory that probes write into, so that no target is held. */
-  readonly isDirect: Deferred<boolean>;
+  readonly collector: Collector;
+  readonly choice: CollectorChoice;
+  readonly devices: Iterable<Pick<Device, "blindTo">>;
+  /** Whether clients can map the memory that probes write into. */
+  readonly isPassthrough: Deferred<boolean>;
   /** Makes the FIFOs that agents are held at. */
   readonly control: Pick<ControlSocket, "makePipe">;
   /** The agents that were brought into their processes. */
   readonly arrivals: Pick<Arrivals, "arrived">;
   readonly processes: ProcessReader;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 const ONLY_PROBES =
@@ -37,6 +50,8 @@ const ONLY_PROBES =
 const OTHER_PROCESS = "it says that a thread of another process has started it";
 /** Characters of what a target says that it runs on. */
 const LONGEST_RUNTIME = 100;
+/** Characters of why it cannot be held. */
+const LONGEST_REASON = 200;
 
 /** Lets in what comes as a target, by the agent or by a connector, and hears it out when it goes. */
 export class Admission implements TargetHost {
@@ -58,8 +73,8 @@ export class Admission implements TargetHost {
     return this.#options.processes;
   }
 
-  warn(line: string): void {
-    this.#options.warn(line);
+  get reporter(): Reporter {
+    return this.#options.reporter;
   }
 
   /**
@@ -68,16 +83,25 @@ export class Admission implements TargetHost {
    * @throws when the server's targets must have probes.
    */
   async add(link: Link, info: TargetInfo): Promise<Target> {
-    const { value, promise } = this.#options.isDirect;
-    if (value ?? await promise) throw new Error(ONLY_PROBES);
+    const { value, promise } = this.#options.isPassthrough;
+    if (!this.#takesCounted(value ?? await promise)) throw new Error(ONLY_PROBES);
     return await new Promise((resolve) =>
-      this.#options.registry.whenRunning(info, () => resolve(this.#enter(link, info)))
+      this.#options.registry.whenRunning(info, () => {
+        const target = this.#enter(link, info);
+        this.#options.tracing?.tracer.join(target);
+        resolve(target);
+      })
     );
   }
 
   async checkWithoutAgent(): Promise<void> {
-    const { value, promise } = this.#options.isDirect;
-    if (value ?? await promise) throw new Error(ONLY_PROBES);
+    const { value, promise } = this.#options.isPassthrough;
+    if (!this.#takesCounted(value ?? await promise)) throw new Error(ONLY_PROBES);
+  }
+
+  /** Whether what has no probes can be a target. */
+  #takesCounted(isPassthrough: boolean): boolean {
+    return this.#options.choice !== "trace" || !isPassthrough;
   }
 
   get collector(): CollectorName {
@@ -95,28 +119,29 @@ export class Admission implements TargetHost {
     hello: Hello,
     { peer }: { peer: Peer },
   ): Promise<void> {
-    const { value, promise } = this.#options.isDirect;
-    const isDirect = value ?? await promise;
-    const reason = this.#reasonAgainst(hello, { isDirect, peer });
+    const { value, promise } = this.#options.isPassthrough;
+    const isPassthrough = value ?? await promise;
+    const reason = this.#reasonAgainst(hello, { isPassthrough, peer });
     if (reason) {
-      this.#options.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
+      this.#options.reporter.warn(`Target ${hello.name} (pid ${peer.pid}): ${reason}`);
       return link.refuse();
     }
-    const info = this.#infoOf(hello, { isDirect, peer });
+    const info = this.#infoOf(hello, peer);
     this.#options.registry.whenRunning(info, () => {
       const target = this.#enter(link, info);
       if (hello.attachment) this.#options.arrivals.arrived(hello.attachment, target);
-      const joined = this.#options.tracing?.tracer.join(target);
+      const welcome = () => this.#welcome(link, { target, peer, isPassthrough });
       // One that may be held must be welcome before it is.
-      if (joined) joined.then(() => this.#welcome(link, { target, peer }));
-      else this.#welcome(link, { target, peer });
+      const joined = this.#options.tracing?.tracer.join(target);
+      if (joined) joined.then(() => this.#options.registry.whenReleased(target, welcome));
+      else welcome();
     });
   }
 
   /** Why a target cannot be one of this server's; undefined when it can. */
   #reasonAgainst(
     { collector = "v8", parent }: Hello,
-    { isDirect, peer }: { isDirect: boolean; peer: Peer },
+    { isPassthrough, peer }: { isPassthrough: boolean; peer: Peer },
   ): string | undefined {
     const { tracing, registry } = this.#options;
     const starter = typeof parent === "number" ? registry.find(parent) : undefined;
@@ -124,22 +149,23 @@ export class Admission implements TargetHost {
     if (collector === "trace" && !tracing) {
       return "it has probes, and the server counts";
     }
-    if (collector === "v8" && isDirect) return ONLY_PROBES;
+    if (collector === "v8" && !this.#takesCounted(isPassthrough)) return ONLY_PROBES;
     return undefined;
   }
 
   #welcome(
     link: AgentLink,
-    { target, peer }: { target: Target; peer: Peer },
+    { target, peer, isPassthrough }: { target: Target; peer: Peer; isPassthrough: boolean },
   ): void {
+    const { collector, unheld } = target.info;
+    const mayBeFree = isPassthrough && collector === "trace";
+    const isHeld = !mayBeFree || this.#options.choice === "auto" && unheld === undefined;
     link.welcome({
       id: target.id,
       name: target.info.name,
-      // Reports tell what ran while nobody traced, too.
-      isArmed: true,
       holdTimeout: this.#holdTimeout,
       pipe: this.#options.control.makePipe(peer),
-      isHeld: !target.info.isDirect,
+      isHeld,
       areas: this.#options.tracing?.tracer.welcome(target) ?? [],
     });
   }
@@ -166,11 +192,25 @@ export class Admission implements TargetHost {
     const target = this.#options.registry.add(link, info);
     this.#links.set(link, target);
     this.#watchEnd(target);
+    this.#warnOfBlind(target);
     link.closed.then(() => {
       this.#links.delete(link);
       this.#options.tracing?.tracer.update();
     });
     return target;
+  }
+
+  /** One without probes comes when clients map what probes write. */
+  #warnOfBlind({ id, info: { name, pid, collector } }: Target): void {
+    if (collector === "trace") return;
+    const blind = blindInstances(this.#options.devices, id);
+    if (blind === 0) return;
+    this.#options.reporter.warn(
+      `Target ${name} (pid ${pid}) has no probes, so ${
+        counted(blind, "open instance does", "open instances do")
+      } ` +
+        "not see it; have the client open kcov again",
+    );
   }
 
   /** Of a process that was killed `ps` says by what. A worker thread ends with its process. */
@@ -189,14 +229,11 @@ export class Admission implements TargetHost {
   }
 
   /** What another target has started is named after it. */
-  #infoOf(
-    hello: Hello,
-    { isDirect, peer }: { isDirect: boolean; peer: Peer },
-  ): TargetInfo {
-    const { name, runtime, parent, include, exclude, collector } = hello;
+  #infoOf(hello: Hello, peer: Peer): TargetInfo {
+    const { name, runtime, parent, include, exclude, collector, unheld } = hello;
     const { pid, uid } = peer;
     // In another pid namespace threads have other numbers, too: 0 is none of them.
-    const tid = hello.tid && hello.pid !== pid ? 0 : hello.tid;
+    const tid = hello.tid && hello.pid !== pid ? threadId(0) : hello.tid;
     const starter = typeof parent === "number" ? this.#options.registry.find(parent) : undefined;
     const prefix = typeof parent === "string" ? parent : starter?.info.name;
     return {
@@ -209,7 +246,7 @@ export class Admission implements TargetHost {
       ...(include && { include }),
       ...(exclude && { exclude }),
       ...(collector && { collector }),
-      ...(collector === "trace" && { isDirect }),
+      ...(unheld !== undefined && { unheld: unheld.slice(0, LONGEST_REASON) }),
     };
   }
 
@@ -223,7 +260,7 @@ export class Admission implements TargetHost {
     const target = this.#links.get(link);
     if (!target) return;
     const { name, pid } = target.info;
-    this.#options.warn(
+    this.#options.reporter.warn(
       `Target ${name} (pid ${pid}): was held for ${this.#holdTimeout} ms and let go; a read may be stale`,
     );
   }

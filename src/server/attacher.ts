@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Peer } from "../base/peer.ts";
-import type { AttachParams } from "../messages/control_client.ts";
+import type { AttachParams } from "../messages/requests.ts";
 import { parseAddress } from "../targets/address.ts";
 import { connectSession } from "../targets/connect_session.ts";
 import type { ConnectOptions, Connectors, TargetHost } from "../targets/connector.ts";
@@ -12,6 +12,7 @@ import { isLoopback, resolveHost } from "../targets/loopback.ts";
 import { closeInspector, openInspector } from "../targets/process_inspector.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
+import { UserError } from "../base/user_error.ts";
 
 export interface AttacherOptions {
   readonly registry: Registry;
@@ -90,7 +91,7 @@ export class Attacher {
       return await this.#attach(params, peer);
     } catch (error) {
       const reason = (error as Error).message.replace(/^Cannot /, "cannot ");
-      throw new Error(`Cannot attach to ${params.address}: ${reason}`);
+      throw new UserError(`Cannot attach to ${params.address}: ${reason}`, { cause: error });
     }
   }
 
@@ -174,7 +175,7 @@ export class Attacher {
 
   #checkClosed(isClosed: boolean, pid: number): void {
     if (isClosed) return;
-    this.#options.host.warn(
+    this.#options.host.reporter.warn(
       `Cannot close the inspector of process ${pid}: others can debug it until it has a moment for that`,
     );
   }
@@ -200,13 +201,8 @@ export class Attacher {
   ): Promise<Target[]> {
     const { host, connectors } = this.#options;
     const { options, owner } = attachment;
-    const isNode = endpoint.kind === "node";
-    // A Deno is counted by its inspector, but has probes by the agent.
-    const isDeno = endpoint.kind === "deno" && host.collector === "trace" && !options.starts;
-    if (isNode || isDeno) {
-      const target = await this.#bringAgent(endpoint, attachment);
-      if (target) return [target];
-    }
+    const target = await this.#withAgent(endpoint, attachment);
+    if (target) return [target];
     const connect = endpoint.kind === "chromium" ? connectors.chromium : connectors.inspector;
     if (!connect) {
       throw new Error(`this version has nothing for ${endpoint.runtime}`);
@@ -215,7 +211,22 @@ export class Attacher {
     return await connect(endpoint, hostFor(host, owner), options);
   }
 
-  /** Has the agent in a Node process that can have it; undefined for others. */
+  /** What has the agent, where it can; a Deno is counted by its inspector alone, but has probes by the agent. */
+  async #withAgent(endpoint: Endpoint, attachment: Attachment): Promise<Target | undefined> {
+    const { host } = this.#options;
+    if (endpoint.kind === "node") return await this.#bringAgent(endpoint, attachment);
+    const isWaiting = (attachment.options.starts ?? 0) > 0;
+    if (endpoint.kind !== "deno" || host.collector !== "trace" || isWaiting) return undefined;
+    try {
+      return await this.#bringAgent(endpoint, attachment);
+    } catch (error) {
+      const mayCount = await host.checkWithoutAgent().then(() => true, () => false);
+      if (!mayCount) throw error;
+      return undefined;
+    }
+  }
+
+  /** Has the agent in a process that can have it; undefined for others. */
   async #bringAgent(
     endpoint: Endpoint,
     { options, peer }: Attachment,
@@ -267,15 +278,15 @@ export class Attacher {
     const target = alive.find(({ info }) => info.name === wanted) ??
       alive.find(({ id }) => String(id) === wanted);
     if (!target) {
-      throw new Error(
+      throw new UserError(
         `Cannot detach ${wanted}: there is no such target; see 'kcovfs ps'`,
       );
     }
     if (!mayControl(peer, target.info.uid)) {
-      throw new Error(`Cannot detach ${wanted}: ${ONLY_OWNER}`);
+      throw new UserError(`Cannot detach ${wanted}: ${ONLY_OWNER}`);
     }
     if (target.link.kind === "self") {
-      throw new Error(`Cannot detach ${wanted}: it is the server; start it without --self`);
+      throw new UserError(`Cannot detach ${wanted}: it is the server; start it without --self`);
     }
     await this.#options.registry.untilReleased(target);
     await target.link[Symbol.asyncDispose]();
@@ -293,7 +304,7 @@ function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
     farewell: (link, coverage) => host.farewell(link, coverage),
     collectTimeout: host.collectTimeout,
     processes: host.processes,
-    warn: (line) => host.warn(line),
+    reporter: host.reporter,
   };
 }
 

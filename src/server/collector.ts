@@ -7,6 +7,8 @@ import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import type { Tracer } from "./tracer.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
+import type { Reporter } from "../base/reporter.ts";
+import type { TargetId, UnitId } from "../kcov/mod.ts";
 
 export interface CollectorOptions {
   readonly registry: Registry;
@@ -19,7 +21,7 @@ export interface CollectorOptions {
   readonly tracer?: Tracer;
   /** Which scripts of a target are measured, by URL. */
   readonly filterFor: (target: Target) => (url: string) => boolean;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** What is collected from. */
@@ -47,7 +49,7 @@ export class Collector {
     this.#options = options;
   }
 
-  unitOf(target: number): number {
+  unitOf(target: TargetId): UnitId {
     return this.#options.registry.unitOf(target);
   }
 
@@ -60,6 +62,7 @@ export class Collector {
       unitOf: (target) => this.unitOf(target),
       trace: (areas: readonly EnabledArea[]) => tracer?.trace(device, areas) ?? Promise.resolve(),
       canCompare: (scope: Scope) => tracer?.canCompare(scope) ?? false,
+      canWrite: (scope: Scope) => tracer?.canWrite(scope) ?? false,
     };
   }
 
@@ -196,18 +199,18 @@ export class Collector {
   }
 
   #warnOf(target: Target, error: unknown): void {
-    this.#options.warn(`Cannot read the coverage of ${target.info.name}: ${error}`);
+    this.#options.reporter.warn(`Cannot read the coverage of ${target.info.name}: ${error}`);
   }
 
   async #fetch(
     target: Target,
     unknown: readonly string[],
   ): Promise<ReadonlyMap<string, string> | undefined> {
-    const { warn, registry } = this.#options;
+    const { reporter, registry } = this.#options;
     try {
       return await target.fetchSources(unknown, { timeout: registry.collectTimeout });
     } catch (error) {
-      warn(`Cannot fetch scripts of ${target.info.name}: ${(error as Error).message}`);
+      reporter.warn(`Cannot fetch scripts of ${target.info.name}: ${(error as Error).message}`);
       this.coverageOf(target).postpone(unknown);
       return undefined;
     }

@@ -5,20 +5,21 @@ import * as path from "node:path";
 import {
   FRAME,
   FrameReader,
-  type Hello,
-  type NewSource,
   packFrame,
   type ProbedSource,
   PROTOCOL_VERSION,
 } from "../messages/protocol.ts";
 import type { LockedFolder } from "../base/locked_folder.ts";
 import { parseFlatJson } from "../base/flat_json.ts";
+import { check } from "../base/shape.ts";
+import { HELLO, type Hello, type NewSource } from "../messages/agent_messages.ts";
 import { type Peer, peerOf } from "../base/peer.ts";
-import { WarnLimit } from "../base/warn_limit.ts";
 import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import { makeRunFolder, openRunFolder, SOCKET_NAME } from "../messages/run_folder.ts";
 import { mkfifo } from "../base/system_calls.ts";
 import { AgentLink } from "../targets/agent_link.ts";
+import { UserError } from "../base/user_error.ts";
+import { LimitedReporter, type Reporter } from "../base/reporter.ts";
 
 /** Takes those in who come as targets. */
 export interface Agents {
@@ -57,7 +58,7 @@ export interface ControlOptions {
   readonly collectTimeout: number;
   /** Bytes of all frames that have not come whole. @default {1 GiB} */
   readonly mostPending?: number;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** Bytes of a connection's first frame, and its parts: a target's globs are in it, or a command's. */
@@ -85,7 +86,7 @@ export class ControlSocket implements AsyncDisposable {
   readonly #folder: LockedFolder;
   readonly #server = createServer();
   readonly #options: ControlOptions;
-  readonly #warnings: WarnLimit;
+  readonly #reporter: LimitedReporter;
   readonly #sockets = new Set<Socket>();
   /** Those that have not said yet who they are, the oldest first. */
   readonly #strangers = new Set<Socket>();
@@ -98,7 +99,7 @@ export class ControlSocket implements AsyncDisposable {
     this.#folder = folder;
     this.path = path.join(folder.path, SOCKET_NAME);
     this.#options = options;
-    this.#warnings = new WarnLimit(options.warn, WARN_LIMITS);
+    this.#reporter = new LimitedReporter(options.reporter, WARN_LIMITS);
   }
 
   /** Makes a folder of this process's own, where the socket will be. */
@@ -129,7 +130,7 @@ export class ControlSocket implements AsyncDisposable {
       });
       // One connection that cannot be accepted, for want of descriptors, say, is not the end of all.
       server.on("error", (error) => {
-        this.#warnings.say(`Cannot take a connection to the control socket: ${error.message}`);
+        this.#reporter.warn(`Cannot take a connection to the control socket: ${error.message}`);
       });
       await chmod(this.path, mode);
       await chown(this.path, uid, gid);
@@ -201,7 +202,7 @@ export class ControlSocket implements AsyncDisposable {
     },
   ): void {
     const pid = peer && peer.pid > 0 ? ` (pid ${peer.pid})` : "";
-    this.#warnings.say(
+    this.#reporter.warn(
       `Cannot read from a client of the control socket${pid}: ${error}`,
     );
     if (link) link.fail(error.message);
@@ -212,7 +213,7 @@ export class ControlSocket implements AsyncDisposable {
     const [oldest] = this.#strangers;
     this.#strangers.delete(oldest);
     oldest.destroy();
-    this.#warnings.say(
+    this.#reporter.warn(
       `More than ${MOST_STRANGERS} clients of the control socket do not say who they are: the oldest is disconnected`,
     );
   }
@@ -232,11 +233,7 @@ export class ControlSocket implements AsyncDisposable {
       this.#answer(socket, () => requests.answer(value, peer));
       return undefined;
     }
-    if (type !== FRAME.hello || !isHello(value)) {
-      throw new Error(
-        "it speaks another protocol; the target was started by another version",
-      );
-    }
+    const hello = helloOf(type, value);
     if (!peer) {
       throw new Error(
         "this runtime cannot tell whose process it is; use --mode 600",
@@ -254,9 +251,9 @@ export class ControlSocket implements AsyncDisposable {
       onEdited: (report) => agents.edited(link, report),
     }, {
       collectTimeout: this.#options.collectTimeout,
-      isTraced: value.collector === "trace",
+      isTraced: hello.collector === "trace",
     });
-    agents.admit(link, value, { peer });
+    agents.admit(link, hello, { peer });
     return link;
   }
 
@@ -264,12 +261,13 @@ export class ControlSocket implements AsyncDisposable {
     let response: unknown;
     try {
       if (this.#commands.size >= MOST_COMMANDS) {
-        throw new Error("the server is busy; try again");
+        throw new UserError("Cannot answer: the server is busy; try again");
       }
       this.#commands.add(socket);
       response = { result: await answer() };
     } catch (error) {
-      response = { error: (error as Error).message };
+      const { message } = error as Error;
+      response = error instanceof UserError ? { refusal: message } : { error: message };
     }
     if (socket.destroyed) return;
     const timer = setTimeout(() => socket.destroy(), READ_TIMEOUT);
@@ -296,17 +294,11 @@ function mostFirstBytes(type: number): number {
   return type === FRAME.hello || type === FRAME.request ? MOST_FIRST_BYTES : 0;
 }
 
-function isHello(value: unknown): value is Hello {
-  const hello = (value ?? {}) as Hello;
-  const { name, pid, runtime, parent = 0, tid = 0, attachment = "" } = hello;
-  const { include = [], exclude = [], collector = "v8" } = hello;
-  return hello.protocol === PROTOCOL_VERSION &&
-    [name, runtime, attachment].every((text) => typeof text === "string") &&
-    [pid, tid].every((number) => Number.isSafeInteger(number) && number >= 0) &&
-    (typeof parent === "string" || Number.isSafeInteger(parent)) &&
-    [include, exclude].every(isStrings) && (collector === "v8" || collector === "trace");
-}
-
-function isStrings(value: unknown): boolean {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
+/** @throws what is wrong with it. */
+function helloOf(type: number, value: unknown): Hello {
+  const { protocol } = (value ?? {}) as { protocol?: unknown };
+  if (type !== FRAME.hello || protocol !== PROTOCOL_VERSION) {
+    throw new Error("it speaks another protocol; the target was started by another version");
+  }
+  return check(HELLO, value);
 }

@@ -1,4 +1,5 @@
-import type { LiveProgress, LiveReport, LoadedScript } from "../messages/live.ts";
+import type { LiveReport, LoadedScript } from "../messages/live.ts";
+import type { LiveProgress } from "../messages/requests.ts";
 import type { LiveScript } from "../live/live_plan.ts";
 import { LiveProber, type LiveRequest } from "../scripts/live_prober.ts";
 import type { Target } from "../targets/target.ts";

@@ -1,4 +1,6 @@
-import { mountFuse, type MountOptions, unmountFuse } from "../fuse/mod.ts";
+import { closeSync, openSync } from "node:fs";
+import { Deferred } from "../base/deferred.ts";
+import { mountFuse, type MountOptions, openFuseDevice, unmountFuse } from "../fuse/mod.ts";
 import { Server, type ServerOptions, SUBTYPE } from "./server.ts";
 
 /** A server with a mount; disposing of it unmounts. */
@@ -7,6 +9,9 @@ export interface MountedServer extends AsyncDisposable {
   /** Resolves when it is unmounted, by whomever. */
   readonly ended: Promise<void>;
 }
+
+/** Descriptors that are kept for the end: to unmount is to start a program. */
+const SPARE = 8;
 
 /**
  * Mounts on a directory; resolves when it is served.
@@ -18,6 +23,8 @@ export async function mountServer(
   directory: string,
   { namespace, isEmpty, ...options }: ServerOptions & Pick<MountOptions, "namespace" | "isEmpty">,
 ): Promise<MountedServer> {
+  // Nothing else is to be said of a machine that has no FUSE.
+  closeSync(await openFuseDevice());
   const server = await Server.start(options);
   let fd: number;
   try {
@@ -26,17 +33,18 @@ export async function mountServer(
     await server[Symbol.asyncDispose]();
     throw error;
   }
+  const spare = Array.from({ length: SPARE }, () => openSync("/dev/null", "r"));
   let isMounted = true;
-  let ended!: Promise<void>;
-  const ready = new Promise<void>((onReady) => {
-    ended = server.serve(fd, { root: directory, directory, namespace, onReady })
-      .finally(() => isMounted = false);
-  });
-  await Promise.race([ready, ended.catch(() => {})]);
+  const ready = new Deferred<void>();
+  const onReady = () => ready.resolve();
+  const ended = server.serve(fd, { root: directory, directory, namespace, onReady })
+    .finally(() => isMounted = false);
+  await Promise.race([ready.promise, ended.catch(() => {})]);
   return {
     server,
     ended,
     async [Symbol.asyncDispose]() {
+      for (const fd of spare.splice(0)) closeSync(fd);
       if (isMounted) await unmountFuse(directory, { namespace });
       await ended.catch(() => {});
       await server[Symbol.asyncDispose]();

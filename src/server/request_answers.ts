@@ -1,25 +1,29 @@
+import { blindInstances } from "./blind_instances.ts";
 import type { Attacher } from "./attacher.ts";
 import type { Peer } from "../base/peer.ts";
 import type { Collector } from "./collector.ts";
-import type {
-  AttachParams,
-  CoveredParams,
-  CoveredTarget,
-  DetachParams,
-  ServerFacts,
-  Snapshot,
-  TargetRow,
-  UnprobedScript,
-} from "../messages/control_client.ts";
+import { check, ShapeError } from "../base/shape.ts";
+import {
+  type CoveredParams,
+  type CoveredTarget,
+  REQUEST,
+  type Request,
+  type ServerFacts,
+  type Snapshot,
+  type TargetRow,
+  type UnprobedScript,
+} from "../messages/requests.ts";
 import { coveredTargets } from "../symbols/covered_record.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import type { Device } from "../kcov/mod.ts";
+import { counted } from "../report/display_text.ts";
 import type { Meters } from "./meters.ts";
 import { mayControl } from "./peer_rights.ts";
 import { targetRow } from "./target_row.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
 import type { Tracing } from "./tracing.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** The parts of the server that requests read or change. */
 export interface RequestAnswersOptions {
@@ -30,15 +34,13 @@ export interface RequestAnswersOptions {
   readonly attacher: Attacher;
   /** Known when the kernel has said what it can. Nothing is measured before. */
   readonly facts: Promise<ServerFacts>;
-  readonly devices: Iterable<Pick<Device, "refresh">>;
+  readonly devices: Iterable<Pick<Device, "refresh" | "blindTo">>;
   readonly meters: Pick<Meters, "take">;
   /** Whom the device and the control socket belong to. */
   readonly uid: number;
 }
 
-const OTHER_VERSION = "the server does not know this request; it is of another version";
-
-/** Answers what commands ask a server: see `ControlRequests`. */
+/** Answers what commands ask a server: see `requests.ts`. */
 export class RequestAnswers {
   readonly #options: RequestAnswersOptions;
 
@@ -54,31 +56,23 @@ export class RequestAnswers {
    */
   async answer(request: unknown, peer?: Peer): Promise<unknown> {
     const { attacher, facts } = this.#options;
-    const { kind, params } = (request ?? {}) as {
-      kind?: unknown;
-      params?: unknown;
-    };
-    switch (kind) {
+    const asked = checkRequest(request);
+    switch (asked.kind) {
       case "targets":
         return this.rows();
       case "unprobed":
         return await this.#unprobed();
       case "covered":
-        return await this.#covered(checkCovered(params), peer);
+        return await this.#covered(asked.params, peer);
       case "server":
         return await facts;
       case "status":
         return await this.snapshot();
       case "attach":
-        return this.rows(
-          await attacher.attach(checkAttach(params), known(peer)),
-        );
+        return this.rows(await attacher.attach(asked.params, known(peer)));
       case "detach":
-        return this.rows([
-          await attacher.detach(checkDetach(params).target, known(peer)),
-        ]);
+        return this.rows([await attacher.detach(asked.params.target, known(peer))]);
     }
-    throw new Error(OTHER_VERSION);
   }
 
   /** What `top` and `kcovfs/metrics` are made of. */
@@ -86,7 +80,8 @@ export class RequestAnswers {
     const { facts, meters } = this.#options;
     const server = await facts;
     const { total, ...rest } = await meters.take();
-    return { server, targets: this.rows(), ...rest, ...(!server.isDirect && { total }) };
+    const isWritten = server.isPassthrough && this.#options.tracing?.tracer.canWrite("all");
+    return { server, targets: this.rows(), ...rest, ...(!isWritten && { total }) };
   }
 
   /** Targets as `ps` shows them; all, unless some are named. */
@@ -95,9 +90,20 @@ export class RequestAnswers {
     return targets.map((target) => {
       const isProbed = target.info.collector === "trace";
       const counts = isProbed ? tracing?.countsOf(target) : undefined;
-      const live = tracing?.live.progressOf(target);
-      return targetRow(target, counts ?? collector.coverageOf(target).counts, live);
+      return targetRow(target, {
+        counts: counts ?? collector.coverageOf(target).counts,
+        unseen: isProbed ? tracing?.tracer.whyUnseen(target) : this.#blindness(target),
+        live: tracing?.live.progressOf(target),
+      });
     });
+  }
+
+  /** Which instances do not see a target that has no probes, if there are any. */
+  #blindness({ id, state }: Target): string | undefined {
+    if (state === "ended") return undefined;
+    const blind = blindInstances(this.#options.devices, id);
+    const instances = counted(blind, "instance does", "instances do");
+    return blind > 0 ? `${instances} not see it: they were opened before it came` : undefined;
   }
 
   /** What is told since the last reset is the same for all who ask, so not all of them may reset. */
@@ -107,8 +113,8 @@ export class RequestAnswers {
   ): Promise<CoveredTarget[]> {
     const { covered, uid } = this.#options;
     if (isReset && !mayControl(known(peer), uid)) {
-      throw new Error(
-        `only root, the server's user and uid ${uid}, whose device it is, may reset`,
+      throw new UserError(
+        `Cannot reset: only root, the server's user and uid ${uid}, whose device it is, may reset`,
       );
     }
     await this.#refresh(isReset);
@@ -139,50 +145,19 @@ export class RequestAnswers {
 /** @throws when nobody can tell who asks. */
 function known(peer: Peer | undefined): Peer {
   if (peer) return peer;
-  throw new Error(
-    "this server's runtime cannot tell who asks; serve with --mode 600, or on Node",
+  throw new UserError(
+    "Cannot do that: this server's runtime cannot tell who asks; serve with --mode 600, or on Node",
   );
 }
 
-function checkCovered(params: unknown): CoveredParams {
-  const { since, isReset } = (params ?? {}) as Partial<CoveredParams>;
-  if (
-    (since === "start" || since === "reset") && typeof isReset === "boolean"
-  ) {
-    return { since, isReset };
+/** @throws what a command of another version is to be told. */
+function checkRequest(request: unknown): Request {
+  try {
+    return check(REQUEST, request);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new UserError(
+      `Cannot take this request: ${error.message}; is the server of another version?`,
+    );
   }
-  throw new Error(OTHER_VERSION);
-}
-
-function checkDetach(params: unknown): DetachParams {
-  const { target } = (params ?? {}) as Partial<DetachParams>;
-  if (typeof target === "string") return { target };
-  throw new Error(OTHER_VERSION);
-}
-
-/** Of how many modules a Deno can wait for us. */
-const MOST_STARTS = 100;
-
-function checkAttach(params: unknown): AttachParams {
-  const given = (params ?? {}) as AttachParams;
-  const {
-    address,
-    name = "",
-    include = [],
-    exclude = [],
-    pid = 0,
-    starts = 0,
-    attachPause = 0,
-  } = given;
-  const isRight = [address, name].every((text) => typeof text === "string") &&
-    [include, exclude].every(isStrings) &&
-    [pid, starts, attachPause].every((number) => Number.isSafeInteger(number) && number >= 0) &&
-    starts <= MOST_STARTS;
-  if (isRight) return given;
-  throw new Error(OTHER_VERSION);
-}
-
-function isStrings(value: unknown): boolean {
-  return Array.isArray(value) &&
-    value.every((item) => typeof item === "string");
 }

@@ -18,6 +18,7 @@ import type { Recorder } from "../recording/recorder.ts";
 import { witness } from "../recording/witness.ts";
 import { isDeno } from "../base/runtime.ts";
 import { writeAside } from "../base/system_calls.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface ConnectionOptions {
   readonly source: Source;
@@ -34,7 +35,7 @@ export interface ConnectionOptions {
   /** Counts the events of all instances. */
   readonly total: Counts;
   readonly recorder: Recorder | undefined;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** The threads of the pool that notifications may sleep in. `bin/` sizes the pool accordingly. */
@@ -47,7 +48,7 @@ export function serveConnection(
   fd: number,
   options: ConnectionOptions,
 ): { connection: Connection; device: Device } {
-  const { recorder, texts, total, warn, onInit } = options;
+  const { recorder, texts, total, reporter, onInit } = options;
   const seen = witness(options, recorder);
   const tree = { ...options.files, mounted: Math.floor(Date.now() / 1000) };
   const passthrough = seen.ioctl !== undefined;
@@ -59,12 +60,12 @@ export function serveConnection(
     ...(isDeno() && { writeAside }),
     log: logger("fuse"),
     tap: recorder,
-    warn,
+    warn: (line) => reporter.warn(line),
   };
   let device: Device | undefined;
   const connection = serveDescriptor(fd, (connection) => {
     let files: (() => AreaFile) | undefined;
-    device = makeDevice(connection, { ...seen, files: () => files, total, warn });
+    device = makeDevice(connection, { ...seen, files: () => files, total, reporter });
     return new KcovFilesystem(device, {
       ...tree,
       files: texts,
@@ -87,16 +88,16 @@ function makeDevice(
   options: ReturnType<typeof witness> & {
     files: () => (() => AreaFile) | undefined;
     total: Counts;
-    warn: (line: string) => void;
+    reporter: Reporter;
   },
 ): Device {
   const { notifier } = connection;
-  const { source, files, total, callers, warn } = options;
+  const { source, files, total, callers, reporter } = options;
   return new Device(source, {
     invalInode: (nodeid, range) => notifier.invalInode(nodeid, range),
     store: (nodeid, offset, data) => notifier.store(nodeid, offset, data),
     get reads() {
       return connection.reads;
     },
-  }, { log: logger("kcov"), files, total, callers, warn });
+  }, { log: logger("kcov"), files, total, callers, reporter });
 }

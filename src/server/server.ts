@@ -2,20 +2,20 @@
 import type { Session } from "node:inspector";
 import * as path from "node:path";
 import { Admission } from "./admission.ts";
-import type { CollectorName } from "../messages/protocol.ts";
+import type { CollectorChoice } from "../messages/protocol.ts";
 import { Arrivals, Attacher } from "./attacher.ts";
 import { Deferred } from "../base/deferred.ts";
 import { ProcessReader } from "../base/process_reader.ts";
 import { Threads } from "../base/threads.ts";
 import { Collector } from "./collector.ts";
-import type { ServerFacts } from "../messages/control_client.ts";
+import type { ServerFacts } from "../messages/requests.ts";
 import { ControlSocket } from "./control_socket.ts";
 import { keepCovered } from "../symbols/covered_record.ts";
 import { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { Engine } from "../scripts/engine.ts";
 import { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
-import { TableBuilder } from "../scripts/table_builder.ts";
+import { Pipeline } from "../scripts/pipeline.ts";
 import type { Device } from "../kcov/mod.ts";
 import { logger } from "../base/logger.ts";
 import { Meters } from "./meters.ts";
@@ -39,6 +39,7 @@ import type { Hold, Target } from "../targets/target.ts";
 import { Tracing } from "./tracing.ts";
 import { VERSION } from "../base/version.ts";
 import { Watchdog } from "../watchdog/mod.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface ServerOptions {
   /** The folder of the symbol table. */
@@ -54,7 +55,7 @@ export interface ServerOptions {
   /** Whether `attach` connects to addresses of other machines. */
   readonly allowRemote: boolean;
   readonly hold: Hold;
-  readonly collector: CollectorName;
+  readonly collector: CollectorChoice;
   /** Whether clients of `trace` map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
   /** The session of `startSelfCoverage`, where the server is a target itself. */
@@ -62,7 +63,7 @@ export interface ServerOptions {
   /** A file for all messages; see `recording/entry.ts`. */
   readonly record?: string;
   /** Takes what the user should know, a line each. */
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** The subtype in the mount table: `fuse.kcovfs`. */
@@ -73,17 +74,35 @@ const CONNECTORS = { inspector: connectInspectors, chromium: connectChromium };
 
 interface Prepared {
   readonly symbols: SymbolTable;
+  readonly sources: SourceStore;
+  readonly pipeline: Pipeline;
   /** Where the files are that probes write into, if there are to be any. */
   readonly folder: SharedFolder | undefined;
   readonly control: ControlSocket;
   readonly recorder: Recorder | undefined;
 }
 
+/** @throws when there must be memory to share, and is none. */
+async function chooseCollector(
+  { collector, reporter }: Pick<ServerOptions, "collector" | "reporter">,
+): Promise<{ collector: CollectorChoice; folder: SharedFolder | undefined }> {
+  if (collector === "v8") return { collector, folder: undefined };
+  try {
+    return { collector, folder: await SharedFolder.make() };
+  } catch (error) {
+    if (collector === "trace") throw error;
+    reporter.warn(`${(error as Error).message}, so there are no probes: V8 counts`);
+    return { collector: "v8", folder: undefined };
+  }
+}
+
 /** Everything but a mount: targets can register, and any number of connections be served. */
 export class Server implements AsyncDisposable {
+  /** Known when the kernel has said what it can. */
+  readonly facts: Promise<ServerFacts>;
   readonly #options: ServerOptions;
   readonly #symbols: SymbolTable;
-  readonly #tables = new TableBuilder();
+  readonly #pipeline: Pipeline;
   readonly #sources: SourceStore;
   readonly #covered = new CoveredBlocks();
   readonly #watchdog = Watchdog.start();
@@ -97,35 +116,48 @@ export class Server implements AsyncDisposable {
   readonly #recorder: Recorder | undefined;
   readonly #devices = new Set<Device>();
   readonly #meters: Meters;
-  /** Whether clients map the memory that probes write into. It is known when the kernel has said whether it can. */
-  readonly #isDirect = new Deferred<boolean>();
+  /** Whether clients can map the memory that probes write into; known when the kernel has said it. */
+  readonly #isPassthrough = new Deferred<boolean>();
 
   private constructor(options: ServerOptions, prepared: Prepared) {
-    const { symbols, folder, control, recorder } = prepared;
-    const { warn } = options;
+    const { symbols, sources, pipeline, folder, control, recorder } = prepared;
+    const { reporter } = options;
     this.#options = options;
     this.#symbols = symbols;
     this.#control = control;
     this.#recorder = recorder;
-    this.#sources = new SourceStore(sourcesFolder(options.state));
+    this.#sources = sources;
+    this.#pipeline = pipeline;
     if (symbols.damaged > 0) {
-      warn(`Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`);
+      reporter.warn(
+        `Cannot read ${counted(symbols.damaged, "line")} of ${symbolFile(options.state)}`,
+      );
     }
     const registry = this.#registry = this.#makeRegistry();
     const filterFor = targetFilter(options);
     const tracing = this.#tracing = folder && this.#makeTracing(folder, filterFor);
-    if (!tracing || !options.isPassthrough) this.#isDirect.resolve(false);
+    if (!tracing || !options.isPassthrough) this.#isPassthrough.resolve(false);
     const collector = this.#collector = this.#makeCollector(filterFor);
+    this.facts = this.#describe();
     this.#meters = new Meters({ devices: this.#devices, covered: this.#covered, tracing });
     const arrivals = new Arrivals();
     const admission = this.#admission = new Admission({
-      ...{ registry, collector, control, arrivals, isDirect: this.#isDirect, warn },
+      ...{
+        registry,
+        collector,
+        control,
+        arrivals,
+        choice: options.collector,
+        devices: this.#devices,
+        isPassthrough: this.#isPassthrough,
+        reporter,
+      },
       ...(tracing && { tracing }),
       processes: this.#processes,
     });
     this.#answers = new RequestAnswers({
       ...{ registry, collector, tracing, covered: this.#covered, uid: options.uid },
-      ...{ facts: this.#facts(), devices: this.#devices, meters: this.#meters },
+      ...{ facts: this.facts, devices: this.#devices, meters: this.#meters },
       attacher: new Attacher({
         ...{ registry, arrivals, host: admission, socket: control.path },
         ...{ connectors: CONNECTORS, allowRemote: options.allowRemote },
@@ -133,7 +165,8 @@ export class Server implements AsyncDisposable {
     });
     if (options.self) {
       const info = { name: "kcovfs", pid: process.pid, runtime: `node ${process.version}` };
-      registry.add(new SelfLink(options.self), info);
+      const target = registry.add(new SelfLink(options.self), info);
+      tracing?.tracer.join(target);
     }
   }
 
@@ -155,7 +188,7 @@ export class Server implements AsyncDisposable {
       ...this.#options,
       registry: this.#registry,
       symbols: this.#symbols,
-      sources: this.#sources,
+      pipeline: this.#pipeline,
       covered: this.#covered,
       watchdog: this.#watchdog,
       filterFor,
@@ -164,30 +197,45 @@ export class Server implements AsyncDisposable {
   }
 
   #makeCollector(filterFor: (target: Target) => (url: string) => boolean): Collector {
-    const { warn } = this.#options;
+    const { reporter } = this.#options;
     const symbols = this.#symbols;
     return new Collector({
       registry: this.#registry,
-      engine: new Engine({ symbols, tables: this.#tables, sources: this.#sources, warn }),
+      engine: new Engine(this.#pipeline),
       covered: this.#covered,
       segments: () => symbols.segments,
       ...(this.#tracing && { tracer: this.#tracing.tracer }),
       filterFor,
-      warn,
+      reporter,
     });
   }
 
-  /** @throws when the symbol table cannot be opened, or there is no memory to share. */
+  /** @throws when the symbol table cannot be opened, no thread started, or there is no memory to share. */
   static async start(options: ServerOptions): Promise<Server> {
     setTimerSlack(TIMER_SLACK);
     const symbols = openSymbols(options.state);
-    const recorder = options.record ? new Recorder(options.record, options) : undefined;
-    const folder = options.collector === "trace" ? await SharedFolder.make() : undefined;
+    const sources = new SourceStore(sourcesFolder(options.state));
+    const pipeline = new Pipeline({ symbols, sources, reporter: options.reporter });
+    // Its thread loads while the rest is made.
+    const starting = pipeline.start().catch((error: Error) => error);
+    const recorder = options.record ? new Recorder(options.record, options.reporter) : undefined;
+    const { folder, collector } = await chooseCollector(options);
     const mode = 0o600 | options.mode & 0o666;
     const control = await ControlSocket.make({ ...options, mode });
-    const server = new Server(options, { symbols, folder, control, recorder });
+    const chosen = { ...options, collector };
+    const server = new Server(chosen, { symbols, sources, pipeline, folder, control, recorder });
+    const failure = await starting;
+    if (failure) {
+      await server[Symbol.asyncDispose]();
+      throw failure;
+    }
     await control.listen({ agents: server.#admission, requests: server.#answers });
     return server;
+  }
+
+  /** How targets are to come: `auto` where probes can write somewhere. */
+  get collector(): CollectorChoice {
+    return this.#options.collector;
   }
 
   /** The control socket's path. */
@@ -205,14 +253,15 @@ export class Server implements AsyncDisposable {
     const { name, pid } = target.info;
     log(`${name} (pid ${pid}): ${target.state}${target.note && `, ${target.note}`}`);
     if (target.note && target.state !== "ended") {
-      this.#options.warn(`Target ${name} (pid ${pid}): ${target.note}`);
+      this.#options.reporter.warn(`Target ${name} (pid ${pid}): ${target.note}`);
     }
   }
 
-  async #facts(): Promise<ServerFacts> {
+  async #describe(): Promise<ServerFacts> {
     const { state, collector } = this.#options;
-    const isDirect = await this.#isDirect.promise;
-    return { pid: process.pid, state: path.resolve(state), version: VERSION, collector, isDirect };
+    const isPassthrough = await this.#isPassthrough.promise;
+    const shown = { collector, isPassthrough };
+    return { pid: process.pid, state: path.resolve(state), version: VERSION, ...shown };
   }
 
   /**
@@ -233,7 +282,7 @@ export class Server implements AsyncDisposable {
       onReady?: () => void;
     },
   ): Promise<void> {
-    const { mode, uid, gid, warn } = this.#options;
+    const { mode, uid, gid, reporter } = this.#options;
     await using threads = new Threads();
     const processes = this.#processes;
     const { connection, device } = serveConnection(fd, {
@@ -254,11 +303,11 @@ export class Server implements AsyncDisposable {
       total: this.#meters.total,
       onInit: (connection) => {
         const files = this.#tracing?.filesFor(connection);
-        this.#isDirect.resolve(files !== undefined);
+        this.#isPassthrough.resolve(files !== undefined);
         return files;
       },
       recorder: this.#recorder,
-      warn,
+      reporter,
     });
     this.#devices.add(device);
     try {
@@ -274,19 +323,19 @@ export class Server implements AsyncDisposable {
 
   /** Reports need what targets have executed when this server is gone, too. */
   async #keepCovered(): Promise<void> {
-    const { state, warn } = this.#options;
+    const { state, reporter } = this.#options;
     try {
       await this.#tracing?.refresh({ isReset: false });
       await keepCovered(state, this.#covered);
     } catch (error) {
-      warn(`Cannot keep what was covered in ${state}: ${(error as Error).message}`);
+      reporter.warn(`Cannot keep what was covered in ${state}: ${(error as Error).message}`);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#registry.release();
     await this.#control[Symbol.asyncDispose]();
-    await this.#tables[Symbol.asyncDispose]();
+    await this.#pipeline[Symbol.asyncDispose]();
     await this.#keepCovered();
     await this.#tracing?.[Symbol.asyncDispose]();
     await this.#watchdog[Symbol.asyncDispose]();

@@ -1,5 +1,5 @@
-import type { TargetRow } from "../messages/control_client.ts";
-import type { LiveProgress } from "../messages/live.ts";
+import type { LiveProgress, TargetRow } from "../messages/requests.ts";
+
 import type { ProbedCounts } from "./tracing.ts";
 import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
@@ -8,19 +8,25 @@ import { counted } from "../report/display_text.ts";
 /** What `ps` tells of a target, whose scripts have been counted. */
 export function targetRow(
   target: Target,
-  counts: ProbedCounts & Partial<ScriptCounts>,
-  live?: LiveProgress,
+  { counts, unseen, live }: {
+    counts: ProbedCounts & Partial<ScriptCounts>;
+    /** Who does not see it, and why, if so. */
+    unseen?: string | undefined;
+    live?: LiveProgress | undefined;
+  },
 ): TargetRow {
   const { measured, blocks, coarse = 0, unnamed = 0, unparsed, unkept } = counts;
   const notes = [
     target.note,
     target.info.remark,
+    unseen,
     coarse > 0 && `${counted(coarse, "function")} without block counters`,
     unnamed > 0 && `${counted(unnamed, "script")} without a URL`,
     unkept > 0 && `${counted(unkept, "script")} without PCs: ${counts.unkeptReason}`,
     live && !live.isDone &&
     `${live.tried} of ${counted(live.scripts, "loaded script")} tried for probes`,
     live && live.refused > 0 && `${live.refused} left out by attach: see 'kcovfs ps -v'`,
+    counts.isFull && "more scripts made than get probes",
     unparsed > 0 && `${counted(unparsed, "script")} that cannot be parsed`,
   ];
   return {

@@ -3,6 +3,7 @@ import { type CoveredBlocks, SINCE_RESET } from "../symbols/covered_blocks.ts";
 import { BLOCK_BYTES, type Segment } from "../symbols/pc_space.ts";
 import type { SharedFile } from "../base/shared_file.ts";
 import type { Target } from "../targets/target.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 export interface TracedBlocksOptions {
   readonly covered: CoveredBlocks;
@@ -10,7 +11,7 @@ export interface TracedBlocksOptions {
   readonly segments: () => readonly Segment[];
   /** Makes a file in memory that targets can open. */
   readonly makeFile: () => SharedFile;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** Blocks whose marks share a piece of memory, which is taken as a whole. */
@@ -72,7 +73,7 @@ export class TracedBlocks implements Disposable {
     this.#unmarked.add(target);
     const { name, pid } = target.info;
     const { message } = error as Error;
-    this.#options.warn(
+    this.#options.reporter.warn(
       `Target ${name} (pid ${pid}): reports lack what it executes from now on: ${message}`,
     );
   }

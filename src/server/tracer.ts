@@ -14,6 +14,8 @@ import type { Target } from "../targets/target.ts";
 import { TraceBuffer } from "./trace_buffer.ts";
 import type { TracedBlocks } from "./traced_blocks.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
+import type { Reporter } from "../base/reporter.ts";
+import type { TargetId } from "../kcov/mod.ts";
 
 export interface TracerOptions {
   readonly registry: Registry;
@@ -21,7 +23,7 @@ export interface TracerOptions {
   readonly makeFile: () => AreaFile;
   /** The files in which probes mark blocks. */
   readonly blocks?: TracedBlocks;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** What is known of a target with probes. */
@@ -29,6 +31,8 @@ interface Traced {
   readonly buffers: Partial<Record<Mode, TraceBuffer>>;
   /** What it was told last to write into, as text; undefined before it is welcome. */
   told: string | undefined;
+  /** Why instances do not see it that are enabled now, if so. */
+  unseen: string | undefined;
   /** Settled when it does. */
   telling: Promise<void>;
 }
@@ -40,6 +44,8 @@ interface BufferNeeds {
 }
 
 const MODES = ["pc", "cmp"] as const;
+/** Why a link is closed that was let go: see {@linkcode Link.closed}. */
+const DETACHED = "detached";
 
 /**
  * Says what the probes of targets write into: the clients' areas where those are files, else a buffer of the
@@ -48,6 +54,11 @@ const MODES = ["pc", "cmp"] as const;
 export class Tracer {
   readonly #options: TracerOptions;
   readonly #traced = new Map<Target, Traced>();
+  /**
+   * The numbers of targets that have no probes, or whose last one had none, until it is detached: one that
+   * ends may come back, and instances that are opened meanwhile are to see it.
+   */
+  readonly #counted = new Set<TargetId>();
   /** By whoever has them enabled. */
   readonly #areas = new Map<object, readonly EnabledArea[]>();
 
@@ -82,14 +93,25 @@ export class Tracer {
   }
 
   /**
-   * Adds a target, which is about to start.
+   * Adds a target, which is about to start; one that has no probes, too.
    *
    * @returns a promise that resolves when it may, and no other isolate writes any more as if it were alone;
    * undefined where none does.
    */
   join(target: Target): Promise<void> | undefined {
-    if (!isTraced(target)) return undefined;
-    this.#traced.set(target, { buffers: {}, told: undefined, telling: Promise.resolve() });
+    const { id, link } = target;
+    if (!isTraced(target)) {
+      this.#counted.add(id);
+      link.closed.then((reason) => reason === DETACHED && this.#counted.delete(id));
+      return undefined;
+    }
+    this.#counted.delete(id);
+    // It does not run before it is welcome.
+    target.isFree = true;
+    this.#traced.set(target, {
+      ...{ buffers: {}, told: undefined, unseen: undefined },
+      telling: Promise.resolve(),
+    });
     return this.#areasOf(target).some(({ isShared }) => isShared) ? this.update() : undefined;
   }
 
@@ -102,11 +124,17 @@ export class Tracer {
     return areas;
   }
 
+  /** See {@linkcode Source.canCompare}. */
   canCompare(scope: Scope): boolean {
     const alive = this.#options.registry.targets.filter(({ id, state }) =>
       state !== "ended" && inScope(scope, id)
     );
-    return alive.every(isTraced);
+    return alive.length === 0 || alive.some(isTraced);
+  }
+
+  /** See {@linkcode Source.canWrite}. */
+  canWrite(scope: Scope): boolean {
+    return ![...this.#counted].some((target) => inScope(scope, target));
   }
 
   #alive(): Target[] {
@@ -140,7 +168,9 @@ export class Tracer {
 
   #warnOf({ info: { name, pid } }: Target, error: unknown): void {
     const { message } = error as Error;
-    this.#options.warn(`Target ${name} (pid ${pid}): cannot write what it executes: ${message}`);
+    this.#options.reporter.warn(
+      `Target ${name} (pid ${pid}): cannot write what it executes: ${message}`,
+    );
   }
 
   /** Where it marks blocks: nowhere, when there is no memory for it. */
@@ -156,7 +186,18 @@ export class Tracer {
     const direct = wanted.flatMap((area) =>
       area.path === undefined ? [] : [this.#directArea(area, area.path)]
     );
-    const buffered = MODES.flatMap((mode) => {
+    const buffered = this.#bufferedAreas(target, wanted);
+    target.isFree = buffered.length === 0;
+    return [...this.#marksOf(target), ...direct, ...buffered];
+  }
+
+  /** The target's own, for the instances whose areas are not files; one that cannot be held has none. */
+  #bufferedAreas(target: Target, wanted: readonly EnabledArea[]): TracedArea[] {
+    if (target.info.unheld !== undefined) {
+      this.#noteUnseen(target, wanted.some(({ path }) => path === undefined));
+      return [];
+    }
+    return MODES.flatMap((mode) => {
       const areas = wanted.filter((area) => area.path === undefined && area.mode === mode);
       if (areas.length === 0) return [];
       const buffer = this.#buffer(target, {
@@ -168,7 +209,21 @@ export class Tracer {
       const takesComparisons = mode === "cmp";
       return [{ id: `${mode} ${words}`, path, words, takesComparisons, isShared: false }];
     });
-    return [...this.#marksOf(target), ...direct, ...buffered];
+  }
+
+  #noteUnseen(target: Target, isUnseen: boolean): void {
+    const { info } = target;
+    const traced = this.#traced.get(target)!;
+    const reason = `instances that hold targets do not see it: ${info.unheld}`;
+    if (isUnseen && traced.unseen === undefined) {
+      this.#options.reporter.warn(`Target ${info.name} (pid ${info.pid}): ${reason}`);
+    }
+    traced.unseen = isUnseen ? reason : undefined;
+  }
+
+  /** Why instances do not see a target that are enabled now, if so. */
+  whyUnseen(target: Target): string | undefined {
+    return this.#traced.get(target)?.unseen;
   }
 
   /** A client's area, into which its targets write. */

@@ -7,11 +7,11 @@ import { TURNS_SIZE } from "../messages/turns.ts";
 import { findSourceUrl } from "../blocks/source_url.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { StateError } from "../blocks/state_error.ts";
-import type { SourceStore } from "../symbols/source_store.ts";
+import { scriptHash } from "../symbols/script_hash.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 import type { Connection } from "../fuse/mod.ts";
 import { inTime } from "../base/in_time.ts";
-import { Prober } from "../scripts/prober.ts";
+import { type Pipeline, type ProbedScript, withMap } from "../scripts/pipeline.ts";
 import { hasProbes, probedPcs } from "../scripts/standalone.ts";
 import type { AreaFile } from "../kcov/mod.ts";
 import { makeSharedFile, SharedFile, type SharedFileOptions } from "../base/shared_file.ts";
@@ -22,12 +22,12 @@ import { LiveTargets } from "./live_targets.ts";
 import { blocksOf, TracedBlocks } from "./traced_blocks.ts";
 import { Tracer } from "./tracer.ts";
 import type { Watchdog } from "../watchdog/mod.ts";
+import { LimitedReporter, type Reporter } from "../base/reporter.ts";
 
 export interface TracingOptions {
   readonly registry: Registry;
-  readonly symbols: SymbolTable;
-  /** Keeps the sources of scripts. */
-  readonly sources?: SourceStore;
+  readonly pipeline: Pick<Pipeline, "probe">;
+  readonly symbols: Pick<SymbolTable, "segments">;
   readonly covered: CoveredBlocks;
   readonly watchdog: Watchdog;
   /** Which scripts of a target have probes, by URL. */
@@ -36,7 +36,7 @@ export interface TracingOptions {
   readonly files: SharedFileOptions;
   /** Whether clients map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /** What a target's scripts are, for `ps`. */
@@ -49,6 +49,8 @@ export interface ProbedCounts {
   /** Scripts that could have no PCs when they were loaded, and why not. */
   unkept: number;
   unkeptReason?: string;
+  /** Whether the program makes more scripts than get probes. */
+  isFull?: boolean;
 }
 
 /** A target's scripts. */
@@ -56,10 +58,25 @@ interface ProbedScripts {
   readonly counts: ProbedCounts;
   /** By URL: why they have no probes, or nothing where they do. */
   readonly reasons: Map<string, string | undefined>;
+  /** How many the program has made, as by `eval`, up to {@linkcode MOST_MADE}. */
+  made: number;
+  /** Characters of these. */
+  madeCharacters: number;
 }
+
+/**
+ * Scripts that a program may make and that get probes, and those of all programs: each different one has PCs of
+ * its own, which are kept.
+ */
+const MOST_MADE = 4096;
+/** Characters of those of one program. */
+const MOST_MADE_CHARACTERS = 32 * 1024 * 1024;
+const MOST_MADE_BY_ALL = 32 * 1024;
 
 /** ms that a target is given to list its scripts. */
 const LIST_TIMEOUT = 2000;
+/** Lines that are said of scripts that could have no PCs when they were loaded. */
+const WARN_LIMITS = { most: 10, interval: 60_000 };
 /** The native library that the agent loads into targets. */
 const OWN = /\/node_modules\/(?:koffi|@koromix)\//;
 
@@ -70,27 +87,29 @@ export class Tracing implements AsyncDisposable {
   readonly live = new LiveTargets();
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
-  readonly #prober: Prober;
+  /** Of what may be said very often. */
+  readonly #reporter: LimitedReporter;
   readonly #blocks: TracedBlocks;
   readonly #scripts = new WeakMap<Target, ProbedScripts>();
   #files = 0;
+  #made = 0;
 
   /** @param folder Where the files are that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
-    const { registry, symbols, sources, warn, watchdog } = options;
+    const { registry, symbols, reporter, watchdog } = options;
     this.#folder = folder;
     this.#options = options;
     watchdog.remove(folder.path);
-    this.#prober = new Prober({ symbols, warn, ...(sources && { sources }) });
+    this.#reporter = new LimitedReporter(reporter, WARN_LIMITS);
     const { covered } = options;
     this.#blocks = new TracedBlocks({
       covered,
       segments: () => symbols.segments,
       makeFile: () => this.#makeFile("blocks"),
-      warn,
+      reporter,
     });
     const makeFile = () => this.#makeFile("area");
-    this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, warn });
+    this.tracer = new Tracer({ registry, makeFile, blocks: this.#blocks, reporter });
   }
 
   /**
@@ -147,7 +166,7 @@ export class Tracing implements AsyncDisposable {
       return () => this.#makeArea();
     } catch (error) {
       const { message } = error as Error;
-      this.#options.warn(
+      this.#options.reporter.warn(
         `Cannot use passthrough, so targets are held while clients read: ${message}`,
       );
       return undefined;
@@ -161,43 +180,49 @@ export class Tracing implements AsyncDisposable {
   #scriptsOf(target: Target): ProbedScripts {
     let scripts = this.#scripts.get(target);
     if (!scripts) {
-      scripts = { counts: { measured: 0, blocks: 0, unparsed: 0, unkept: 0 }, reasons: new Map() };
+      const counts = { measured: 0, blocks: 0, unparsed: 0, unkept: 0 };
+      scripts = { counts, reasons: new Map(), made: 0, madeCharacters: 0 };
       this.#scripts.set(target, scripts);
     }
     return scripts;
   }
 
   /** Gives a target's script probes, where it is measured. Never rejects. */
-  async probe(target: Target, { url: loaded, source, live }: NewSource): Promise<ProbedSource> {
-    const url = findSourceUrl(source) ?? loaded;
-    const { counts, reasons } = this.#scriptsOf(target);
-    if (!this.#options.filterFor(target)(url)) {
-      reasons.set(url, "the globs leave it out");
+  async probe(target: Target, script: NewSource): Promise<ProbedSource> {
+    const { source, maker, keepsValue = false, wantsMap = false, isLive = false } = script;
+    const scripts = this.#scriptsOf(target);
+    if (maker !== undefined && !this.#takeMade(scripts, source.length)) return { isFull: true };
+    const url = findSourceUrl(source) ?? (script.url || nameOfMade(script));
+    // What programs make may be without end.
+    const note = (reason: string | undefined) => {
+      if (maker === undefined) scripts.reasons.set(url, reason);
+    };
+    if (!this.#options.filterFor(target)(maker || url)) {
+      note("the globs leave it out");
       return {};
     }
-    reasons.set(url, undefined);
+    note(undefined);
     if (hasProbes(source)) {
       await this.#reserve(target, blocksOfPcs(probedPcs(source)));
       return {};
     }
     try {
-      const { code, blocks, base, firstPc } = await this.#prober.probe({ url, source });
-      const script = live && await this.#probeLive(target, { url, source, firstPc });
-      if (live && !script) return {};
-      // A script of which nothing is executed is in reports, too.
-      this.#options.covered.marksOf(target.info.name, { base, count: blocks });
-      await this.#reserve(target, blocksOf({ base, count: blocks }));
-      counts.measured++;
-      counts.blocks += blocks;
-      return script ? { live: script } : { code };
+      const probed = await this.#options.pipeline.probe({ url, source, keepsValue });
+      if (isLive) {
+        const running = await this.#probeLive(target, { url, source, firstPc: probed.firstPc });
+        if (!running) return {};
+        await this.#measure(target, probed);
+        return { live: running };
+      }
+      await this.#measure(target, probed);
+      const { map: _map, base: _base, ...rest } = probed;
+      return wantsMap ? { code: withMap(probed) } : rest;
     } catch (error) {
       const { message } = error as Error;
-      if (error instanceof StateError) {
-        counts.unkept++;
-        counts.unkeptReason = message;
-      } else counts.unparsed++;
-      reasons.set(url, message);
-      this.#options.warn(`Cannot measure ${url}: ${message}`);
+      countFailure(scripts.counts, error as Error);
+      note(message);
+      const reporter = error instanceof StateError ? this.#reporter : this.#options.reporter;
+      if (maker === undefined) reporter.warn(`Cannot measure ${url}: ${message}`);
       return {};
     }
   }
@@ -221,6 +246,33 @@ export class Tracing implements AsyncDisposable {
     return this.live.choose(target, scripts, (url) => isMeasured(url) && !OWN.test(url));
   }
 
+  async #measure(target: Target, { base, blocks }: ProbedScript): Promise<void> {
+    const { counts } = this.#scriptsOf(target);
+    // A script of which nothing is executed is in reports, too.
+    this.#options.covered.marksOf(target.info.name, { base, count: blocks });
+    await this.#reserve(target, blocksOf({ base, count: blocks }));
+    counts.measured++;
+    counts.blocks += blocks;
+  }
+
+  /** Whether one more of the scripts that a target makes may have probes. */
+  #takeMade(scripts: ProbedScripts, characters: number): boolean {
+    const isFull = scripts.made >= MOST_MADE || this.#made >= MOST_MADE_BY_ALL ||
+      scripts.madeCharacters + characters > MOST_MADE_CHARACTERS;
+    if (isFull) {
+      scripts.counts.isFull = true;
+      scripts.reasons.set(
+        "scripts that the program makes",
+        `there are ${scripts.made} with probes or tried: those made later have none`,
+      );
+      return false;
+    }
+    scripts.made++;
+    scripts.madeCharacters += characters;
+    this.#made++;
+    return true;
+  }
+
   /** Before probes run, there is memory for what they mark, or they mark nothing. */
   async #reserve(target: Target, blocks: Iterable<number>): Promise<void> {
     if (!this.#blocks.reserve(target, blocks)) await this.tracer.update();
@@ -240,18 +292,29 @@ export class Tracing implements AsyncDisposable {
       ...[...reasons].flatMap(([url, reason]) => reason === undefined ? [] : [{ url, reason }]),
       ...[...others].map((url) => ({
         url,
-        reason: "no loader loaded it: `vm`, `eval`, a command line",
+        reason: "it was compiled in a way that kcovfs does not see",
       })),
     ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.live[Symbol.asyncDispose]();
-    await this.#prober[Symbol.asyncDispose]();
     this.#blocks[Symbol.dispose]();
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);
   }
+}
+
+/** Made by which script, and of what text. */
+function nameOfMade({ maker = "", source }: NewSource): string {
+  return `${maker}.made-${scriptHash(source).slice(0, 8)}.js`;
+}
+
+function countFailure(counts: ProbedCounts, error: Error): void {
+  if (error instanceof StateError) {
+    counts.unkept++;
+    counts.unkeptReason = error.message;
+  } else counts.unparsed++;
 }
 
 function* blocksOfPcs(pcs: Iterable<number>): Generator<number> {

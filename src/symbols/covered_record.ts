@@ -1,8 +1,10 @@
 import { open, readFile, rename, rm, stat } from "node:fs/promises";
 import * as path from "node:path";
-import type { CoveredTarget, Since } from "../messages/control_client.ts";
+import { checkJson, record, ShapeError } from "../base/shape.ts";
+import { COVERED_TARGETS, type CoveredTarget, type Since } from "../messages/requests.ts";
 import { packBits } from "./block_bits.ts";
 import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./covered_blocks.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** What the last server of a state folder has left. */
 export interface CoveredRecord {
@@ -12,6 +14,9 @@ export interface CoveredRecord {
   /** The user whose it was. */
   readonly uid: number;
 }
+
+/** What is kept of {@linkcode coveredTargets}. */
+const TARGETS = record({ start: COVERED_TARGETS, reset: COVERED_TARGETS });
 
 /** What targets have executed, as it is told. */
 export function coveredTargets(covered: CoveredBlocks, since: Since): CoveredTarget[] {
@@ -57,12 +62,13 @@ export async function readCovered(state: string): Promise<CoveredRecord | undefi
   const file = recordFile(state);
   try {
     const { mtime, uid } = await stat(file);
-    const targets = JSON.parse(await readFile(file, "utf8")) as CoveredRecord["targets"];
+    const targets = checkJson(TARGETS, await readFile(file, "utf8"));
     return { targets, date: mtime, uid };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    throw error;
+    if (!(error instanceof ShapeError)) throw error;
+    throw new UserError(`Cannot read ${file}: ${error.message}; remove it`);
   }
 }
 

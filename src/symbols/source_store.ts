@@ -4,14 +4,17 @@ import { open, readFile, rename, rm } from "node:fs/promises";
 import * as path from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
+import * as v from "valibot";
 import { makeFolder } from "../base/make_folder.ts";
+import { checkJson, list, record } from "../base/shape.ts";
 
 /** A text that blocks stand in. */
-export interface SourceText {
+export type SourceText = v.InferOutput<typeof SOURCE_TEXT>;
+const SOURCE_TEXT = record({
   /** Its URL, or what a source map calls it. */
-  readonly url: string;
-  readonly text: string;
-}
+  url: v.string(),
+  text: v.string(),
+});
 
 /** What a script is known by, as in the symbol table. */
 export interface ScriptKey {
@@ -21,24 +24,17 @@ export interface ScriptKey {
 }
 
 /** The texts that the blocks of a script stand in. */
-export interface KeptSource {
-  readonly source: string;
+export type KeptSource = v.InferOutput<typeof KEPT_SOURCE>;
+const KEPT_SOURCE = record({
+  source: v.string(),
   /** What it was made from, as its source map calls it. */
-  readonly originals: readonly SourceText[];
-}
+  originals: list(SOURCE_TEXT),
+});
 
 /** Bytes of what could not be written that are kept in memory. */
 const MOST_UNWRITTEN = 16 << 20;
 
 const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
-
-function isKeptSource(value: unknown): value is KeptSource {
-  const { source, originals } = (value ?? {}) as Partial<KeptSource>;
-  return typeof source === "string" && Array.isArray(originals) &&
-    originals.every((original: Partial<SourceText> | null) =>
-      typeof original?.url === "string" && typeof original.text === "string"
-    );
-}
 
 /**
  * The sources of scripts as they were when they got their PCs, for reports: what is in the files may be
@@ -131,8 +127,7 @@ export class SourceStore implements AsyncDisposable {
   async read(script: ScriptKey): Promise<KeptSource | undefined> {
     try {
       const text = await unpack(await readFile(this.#fileOf(script)));
-      const kept: unknown = JSON.parse(text.toString("utf8"));
-      return isKeptSource(kept) ? kept : undefined;
+      return checkJson(KEPT_SOURCE, text.toString("utf8"));
     } catch {
       return undefined;
     }

@@ -1,5 +1,6 @@
 import * as path from "node:path";
 import { SymbolTable } from "./symbol_table.ts";
+import { UserError } from "../base/user_error.ts";
 
 /** The symbol table's file in a state folder. */
 export function symbolFile(state: string): string {
@@ -20,7 +21,7 @@ export function openSymbols(state: string): SymbolTable {
   try {
     return SymbolTable.open(symbolFile(state));
   } catch (error) {
-    throw new Error(
+    throw new UserError(
       `Cannot open the symbols in ${state}: ${(error as Error).message}; see --state`,
     );
   }

@@ -1,5 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
+import * as v from "valibot";
+import { check, index, record, texts } from "../base/shape.ts";
 import type { BlockPlaces } from "../blocks/block_places.ts";
 import { withFileLock } from "./file_lock.ts";
 import { BLOCKS, findFree, firstEndingAfter, preferredBase, type Segment } from "./pc_space.ts";
@@ -266,14 +268,13 @@ function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
   const last = tabs[isMapped ? 5 : 4];
   if (last === undefined) return undefined;
   const [magic, base, count, hash, url, list = "[]"] = line.toString("utf8", 0, last).split("\t");
-  const numbers = [base, count].map((digits) => /^\d+$/.test(digits) ? Number(digits) : NaN);
-  const isKnown = isMapped || magic === PLAIN;
-  if (!isKnown || !(numbers[0] + numbers[1] <= BLOCKS) || !url.startsWith('"')) return undefined;
-  if (numbers[1] === 0) return undefined;
-  const files = parseList(list);
+  if (!isMapped && magic !== PLAIN) return undefined;
   try {
-    return files && {
-      ...{ base: numbers[0], count: numbers[1], hash, url: JSON.parse(url) as string, files },
+    return {
+      ...check(LINE, {
+        ...{ base: numberOf(base), count: numberOf(count), hash },
+        ...{ url: JSON.parse(url), files: JSON.parse(list) },
+      }),
       ...{ positionsAt: at + last + 1, positionsLength: line.length - last - 1 },
     };
   } catch {
@@ -281,14 +282,20 @@ function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
   }
 }
 
-function parseList(text: string): string[] | undefined {
-  try {
-    const list: unknown = JSON.parse(text);
-    const isList = Array.isArray(list) && list.every((file) => typeof file === "string");
-    return isList ? list : undefined;
-  } catch {
-    return undefined;
-  }
+/** What a line tells, without the places. */
+const LINE = v.pipe(
+  record({
+    base: index,
+    count: v.pipe(index, v.minValue(1)),
+    hash: v.string(),
+    url: v.string(),
+    files: texts,
+  }),
+  v.check(({ base, count }) => base + count <= BLOCKS),
+);
+
+function numberOf(digits: string): number {
+  return /^\d+$/.test(digits) ? Number(digits) : NaN;
 }
 
 function readFully(fd: number, range: { at: number; length: number }): Buffer {

@@ -5,7 +5,6 @@ import { agentCall } from "../messages/shared_words.ts";
 import {
   FAREWELL_BATCH,
   FRAME,
-  type NewSource,
   packFrame,
   packNumber,
   type ProbedSource,
@@ -14,13 +13,18 @@ import {
   unpackNumber,
   type Welcome,
 } from "../messages/protocol.ts";
-import { parseFlatJson } from "../base/flat_json.ts";
+import type * as v from "valibot";
 import {
-  isLiveReport,
-  isLoadedScripts,
-  type LiveReport,
-  type LoadedScript,
-} from "../messages/live.ts";
+  LIVE_REPORT,
+  LOADED_SCRIPTS,
+  NEW_SOURCE,
+  type NewSource,
+  SCRIPT_URLS,
+  SOURCES,
+} from "../messages/agent_messages.ts";
+import { parseFlatJson } from "../base/flat_json.ts";
+import { check } from "../base/shape.ts";
+import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
 import type { Link, Taken } from "./link.ts";
 
@@ -99,7 +103,7 @@ export class AgentLink implements Link {
   readonly #events: AgentEvents;
   /** What the probes write into, before it is settled that they do. */
   readonly #tracing = new Awaited<string>();
-  readonly #lists = new Awaited<string[]>();
+  readonly #lists = new Awaited<readonly string[]>();
   #nextBatch = FAREWELL_BATCH + 1;
   #isHeld = false;
   /** The target's pipe, and the number that lets it through the gate at which it is held, or 0. */
@@ -185,8 +189,9 @@ export class AgentLink implements Link {
   /** Takes a frame of the agent's. Never throws: one that makes no sense ends the connection. */
   receive(type: number, body: Uint8Array): void {
     if (this.#socket.destroyed) return;
-    if (NUMBERED.has(type) && body.length < 4) {
-      return this.fail("it sends nonsense");
+    const length = LENGTHS.get(type);
+    if (!length || body.length < length.least || body.length > length.most) {
+      return this.fail(`it sends nonsense: ${body.length} bytes of type ${type}`);
     }
     switch (type) {
       case FRAME.message:
@@ -197,7 +202,7 @@ export class AgentLink implements Link {
       case FRAME.unheld:
         return this.#finish(unpackNumber(body), {
           held: type === FRAME.held,
-          gate: body.length < 8 ? 0 : unpackNumber(body, 4),
+          gate: type === FRAME.held ? unpackNumber(body, 4) : 0,
         });
       case FRAME.farewell:
         this.#isLeaving = true;
@@ -205,16 +210,20 @@ export class AgentLink implements Link {
       case FRAME.expired:
         return this.#expired();
       case FRAME.source:
-        if (!this.#options.isTraced) return this.fail("it sends nonsense");
+        if (!this.#options.isTraced) {
+          return this.fail("it sends nonsense: a script for probes, which it has none of");
+        }
         return this.#read(
           body,
-          isSource,
+          NEW_SOURCE,
           (number, source) => void this.#probe(number, source),
         );
       case FRAME.loaded:
-        if (!this.#options.isTraced) return this.fail("it sends nonsense");
+        if (!this.#options.isTraced) {
+          return this.fail("it sends nonsense: scripts for probes, which it has none of");
+        }
         this.#isEdited = true;
-        return this.#read(body, isLoadedScripts, (number, scripts) => {
+        return this.#read(body, LOADED_SCRIPTS, (number, scripts) => {
           const chosen = this.#events.onLoaded?.(scripts) ?? [];
           this.#send(FRAME.chosen, packNumber(number), Buffer.from(JSON.stringify(chosen)));
         });
@@ -226,7 +235,7 @@ export class AgentLink implements Link {
         if (!this.#lists.has(unpackNumber(body))) return;
         return this.#read(
           body,
-          isStrings,
+          SCRIPT_URLS,
           (number, urls) => this.#lists.answer(number, urls),
         );
     }
@@ -243,34 +252,34 @@ export class AgentLink implements Link {
     }
     if (this.#client.pending < pending) this.#useless = 0;
     else this.#useless += body.length;
-    if (this.#useless > MOST_USELESS_BYTES) this.fail("it sends nonsense");
+    if (this.#useless > MOST_USELESS_BYTES) {
+      this.fail(`it sends nonsense: ${this.#useless} bytes that answer nothing`);
+    }
   }
 
   /** Takes a number and JSON. */
-  #read<T>(
+  #read<S extends v.GenericSchema>(
     body: Uint8Array,
-    isValid: (value: unknown) => value is T,
-    take: (number: number, value: T) => void,
+    schema: S,
+    take: (number: number, value: v.InferOutput<S>) => void,
   ): void {
-    let value: unknown;
+    let value: v.InferOutput<S>;
     try {
-      value = parseFlatJson(body.subarray(4), BOUNDS);
-    } catch {
-      // It makes no sense.
+      value = check(schema, parseFlatJson(body.subarray(4), BOUNDS));
+    } catch (error) {
+      return this.fail(`it sends nonsense: ${(error as Error).message}`);
     }
-    if (isValid(value)) take(unpackNumber(body), value);
-    else this.fail("it sends nonsense");
+    take(unpackNumber(body), value);
   }
 
   #edited(body: Uint8Array): void {
-    let report: unknown;
+    let report: LiveReport | null;
     try {
-      report = parseFlatJson(body, BOUNDS);
-    } catch {
-      // It makes no sense.
+      report = check(LIVE_REPORT, parseFlatJson(body, BOUNDS));
+    } catch (error) {
+      return this.fail(`it sends nonsense: ${(error as Error).message}`);
     }
-    if (report !== null && !isLiveReport(report)) this.fail("it sends nonsense");
-    else this.#events.onEdited?.(report ?? undefined);
+    this.#events.onEdited?.(report ?? undefined);
   }
 
   /** A target gives up a hold once. */
@@ -310,14 +319,14 @@ export class AgentLink implements Link {
     if (reason !== "") throw new Error(reason);
   }
 
-  async listScripts(): Promise<string[]> {
+  async listScripts(): Promise<readonly string[]> {
     if (this.#socket.destroyed) return [];
     return await this.#lists.ask((number) => this.#send(FRAME.list, packNumber(number)));
   }
 
   #taken(number: number, coverage: Uint8Array): void {
     if (number === FAREWELL_BATCH) {
-      if (this.#hasLeft) return this.fail("it sends nonsense");
+      if (this.#hasLeft) return this.fail("it sends nonsense: its last coverage a second time");
       this.#hasLeft = true;
       const goodbye = () => this.#send(FRAME.goodbye);
       this.#events.onFarewell(coverage).then(goodbye, goodbye);
@@ -374,7 +383,7 @@ export class AgentLink implements Link {
     });
     const [{ result, exceptionDetails }] = await Promise.all([ask.reply, this.#run([ask])]);
     if (exceptionDetails) throw new Error(firstLine(result.description ?? exceptionDetails.text));
-    return new Map(Object.entries(result.value as Record<string, string>));
+    return new Map(Object.entries(check(SOURCES, result.value)));
   }
 
   ignore(scriptIds: readonly string[]): void {
@@ -423,24 +432,23 @@ export class AgentLink implements Link {
   }
 }
 
-/** Frames that begin with a batch's number. */
-const NUMBERED: ReadonlySet<number> = new Set([
-  ...[FRAME.taken, FRAME.held, FRAME.unheld],
-  ...[FRAME.source, FRAME.traced, FRAME.scripts, FRAME.loaded],
+/** Bytes of what an agent may send, by its type; {@linkcode AgentLink.mostBytes} bounds what has no end here. */
+const LENGTHS: ReadonlyMap<number, { readonly least: number; readonly most: number }> = new Map([
+  [FRAME.message, { least: 0, most: Infinity }],
+  [FRAME.taken, { least: 4, most: Infinity }],
+  [FRAME.held, { least: 8, most: 8 }],
+  [FRAME.unheld, { least: 4, most: 4 }],
+  [FRAME.farewell, { least: 0, most: 0 }],
+  [FRAME.expired, { least: 0, most: 0 }],
+  [FRAME.source, { least: 4, most: Infinity }],
+  [FRAME.traced, { least: 4, most: Infinity }],
+  [FRAME.scripts, { least: 4, most: Infinity }],
+  [FRAME.loaded, { least: 4, most: Infinity }],
+  [FRAME.edited, { least: 0, most: Infinity }],
 ]);
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array();
 
 function firstLine(text: string): string {
   return text.split("\n", 1)[0];
-}
-
-function isSource(value: unknown): value is NewSource {
-  const { url, source, live } = (value ?? {}) as Partial<NewSource>;
-  const isLive = live === undefined || typeof live?.isModule === "boolean";
-  return typeof url === "string" && typeof source === "string" && isLive;
-}
-
-function isStrings(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

@@ -1,4 +1,7 @@
+import type * as v from "valibot";
 import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
+import { check, checkJson } from "../base/shape.ts";
+import { EVENTS, MESSAGE, RESULTS, type Told } from "./cdp_shapes.ts";
 
 /** Node's own domain, which Deno has too (Node's `src/inspector/node_protocol.pdl`). */
 interface NodeCommands {
@@ -19,8 +22,10 @@ export type Commands = ProtocolMapping.Commands & NodeCommands;
 export type Events = ProtocolMapping.Events & NodeEvents;
 /** What a command takes. */
 export type Params<M extends keyof Commands> = Commands[M]["paramsType"][0];
-/** What a command answers. */
-export type Result<M extends keyof Commands> = Commands[M]["returnType"];
+/** What of a command's answer is read. */
+export type Result<M extends keyof Commands> = Told<typeof RESULTS, M>;
+/** What of an event is read. */
+export type Event<E extends keyof Events> = Told<typeof EVENTS, E>;
 
 /** A command that the other side refused, or that was pending when the connection closed. */
 export class CdpError extends Error {
@@ -75,7 +80,7 @@ export class CdpClient {
   }
 
   /** Calls back for each event of a name; one listener a name. */
-  on<E extends keyof Events>(event: E, listener: (params: Events[E][0]) => void): void {
+  on<E extends keyof Events>(event: E, listener: (params: Event<E>) => void): void {
     this.#listeners.set(event, listener as (params: never) => void);
   }
 
@@ -83,15 +88,13 @@ export class CdpClient {
     this.#listeners.delete(event);
   }
 
-  /** Takes a message of the other side; one that makes no sense is reported by the return value. */
-  receive(text: string): boolean {
-    let value: unknown;
-    try {
-      value = JSON.parse(text);
-    } catch {
-      return false;
-    }
-    return this.take(value);
+  /**
+   * Takes a message of the other side.
+   *
+   * @throws {Error} when it makes no sense, or answers what nobody has asked.
+   */
+  receive(text: string): void {
+    this.#take(checkJson(MESSAGE, text));
   }
 
   /** The answer to a command comes by another way. */
@@ -100,39 +103,28 @@ export class CdpClient {
   }
 
   /** The same of a message that was parsed. */
-  take(value: unknown): boolean {
-    if (typeof value !== "object" || value === null) return false;
-    const message: {
-      id?: number;
-      method?: string;
-      params?: never;
-      result?: never;
-      error?: unknown;
-    } = value;
-    if (message.id === undefined) {
-      return this.#tell(message.method, message.params);
-    }
-    const pending = this.#pending.get(message.id);
-    if (!pending) return false;
-    this.#pending.delete(message.id);
-    if (message.error !== undefined) {
-      const reason = (message.error as { message?: unknown } | null)?.message;
-      const text = typeof reason === "string" ? reason : "refused";
-      pending.reject(new CdpError(`Cannot run ${pending.method}: ${text}`));
-    } else pending.resolve(message.result!);
-    return true;
+  take(value: unknown): void {
+    this.#take(check(MESSAGE, value));
   }
 
-  /** Whether a listener could make sense of an event, if there is one. */
-  #tell(method: unknown, params: unknown): boolean {
-    if (typeof method !== "string") return false;
+  #take({ id, method, params, result, error }: v.InferOutput<typeof MESSAGE>): void {
+    if (id === undefined) return this.#tell(method, params);
+    const pending = this.#pending.get(id);
+    if (!pending) throw new Error(`it answers command ${id}, which nobody has sent`);
+    this.#pending.delete(id);
     try {
-      this.#listeners.get(method)?.((params ?? {}) as never);
-      return true;
-    } catch {
-      // It is not of the shape that the protocol says.
-      return false;
+      if (error !== undefined) throw new Error(reasonOf(error));
+      pending.resolve(checkBy(RESULTS, pending.method, result) as never);
+    } catch (error) {
+      pending.reject(new CdpError(`Cannot run ${pending.method}: ${(error as Error).message}`));
     }
+  }
+
+  /** Tells the listener of an event, if there is one. */
+  #tell(method: string | undefined, params: unknown): void {
+    if (method === undefined) throw new Error("it is neither an answer nor an event");
+    const listener = this.#listeners.get(method);
+    if (listener) listener(checkBy(EVENTS, method, params) as never);
   }
 
   /** Ends it: what is pending is rejected, and so is what comes later. */
@@ -141,4 +133,23 @@ export class CdpClient {
     for (const { reject } of this.#pending.values()) reject(this.#closed);
     this.#pending.clear();
   }
+}
+
+/** @throws {Error} a line that says what is wrong, and where. */
+function checkBy(
+  table: Readonly<Record<string, v.GenericSchema>>,
+  name: string,
+  value: unknown,
+): unknown {
+  if (!Object.hasOwn(table, name)) return undefined;
+  try {
+    return check(table[name], value);
+  } catch (error) {
+    throw new Error(`in ${name}, ${(error as Error).message}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown };
+  return typeof message === "string" ? message : "refused";
 }

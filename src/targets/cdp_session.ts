@@ -1,6 +1,13 @@
 import { TAKE_METHOD } from "../messages/protocol.ts";
 import { inTime } from "../base/in_time.ts";
-import { CdpClient, type Commands, type Events, type Params, type Result } from "./cdp_client.ts";
+import {
+  CdpClient,
+  type Commands,
+  type Event,
+  type Events,
+  type Params,
+  type Result,
+} from "./cdp_client.ts";
 import type { CdpTransport } from "./cdp_transport.ts";
 
 /** A collection under way. */
@@ -63,7 +70,7 @@ export class CdpSession implements AsyncDisposable {
   }
 
   /** Calls back for each event of a name; one listener a name. */
-  on<E extends keyof Events>(event: E, listener: (params: Events[E][0]) => void): void {
+  on<E extends keyof Events>(event: E, listener: (params: Event<E>) => void): void {
     this.#client.on(event, listener);
   }
 
@@ -98,8 +105,13 @@ export class CdpSession implements AsyncDisposable {
   }
 
   #receive(message: Buffer): void {
-    if (this.#receiveCoverage(message) || this.#client.receive(message.toString())) return;
-    if (!this.#isLenient) this.close("what answers does not speak the Chrome DevTools Protocol");
+    try {
+      if (!this.#receiveCoverage(message)) this.#client.receive(message.toString());
+    } catch (error) {
+      const { message } = error as Error;
+      if (this.#isLenient) return;
+      this.close(`what answers does not speak the Chrome DevTools Protocol: ${message}`);
+    }
   }
 
   #receiveCoverage(message: Buffer): boolean {
@@ -110,6 +122,7 @@ export class CdpSession implements AsyncDisposable {
     const picked = taking?.pick(message);
     if (!taking || !picked) return false;
     taking.coverage = picked;
-    return this.#client.receive(`{"id":${id},"result":{}}`);
+    this.#client.receive(`{"id":${id},"result":{}}`);
+    return true;
   }
 }

@@ -3,6 +3,7 @@ import type { CollectorName } from "../messages/protocol.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Link } from "./link.ts";
 import type { Target, TargetInfo } from "./target.ts";
+import type { Reporter } from "../base/reporter.ts";
 
 /** How what is attached to becomes targets. */
 export interface ConnectOptions {
@@ -48,7 +49,7 @@ export interface TargetHost {
   /** Looks at processes. */
   readonly processes: ProcessReader;
   /** What the user should know, a line each. */
-  readonly warn: (line: string) => void;
+  readonly reporter: Reporter;
 }
 
 /**

@@ -1,5 +1,7 @@
 import { get } from "node:http";
 import { isIPv6 } from "node:net";
+import * as v from "valibot";
+import { checkJson, list, record } from "../base/shape.ts";
 
 /** One thing at an endpoint that a session can be opened with. */
 export interface Inspectable {
@@ -28,6 +30,18 @@ export interface Endpoint {
   readonly inspectables: readonly Inspectable[];
 }
 
+/** What `GET /json/version` answers. */
+const VERSION = record({
+  Browser: v.string(),
+  webSocketDebuggerUrl: v.exactOptional(v.string(), ""),
+});
+/** What `GET /json/list` answers. */
+const LIST = list(record({
+  ...{ id: v.string(), type: v.string(), title: v.string(), url: v.string() },
+  /** Not of what somebody else is connected to already, in older versions of Chromium. */
+  webSocketDebuggerUrl: v.exactOptional(v.string(), ""),
+}));
+
 /** ms that an endpoint is given for each of its two answers. */
 const TIMEOUT = 5000;
 /** Bytes of an answer: a browser with some thousand tabs stays below. */
@@ -49,8 +63,8 @@ export async function findEndpoint(
   const reasons: string[] = [];
   for (const address of addresses) {
     try {
-      const version = await ask(address, { port, path: "/json/version", timeout });
-      const list = await ask(address, { port, path: "/json/list", timeout });
+      const version = await ask(VERSION, { address, port, path: "/json/version", timeout });
+      const list = await ask(LIST, { address, port, path: "/json/list", timeout });
       return classify(version, { list, address, port });
     } catch (error) {
       reasons.push(`${hostAndPort(address, port)}: ${(error as Error).message}`);
@@ -66,29 +80,25 @@ export function hostAndPort(address: string, port: number): string {
 
 /** Makes an endpoint of its two answers. */
 function classify(
-  version: unknown,
-  { list, address, port }: { list: unknown; address: string; port: number },
+  { Browser: browser, webSocketDebuggerUrl: browserUrl }: v.InferOutput<typeof VERSION>,
+  { list, address, port }: { list: v.InferOutput<typeof LIST>; address: string; port: number },
 ): Endpoint {
-  const browser = text(version, "Browser");
   const [, name, number] = browser.match(/^([^/]+)\/v?(.+)$/) ?? [];
   const kind = KINDS.find(([pattern]) => pattern.test(name ?? ""))?.[1];
   if (!kind) throw new Error(`it is ${JSON.stringify(browser)}, not Node, Deno or Chromium`);
   // It says how it sees itself, which need not be where it was reached: only the path is believed.
   const here = (url: string) => `ws://${hostAndPort(address, port)}${new URL(url).pathname}`;
-  const browserUrl = text(version, "webSocketDebuggerUrl");
-  const entries = Array.isArray(list) ? list : [];
   return {
     kind,
     runtime: kind === "node" ? `node v${number}` : `${kind} ${number}`,
     address,
     port,
     ...(URL.canParse(browserUrl) && { browserUrl: here(browserUrl) }),
-    inspectables: entries.flatMap((entry) => {
-      const url = text(entry, "webSocketDebuggerUrl");
-      if (!URL.canParse(url)) return [];
-      const [id, type, title] = ["id", "type", "title"].map((key) => text(entry, key));
-      return [{ id, type, title, url: text(entry, "url"), webSocketUrl: here(url) }];
-    }),
+    inspectables: list.flatMap(({ webSocketDebuggerUrl, ...rest }) =>
+      URL.canParse(webSocketDebuggerUrl)
+        ? [{ ...rest, webSocketUrl: here(webSocketDebuggerUrl) }]
+        : []
+    ),
   };
 }
 
@@ -98,16 +108,16 @@ const KINDS: readonly (readonly [RegExp, EndpointKind])[] = [
   [/chrom/i, "chromium"],
 ];
 
-function text(value: unknown, key: string): string {
-  const found = (value as Record<string, unknown> | null)?.[key];
-  return typeof found === "string" ? found : "";
-}
-
 /** The JSON that an address answers; rejects with a reason that can follow `ADDRESS: `. */
-function ask(
-  address: string,
-  { port, path, timeout }: { port: number; path: string; timeout: number },
-): Promise<unknown> {
+function ask<S extends v.GenericSchema>(
+  schema: S,
+  { address, port, path, timeout }: {
+    address: string;
+    port: number;
+    path: string;
+    timeout: number;
+  },
+): Promise<v.InferOutput<S>> {
   return new Promise((resolve, reject) => {
     // Node answers only to those that name it by an IP address or `localhost`.
     const request = get({ host: address, port, path, agent: false }, (response) => {
@@ -122,10 +132,11 @@ function ask(
       response.on("error", reject);
       response.on("end", () => {
         try {
-          if (response.statusCode !== 200) throw new Error();
-          resolve(JSON.parse(Buffer.concat(chunks).toString()));
-        } catch {
-          reject(new Error("what answers is no inspector"));
+          if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`);
+          resolve(checkJson(schema, Buffer.concat(chunks).toString()));
+        } catch (error) {
+          const { message } = error as Error;
+          reject(new Error(`what answers is no inspector: of ${path}, ${message}`));
         }
       });
     });

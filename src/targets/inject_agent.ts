@@ -1,6 +1,8 @@
 import { readlinkSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { CollectorName } from "../messages/protocol.ts";
+import * as v from "valibot";
+import { check, index, list, record } from "../base/shape.ts";
 import type { CdpSession } from "./cdp_session.ts";
 
 const ATTACH = fileURLToPath(new URL("../agent/inside/attach.cjs", import.meta.url));
@@ -52,19 +54,18 @@ const WHO = `(() => {
   };
 })()`;
 
-interface Namespaces {
-  readonly namespace: string | null;
-  readonly files: readonly unknown[];
-}
+/** What {@linkcode WHO} tells. */
+const TOLD = record({
+  ...{ pid: index, isWaiting: v.boolean() },
+  ...{ namespace: v.nullable(v.string()), files: list(v.nullable(v.string())) },
+});
 
 /** Asks what a session is connected to. */
 export async function askInside(session: CdpSession, socketPath: string): Promise<Inside> {
   const files = [socketPath, ATTACH];
-  const value = await evaluate<Omit<Inside, "isLocal"> & Namespaces>(
-    session,
-    WHO.replace("FILES", JSON.stringify(files)),
-    { timeout: ANSWER_TIMEOUT, awaitPromise: false },
-  );
+  const expression = WHO.replace("FILES", JSON.stringify(files));
+  const options = { timeout: ANSWER_TIMEOUT, awaitPromise: false };
+  const value = check(TOLD, await evaluate(session, expression, options));
   const own = files.map((file) => {
     const { dev, ino } = statSync(file);
     return `${dev}:${ino}`;
@@ -84,10 +85,8 @@ export async function injectAgent(session: CdpSession, injection: Injection): Pr
     `(globalThis.process.getBuiltinModule?.("node:module") ?? require("node:module"))
     .createRequire(${JSON.stringify(ATTACH)})(${JSON.stringify(ATTACH)})
     .attach(${JSON.stringify(injection)})`;
-  const reason = await evaluate<string>(session, expression, {
-    timeout: ATTACH_TIMEOUT,
-    awaitPromise: true,
-  });
+  const options = { timeout: ATTACH_TIMEOUT, awaitPromise: true };
+  const reason = check(v.string(), await evaluate(session, expression, options));
   if (reason !== "") throw new Error(withHint(reason));
 }
 
@@ -98,11 +97,11 @@ function withHint(reason: string): string {
   return reason;
 }
 
-async function evaluate<T>(
+async function evaluate(
   session: CdpSession,
   expression: string,
   { timeout, awaitPromise }: { timeout: number; awaitPromise: boolean },
-): Promise<T> {
+): Promise<unknown> {
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
     expression: `${expression}\n//# sourceURL=node:kcovfs`,
     // It has \`require\`, which older versions of Node have no other way to.
@@ -111,7 +110,7 @@ async function evaluate<T>(
     returnByValue: true,
     silent: true,
   }, { timeout });
-  if (!exceptionDetails) return result.value as T;
+  if (!exceptionDetails) return result.value;
   const [line] = (exceptionDetails.exception?.description ?? exceptionDetails.text).split("\n");
   if (/ERR_ACCESS_DENIED|Access to this API has been restricted/.test(line)) {
     throw new Error("Node's permission model keeps the agent out; start it by 'kcovfs run'");

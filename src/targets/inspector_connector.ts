@@ -27,7 +27,7 @@ export async function connectInspectors(
   for (const outcome of outcomes) {
     if (outcome.status === "fulfilled") continue;
     if (targets.length === 0) throw outcome.reason;
-    host.warn((outcome.reason as Error).message);
+    host.reporter.warn((outcome.reason as Error).message);
   }
   return targets;
 }
@@ -43,7 +43,7 @@ async function connectOne(
     starts: options.starts ?? 0,
     onFarewell: (link, coverage) => host.farewell(link, coverage),
     onBroken: () =>
-      host.warn(
+      host.reporter.warn(
         `Target ${name}: another debugger let it go while it was held; a read may be stale`,
       ),
   });
@@ -57,7 +57,7 @@ async function connectOne(
   });
   link.letStart();
   if (target.hold === "unheld") {
-    host.warn(`Target ${target.info.name}: cannot be held, so reads are best effort`);
+    host.reporter.warn(`Target ${target.info.name}: cannot be held, so reads are best effort`);
   }
   return target;
 }

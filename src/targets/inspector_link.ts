@@ -188,7 +188,7 @@ export class InspectorLink implements Link {
       // It is refused for a script that is not there any more.
       const answer = this.#session.send("Debugger.getScriptSource", { scriptId });
       const source = (await answer.catch(() => undefined))?.scriptSource;
-      if (typeof source === "string") sources.set(scriptId, source);
+      if (source !== undefined) sources.set(scriptId, source);
     }));
     return sources;
   }

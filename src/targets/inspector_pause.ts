@@ -100,7 +100,7 @@ export class InspectorPause {
   async #setTrap(): Promise<string> {
     const parameters = { expression: TRAP, objectGroup: GROUP, silent: true };
     const { result, exceptionDetails } = await this.#session.send("Runtime.evaluate", parameters);
-    if (exceptionDetails || !result?.objectId) throw new Error("cannot be paused");
+    if (exceptionDetails || !result.objectId) throw new Error("cannot be paused");
     return this.#trap = result.objectId;
   }
 

@@ -1,6 +1,7 @@
 import { ALL_UNITS, hasUnit, type Units, UnitSet } from "../kcov/coherence/unit.ts";
 import type { Link } from "./link.ts";
 import { type Hold, Target, type TargetInfo } from "./target.ts";
+import { type TargetId, targetId, type UnitId, unitId } from "../kcov/ids.ts";
 
 /** What a registry needs to know. */
 export interface RegistryOptions {
@@ -36,8 +37,8 @@ export class Registry {
   readonly #options: RegistryOptions;
   readonly #targets = new Set<Target>();
   /** Every name that was ever borne, with its number, and the units of those that are in another's. */
-  readonly #ids = new Map<string, number>();
-  readonly #units = new Map<number, number>();
+  readonly #ids = new Map<string, TargetId>();
+  readonly #units = new Map<TargetId, UnitId>();
   readonly #stopped = new UnitSet();
   #waiting: Waiting[] = [];
 
@@ -55,14 +56,14 @@ export class Registry {
   }
 
   /** The names that targets have, or had, with the numbers that go with them. */
-  get names(): { name: string; id: number; isAlive: boolean }[] {
+  get names(): { name: string; id: TargetId; isAlive: boolean }[] {
     const alive = new Set(this.targets.filter(isAlive).map((target) => target.info.name));
     return [...this.#ids].map(([name, id]) => ({ name, id, isAlive: alive.has(name) }));
   }
 
   /** The unit of the target that bears a number, or bore it last; a number without one is a unit. */
-  unitOf(id: number): number {
-    return this.#units.get(id) ?? id;
+  unitOf(id: TargetId): UnitId {
+    return this.#units.get(id) ?? unitId(id);
   }
 
   /**
@@ -74,12 +75,15 @@ export class Registry {
     this.#letIn();
   }
 
+  /** Calls back when a target's unit is not held, at once or later. */
+  whenReleased(target: Target, enter: () => void): void {
+    this.#waiting.push({ mayEnter: () => !this.#stopped.has(this.unitOf(target.id)), enter });
+    this.#letIn();
+  }
+
   /** Resolves when a target is not held; what is to happen before it is again must not wait. */
   untilReleased(target: Target): Promise<void> {
-    return new Promise((enter) => {
-      this.#waiting.push({ mayEnter: () => !this.#stopped.has(this.unitOf(target.id)), enter });
-      this.#letIn();
-    });
+    return new Promise((resolve) => this.whenReleased(target, resolve));
   }
 
   /** One after the other: a name that one takes, the next cannot have. */
@@ -95,12 +99,12 @@ export class Registry {
   /** Neither the unit that it will be in is held, nor the one that its number was in before. */
   #mayRun(info: Pick<TargetInfo, "name" | "parent">): boolean {
     const id = this.#ids.get(this.#uniqueName(info.name)) ?? this.#nextId;
-    const unit = info.parent?.unit ?? id;
+    const unit = info.parent?.unit ?? unitId(id);
     return !this.#stopped.has(unit) && !this.#stopped.has(this.unitOf(id));
   }
 
-  get #nextId(): number {
-    return this.#ids.size + 1;
+  get #nextId(): TargetId {
+    return targetId(this.#ids.size + 1);
   }
 
   /** Adds a target, which has not run yet or is about to; its name is made unique. */
@@ -123,7 +127,7 @@ export class Registry {
 
   #setUnit({ id, unit }: Target): void {
     const before = this.unitOf(id);
-    if (unit === id) this.#units.delete(id);
+    if (unit === unitId(id)) this.#units.delete(id);
     else this.#units.set(id, unit);
     if (unit !== before) this.#options.onRegroup?.();
   }
@@ -146,10 +150,10 @@ export class Registry {
   async stop(options: { run: number; units: Units }): Promise<Collected[]> {
     const { run, units } = options;
     this.#stopped.add(units);
-    const byUnit = new Map<number, Target[]>();
+    const byUnit = new Map<UnitId, Target[]>();
     for (const target of this.#targets) {
       const unit = this.unitOf(target.id);
-      if (!hasUnit(units, unit)) continue;
+      if (target.isFree || !hasUnit(units, unit)) continue;
       const others = byUnit.get(unit);
       if (others) others.push(target);
       else byUnit.set(unit, [target]);
@@ -159,7 +163,7 @@ export class Registry {
   }
 
   /** The target of a number, unless it has ended. */
-  find(id: number): Target | undefined {
+  find(id: TargetId): Target | undefined {
     return this.targets.find((target) => target.id === id && isAlive(target));
   }
 

@@ -5,6 +5,7 @@ import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.j
 import { isDeno } from "../base/runtime.ts";
 import type { Link, Taken } from "./link.ts";
 import { Deferred } from "../base/deferred.ts";
+import { UserError } from "../base/user_error.ts";
 
 type Commands = ProtocolMapping.Commands;
 
@@ -16,7 +17,7 @@ type Commands = ProtocolMapping.Commands;
  */
 export function startSelfCoverage(): Session {
   if (isDeno()) {
-    throw new Error(
+    throw new UserError(
       "Cannot make the server itself a target: a Deno takes no flags for V8; serve with Node",
     );
   }

@@ -3,6 +3,8 @@ import { inTime, LateError } from "../base/in_time.ts";
 import { loopRound } from "../base/loop_round.ts";
 import type { Link, Taken } from "./link.ts";
 import { threadActivity } from "./thread_activity.ts";
+import { type TargetId, type UnitId, unitId } from "../kcov/ids.ts";
+import type { ThreadId } from "../base/thread_id.ts";
 
 /** What a target says of itself. */
 export interface TargetInfo {
@@ -17,19 +19,19 @@ export interface TargetInfo {
   /** The target of the thread that has started it, for one of a worker thread. */
   readonly parent?: Target;
   /** The kernel's number of its thread, where that is not the process's main thread; 0 for one not known. */
-  readonly tid?: number;
+  readonly tid?: ThreadId;
   /** Globs of the scripts that are measured, besides the server's. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
   /** How the blocks that it executes are learned. @default {"v8"} */
   readonly collector?: CollectorName;
-  /** It is never held: clients read what its probes write as they do. */
-  readonly isDirect?: boolean;
+  /** Of one with probes: why it cannot be held, if so. */
+  readonly unheld?: string;
 }
 
 /** What a {@linkcode Target} needs to know. */
 export interface TargetOptions {
-  readonly id: number;
+  readonly id: TargetId;
   readonly info: TargetInfo;
   readonly hold: Hold;
   /** Called after each change of note or end. */
@@ -56,11 +58,16 @@ const GRACE = 250;
 /** One measured isolate. */
 export class Target {
   /** Goes with the name: a target that comes back under its name has the same. */
-  readonly id: number;
+  readonly id: TargetId;
   readonly info: TargetInfo;
   readonly link: Link;
   /** Why the target is not, or was not, collected from; empty when all is well. */
   note = "";
+  /**
+   * Whether it is not to be collected from, and so not held: it is not running yet, or its probes write into
+   * files that clients map, and nothing else. It is the tracer's to say.
+   */
+  isFree = false;
   #state: TargetState = "running";
   /** Coverage that came too late for the collection it was meant for. */
   #backlog: Uint8Array[] = [];
@@ -83,8 +90,8 @@ export class Target {
   }
 
   /** The targets that are stopped and let go together with it have the same: the number of the first. */
-  get unit(): number {
-    return this.info.parent?.unit ?? this.id;
+  get unit(): UnitId {
+    return this.info.parent?.unit ?? unitId(this.id);
   }
 
   get state(): TargetState {
@@ -93,7 +100,7 @@ export class Target {
 
   /** How it is held, for `ps`. */
   get hold(): string {
-    if (this.info.isDirect) return "direct";
+    if (this.isFree) return "unneeded";
     return this.#hold === "none" ? "unheld" : this.link.hold;
   }
 

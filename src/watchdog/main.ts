@@ -5,7 +5,8 @@ import { constants } from "node:os";
 import { createInterface } from "node:readline";
 import { signalOnParentDeath } from "../base/system_calls.ts";
 import { within } from "../fuse/mount.ts";
-import type { WatchdogMessage, WatchedConnection } from "./mod.ts";
+import { checkJson, ShapeError } from "../base/shape.ts";
+import { WATCHDOG_MESSAGE, type WatchdogMessage, type WatchedConnection } from "./mod.ts";
 
 const connections = new Map<number, WatchedConnection>();
 const folders = new Set<string>();
@@ -31,6 +32,20 @@ function cleanUp(): never {
   for (const connection of connections.values()) abort(connection);
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
   process.exit();
+}
+
+/**
+ * What makes no sense ends this process: the server starts another, and tells it all that is to be watched.
+ * Nothing is cleaned up, for the server lives.
+ */
+function receiveLine(line: string): void {
+  try {
+    receive(checkJson(WATCHDOG_MESSAGE, line));
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    process.stderr.write(`kcovfs: Cannot watch the server: ${error.message}\n`);
+    process.exit(1);
+  }
 }
 
 function receive(message: WatchdogMessage): void {
@@ -62,7 +77,7 @@ function run(parent: number): void {
   signalOnParentDeath(constants.signals.SIGUSR2);
   if (process.ppid !== parent || isDead(parent)) cleanUpSoon();
   createInterface({ input: process.stdin })
-    .on("line", (line) => receive(JSON.parse(line)))
+    .on("line", receiveLine)
     .on("close", cleanUp);
 }
 

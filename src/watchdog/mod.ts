@@ -1,29 +1,33 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { realpath } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import * as v from "valibot";
+import { index, record } from "../base/shape.ts";
 import { readMountTable } from "../fuse/mod.ts";
 
-/** A FUSE connection that is to be ended when the server dies. */
-export interface WatchedConnection {
+const CONNECTION = {
   /** Its number under `/sys/fs/fuse/connections`: the minor device number of the mount. */
-  readonly connection: number;
+  connection: index,
   /** Where it is mounted, if that is to be undone too. */
-  readonly directory?: string | undefined;
+  directory: v.optional(v.string()),
   /** The mount namespace that it is mounted in: a file that names it. The watchdog's, unless given. */
-  readonly namespace?: string | undefined;
-}
+  namespace: v.optional(v.string()),
+} as const;
+const FOLDER = v.pipe(v.string(), v.startsWith("/"), v.minLength(2));
 
-/** A folder that is to be removed when the server dies. */
-export interface WatchedFolder {
-  readonly folder: string;
-}
+/** A FUSE connection that is to be ended when the server dies. */
+export type WatchedConnection = v.InferOutput<typeof WATCHED_CONNECTION>;
+const WATCHED_CONNECTION = record(CONNECTION);
 
 /** What a server tells its watchdog, a JSON line each. */
-export type WatchdogMessage =
-  | ({ readonly kind: "watch" } & WatchedConnection)
-  | { readonly kind: "forget"; readonly connection: number }
-  | ({ readonly kind: "remove" | "keep" } & WatchedFolder)
-  | { readonly kind: "bye" };
+export type WatchdogMessage = v.InferOutput<typeof WATCHDOG_MESSAGE>;
+export const WATCHDOG_MESSAGE = v.variant("kind", [
+  v.object({ kind: v.literal("watch"), ...CONNECTION }),
+  v.object({ kind: v.literal("forget"), connection: index }),
+  // A folder that is, or is not, to be removed when the server dies.
+  v.object({ kind: v.picklist(["remove", "keep"]), folder: FOLDER }),
+  v.object({ kind: v.literal("bye") }),
+]);
 
 /** ms that a watchdog must have lived for the next one to be started at once. */
 const RESTART_DELAY = 1000;

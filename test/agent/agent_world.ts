@@ -15,6 +15,7 @@ import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import type { ControlSocket } from "../../src/server/control_socket.ts";
 import { listen } from "../server/listening.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
+import { until } from "../until.ts";
 
 // From dist/test/agent, where this runs: programs are not compiled.
 export const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", import.meta.url));
@@ -73,7 +74,7 @@ export class AgentWorld implements AsyncDisposable {
       uid: process.getuid!(),
       gid: process.getgid!(),
       collectTimeout: 60_000,
-      warn: (line) => process.stderr.write(`${line}\n`),
+      reporter: { warn: (line) => process.stderr.write(`${line}\n`) },
     });
     return world;
   }
@@ -115,12 +116,11 @@ export class AgentWorld implements AsyncDisposable {
     link: AgentLink,
     options: {
       holdTimeout?: number;
-      armed?: boolean;
       isHeld?: boolean;
       areas?: readonly TracedArea[];
     } = {},
   ): void {
-    const { holdTimeout = 600_000, armed = false, isHeld = true, areas = [] } = options;
+    const { holdTimeout = 600_000, isHeld = true, areas = [] } = options;
     const id = this.links.push(link);
     const pipe = this.#control.makePipe({
       uid: process.getuid!(),
@@ -129,7 +129,6 @@ export class AgentWorld implements AsyncDisposable {
     link.welcome({
       id,
       name: `target-${id}`,
-      isArmed: armed,
       holdTimeout,
       pipe,
       isHeld,
@@ -230,13 +229,4 @@ export function calls(reports: readonly Report[], url: string, name: string): nu
   return reports.filter((report) => report.url.endsWith(url))
     .flatMap(({ functions }) => functions.filter(({ functionName }) => functionName === name))
     .reduce((sum, { ranges }) => sum + ranges[0].count, 0);
-}
-
-/** Waits for what must come about; gives up only after a minute, for the machine may be busy. */
-export async function until(holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > 60_000) throw new Error(`it never held: ${holds}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }

@@ -10,7 +10,7 @@ import type { TracedArea } from "../../src/messages/protocol.ts";
 import { TURNS_SIZE } from "../../src/messages/turns.ts";
 import { makeSharedFile, SharedFile } from "../../src/base/shared_file.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
-import { until } from "./agent_world.ts";
+import { until } from "../until.ts";
 
 const PROBES = fileURLToPath(new URL("../../src/agent/inside/probes.cjs", import.meta.url));
 const OWNER = { mode: 0o600, uid: 0, gid: 0 };

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scenarios } from "../scenarios.ts";
 import { NODES } from "../blocks/v8_answers.ts";
+import { eachOf } from "../rounds.ts";
 import { AgentWorld, calls, type Ended, PROGRAMS } from "./agent_world.ts";
 
 const exit = suite("agent, the end of a target");
@@ -33,13 +35,7 @@ const WAYS = [
 /** No listener hears of these. */
 const SILENT = ["by `process.reallyExit`", "by a signal"];
 
-function scenario(sentence: string, run: (world: AgentWorld) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  exit(sentence, async () => {
-    await using world = await AgentWorld.listening();
-    await run(world);
-  });
-}
+const scenario = scenarios(exit, () => AgentWorld.listening());
 
 /** Frames of the agent's own are part of a stack, where the program is shown one. */
 function withoutFrames({ stderr, ...rest }: Ended): Ended {
@@ -47,31 +43,25 @@ function withoutFrames({ stderr, ...rest }: Ended): Ended {
 }
 
 /** Runs the program with the agent; gives how it ended, once the server has taken leave of it. */
-async function measured(world: AgentWorld, node: string, way: string, armed: boolean) {
-  world.onStarted(({ link }) => world.welcome(link, { armed: false }));
+async function measured(world: AgentWorld, node: string, way: string) {
   const { ended } = world.start(node, [PROGRAM, way]);
   const { link } = await world.next();
-  world.welcome(link, { armed });
+  world.welcome(link);
   return { ended: withoutFrames(await ended), reason: await link.closed };
 }
 
-for (const { v8, path: node } of NODES) {
-  for (const way of WAYS) {
-    scenario(`V8 ${v8} ends ${way}, with the agent as without`, async (world) => {
-      const plain = withoutFrames(await world.start(node, [PROGRAM, way], null).ended);
-      assert.ok(plain.stdout.includes("exit ") || SILENT.includes(way), plain.stderr);
-      const unarmed = await measured(world, node, way, false);
-      assert.equal(unarmed.ended, plain);
-      assert.equal(world.farewells, [], "nobody has asked for it");
-      const armed = await measured(world, node, way, true);
-      assert.equal(armed.ended, plain);
-      if (way === "by a signal") return;
-      assert.equal([unarmed.reason, armed.reason], ["exited", "exited"]);
-      assert.is(world.farewells.length, 1);
-      const left = calls(world.farewells[0], "/exit_target.cjs", "leave");
-      assert.is(left, plain.stdout.split("exit ").length - 1, "its last function was collected");
-    });
-  }
+for (const [way, { v8, path: node }] of eachOf(WAYS, NODES)) {
+  scenario(`V8 ${v8} ends ${way}, with the agent as without`, async (world) => {
+    const plain = withoutFrames(await world.start(node, [PROGRAM, way], null).ended);
+    assert.ok(plain.stdout.includes("exit ") || SILENT.includes(way), plain.stderr);
+    const { ended, reason } = await measured(world, node, way);
+    assert.equal(ended, plain);
+    if (way === "by a signal") return;
+    assert.is(reason, "exited");
+    assert.is(world.farewells.length, 1);
+    const left = calls(world.farewells[0], "/exit_target.cjs", "leave");
+    assert.is(left, plain.stdout.split("exit ").length - 1, "its last function was collected");
+  });
 }
 
 const [{ path: NODE }] = NODES;
@@ -114,7 +104,7 @@ scenario("a welcome that comes too late changes nothing", async (world) => {
   const { link } = await world.next();
   // The agent gives up after ten seconds.
   await once(child.stderr!, "data");
-  world.welcome(link, { armed: true });
+  world.welcome(link);
   const { status, stdout, stderr } = await ended;
   assert.equal([status, stdout], [0, "done\nexit 0\n"]);
   assert.match(stderr, /^kcovfs: no server answers at [^\n]+\n$/);
@@ -126,7 +116,7 @@ scenario(
     const { ended } = world.start(NODE, [PROGRAM, "with an exit code"]);
     const { link } = await world.next();
     world.silence();
-    world.welcome(link, { armed: true });
+    world.welcome(link);
     assert.equal(await ended, { status: 5, signal: null, stdout: "exit 5\n", stderr: "" });
   },
 );

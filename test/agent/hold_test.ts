@@ -1,8 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
+import { pairsOf } from "../rounds.ts";
+import { scenarios } from "../scenarios.ts";
 import { NODES } from "../blocks/v8_answers.ts";
-import { AgentWorld, calls, type Counting, reportsOf, until } from "./agent_world.ts";
+import { until } from "../until.ts";
+import { AgentWorld, calls, type Counting, reportsOf } from "./agent_world.ts";
 
 const hold = suite("agent, holding a target");
 
@@ -15,13 +18,7 @@ const WAYS = [
   "with all that the agent might use replaced",
 ];
 
-function scenario(sentence: string, run: (world: AgentWorld) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  hold(sentence, async () => {
-    await using world = await AgentWorld.listening();
-    await run(world);
-  });
-}
+const scenario = scenarios(hold, () => AgentWorld.listening());
 
 /** Stops until the hold is whole, as `Target` does; gives the calls of the target's function. */
 async function stop(link: AgentLink): Promise<number> {
@@ -44,23 +41,23 @@ const RUNTIMES = PLACES.flatMap(([place, isThread]) =>
   NODES.map(({ v8, path: node }) => ({ who: `${place}V8 ${v8}`, node, isThread }))
 );
 
-for (const { who, node, isThread } of RUNTIMES) {
-  for (const way of WAYS) {
-    scenario(`${who} ${way} is collected from, held and let go`, async (world) => {
-      const target = await world.hold(node, way, { isThread });
-      let counted = 0;
-      for (let i = 0; i < 5; i++) {
-        counted += await stop(target.link);
-        // It may be held after it was called, before it said so.
-        assert.ok([0, 1].includes(counted - target.count()), "all that has run was collected");
-        await assertStill(target);
-        const before = target.count();
-        target.link.release();
-        await until(() => target.count() > before);
-      }
-    });
-  }
+for (const [{ v8, path: node }, way, [place, isThread]] of pairsOf(NODES, WAYS, PLACES)) {
+  scenario(`${place}V8 ${v8} ${way} is collected from, held and let go`, async (world) => {
+    const target = await world.hold(node, way, { isThread });
+    let counted = 0;
+    for (let i = 0; i < 5; i++) {
+      counted += await stop(target.link);
+      // It may be held after it was called, before it said so.
+      assert.ok([0, 1].includes(counted - target.count()), "all that has run was collected");
+      await assertStill(target);
+      const before = target.count();
+      target.link.release();
+      await until(() => target.count() > before);
+    }
+  });
+}
 
+for (const { who, node, isThread } of RUNTIMES) {
   scenario(
     `${who} in an \`Atomics.wait\` without end is collected from and held`,
     async (world) => {

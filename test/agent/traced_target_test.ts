@@ -6,7 +6,8 @@ import * as assert from "uvu/assert";
 import type { TracedArea } from "../../src/messages/protocol.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 import { NODES } from "../blocks/v8_answers.ts";
-import { AgentWorld, type Running, until } from "./agent_world.ts";
+import { until } from "../until.ts";
+import { AgentWorld, type Running } from "./agent_world.ts";
 import { AreasWorld } from "./areas_world.ts";
 
 const traced = suite("agent, with probes");

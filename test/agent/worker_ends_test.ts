@@ -2,8 +2,10 @@ import { once } from "node:events";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scenarios } from "../scenarios.ts";
 import { NODES } from "../blocks/v8_answers.ts";
-import { AgentWorld, calls, type Ended, PROGRAMS, until } from "./agent_world.ts";
+import { until } from "../until.ts";
+import { AgentWorld, calls, type Ended, PROGRAMS } from "./agent_world.ts";
 
 const ends = suite("agent, the end of worker threads");
 
@@ -33,13 +35,7 @@ const ENDED = [
   "workers come and go",
 ];
 
-function scenario(sentence: string, run: (world: AgentWorld) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  ends(sentence, async () => {
-    await using world = await AgentWorld.listening();
-    await run(world);
-  });
-}
+const scenario = scenarios(ends, () => AgentWorld.listening());
 
 /** Frames of the agent's own, and of Node's, are part of a stack. */
 function comparable({ stdout, stderr, ...rest }: Ended) {
@@ -58,11 +54,11 @@ for (const { v8, path: node } of NODES) {
       const reasons: Promise<string>[] = [];
       world.onStarted(({ link }) => {
         reasons.push(link.closed);
-        world.welcome(link, { armed: true });
+        world.welcome(link);
       });
       const { ended } = world.start(node, [PROGRAM, way]);
       const { link } = await world.next();
-      world.welcome(link, { armed: true });
+      world.welcome(link);
       assert.equal(comparable(await ended), plain);
       assert.is(await link.closed, "exited");
       for (const reason of await Promise.all(reasons)) assert.is(reason, "exited");
@@ -96,12 +92,12 @@ for (const { v8, path: node } of NODES) {
 scenario("a process that exits while a worker thread is held waits for nobody", async (world) => {
   const way = "the process exits while its workers are in loops";
   world.onStarted(({ link }) => {
-    world.welcome(link, { armed: true });
+    world.welcome(link);
     link.stop({ run: 0, hold: true }).catch(() => {});
   });
   const { ended } = world.start(NODE, [PROGRAM, way]);
   // The threads are held before they have counted, and are given up.
-  world.welcome((await world.next()).link, { armed: true });
+  world.welcome((await world.next()).link);
   await new Promise((resolve) => setTimeout(resolve, 500));
   world.onStarted(() => {});
   const began = performance.now();

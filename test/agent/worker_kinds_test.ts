@@ -39,7 +39,7 @@ for (const { v8, path: node } of NODES) {
       world.onStarted(({ link, hello }) => {
         hellos.push([hello.name, hello.parent]);
         assert.ok(hello.tid! > 0 && hello.tid !== hello.pid);
-        world.welcome(link, { armed: true });
+        world.welcome(link);
         id++;
       });
       const { ended } = world.start(node, [PROGRAM, kind]);

@@ -1,11 +1,11 @@
-import { execFile, execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { JobThread } from "../../src/base/job_thread.ts";
+import { JobThread, ThreadStartError } from "../../src/base/job_thread.ts";
 
 const jobs = suite("job_thread");
 
@@ -23,6 +23,7 @@ const MODULE = new URL(`data:text/javascript,${
     if (request === "deep") { const f = (n) => n === 0 ? 0 : 1 + f(n - 1); request = f(100000); }
     parentPort.postMessage({ id, reply: { request, workerData, threadId } });
   });
+  parentPort.postMessage("loaded");
 `)
 }`);
 
@@ -48,6 +49,31 @@ jobs("each job is answered, by one thread that knows its name", async () => {
     ...["ajobs", "bjobs", "cjobs"],
   ]);
   assert.is(new Set(replies.map(({ threadId }) => threadId)).size, 1);
+});
+
+jobs("one that was started does its first job on the thread that is there", async () => {
+  await using subject = made();
+  await subject.start();
+  await subject.start();
+  const [{ threadId }, again] = await Promise.all([subject.run("a"), subject.run("b")]);
+  assert.is(threadId, again.threadId);
+});
+
+jobs("a thread that cannot start is no job's fault, and is tried again at the next", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
+  const file = join(folder, "jobs.mjs");
+  await using subject = new JobThread<string, Reply>({
+    module: pathToFileURL(file),
+    ...{ name: "jobs", job: "do a job", stackSize: 4 },
+  });
+  const works = [subject.start(), subject.run("a"), subject.run("b", { limit: 60_000 })];
+  for (const { reason } of await Promise.allSettled(works) as PromiseRejectedResult[]) {
+    assert.instance(reason, ThreadStartError);
+    assert.match(reason.message, /^Cannot do a job: no thread starts: .*jobs\.mjs/);
+  }
+  writeFileSync(file, decodeURIComponent(MODULE.href.slice(MODULE.href.indexOf(",") + 1)));
+  assert.is((await subject.run("c")).request, "c");
+  rmSync(folder, { recursive: true });
 });
 
 jobs("its stack is as large as it is to be", async () => {
@@ -106,42 +132,55 @@ jobs("what is under way when it is disposed of is rejected, and what comes after
   await subject[Symbol.asyncDispose]();
 });
 
-jobs("a process ends without a thread that waits for a file for ever", () => {
-  const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
-  const pipe = join(folder, "pipe");
-  execFileSync("mkfifo", [pipe]);
-  const program = `
-    import { JobThread } from ${
-    JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
-  };
-    const module = new URL(${JSON.stringify(MODULE.href)});
-    const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });
-    subject.run(${JSON.stringify(pipe)}, { limit: 200 }).catch(async ({ message }) => {
-      console.log(message, (await subject.run("next")).request);
-      await subject[Symbol.asyncDispose]();
-      process.exitCode = 3;
-    });`;
-  const args = ["--input-type=module", "-e", program];
+/** The beginning of a program with a {@linkcode JobThread} of its own. */
+const PROGRAM = `
+  import { JobThread } from ${
+  JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
+};
+  const module = new URL(${JSON.stringify(MODULE.href)});
+  const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });`;
+
+/** Runs what comes after it to its end. */
+function execute(program: string): { status: number | null; stdout: string } {
+  const args = ["--input-type=module", "-e", PROGRAM + program];
   const { status, stdout } = spawnSync(process.execPath, args, {
     encoding: "utf8",
     timeout: 60_000,
     killSignal: "SIGKILL",
   });
+  return { status, stdout };
+}
+
+jobs("a process ends without a thread that waits for a file for ever", () => {
+  const folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
+  const pipe = join(folder, "pipe");
+  execFileSync("mkfifo", [pipe]);
+  const { status, stdout } = execute(`
+    subject.run(${JSON.stringify(pipe)}, { limit: 200 }).catch(async ({ message }) => {
+      console.log(message, (await subject.run("next")).request);
+      await subject[Symbol.asyncDispose]();
+      process.exitCode = 3;
+    });`);
   rmSync(folder, { recursive: true });
   assert.equal([status, stdout], [3, "Cannot do a job: its thread took too long next\n"]);
 });
 
-jobs("it keeps a process alive while it has a job, and not after", async () => {
-  const program = `
-    import { JobThread } from ${
-    JSON.stringify(new URL("../../src/base/job_thread.js", import.meta.url).href)
-  };
-    const module = new URL(${JSON.stringify(MODULE.href)});
-    const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });
-    subject.run("a").then(({ request }) => console.log(request));`;
-  const args = ["--input-type=module", "-e", program];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 60_000 });
-  assert.is(stdout, "a\n");
+jobs("it keeps a process alive while it has a job, and not after", () => {
+  const { status, stdout } = execute(
+    'subject.run("a").then(({ request }) => console.log(request));',
+  );
+  assert.equal([status, stdout], [0, "a\n"]);
+});
+
+jobs("a process whose last answer comes while it is disposed of does not end before that", () => {
+  const { status, stdout } = execute(`
+    await subject.run("a");
+    subject.run("b").catch(() => {});
+    // Meanwhile the answer comes, and waits to be received.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+    await subject[Symbol.asyncDispose]();
+    console.log("disposed of");`);
+  assert.equal([status, stdout], [0, "disposed of\n"]);
 });
 
 jobs.run();

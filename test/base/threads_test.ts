@@ -7,18 +7,22 @@ import type { Writable } from "node:stream";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Threads } from "../../src/base/threads.ts";
-import { startThread, threads as ownThreads } from "../kcov/device_world.ts";
+import { killed, startThread, threads as ownThreads } from "../kcov/device_world.ts";
+import { until } from "../until.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const threads = suite("base/threads");
 
 const NOBODY = (): void => {};
 
-/** A promise, and what resolves it. Until then it keeps this process. */
-function pledge(): { promise: Promise<void>; resolve: () => void } {
-  const alive = setInterval(() => {}, 1000);
-  let resolve!: () => void;
-  const promise = new Promise<void>((done) => resolve = done).then(() => clearInterval(alive));
-  return { promise, resolve };
+/** Notes that an end was told; waiting for that keeps this process, and fails when it is not told at all. */
+class Ending {
+  told = 0;
+  readonly tell = (): void => void this.told++;
+
+  async wait(): Promise<void> {
+    await until(() => this.told > 0, "an end is told");
+  }
 }
 
 const openFiles = (): number => readdirSync("/proc/self/fd").length;
@@ -30,27 +34,23 @@ for (const usesPidfds of [true, false]) {
   threads(`the end of a thread is told ${how}, once`, async () => {
     await using subject = new Threads(options);
     const { tid, end } = startThread();
-    let told = 0;
-    const ended = pledge();
-    const found = await subject.find(tid, () => {
-      told++;
-      ended.resolve();
-    });
+    const ended = new Ending();
+    const found = await subject.find(threadId(tid), ended.tell);
     assert.is(found!.tid, tid);
     await found!.look();
     assert.not(found!.hasEnded);
     await end();
-    await ended.promise;
+    await ended.wait();
     assert.ok(found!.hasEnded);
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1));
-    assert.is(told, 1);
-    assert.is(await subject.find(tid, NOBODY), undefined);
+    assert.is(ended.told, 1);
+    assert.is(await subject.find(threadId(tid), NOBODY), undefined);
   });
 
   threads(`an end is found out when it is asked for, ${how}`, async () => {
     await using subject = new Threads({ ...options, sweep: 1 << 30 });
     const { tid, end } = startThread();
-    const found = await subject.find(tid, NOBODY);
+    const found = await subject.find(threadId(tid), NOBODY);
     await end();
     await found!.look();
     assert.ok(found!.hasEnded);
@@ -66,22 +66,21 @@ for (const usesPidfds of [true, false]) {
       child.stdin!.write("x");
       await once(child.stdout!, "data");
       const zombie = Number(String(line));
-      const ended = pledge();
-      assert.ok(await subject.find(zombie, ended.resolve));
+      const ended = new Ending();
+      assert.ok(await subject.find(threadId(zombie), ended.tell));
       (child.stdio[3] as Writable).end();
-      await ended.promise;
+      await ended.wait();
       assert.ok(process.kill(zombie, 0), "it is still there");
-      assert.is(await subject.find(zombie, NOBODY), undefined);
+      assert.is(await subject.find(threadId(zombie), NOBODY), undefined);
     } finally {
-      child.kill("SIGKILL");
-      await once(child, "exit");
+      await killed(child);
     }
   });
 
   threads(`a thread that is let go is told of no more, ${how}`, async () => {
     await using subject = new Threads(options);
     const { tid, end } = startThread();
-    const found = await subject.find(tid, () => assert.unreachable());
+    const found = await subject.find(threadId(tid), () => assert.unreachable());
     found![Symbol.dispose]();
     await end();
     for (let i = 0; i < 20; i++) await new Promise((resolve) => setTimeout(resolve, 1));
@@ -90,8 +89,8 @@ for (const usesPidfds of [true, false]) {
   threads(`there is no thread 0, and none by an id that cannot be, ${how}`, async () => {
     await using subject = new Threads(options);
     for (const tid of [0, -1, 0x7fffffff, NaN]) {
-      assert.is(await subject.find(tid, NOBODY), undefined, String(tid));
-      assert.is(await subject.nameOf(tid), undefined, String(tid));
+      assert.is(await subject.find(threadId(tid), NOBODY), undefined, String(tid));
+      assert.is(await subject.nameOf(threadId(tid)), undefined, String(tid));
     }
   });
 
@@ -99,10 +98,10 @@ for (const usesPidfds of [true, false]) {
     await using subject = new Threads(options);
     const tids = ownThreads();
     assert.ok(tids.length > 1);
-    const found = await Promise.all(tids.map((tid) => subject.find(tid, NOBODY)));
+    const found = await Promise.all(tids.map((tid) => subject.find(threadId(tid), NOBODY)));
     assert.equal(found.map((thread) => thread!.tid), tids);
     assert.is(new Set(found.map((thread) => thread!.serial)).size, tids.length);
-    const names = await Promise.all(tids.map((tid) => subject.nameOf(tid)));
+    const names = await Promise.all(tids.map((tid) => subject.nameOf(threadId(tid))));
     assert.ok(names.every((one) => one!.pid === process.pid && one!.name === names[0]!.name));
   });
 }
@@ -112,12 +111,12 @@ threads("a hundred threads that end at once are all told of, and leave no descri
   {
     await using subject = new Threads({ sweep: 1 << 30 });
     const all = Array.from({ length: 100 }, startThread);
-    const ends = all.map(pledge);
+    const ends = all.map(() => new Ending());
     await Promise.all(all.map(async ({ tid }, i) => {
-      assert.ok(await subject.find(tid, ends[i].resolve));
+      assert.ok(await subject.find(threadId(tid), ends[i].tell));
     }));
     await Promise.all(all.map(({ end }) => end()));
-    await Promise.all(ends.map(({ promise }) => promise));
+    await Promise.all(ends.map((ending) => ending.wait()));
   }
   assert.is(openFiles(), before);
 });
@@ -130,15 +129,14 @@ threads("the first thread of a process has ended when it has, though others go o
   const child = spawn("/usr/bin/python3", ["-c", program], { stdio: ["pipe", "pipe", "inherit"] });
   try {
     await once(child.stdout, "data");
-    const ended = pledge();
-    const found = await subject.find(child.pid!, ended.resolve);
+    const ended = new Ending();
+    const found = await subject.find(threadId(child.pid!), ended.tell);
     assert.not(found!.hasEnded);
     child.stdin.write("x");
-    await ended.promise;
+    await ended.wait();
     assert.is(child.exitCode, null, "the process lives");
   } finally {
-    child.kill("SIGKILL");
-    await once(child, "exit");
+    await killed(child);
   }
 });
 
@@ -152,10 +150,12 @@ threads("a process is called what it calls itself, line ends and all", async () 
   try {
     child.stdin.write("x");
     await once(child.stdout, "data");
-    assert.equal(await subject.nameOf(child.pid!), { pid: child.pid!, name: "Tgid:\t1\n(x) y\n" });
+    assert.equal(await subject.nameOf(threadId(child.pid!)), {
+      pid: child.pid!,
+      name: "Tgid:\t1\n(x) y\n",
+    });
   } finally {
-    child.kill("SIGKILL");
-    await once(child, "exit");
+    await killed(child);
     rmSync(folder, { recursive: true });
   }
 });

@@ -10,9 +10,9 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type BlockPlaces, plainPlaces } from "../../src/blocks/block_places.ts";
+import type { BlockPlaces } from "../../src/blocks/block_places.ts";
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
-import { placeByMap } from "../../src/scripts/place_by_map.ts";
+import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 
 const test = suite("blocks/deno_places");
 
@@ -57,8 +57,7 @@ function stripWithNode(files: readonly string[]): string[] {
 /** `file:line.column,line.column` of all blocks, sorted. */
 function placesOf(url: string, source: string): string[] {
   const table = buildBlockTable(source);
-  const plain = plainPlaces({ url, source }, table);
-  const { broken, ...places } = placeByMap({ url, source, table, plain });
+  const { broken, ...places } = placeBlocks({ url, source }, table);
   assert.is(broken, undefined);
   const all = Array.from(table.blockStart, (_, block) => printed(url, places, block));
   return [...new Set(all)].sort();

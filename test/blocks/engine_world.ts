@@ -1,54 +1,43 @@
 /** An engine whose tables are made here and whose PCs begin where the test says. */
-import { plainPlaces } from "../../src/blocks/block_places.ts";
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { Engine, type TargetCoverage } from "../../src/scripts/engine.ts";
 import { pcOfBlock } from "../../src/symbols/pc_space.ts";
-import type { NewSymbols, SymbolTable } from "../../src/symbols/symbol_table.ts";
-import type { TableBuilder } from "../../src/scripts/table_builder.ts";
+import type { CountedScript } from "../../src/scripts/pipeline.ts";
+import { scriptHash } from "../../src/symbols/script_hash.ts";
+import type { LoadedScript } from "../../src/scripts/script_job.ts";
 
 /** The first script's first block has this number; each further script begins so much later. */
 export const STRIDE = 1000;
 
 export class EngineWorld {
   readonly engine: Engine;
-  readonly warnings: string[] = [];
   /** Sources whose tables were made. */
   readonly built: string[] = [];
   /** URLs of source maps that were handed over with them. */
   readonly mapUrls: (string | undefined)[] = [];
-  /** Why no map can be followed. */
-  broken: string | undefined;
-  /** Scripts that were given PCs, in order. */
-  readonly symbols: NewSymbols[] = [];
+  readonly #tables = new Map<string, Promise<CountedScript>>();
   readonly #targets: TargetCoverage[] = [];
   /** Made to fail when it is set. */
   failure: Error | undefined;
 
   constructor() {
-    const tables: Pick<TableBuilder, "build"> = {
-      build: async (script) => {
-        this.built.push(script.source);
-        this.mapUrls.push(script.mapUrl);
-        await new Promise((resolve) => setImmediate(resolve));
-        const table = buildBlockTable(script.source);
-        const { broken } = this;
-        const places = plainPlaces(script, table);
-        return { table, ...places, originals: [], ...(broken && { broken }) };
-      },
-    };
-    const symbols: Pick<SymbolTable, "add"> = {
-      add: (script) => {
-        if (this.failure) throw this.failure;
-        const base = STRIDE * this.symbols.push(script);
-        const count = script.positions.length / 4;
-        return { ...script, base, count, positionsAt: 0, positionsLength: 0 };
-      },
-    };
-    this.engine = new Engine({
-      tables: tables as TableBuilder,
-      symbols: symbols as SymbolTable,
-      warn: (line) => this.warnings.push(line),
-    });
+    this.engine = new Engine({ table: (script) => this.#table(script) });
+  }
+
+  #table(script: LoadedScript): Promise<CountedScript> {
+    if (this.failure) return Promise.reject(this.failure);
+    const key = `${scriptHash(script.source)} ${script.url}`;
+    let table = this.#tables.get(key);
+    if (!table) this.#tables.set(key, table = this.#build(script));
+    return table;
+  }
+
+  async #build({ source, mapUrl }: LoadedScript): Promise<CountedScript> {
+    const base = STRIDE * this.built.push(source);
+    this.mapUrls.push(mapUrl);
+    await new Promise((resolve) => setImmediate(resolve));
+    const table = buildBlockTable(source);
+    return { table, segment: { base, count: table.blockStart.length } };
   }
 
   /** Adds a target. */

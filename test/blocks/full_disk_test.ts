@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { StateError } from "../../src/blocks/state_error.ts";
 import { SourceStore } from "../../src/symbols/source_store.ts";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { EngineWorld } from "./engine_world.ts";
@@ -111,9 +112,7 @@ disk(
         JSON.stringify([{ scriptId: "1", url: "file:///a.js", functions }]),
       );
     };
-    world.failure = Object.assign(new Error("ENOSPC: no space"), {
-      code: "ENOSPC",
-    });
+    world.failure = new StateError("no space left in the state folder");
     const sources = new Map([["1", source]]);
     assert.equal(target.absorb(report(1)), ["1"]);
     await target.learn(sources, ["1"]);

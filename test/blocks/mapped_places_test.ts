@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type BlockPlaces, plainPlaces } from "../../src/blocks/block_places.ts";
+import type { BlockPlaces } from "../../src/blocks/block_places.ts";
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
-import { placeByMap } from "../../src/scripts/place_by_map.ts";
+import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 
 const places = suite("blocks/mapped_places");
 
@@ -25,10 +25,9 @@ function show(url: string, source: string, { files, fileOf, positions }: BlockPl
 function place(source: string, options: { url?: string; map?: object } = {}): string[] {
   const { url = "file:///dist/script.js", map } = options;
   const table = buildBlockTable(source);
-  const plain = plainPlaces({ url, source }, table);
   const mapUrl = map &&
     `data:,${encodeURIComponent(JSON.stringify({ version: 3, names: [], ...map }))}`;
-  const { broken, ...found } = placeByMap({ url, source, table, plain, ...(mapUrl && { mapUrl }) });
+  const { broken, ...found } = placeBlocks({ url, source, ...(mapUrl && { mapUrl }) }, table);
   assert.is(broken, undefined);
   return show(url, source, found);
 }

@@ -3,6 +3,7 @@ import { readSync } from "node:fs";
 import { join } from "node:path";
 import { abi, type Connection, Errno, type Filesystem } from "../../src/fuse/mod.ts";
 import { SharedFile } from "../../src/base/shared_file.ts";
+import { fileHandle, nodeId } from "../../src/fuse/ids.ts";
 
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
@@ -53,7 +54,7 @@ export class Areas implements Filesystem {
     if (name !== NAME) throw new Errno("ENOENT");
     const nodeid = this.#nextNode++;
     return {
-      ...{ nodeid, generation: 0, attr: this.#attributes(nodeid) },
+      ...{ nodeid: nodeId(nodeid), generation: 0, attr: this.#attributes(nodeid) },
       ...{ entry_valid: 0, entry_valid_nsec: 0, attr_valid: 0, attr_valid_nsec: 0 },
     };
   }
@@ -70,7 +71,7 @@ export class Areas implements Filesystem {
     // Another id for the same file, when it is opened again: the kernel is to refuse that.
     const id = this.#connection.backings!.open(file.fd);
     this.#areas.set(nodeid, { size: 0, ...this.#areas.get(nodeid), file, id });
-    return { fh: 0, open_flags: abi.FOPEN_PASSTHROUGH | this.#flags, backing_id: id };
+    return { fh: fileHandle(0), open_flags: abi.FOPEN_PASSTHROUGH | this.#flags, backing_id: id };
   }
 
   ioctl({ nodeid }: { nodeid: number }, { cmd, arg }: { cmd: number; arg: bigint }) {

@@ -4,8 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { askServer, type TargetRow } from "../../src/messages/control_client.ts";
-import { Asker, controlSocket } from "./attach_world.ts";
+import { askServer } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
+import { Asker } from "./attach_world.ts";
 import { compileFile, DENO, execute, type Finished, NODES, Scene, WITH_DENO } from "./harness.ts";
 
 const attach = suite("attach, with probes");
@@ -93,7 +94,7 @@ class World {
       ...["attach", this.#address, "--name", "live", ...options],
     );
     assertDone({ stdout, ...rest });
-    const rows = await askServer(controlSocket(this.scene), "targets");
+    const rows = await askServer(this.scene.control, "targets");
     return { stdout, row: rows.find(({ name, state }) => name === "live" && state !== "ended")! };
   }
 
@@ -103,7 +104,7 @@ class World {
 
   /** The functions and scripts that stay as they are. */
   async unprobed(): Promise<string[]> {
-    const scripts = await askServer(controlSocket(this.scene), "unprobed");
+    const scripts = await askServer(this.scene.control, "unprobed");
     return scripts.map(({ url, reason }) => `${url.split("/").at(-1)} ${reason}`).sort();
   }
 

@@ -1,6 +1,6 @@
 /** What the tests of `attach` share: a program that tells how it is, and one that asks a service. */
 import type { ChildProcess } from "node:child_process";
-import { readFileSync, readlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,11 +13,6 @@ export const TELLER = join(PROGRAMS, "attach_target.cjs");
 
 /** An option of Node's. */
 export const COLLECTING = `--require=${join(PROGRAMS, "collect_garbage.cjs")}`;
-
-/** The control socket of a scene's server. */
-export function controlSocket(scene: Scene): string {
-  return readlinkSync(join(scene.mount, "kcovfs/socket"));
-}
 
 /** A program of `attach_target.cjs` that runs. */
 export class Teller {

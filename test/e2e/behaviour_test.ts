@@ -56,7 +56,7 @@ async function run(
   assert.is(status, 0, `${status} ${signal}`);
   const reads = stdout.trim().split("\n").filter(Boolean).map((line) => line.split(" "));
   const pcs = [...new Set(reads.flatMap(([, ...pcs]) => pcs))];
-  const lines = await scene.symbolize(pcs);
+  const lines = scene.symbolize(pcs);
   const where = new Map(pcs.map((pc, i) => [pc, lines[i]]));
   for (const [path, ...found] of reads) {
     const blocks = found.map((pc) => where.get(pc)!);

@@ -73,8 +73,9 @@ export class Chromium implements AsyncDisposable {
   async open(url: string): Promise<Tab> {
     const { webSocketDebuggerUrl } = await this.#ask("/json/version") as Tab;
     await using session = await connectSession(webSocketDebuggerUrl);
-    const { targetId } = await session.send("Target.createTarget", { url }, { timeout: TIMEOUT });
-    return (await this.tabs()).find(({ id }) => id === targetId)!;
+    const before = new Set((await this.tabs()).map(({ id }) => id));
+    await session.send("Target.createTarget", { url }, { timeout: TIMEOUT });
+    return (await this.tabs()).find(({ id }) => !before.has(id))!;
   }
 
   async close(tab: Tab): Promise<void> {
@@ -132,13 +133,5 @@ function end(child: ChildProcess): void {
     process.kill(-child.pid!, "SIGKILL");
   } catch {
     // It has ended by itself.
-  }
-}
-
-/** Waits for something to become true of the outside world. */
-export async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + TIMEOUT; !await isTrue();) {
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-    await sleep(20);
   }
 }

@@ -7,7 +7,7 @@ import * as assert from "uvu/assert";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { blockOfPc } from "../../src/symbols/pc_space.ts";
 import { symbolFile } from "../../src/symbols/symbol_file.ts";
-import { until } from "../agent/agent_world.ts";
+import { until } from "../until.ts";
 import { compileFile, execute, Scene, WITH_DENO } from "./harness.ts";
 
 const deno = suite("Deno, with probes");
@@ -71,7 +71,7 @@ deno.before(async () => {
 deno("its PCs are those that are counted, but for what Deno puts around CommonJS", async () => {
   const traced = await trace("--collector", "trace");
   const { link, collector, hold } = traced.row;
-  assert.equal([link, collector, hold], ["agent", "trace", "direct"]);
+  assert.equal([link, collector, hold], ["agent", "trace", "unneeded"]);
   const others = counted.segments.filter(({ base }) =>
     !traced.segments.some((segment) => segment.base === base)
   );
@@ -103,7 +103,7 @@ deno("one that lacks permissions says which, and runs without probes", async () 
   await using scene = new Scene();
   await scene.serve("--collector", "trace");
   const file = join(scene.folder, "main.ts");
-  writeFileSync(file, 'enum A { B } console.log("ran", A.B, typeof globalThis.__kcov);');
+  writeFileSync(file, 'enum A { B } console.log("ran", A.B, typeof __kcov);');
   const run = (...flags: string[]) =>
     execute([...scene.run("main"), "deno", "run", "--no-check", ...flags, file], {
       env: { ...WITH_DENO, NO_COLOR: "1" },

@@ -1,12 +1,12 @@
 /** `kcovfs doctor` on this machine, and on what this machine can be made to look like. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { examineMounts, examineStopped } from "../../src/doctor/leftovers.ts";
 import type { Finding } from "../../src/doctor/mod.ts";
 import { tryRoundTrip } from "../../src/doctor/round_trip.ts";
+import { until } from "../until.ts";
 import { execute, finish, KCOVFS, Scene } from "./harness.ts";
 
 const doctor = suite("doctor");
@@ -85,16 +85,13 @@ doctor(
     await using scene = new Scene();
     await scene.serve();
     const { pid } = await scene.service("paths");
-    const [{ pid: target }] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
+    const [{ pid: target }] = await scene.targets();
     const isTold = () => examineStopped([]).some(({ remedy }) => remedy === `kill -CONT ${target}`);
     assert.not(isTold());
     process.kill(target, "SIGSTOP");
     try {
       // Its threads stop when they come to it.
-      for (let i = 0; !isTold(); i++) {
-        assert.ok(i < 100, `target ${target} of ${pid}`);
-        await sleep(50);
-      }
+      await until(isTold, `target ${target} of ${pid}`);
     } finally {
       process.kill(target, "SIGCONT");
     }
@@ -107,10 +104,7 @@ doctor("a client that hangs is told, and killed", async () => {
   writeFileSync(client, "setInterval(() => {}, 60_000);");
   const { verdict, detail } = await tryRoundTrip("v8", { client, timeout: 2000 });
   assert.equal([verdict, detail], ["fault", "no answer within 2 s"]);
-  for (let i = 0; (await execute(["pgrep", "--full", client])).status === 0; i++) {
-    assert.ok(i < 50, "it still runs");
-    await sleep(100);
-  }
+  await until(async () => (await execute(["pgrep", "--full", client])).status !== 0, "it is gone");
 });
 
 doctor("a client that reads what it must not is told by its own words", async () => {

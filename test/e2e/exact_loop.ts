@@ -1,8 +1,9 @@
 /** Runs the closed loop that a fuzzer is (`clients/exactness.c`), and checks what it learned. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { compile, execute, Scene } from "./harness.ts";
-import { COUNTS, type Measure } from "./measures.ts";
+import { compile, execute, NODES, Scene } from "./harness.ts";
+import { COUNTS, type Measure, PATIENT } from "./measures.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 const PATHS = 64;
@@ -37,31 +38,68 @@ export async function assertExact(
   assert.is(status, 0, `${status} ${signal}`);
 }
 
+/** Where a service answers, as sentences say it; see {@linkcode Scene.service}. */
+export const PLACES: Readonly<Record<string, string>> = {
+  main: "",
+  worker: "a worker thread of ",
+  relay: "a worker thread that answers for the main thread of ",
+  child: "a child process of ",
+  cluster: "a cluster of ",
+};
+
 /** A loop on a service of its own. */
 export interface Plan {
-  readonly requests: number;
-  /** Whether both cores are kept busy meanwhile. */
-  readonly isBusy: boolean;
-  /** See {@linkcode Scene.service}. */
+  /** A key of {@linkcode NODES}. */
+  readonly runtime: string;
+  /** A key of {@linkcode PLACES}. @default {"main"} */
   readonly place?: string;
   readonly measure?: Measure;
+  readonly requests: number;
+  /** Whether both cores are kept busy meanwhile. */
+  readonly isBusy?: boolean;
 }
 
-/** The same from a fresh start of everything. */
-export async function loopOn(node: string, plan: Plan): Promise<void> {
-  const { requests, isBusy, place, measure = COUNTS } = plan;
+/** All of a client's reads are exact, from a fresh start of everything. */
+export async function loopOn(
+  { runtime, place = "main", measure = COUNTS, requests, isBusy }: Plan,
+): Promise<void> {
   await using scene = new Scene();
-  await scene.serve(...measure.options);
-  const { socket } = await scene.service("paths", { node, ...(place && { place }) });
+  await scene.serve(...PATIENT, ...measure.options);
+  const options = { node: NODES[runtime], ...(place !== "main" && { place }) };
+  const { socket } = await scene.service("paths", options);
   if (isBusy) scene.keepBusy();
   await assertExact({ kcov: scene.kcov, socket, requests, measure });
 }
 
+/** Four clients of one service at once each find all of their own path. */
+export async function fourLoops(
+  requests: number,
+  { place, measure = COUNTS }: { readonly place?: string; readonly measure?: Measure } = {},
+): Promise<void> {
+  await using scene = new Scene();
+  await scene.serve(...PATIENT, ...measure.options);
+  const { socket } = await scene.service("paths", place ? { place } : {});
+  const files = [1, 2, 3, 4].map((client) => join(scene.folder, `learned-${client}`));
+  const loop = { kcov: scene.kcov, socket, requests, isShared: true, measure };
+  await Promise.all(files.map((learned) => assertExact({ ...loop, learned })));
+  for (const file of files) assertLearned(scene, file);
+}
+
+/** What belongs to one path alone are the blocks it executes, and no others. */
+export async function learnOnce(measure: Measure): Promise<void> {
+  await using scene = new Scene();
+  await scene.serve(...PATIENT, ...measure.options);
+  const { socket } = await scene.service("paths");
+  const learned = join(scene.folder, "learned");
+  await assertExact({ kcov: scene.kcov, socket, requests: 100, learned, measure });
+  assertLearned(scene, learned);
+}
+
 /** What a client found to be each path's own are the blocks that it executes, and no others. */
-export async function assertLearned(scene: Scene, file: string): Promise<void> {
+export function assertLearned(scene: Scene, file: string): void {
   const paths = readFileSync(file, "utf8").trim().split("\n");
   assert.is(paths.length, PATHS);
-  const lines = await scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
+  const lines = scene.symbolize(paths.flatMap((pcs) => pcs.split(" ")));
   for (const [path, pcs] of paths.entries()) {
     const blocks = lines.splice(0, pcs.split(" ").length);
     assert.equal(textsInPaths(blocks), executedTexts(path), `path ${path}`);

@@ -5,24 +5,23 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import { rounds } from "../rounds.ts";
 import { compile, execute, KCOVFS, NODES, Scene } from "./harness.ts";
+import { PATIENT } from "./measures.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 const family = suite("families of targets");
 
 /** The program, which is not compiled. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
+/** Each path is to be there. */
+const THREADS = rounds(64, { long: 128 });
+const PROCESSES = rounds(64, { long: 200 });
 const PATHS = Array.from({ length: 64 }, (_, path) => path);
 
 family.before(() => {
   compile("short_lived");
 });
-
-async function rows(scene: Scene): Promise<TargetRow[]> {
-  const { stdout } = await scene.command("ps", "--all", "--json");
-  return JSON.parse(stdout);
-}
 
 /** Has a client start a program of `once.cjs` and read, once it has ended, which paths were executed. */
 async function readOf(
@@ -35,7 +34,7 @@ async function readOf(
   assert.equal([status, stderr], [0, ""]);
   const [, statuses, , ...pcs] = stdout.trim().split(" ");
   assert.is(statuses, "0");
-  return textsInPaths(await scene.symbolize(pcs)).sort();
+  return textsInPaths(scene.symbolize(pcs)).sort();
 }
 
 for (
@@ -53,7 +52,7 @@ for (
     await using scene = new Scene();
     await scene.serve();
     const { child, pid } = await scene.service("paths", { place });
-    const targets = await rows(scene);
+    const targets = await scene.targets();
     assert.equal(targets.map(({ name }) => name), names);
     const isThread = place === "worker" || place === "relay";
     assert.is(targets.every((target) => target.pid === targets[0].pid), isThread);
@@ -62,7 +61,7 @@ for (
     process.kill(pid, "SIGTERM");
     await ended;
     // A server that is told of it by the closing of a connection is asked once more.
-    const states = (await rows(scene)).map(({ state, note }) => `${state} ${note}`);
+    const states = (await scene.targets()).map(({ state, note }) => `${state} ${note}`);
     if (place !== "child") {
       assert.ok(states.every((state) => state === "ended exited"), `${states}`);
     }
@@ -70,10 +69,10 @@ for (
 }
 
 for (const [name, node] of Object.entries(NODES)) {
-  family(`what 128 worker threads of ${name} did at once is read`, async () => {
+  family(`what ${THREADS} worker threads of ${name} did at once is read`, async () => {
     await using scene = new Scene();
-    await scene.serve();
-    const read = await readOf(scene, { node, args: ["threads", "128"] });
+    await scene.serve(...PATIENT);
+    const read = await readOf(scene, { node, args: ["threads", String(THREADS)] });
     assert.equal(read, PATHS.flatMap(executedTexts).sort());
   });
 }
@@ -93,18 +92,18 @@ function residentMiB(server: ChildProcess): number {
     1024;
 }
 
-family("two hundred child processes in a row are read and leave nothing behind", async () => {
+family(`${PROCESSES} child processes in a row are read and leave nothing behind`, async () => {
   await using scene = new Scene();
-  const server = await scene.serve();
+  const server = await scene.serve(...PATIENT);
   await readOf(scene, { args: ["spawns_in_a_row", "20"] });
   const before = { ...holdings(scene, server), memory: residentMiB(server) };
-  const read = await readOf(scene, { args: ["spawns_in_a_row", "200"] });
+  const read = await readOf(scene, { args: ["spawns_in_a_row", String(PROCESSES)] });
   assert.equal(read, PATHS.flatMap(executedTexts).sort());
   const after = { ...holdings(scene, server), memory: residentMiB(server) };
   process.stdout.write(`${JSON.stringify(before)} ${JSON.stringify(after)}\n`);
   assert.equal({ ...after, memory: 0 }, { ...before, memory: 0 });
   assert.ok(after.memory - before.memory < 64, "MiB");
-  const targets = await rows(scene);
+  const targets = await scene.targets();
   assert.ok(targets.length <= 16 && targets.every(({ state }) => state === "ended"));
   assert.ok(targets.slice(0, -1).every((target) => target.name === "family.once"));
   assert.is(server.warnings(), "");

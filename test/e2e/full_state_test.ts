@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
+import { until } from "../until.ts";
 import { Scene } from "./harness.ts";
 
 const full = suite("full state folder");
@@ -91,12 +92,5 @@ full("a target that lives on is measured once there is room", async () => {
     assert.is((await rows(scene))[0].scripts, 1);
   });
 });
-
-async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; !await isSo(); turn++) {
-    if (turn === 40) throw new Error("It has not come about");
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
 
 full.run();

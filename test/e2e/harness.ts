@@ -1,11 +1,29 @@
 /** What the tests on real mounts share: servers, services and C clients, all of which it cleans up. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setTimeout as sleep } from "node:timers/promises";
+import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import { readMountTable } from "../../src/fuse/mod.ts";
+import { askServer } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
+import { shownTargets } from "../../src/report/living_targets.ts";
+import { symbolize } from "../../src/report/symbolize.ts";
+import { symbolFile } from "../../src/symbols/symbol_file.ts";
+import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** The command under test. */
@@ -44,17 +62,32 @@ export function compile(name: string): string {
   return compileFile(join(CLIENTS, `${name}.c`));
 }
 
-/** Compiles a C program; returns its path. */
-export function compileFile(source: string): string {
-  const program = join(BUILT, basename(source, ".c"));
-  mkdirSync(BUILT, { recursive: true });
-  const newest = Math.max(
-    ...[source, join(CLIENTS, "kcov.h")].map((file) => statSync(file).mtimeMs),
+const compiled = new Map<string, string>();
+
+/**
+ * Compiles a C program, of one file or of several, unless that was done to the same text before; returns its
+ * path.
+ */
+export function compileFile(source: string, ...others: string[]): string {
+  const known = compiled.get(source);
+  if (known) return known;
+  const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", source, ...others];
+  const hash = createHash("sha256").update(JSON.stringify(args));
+  const headers = [CLIENTS, dirname(source)].flatMap((folder) =>
+    readdirSync(folder).filter((name) => name.endsWith(".h")).map((name) => join(folder, name))
   );
-  if (existsSync(program) && statSync(program).mtimeMs > newest) return program;
-  const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", program, source];
-  const { status, stderr } = spawnSync("cc", args, { encoding: "utf8" });
-  if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
+  for (const file of [source, ...others, ...headers]) hash.update(readFileSync(file));
+  const folder = join(BUILT, hash.digest("hex").slice(0, 16));
+  const program = join(folder, basename(source, ".c"));
+  if (!existsSync(program)) {
+    mkdirSync(folder, { recursive: true });
+    // Other test files may be compiling it, and one may run it already.
+    const made = `${program}.${process.pid}`;
+    const { status, stderr } = spawnSync("cc", [...args, "-o", made], { encoding: "utf8" });
+    if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
+    renameSync(made, program);
+  }
+  compiled.set(source, program);
   return program;
 }
 
@@ -131,11 +164,24 @@ export class Scene implements AsyncDisposable {
     return join(this.mount, "kcov");
   }
 
+  /** The socket of its server's that commands ask. */
+  get control(): string {
+    return readlinkSync(join(this.mount, "kcovfs/socket"));
+  }
+
+  /** The targets that there have been, as `kcovfs ps --all --json` has them. */
+  async targets(): Promise<readonly TargetRow[]> {
+    return shownTargets(await askServer(this.control, "targets"), { all: true });
+  }
+
   get state(): string {
     return join(this.folder, "state");
   }
 
-  /** Starts a server; what it says on stderr is collected in `stderr`. */
+  /**
+   * Starts a server; what it says on stderr is collected in `stderr`. Its targets are counted by V8 unless
+   * the options say otherwise: with `auto` they would have probes.
+   */
   serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
     return this.serveWith({}, ...options);
   }
@@ -148,7 +194,8 @@ export class Scene implements AsyncDisposable {
     // Of a dead mount nobody can tell that it is a folder.
     if (!await this.isMounted()) mkdirSync(this.mount, { recursive: true });
     const [program, ...args] = [...runtime, KCOVFS, "mount", this.mount, "--state", this.state];
-    const child = watch(spawn(program, [...args, ...options], {
+    const collector = options.includes("--collector") ? [] : ["--collector", "v8"];
+    const child = watch(spawn(program, [...args, ...collector, ...options], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     }));
@@ -189,17 +236,47 @@ export class Scene implements AsyncDisposable {
     const file = options.place ? ["in_worker.cjs", options.place] : ["serve.cjs"];
     const [script, ...place] = [join(SERVICES, file[0]), ...file.slice(1)];
     const program = [node, ...options.args ?? [], script, ...place, name, socket];
-    const command = options.isPlain
-      ? program
-      : [...this.run(options.target ?? name, options.globs), ...program];
-    const child = watch(spawn(command[0], command.slice(1), {
+    const [command, ...args] = options.globs
+      ? [...this.run(options.target ?? name, options.globs), ...program]
+      : program;
+    const env = options.isPlain || options.globs
+      ? process.env
+      : await this.#environment(options.target ?? name);
+    const child = watch(spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...options.env },
+      env: { ...env, ...options.env },
       detached: true,
     }));
     this.#children.push(child);
     await lineWith(child, "ready");
     return { socket, child, pid: child.pid! };
+  }
+
+  /**
+   * Starts the service `paths` from files of its own, so that its PCs are no other's; returns its socket.
+   *
+   * @param options `place`: the folder that they are in. By "services", `textsInPaths` knows them as those
+   * of the service itself.
+   */
+  async copy(
+    name: string,
+    { node = process.execPath, place = "services" }: { node?: string; place?: string } = {},
+  ): Promise<string> {
+    const folder = join(this.folder, name, place);
+    mkdirSync(folder, { recursive: true });
+    for (const file of ["serve.cjs", "paths.cjs"]) {
+      copyFileSync(join(SERVICES, file), join(folder, file));
+    }
+    const socket = join(folder, "socket");
+    const program = [node, join(folder, "serve.cjs"), "paths", socket];
+    await lineWith(this.start([...this.run(name), ...program]), "ready");
+    return socket;
+  }
+
+  /** What `kcovfs run` adds to the environment; having it saves a process. */
+  async #environment(name: string): Promise<NodeJS.ProcessEnv> {
+    const { collector } = await askServer(this.control, "server");
+    return targetEnvironment(this.control, { name, collector });
   }
 
   /** What is put before a command for it to be a target. */
@@ -225,15 +302,10 @@ export class Scene implements AsyncDisposable {
     for (let core = 0; core < 2; core++) this.start(["sh", "-c", "while :; do :; done"]);
   }
 
-  /** The lines that PCs stand for: `file:line.column,line.column`. */
-  async symbolize(pcs: readonly string[]): Promise<string[]> {
-    const { stdout, stderr } = await execute(
-      [KCOVFS, "symbolize", "--runsc", "--state", this.state],
-      { input: pcs.join("\n") },
-    );
-    const lines = stdout.trimEnd().split("\n").filter((_, i) => i % 2 === 1);
-    if (lines.length !== pcs.length) throw new Error(`${lines.length} lines: ${stderr}`);
-    return lines;
+  /** The lines that PCs stand for: `file:line.column,line.column`, as `kcovfs symbolize --runsc` has them. */
+  symbolize(pcs: readonly string[]): string[] {
+    using symbols = SymbolTable.open(symbolFile(this.state), { isReadOnly: true });
+    return pcs.map((pc) => symbolize(symbols, BigInt(pc)).split("\n")[1]);
   }
 
   async isMounted(): Promise<boolean> {

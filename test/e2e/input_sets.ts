@@ -45,7 +45,7 @@ export async function runInputs(
   const unstable = new Map<number, string[]>();
   for (const line of lines.slice(0, -1)) {
     const [, input, pcs] = line.match(/^unstable (\d+) times \d+ pcs (.*)$/)!;
-    unstable.set(Number(input), await scene.symbolize(pcs.split(" ")));
+    unstable.set(Number(input), scene.symbolize(pcs.split(" ")));
   }
   return [unstable, lines.at(-1)!];
 }

@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { FRAME, packFrame } from "../../src/messages/protocol.ts";
+import { rounds } from "../rounds.ts";
+import { assertExact } from "./exact_loop.ts";
 import { compile, DENO, execute, finish, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
@@ -47,26 +50,9 @@ async function started(scene: Scene): Promise<string> {
   return socket;
 }
 
-async function assertExact(
-  scene: Scene,
-  socket: string,
-  requests: number,
-  ...options: string[]
-): Promise<void> {
-  const { status, stdout, stderr } = await execute(
-    [compile("exactness"), scene.kcov, socket, String(requests), ...options],
-    { timeout: 300_000 },
-  );
-  process.stdout.write(stdout);
-  assert.is(stderr, "");
-  assert.match(stdout, `requests ${requests} wrong 0 `);
-  assert.is(status, 0);
-}
-
 /** The only target, as `ps` shows it. */
-async function row(scene: Scene): Promise<Record<string, unknown>> {
-  const { stdout } = await scene.command("ps", "--all", "--json");
-  return JSON.parse(stdout)[0];
+async function row(scene: Scene): Promise<TargetRow> {
+  return (await scene.targets())[0];
 }
 
 const ATTACHED: Record<string, string[]> = {
@@ -83,9 +69,9 @@ for (const [name, command] of Object.entries(ATTACHED)) {
       await using scene = new Scene();
       await scene.serve();
       const socket = await attached(scene, command);
-      await assertExact(scene, socket, 1000);
+      await assertExact({ kcov: scene.kcov, socket, requests: rounds(250, { long: 1000 }) });
       scene.keepBusy();
-      await assertExact(scene, socket, 300);
+      await assertExact({ kcov: scene.kcov, socket, requests: rounds(80, { long: 300 }) });
       const { link, hold, note } = await row(scene);
       assert.equal([link, hold], ["inspector", "pause"]);
       assert.not.match(String(note), "start it with");
@@ -106,9 +92,9 @@ inspector(
     await using scene = new Scene();
     await scene.serve();
     const socket = await started(scene);
-    await assertExact(scene, socket, 1000);
+    await assertExact({ kcov: scene.kcov, socket, requests: rounds(250, { long: 1000 }) });
     scene.keepBusy();
-    await assertExact(scene, socket, 500);
+    await assertExact({ kcov: scene.kcov, socket, requests: rounds(80, { long: 500 }) });
   },
 );
 
@@ -124,7 +110,7 @@ inspector("what a Deno executes that lives for one request is read, however it e
     for (const [path, line] of stdout.trim().split("\n").entries()) {
       const [number, exit, , ...pcs] = line.split(" ");
       assert.equal([number, exit], [String(path), how === "returns" ? "0" : String(path)], line);
-      assert.equal(textsInPaths(await scene.symbolize(pcs)), executedTexts(path), how);
+      assert.equal(textsInPaths(scene.symbolize(pcs)), executedTexts(path), how);
     }
   }
 });
@@ -146,7 +132,7 @@ inspector("the top level of a Deno program, and of what it imports, has its bloc
     env: WITH_DENO,
   });
   const pcs = stdout.trim().split("\n").at(-1)!.split(" ").filter((word) => /^0x/.test(word));
-  const lines = await scene.symbolize(pcs);
+  const lines = scene.symbolize(pcs);
   const places = lines.map((line) => line.match(/\w+\.ts:\d+/)?.[0] ?? line);
   assert.equal([...new Set(places)].sort(), [
     ...["imported.ts:1", "imported.ts:4", "imported.ts:6"],
@@ -236,7 +222,7 @@ inspector(
     const server = await scene.serve();
     const socket = await started(scene);
     const client = scene.start([compile("exactness"), scene.kcov, socket, "1000000"]);
-    await assertExact(scene, socket, 20, "shared");
+    await assertExact({ kcov: scene.kcov, socket, requests: 20, isShared: true });
     server.kill("SIGKILL");
     await finish(client);
     for (const byte of [5, 6, 7]) assert.is(await ask(socket, byte), byte);

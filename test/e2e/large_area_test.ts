@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compile, execute, Scene, SERVICES } from "./harness.ts";
+import { PATIENT } from "./measures.ts";
 
 interface Context {
   scene: Scene;
@@ -26,7 +27,7 @@ large.before(async (context) => {
   const program = join(SERVICES, "inputs.cjs");
   const { status, stderr } = await execute([process.execPath, program, "prettier", folder]);
   assert.is(status, 0, stderr);
-  context.pid = (await scene.serve("--collect-timeout", "20000")).pid!;
+  context.pid = (await scene.serve(...PATIENT)).pid!;
   context.socket = (await scene.service("prettier")).socket;
   context.inputs = INPUTS.map((name) => join(folder, name));
 });

@@ -30,14 +30,16 @@ export class Machine implements AsyncDisposable {
     this.pid = facts.pid;
   }
 
-  /** Whether this machine lets a systemd run within it: containers often have no cgroups to give. */
-  static async isPossible(): Promise<boolean> {
-    const script = "umount --recursive --lazy /sys/fs/cgroup && " +
+  /** Why this machine lets no systemd run within it, if it does not: containers often have no cgroups to give. */
+  static async obstacle(): Promise<string | undefined> {
+    const script =
+      "[ -x /lib/systemd/systemd ] || { echo there is no /lib/systemd/systemd >&2; exit 1; }; umount --recursive --lazy /sys/fs/cgroup && " +
       'mount -t cgroup2 cgroup2 /sys/fs/cgroup && mkdir "/sys/fs/cgroup/$0" && ' +
-      'rmdir "/sys/fs/cgroup/$0" && test -x /lib/systemd/systemd';
+      'rmdir "/sys/fs/cgroup/$0"';
     const command = ["unshare", "--mount", "--pid", "--fork", "--cgroup", "--uts", "--ipc"];
     const name = `kcovfs-possible-${process.pid}`;
-    return (await execute([...command, "sh", "-c", script, name])).status === 0;
+    const { status, stderr } = await execute([...command, "sh", "-c", script, name]);
+    return status === 0 ? undefined : `no systemd can run here: ${stderr.trim().split("\n")[0]}`;
   }
 
   /**

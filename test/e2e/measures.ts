@@ -31,3 +31,9 @@ export const TRACES: Readonly<Record<string, Measure>> = {
   "that probes write": DIRECT,
   "that come by faults": FAULTS,
 };
+
+/**
+ * Options of a server whose targets may take a minute to answer, by default 5 s: a machine that is too busy to run
+ * them for seconds must not make a read lack PCs.
+ */
+export const PATIENT: readonly string[] = ["--collect-timeout", "60000"];

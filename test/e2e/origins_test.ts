@@ -134,7 +134,7 @@ async function check(
   const names = [...expected.map(({ name }) => name), "unnamed"];
   const cases = names.flatMap((name) => BYTES.map((byte) => `${name} ${byte}`));
   const sets = await drive(scene, socket, cases);
-  const blocks = await scene.symbolize(sets.slice(0, cases.length).flat());
+  const blocks = scene.symbolize(sets.slice(0, cases.length).flat());
   const ran = new Map(cases.map((name, i) => [name, blocks.splice(0, sets[i].length)]));
   for (const origin of expected) {
     for (const byte of BYTES) {

@@ -16,6 +16,7 @@ import {
   serve,
 } from "../../src/fuse/mod.ts";
 import { execute } from "./harness.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const fuse = suite("fuse, another filesystem");
 
@@ -49,7 +50,7 @@ class Notes implements Filesystem {
     const entry = ENTRIES.find((entry) => entry.name === name);
     if (!entry) throw new Errno("ENOENT");
     return {
-      ...{ nodeid: entry.ino, generation: 0, attr: this.#attributes(entry.ino) },
+      ...{ nodeid: nodeId(entry.ino), generation: 0, attr: this.#attributes(entry.ino) },
       ...{ entry_valid: 0, entry_valid_nsec: 0, attr_valid: 0, attr_valid_nsec: 0 },
     };
   }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import { rounds } from "../rounds.ts";
 import { assertExact, assertLearned, type Loop } from "./exact_loop.ts";
 import { compile, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
@@ -43,10 +43,6 @@ function scenario(
 
 function fileOf(scene: Scene, name: string): string {
   return join(scene.mount, "kcov.d", name);
-}
-
-async function rows(scene: Scene): Promise<TargetRow[]> {
-  return JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
 }
 
 /** A client that has an instance enabled and asks services for paths. */
@@ -90,11 +86,11 @@ class Asker {
 async function learnExactly(scene: Scene, loop: Loop): Promise<void> {
   const learned = join(scene.folder, `learned-${loop.kcov.replaceAll("/", "_")}`);
   await assertExact({ ...loop, learned });
-  await assertLearned(scene, learned);
+  assertLearned(scene, learned);
 }
 
 for (const isBusy of [false, true]) {
-  const requests = isBusy ? 100 : 400;
+  const requests = isBusy ? rounds(30, { long: 100 }) : rounds(100, { long: 400 });
   const when = isBusy ? ", while both cores are busy" : "";
   scenario(
     `four clients on four targets, and a fifth on all, are each exact${when}`,
@@ -124,7 +120,7 @@ scenario("clients of other targets do not wait for one that is stuck", async (sc
   const [stuck, ...others] = services;
   const asker = await Asker.start({ scene, measure }, fileOf(scene, NAMES[0]));
   await asker.ask(5, stuck.socket);
-  const { pid } = (await rows(scene)).find(({ name }) => name === NAMES[0])!;
+  const { pid } = (await scene.targets()).find(({ name }) => name === NAMES[0])!;
   const waiter = await Asker.start({ scene, measure }, scene.kcov);
   process.kill(pid, "SIGSTOP");
   try {
@@ -133,7 +129,12 @@ scenario("clients of other targets do not wait for one that is stuck", async (sc
     const reads = [asker, waiter].map((client, i) => client.ask(0).then(() => done += `${i} `));
     await Promise.all(
       others.map(({ socket }, i) =>
-        assertExact({ kcov: fileOf(scene, NAMES[i + 1]), socket, requests: 300, measure })
+        assertExact({
+          kcov: fileOf(scene, NAMES[i + 1]),
+          socket,
+          requests: rounds(100, { long: 300 }),
+          measure,
+        })
       ),
     );
     assert.is(done, "", "they wait for a target that is stopped");
@@ -171,8 +172,8 @@ scenario("kcov.d has the targets' files, by their names", async (scene, measure)
 });
 
 /** The names of the files in which blocks are. */
-async function filesOf(scene: Scene, pcs: readonly string[]): Promise<string[]> {
-  const files = (await scene.symbolize(pcs)).map((line) => line.match(/([^/]+):[^:]*$/)![1]);
+function filesOf(scene: Scene, pcs: readonly string[]): string[] {
+  const files = scene.symbolize(pcs).map((line) => line.match(/([^/]+):[^:]*$/)![1]);
   return [...new Set(files)].sort();
 }
 
@@ -182,7 +183,7 @@ scenario("KCOV_REMOTE_ENABLE picks targets by number, through any file", async (
   for (const name of ["paths", "classifier", "stuck"]) {
     sockets.push((await scene.service(name)).socket);
   }
-  const numbers = (await rows(scene)).map(({ id }) => id);
+  const numbers = (await scene.targets()).map(({ id }) => id);
   assert.equal(numbers, [1, 2, 3]);
   const cases: [string, number[], string[]][] = [
     [scene.kcov, [], ["classifier.cjs", "paths.cjs", "serve.cjs", "stuck.cjs"]],
@@ -194,7 +195,7 @@ scenario("KCOV_REMOTE_ENABLE picks targets by number, through any file", async (
   ];
   for (const [kcov, picked, files] of cases) {
     const asker = await Asker.start({ scene, measure }, kcov, ...picked);
-    assert.equal(await filesOf(scene, await asker.ask(0, ...sockets)), files, `${kcov} ${picked}`);
+    assert.equal(filesOf(scene, await asker.ask(0, ...sockets)), files, `${kcov} ${picked}`);
     asker.child.stdin!.end();
     await once(asker.child, "exit");
   }
@@ -222,7 +223,7 @@ scenario(
     };
     for (const [target, expected] of Object.entries(files)) {
       const asker = await Asker.start({ scene, measure }, fileOf(scene, target));
-      assert.equal(await filesOf(scene, await asker.ask(0, ...sockets)), expected, target);
+      assert.equal(filesOf(scene, await asker.ask(0, ...sockets)), expected, target);
     }
   },
 );
@@ -242,12 +243,14 @@ scenario("a target that comes back under its name goes on as it was", async (sce
   };
   const before = await paths(asker, first.socket);
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    const { pid } = (await rows(scene)).find((row) => row.name === "api" && row.state !== "ended")!;
+    const { pid } = (await scene.targets()).find((row) =>
+      row.name === "api" && row.state !== "ended"
+    )!;
     process.kill(pid, signal);
-    while ((await rows(scene)).some((row) => row.pid === pid && row.state !== "ended"));
+    while ((await scene.targets()).some((row) => row.pid === pid && row.state !== "ended"));
     assert.equal(await asker.ask(9, other.socket), [], "there is nobody");
     const again = await scene.service("paths", { target: "api" });
-    const row = (await rows(scene)).find((row) => row.name === "api" && row.state !== "ended");
+    const row = (await scene.targets()).find((row) => row.name === "api" && row.state !== "ended");
     assert.is(row?.id, 1);
     assert.equal(await paths(asker, again.socket), before, `through the open file, ${signal}`);
     assert.equal(await paths(all, again.socket), before, "by number");

@@ -1,28 +1,17 @@
 /** Targets that live for one request: the client starts a process, waits, and reads what it executed. */
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import {
-  compile,
-  execute,
-  finish,
-  type Finished,
-  KCOVFS,
-  NODES,
-  Scene,
-  SERVICES,
-} from "./harness.ts";
+import { rounds } from "../rounds.ts";
+import { compile, execute, finish, type Finished, KCOVFS, NODES, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "./measures.ts";
 import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 /** The program, which is not compiled. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
 
-/** ms that no read may take: nobody waits for a process that is gone. */
-const LONGEST_READ = 1500;
+/** ms that no read may take: nobody waits 5 s for an answer, as for one that is there, of one that is gone. */
+const LONGEST_READ = 3000;
 
 interface Context {
   scene: Scene;
@@ -58,7 +47,7 @@ async function run(
   assert.is(status, 0, stderr);
   const lines = stdout.trim().split("\n").map((line) => line.split(" "));
   const pcs = [...new Set(lines.flatMap((words) => words.slice(3)))];
-  const blocks = await scene.symbolize(pcs);
+  const blocks = scene.symbolize(pcs);
   const where = new Map(pcs.map((pc, i) => [pc, blocks[i]]));
   return {
     stderr,
@@ -94,20 +83,6 @@ const WAYS: [way: string, sentence: string, status: number | "path"][] = [
   ["on_sigterm", "a program that ends by a handler of SIGTERM", "path"],
 ];
 
-/** The service `paths` as other files, so that its blocks are not those that the programs execute. */
-async function startCopy(scene: Scene): Promise<string> {
-  const folder = join(scene.folder, "copy");
-  mkdirSync(folder);
-  for (const file of ["serve.cjs", "paths.cjs"]) {
-    copyFileSync(join(SERVICES, file), join(folder, file));
-  }
-  const socket = join(folder, "socket");
-  const program = [process.execPath, join(folder, "serve.cjs"), "paths", socket];
-  scene.start([KCOVFS, "run", "--mount", scene.mount, "--", ...program]);
-  while (!existsSync(socket)) await sleep(20);
-  return socket;
-}
-
 const MEASURES = {
   "short-lived targets": COUNTS,
   "short-lived targets that write": DIRECT,
@@ -118,7 +93,10 @@ for (const [name, measure] of Object.entries(MEASURES)) {
   if (!name.includes(process.argv[2] ?? "")) continue;
   const short = suite<Context>(name);
   /** Of so many times, those that are enough where that is not the first way. */
-  const some = (times: number) => measure === COUNTS ? times : Math.ceil(times / 4);
+  const some = (long: number) => {
+    const times = rounds(Math.ceil(long / 3), { long });
+    return measure === COUNTS ? times : Math.ceil(times / 4);
+  };
 
   short.before(async (context) => {
     for (const client of ["short_lived", "killer", "exactness"]) compile(client);
@@ -190,16 +168,16 @@ for (const [name, measure] of Object.entries(MEASURES)) {
   const loses = measure === COUNTS ? "loses what was not collected" : "loses nothing";
   short(`a process that is killed ${loses}`, async (context) => {
     const { scene } = context;
-    for (let round = 0; round < 5; round++) {
+    for (let round = 0; round < rounds(2, { long: 5 }); round++) {
       const { status, stdout, stderr } = await execute([
         ...[KCOVFS, "run", "--mount", scene.mount, "--", compile("killer"), scene.kcov],
         ...[process.execPath, ONCE, "answers"],
       ], { env: measure.env });
       assert.is(status, 0, stderr);
       const [before, after] = stdout.trim().split("\n").map((line) => line.split(" "));
-      const read = textsInPaths(await scene.symbolize(before.slice(1)));
+      const read = textsInPaths(scene.symbolize(before.slice(1)));
       assert.equal(read, executedTexts(1));
-      const left = after.length > 1 ? textsInPaths(await scene.symbolize(after.slice(1))) : [];
+      const left = after.length > 1 ? textsInPaths(scene.symbolize(after.slice(1))) : [];
       assert.equal(left, measure === COUNTS ? [] : executedTexts(2));
       assert.ok(Number(after[0]) < LONGEST_READ, `the read took ${after[0]} ms`);
     }
@@ -211,7 +189,7 @@ for (const [name, measure] of Object.entries(MEASURES)) {
     "processes that come and go are read exactly while another client reads",
     async (context) => {
       const { scene } = context;
-      const socket = await startCopy(scene);
+      const socket = await scene.copy("copy", { place: "others" });
       const loop = scene.start([compile("exactness"), scene.kcov, socket, "1000000000", "shared"]);
       const read = await run(context, {
         rounds: some(64),

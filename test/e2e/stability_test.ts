@@ -4,15 +4,15 @@
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { rounds } from "../rounds.ts";
 import { compile, finish, Scene } from "./harness.ts";
+import { PATIENT } from "./measures.ts";
 import { assertExplained, type Exception, runInputs, writeInputs } from "./input_sets.ts";
 
 const stability = suite("stability");
 
-const ROUNDS = 50;
-const ROUNDS_AFTER_RESTART = 5;
-/** ms: a machine that is too busy to run the service for seconds must not make a read lack its PCs. */
-const PATIENCE = ["--collect-timeout", "20000"];
+const ROUNDS = rounds(5, { long: 50 });
+const ROUNDS_AFTER_RESTART = rounds(1, { long: 5 });
 
 /** Runs at the same time: each keeps about one core busy. */
 const PAIRS = [
@@ -34,11 +34,11 @@ const EXCEPTIONS: Record<string, Exception[]> = {
 async function checkLibrary(name: string): Promise<void> {
   await using scene = new Scene();
   await writeInputs(scene, name);
-  const server = await scene.serve(...PATIENCE);
+  const server = await scene.serve(...PATIENT);
   const [unstable, summary] = await runInputs(scene, name, { rounds: ROUNDS });
   server.kill("SIGTERM");
   assert.is((await finish(server)).status, 0);
-  await scene.serve(...PATIENCE);
+  await scene.serve(...PATIENT);
   const [changed, summaryAfter] = await runInputs(scene, name, { rounds: ROUNDS_AFTER_RESTART });
   process.stdout.write(`\n${name}: ${summary}; after a restart: ${summaryAfter}\n`);
   for (const found of [unstable, changed]) {

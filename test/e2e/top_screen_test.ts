@@ -94,7 +94,9 @@ for (const [name, end] of Object.entries(WAYS)) {
 }
 
 screen("headings are bold where the terminal has colours", async ({ scene }) => {
-  const top = await started(scene, { NO_COLOR: undefined, TERM: "xterm-256color" });
+  // Node also looks at variables of CI systems, which say what their logs can show.
+  const env = { NO_COLOR: undefined, FORCE_COLOR: "1", TERM: "xterm-256color" };
+  const top = await started(scene, env);
   top.child.stdin!.write("q");
   const { drawn } = await top.ended();
   // deno-lint-ignore no-control-regex

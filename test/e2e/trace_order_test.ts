@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { eachOf } from "../rounds.ts";
 import { compile, execute, NODES, Scene } from "./harness.ts";
-import { type Measure, TRACES } from "./measures.ts";
+import { type Measure, PATIENT, TRACES } from "./measures.ts";
 
 const order = suite("order of traces");
 
@@ -28,7 +29,7 @@ async function checkSequence(
   { measure, sizes }: { measure: Measure; sizes: readonly (readonly [number, number])[] },
 ): Promise<void> {
   await using scene = new Scene();
-  await scene.serve("--collect-timeout", "20000", ...measure.options);
+  await scene.serve(...PATIENT, ...measure.options);
   const { socket } = await scene.service("sequence", { node });
   for (const size of sizes) {
     const { status, stdout, stderr } = await execute(
@@ -42,18 +43,26 @@ async function checkSequence(
   }
 }
 
-for (const [which, measure] of Object.entries(TRACES)) {
+const MEASURES = Object.entries(TRACES);
+const RUNTIMES = Object.entries(NODES);
+
+for (const [which, measure] of MEASURES) {
   for (const [words, steps, sentence] of SIZES) {
     order(`${sentence} are in order in traces ${which}`, async () => {
       await checkSequence(process.execPath, { measure, sizes: [[words, steps]] });
     });
   }
-  for (const [name, node] of Object.entries(NODES)) {
-    order(`the blocks of ${name} are in order in traces ${which}`, async () => {
-      const sizes = [[WINDOW_WORDS, 50_000], [WINDOW_WORDS + 513, 540_000]] as const;
-      await checkSequence(node, { measure, sizes });
-    });
+}
 
+for (const [[which, measure], [name, node]] of eachOf(MEASURES, RUNTIMES)) {
+  order(`the blocks of ${name} are in order in traces ${which}`, async () => {
+    const sizes = [[WINDOW_WORDS, 50_000], [WINDOW_WORDS + 513, 540_000]] as const;
+    await checkSequence(node, { measure, sizes });
+  });
+}
+
+for (const [which, measure] of MEASURES) {
+  for (const [name, node] of RUNTIMES) {
     order(
       `a loop that ${name} has optimised is told of what begins and ends, ${which}`,
       async () => {

@@ -7,7 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import { rounds } from "../rounds.ts";
+import { scenarios } from "../scenarios.ts";
+import { until } from "../until.ts";
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, finish, KCOVFS, NODES, Scene } from "./harness.ts";
 import { DIRECT, FAULTS } from "./measures.ts";
@@ -21,18 +23,11 @@ crash.before(() => {
   for (const client of ["exactness", "poller", "pinger", "spinner"]) compile(client);
 });
 
-/** A sentence about one scene, which is cleaned up however it ends. */
-function scenario(sentence: string, run: (scene: Scene) => Promise<void>): void {
-  if (!sentence.includes(process.argv[2] ?? "")) return;
-  crash(sentence, async () => {
-    await using scene = new Scene();
-    await run(scene);
-  });
-}
+const scenario = scenarios(crash, () => new Scene());
 
 /** The pids of the targets that have not ended, by name. */
 async function pids(scene: Scene): Promise<ReadonlyMap<string, number>> {
-  const rows: TargetRow[] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
+  const rows = await scene.targets();
   return new Map(rows.filter(({ state }) => state !== "ended").map(({ name, pid }) => [name, pid]));
 }
 
@@ -72,14 +67,6 @@ function areasIn(pid: number): string[] {
   return lines.filter((line) => line.includes("/kcovfs-shared-"));
 }
 
-/** Waits until something is so, which nobody tells; it fails when it has taken too long. */
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn++) {
-    if (turn > 300) assert.unreachable(`in vain for: ${what}`);
-    await sleep(50);
-  }
-}
-
 async function assertServes(socket: string): Promise<void> {
   const { stdout } = await execute([compile("pinger"), socket, "100"], { timeout: 10_000 });
   assert.match(stdout, /100 answers/);
@@ -99,9 +86,9 @@ for (const [name, node] of Object.entries(NODES)) {
     const { status, stdout } = await finish(client);
     assert.is(status, 0);
     assert.match(stdout, /reads \d+ .*0xffffffff/);
-    await until("no folder", () => !existsSync(folder));
+    await until(() => !existsSync(folder), "no folder");
     for (const [name, pid] of targets) {
-      await until(`no areas in ${name}`, () => areasIn(pid).length === 0);
+      await until(() => areasIn(pid).length === 0, `no areas in ${name}`);
     }
     await assertServes(socket);
     await assertServes(thread.socket);
@@ -130,7 +117,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
     const server = await scene.serve(...measure.options);
     const folder = sharedFolderOf(server);
     const { socket } = await scene.service("paths");
-    for (let i = 0; i < 30; i++) {
+    for (let i = 0; i < rounds(12, { long: 30 }); i++) {
       const command = [compile("exactness"), scene.kcov, socket, "1000000"];
       const client = scene.start(command, { env: measure.env });
       await sleep(15 + (i * 7) % 30);
@@ -138,7 +125,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
       assert.is((await finish(client, 5000)).signal, "SIGKILL");
     }
     const areas = () => readdirSync(folder).filter((name) => name.startsWith("area"));
-    if (measure === DIRECT) await until("no areas", () => areas().length === 0);
+    if (measure === DIRECT) await until(() => areas().length === 0, "no areas");
     await assertExact({ kcov: scene.kcov, socket, requests: 300, measure });
     server.kill("SIGTERM");
     assert.is((await finish(server)).status, 0);
@@ -148,7 +135,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
   scenario(`targets killed while areas ${which} take nobody with them`, async (scene) => {
     await scene.serve("--collect-timeout", "1000", ...measure.options);
     const client = await poll(scene, 8);
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < rounds(4, { long: 8 }); i++) {
       const target = await spin(scene, process.execPath);
       process.kill(target, "SIGKILL");
     }
@@ -170,7 +157,7 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
     const ended = await finish(client, 10_000);
     if (measure === DIRECT) assert.is(ended.status, 0);
     assert.not.ok(existsSync(folder));
-    await until("no areas", () => areasIn(spinning).length === 0);
+    await until(() => areasIn(spinning).length === 0, "no areas");
     await assertServes(socket);
   });
 }

@@ -1,8 +1,8 @@
 /** `exactness_test.ts` for targets with probes. */
-import { join } from "node:path";
 import { suite } from "uvu";
-import { assertExact, assertLearned, loopOn } from "./exact_loop.ts";
-import { compile, NODES, Scene } from "./harness.ts";
+import { pairsOf, rounds } from "../rounds.ts";
+import { fourLoops, learnOnce, loopOn, PLACES } from "./exact_loop.ts";
+import { compile, NODES } from "./harness.ts";
 import { DIRECT, FAULTS, TRACES } from "./measures.ts";
 
 const exactness = suite("exactness of traces");
@@ -11,55 +11,38 @@ exactness.before(() => {
   compile("exactness");
 });
 
-exactness("30,000 traces that probes write are read without a mistake, 10,000 busy", async () => {
-  await loopOn(process.execPath, { requests: 20_000, isBusy: false, measure: DIRECT });
-  await loopOn(process.execPath, { requests: 10_000, isBusy: true, measure: DIRECT });
+exactness("20,000 traces that probes write are read without a mistake", async () => {
+  await loopOn({ runtime: "Node 20", requests: 20_000, measure: DIRECT });
 });
 
-exactness("5,500 traces that come by faults are read without a mistake, 500 busy", async () => {
-  await loopOn(process.execPath, { requests: 5000, isBusy: false, measure: FAULTS });
-  await loopOn(process.execPath, { requests: 500, isBusy: true, measure: FAULTS });
+const MANY = rounds(1500, { long: 5000 });
+exactness(`${MANY} traces that come by faults are read without a mistake`, async () => {
+  await loopOn({ runtime: "Node 20", requests: MANY, measure: FAULTS });
 });
+
+const WAYS = pairsOf(Object.keys(TRACES), Object.keys(NODES), Object.keys(PLACES));
+
+for (const [which, runtime, place] of WAYS) {
+  const measure = TRACES[which];
+  const requests = measure === DIRECT ? 1200 : rounds(300, { long: 1200 });
+  const where = `${PLACES[place]}${runtime}`;
+  exactness(`${requests} traces ${which} of ${where} are read without a mistake`, async () => {
+    await loopOn({ runtime, place, measure, requests });
+  });
+}
 
 for (const [which, measure] of Object.entries(TRACES)) {
-  for (const [name, node] of Object.entries(NODES)) {
-    for (const place of [undefined, "worker"]) {
-      const where = place ? `a worker thread of ${name}` : name;
-      exactness(`1,500 traces ${which} of ${where} are read without a mistake`, async () => {
-        await loopOn(node, { requests: 1200, isBusy: false, measure, ...(place && { place }) });
-        await loopOn(node, { requests: 300, isBusy: true, measure, ...(place && { place }) });
-      });
-    }
-  }
-
-  for (const place of ["relay", "child", "cluster"]) {
-    exactness(`1,000 traces ${which} of a ${place} are read without a mistake`, async () => {
-      await loopOn(process.execPath, { requests: 800, isBusy: false, place, measure });
-      await loopOn(process.execPath, { requests: 200, isBusy: true, place, measure });
-    });
-  }
-
   exactness(`one path's own in traces ${which} are the blocks it executes`, async () => {
-    await using scene = new Scene();
-    await scene.serve(...measure.options);
-    const { socket } = await scene.service("paths");
-    const learned = join(scene.folder, "learned");
-    await assertExact({ kcov: scene.kcov, socket, requests: 100, learned, measure });
-    await assertLearned(scene, learned);
+    await learnOnce(measure);
   });
 
-  for (const place of [undefined, "cluster"]) {
-    const where = place ? "a cluster" : "one service";
-    exactness(`four clients of ${where} find their own path in traces ${which}`, async () => {
-      await using scene = new Scene();
-      await scene.serve(...measure.options);
-      const { socket } = await scene.service("paths", place ? { place } : {});
-      const files = [1, 2, 3, 4].map((client) => join(scene.folder, `learned-${client}`));
-      const loop = { kcov: scene.kcov, socket, requests: 500, isShared: true, measure };
-      await Promise.all(files.map((learned) => assertExact({ ...loop, learned })));
-      for (const file of files) await assertLearned(scene, file);
-    });
-  }
+  exactness(`four clients of one service find their own path in traces ${which}`, async () => {
+    await fourLoops(rounds(200, { long: 500 }), { measure });
+  });
+
+  exactness(`four clients of a cluster find their own path in traces ${which}`, async () => {
+    await fourLoops(rounds(100, { long: 500 }), { place: "cluster", measure });
+  });
 }
 
 exactness.run();

@@ -8,14 +8,13 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compile, execute, NODES, Scene, SERVICES, WITH_DENO } from "./harness.ts";
+import { PATIENT } from "./measures.ts";
 
 const typescript = suite("typescript");
 
 const FILE = join(SERVICES, "../typescript/formulas.ts");
 const SERVE = join(SERVICES, "serve.cjs");
 const ROUNDS = 10;
-/** ms: a machine that is too busy to run the service for seconds must not make a read lack its PCs. */
-const PATIENCE = ["--collect-timeout", "20000"];
 
 async function until(
   condition: () => boolean,
@@ -51,7 +50,7 @@ const startUnderDeno: Start = async (scene) => {
 /** By input: the places in the service's source that it executes, sorted. */
 async function placesUnder(start: Start): Promise<string[][]> {
   await using scene = new Scene();
-  const server = await scene.serve(...PATIENCE);
+  const server = await scene.serve(...PATIENT);
   const inputs = join(scene.folder, "inputs");
   const generated = await execute([
     process.execPath,
@@ -75,7 +74,7 @@ async function placesUnder(start: Start): Promise<string[][]> {
   const pcs = readFileSync(sets, "utf8").trimEnd().split("\n").map((line) =>
     line.split(" ").slice(2)
   );
-  const lines = await scene.symbolize(pcs.flat());
+  const lines = scene.symbolize(pcs.flat());
   return pcs.map((set) => {
     const places = lines.splice(0, set.length).filter((line) => line.startsWith(`${FILE}:`));
     return [...new Set(places)].sort();

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compile, finish, NODES, Scene } from "./harness.ts";
-import { DIRECT, FAULTS, type Measure } from "./measures.ts";
+import { DIRECT, FAULTS, type Measure, PATIENT } from "./measures.ts";
 
 const writers = suite("writers");
 
@@ -50,7 +50,7 @@ async function serveSockets(scene: Scene, { services, node }: Plan): Promise<str
 async function check(plan: Plan): Promise<void> {
   const { measure = DIRECT, words = 1 << 20, count = 100_000, node = process.execPath } = plan;
   await using scene = new Scene();
-  const server = await scene.serve("--collect-timeout", "20000", ...measure.options);
+  const server = await scene.serve(...PATIENT, ...measure.options);
   const sockets = await serveSockets(scene, plan);
   const figures = [words, count, plan.instances ?? 1, plan.toggles ?? 0].map(String);
   const command = [compile("writers"), scene.kcov, ...figures, ...sockets];

@@ -1,7 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Channel } from "../../src/fuse/channel.ts";
-import { FakeDevice, isOpen, until } from "./fake_device.ts";
+import { until } from "../until.ts";
+import { FakeDevice, isOpen } from "./fake_device.ts";
 import { turn } from "./fake_kernel.ts";
 import { fromHex, toHex } from "./hex.ts";
 

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type abi, type Dirent, packDirents, packDirentsPlus } from "../../src/fuse/mod.ts";
 import { join, toHex } from "./hex.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const dirents = suite("fuse/dirents");
 
@@ -79,7 +80,7 @@ const ATTR_HEX = "0500000000000000 0600000000000000 0700000000000000 08000000000
 
 function entryOut(nodeid: number): abi.FuseEntryOut {
   return {
-    ...{ nodeid, generation: 0, entry_valid: 2, attr_valid: 3 },
+    ...{ nodeid: nodeId(nodeid), generation: 0, entry_valid: 2, attr_valid: 3 },
     ...{ entry_valid_nsec: 4, attr_valid_nsec: 5, attr: ATTR },
   };
 }

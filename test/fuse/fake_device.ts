@@ -70,17 +70,6 @@ export async function within<T>(ms: number, work: (done: (value: T) => void) => 
   }
 }
 
-/** Waits until something holds. */
-export async function until(holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > PATIENCE) {
-      throw new Error(`it never held: ${holds}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** Whether a descriptor is open. */
 export function isOpen(fd: number): boolean {
   try {

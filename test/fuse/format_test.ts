@@ -8,20 +8,21 @@ import {
   formatValue,
 } from "../../src/fuse/format.ts";
 import { Notifier } from "../../src/fuse/mod.ts";
+import { nodeId, unique } from "../../src/fuse/ids.ts";
 
 const format = suite("fuse/format");
 
 format("a request: its number, what it asks of which node, and who asks", () => {
-  const request = { unique: 2, nodeid: 4, pid: 77 };
+  const request = { unique: unique(2), nodeid: nodeId(4), pid: 77 };
   const open = { name: "OPEN", input: { flags: 2 } };
   assert.is(formatRequest(request, open), "rx 2: OPEN n4 {flags: 0x2} p77");
   assert.is(formatRequest(request, { name: "STATFS", input: undefined }), "rx 2: STATFS n4 p77");
 });
 
 format("a reply: OK and what it brings, or the error's name", () => {
-  assert.is(formatReply(2, { errno: 0 }), "tx 2: OK");
-  assert.is(formatReply(2, { errno: 0, output: { fh: 1 } }), "tx 2: OK {fh: 1}");
-  assert.is(formatReply(2, { errno: 25 }), "tx 2: ENOTTY");
+  assert.is(formatReply(unique(2), { errno: 0 }), "tx 2: OK");
+  assert.is(formatReply(unique(2), { errno: 0, output: { fh: 1 } }), "tx 2: OK {fh: 1}");
+  assert.is(formatReply(unique(2), { errno: 25 }), "tx 2: ENOTTY");
 });
 
 format("a notification: what it tells of which node, and what became of it", async () => {
@@ -31,9 +32,9 @@ format("a notification: what it tells of which node, and what became of it", asy
     lines.push(formatNotification(lines.length + 1, bytes));
     return Promise.resolve(errno);
   }, { concurrency: 1 });
-  await notifier.invalInode(7, { offset: 0, length: 4096 });
+  await notifier.invalInode(nodeId(7), { offset: 0, length: 4096 });
   await notifier.invalEntry(1, "kcov");
-  errno = await notifier.store(8, 4088, Uint8Array.of(1, 2));
+  errno = await notifier.store(nodeId(8), 4088, Uint8Array.of(1, 2));
   assert.equal(lines, [
     "nt 1: INVAL_INODE n7 {len: 4096}",
     'nt 2: INVAL_ENTRY n1 "kcov"',
@@ -59,7 +60,7 @@ format("flags and addresses are hexadecimal, modes octal, all other numbers deci
 format("what is 0 or empty is left out", () => {
   const value = { fh: 0, arg: 0n, data: new Uint8Array(), attr: { ino: 0 }, name: "", none: null };
   assert.is(formatValue(value), '{name: "", none: null}');
-  assert.is(formatReply(2, { errno: 0, output: { fh: 0 } }), "tx 2: OK");
+  assert.is(formatReply(unique(2), { errno: 0, output: { fh: 0 } }), "tx 2: OK");
 });
 
 format("negative numbers are decimal: they are errors", () => {

@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { Notifier } from "../../src/fuse/mod.ts";
 import { turn } from "./fake_kernel.ts";
 import { join, toHex } from "./hex.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const notifier = suite("fuse/notifier");
 
@@ -31,7 +32,9 @@ async function sentBytes(notify: (subject: Notifier) => Promise<number>): Promis
 }
 
 notifier("INVAL_INODE is laid out as in the header", async () => {
-  const bytes = await sentBytes((subject) => subject.invalInode(9, { offset: 4096, length: 8192 }));
+  const bytes = await sentBytes((subject) =>
+    subject.invalInode(nodeId(9), { offset: 4096, length: 8192 })
+  );
   assert.is(
     bytes,
     join("28000000 02000000 0000000000000000 0900000000000000 0010000000000000 0020000000000000"),
@@ -51,7 +54,7 @@ notifier(
 
 notifier("STORE is laid out as in the header", async () => {
   const bytes = await sentBytes((subject) =>
-    subject.store(9, 0x1_0000_0000, Uint8Array.of(1, 2, 3))
+    subject.store(nodeId(9), 0x1_0000_0000, Uint8Array.of(1, 2, 3))
   );
   assert.is(
     bytes,
@@ -63,13 +66,13 @@ notifier("STORE is laid out as in the header", async () => {
 
 notifier("a large STORE is sent whole", async () => {
   const data = new Uint8Array(300_000).map((_, i) => i % 251);
-  const bytes = await sentBytes((subject) => subject.store(9, 0, data));
+  const bytes = await sentBytes((subject) => subject.store(nodeId(9), 0, data));
   assert.is(bytes.slice(80), toHex(data));
 });
 
 notifier("the kernel's errno is the result", async () => {
   const { subject, sent } = slowKernel(1);
-  const done = subject.invalInode(9, { offset: 0, length: 0 });
+  const done = subject.invalInode(nodeId(9), { offset: 0, length: 0 });
   sent[0].finish(2);
   assert.is(await done, 2);
 });
@@ -77,8 +80,8 @@ notifier("the kernel's errno is the result", async () => {
 notifier("what is stored is what the data was when it was asked for", async () => {
   const { subject, sent } = slowKernel(1);
   const data = Uint8Array.of(1);
-  subject.store(9, 0, data);
-  subject.store(9, 0, data);
+  subject.store(nodeId(9), 0, data);
+  subject.store(nodeId(9), 0, data);
   data[0] = 7;
   sent[0].finish(0);
   await turn();
@@ -89,7 +92,7 @@ notifier("no more are under way than may be, and the others follow in order", as
   const { subject, sent } = slowKernel(2);
   const finished: number[] = [];
   for (let nodeid = 1; nodeid <= 6; nodeid++) {
-    subject.invalInode(nodeid, { offset: 0, length: 0 }).then(() => finished.push(nodeid));
+    subject.invalInode(nodeId(nodeid), { offset: 0, length: 0 }).then(() => finished.push(nodeid));
   }
   const nodes = () => sent.map(({ bytes }) => parseInt(bytes.slice(32, 34), 16));
   assert.equal(nodes(), [1, 2]);
@@ -110,12 +113,12 @@ notifier("no more are under way than may be, and the others follow in order", as
 
 notifier("a place is free again once its notification is done or has failed", async () => {
   const { subject, sent } = slowKernel(1);
-  const failing = subject.invalInode(1, { offset: 0, length: 0 });
+  const failing = subject.invalInode(nodeId(1), { offset: 0, length: 0 });
   sent[0].fail(new Error("broken"));
   await failing.then(() => assert.unreachable(), (error) => assert.is(error.message, "broken"));
-  subject.invalInode(2, { offset: 0, length: 0 });
+  subject.invalInode(nodeId(2), { offset: 0, length: 0 });
   assert.is(sent.length, 2, "at once");
-  subject.invalInode(3, { offset: 0, length: 0 });
+  subject.invalInode(nodeId(3), { offset: 0, length: 0 });
   assert.is(sent.length, 2, "not before the one before it is done");
   sent[1].finish(0);
   await turn();

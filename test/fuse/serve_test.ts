@@ -1,9 +1,11 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Errno, type Filesystem, type Notifier, serveDescriptor } from "../../src/fuse/mod.ts";
-import { FakeDevice, isOpen, until } from "./fake_device.ts";
+import { until } from "../until.ts";
+import { FakeDevice, isOpen } from "./fake_device.ts";
 import { fromHex, join, toHex } from "./hex.ts";
 import { EXCHANGES } from "./messages.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const serve = suite("fuse/serve");
 
@@ -62,7 +64,7 @@ serve("a filesystem that is made for its connection may notify it", async () => 
     return { access() {} };
   });
   assert.is(notifier, connection.notifier);
-  assert.is(await connection.notifier.invalInode(9, { offset: 0, length: 0 }), 0);
+  assert.is(await connection.notifier.invalInode(nodeId(9), { offset: 0, length: 0 }), 0);
   assert.is(
     toHex(await device.receive()),
     join("28000000 02000000 0000000000000000 0900000000000000", "00".repeat(16)),

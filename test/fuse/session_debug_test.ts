@@ -4,6 +4,7 @@ import { Errno, type Log, Session } from "../../src/fuse/mod.ts";
 import { FakeKernel, turn } from "./fake_kernel.ts";
 import { fromHex } from "./hex.ts";
 import { EXCHANGES } from "./messages.ts";
+import { fileHandle } from "../../src/fuse/ids.ts";
 
 const debug = suite("fuse/session, debug lines");
 
@@ -11,7 +12,7 @@ const request = (name: string) => EXCHANGES.find((exchange) => exchange.name ===
 
 debug("a line a message: who asks what of which node, and the answer", async () => {
   const kernel = FakeKernel.started({
-    open: () => ({ fh: 1, open_flags: 4 }),
+    open: () => ({ fh: fileHandle(1), open_flags: 4 }),
     lookup() {
       throw new Errno("ENOENT");
     },
@@ -49,7 +50,7 @@ debug("nothing is formatted while the log is off, and it may be turned on at any
   const output = {
     get fh() {
       looked++;
-      return 1;
+      return fileHandle(1);
     },
     open_flags: 0,
   };

@@ -5,6 +5,7 @@ import type { Request } from "../../src/fuse/operations.ts";
 import { EAGAIN, EIO, ENOENT, ENOSYS, failed, FakeKernel, numbered, turn } from "./fake_kernel.ts";
 import { join } from "./hex.ts";
 import { type Exchange, EXCHANGES, OPERATIONS } from "./messages.ts";
+import { fileHandle } from "../../src/fuse/ids.ts";
 
 const session = suite("fuse/session");
 
@@ -37,7 +38,7 @@ function recording(exchange: Exchange) {
 
 session("what stands behind an opened file is in the answer's last four bytes", () => {
   const kernel = FakeKernel.started({
-    open: () => ({ fh: 1, open_flags: 0x81, backing_id: 0x12345678 }),
+    open: () => ({ fh: fileHandle(1), open_flags: 0x81, backing_id: 0x12345678 }),
   });
   kernel.send(numbered("OPEN", 2));
   assert.equal(kernel.take(), [
@@ -232,7 +233,7 @@ session("answers come in the order in which the methods have them", async () => 
 session("a long answer does not show through in the short ones after it", () => {
   const kernel = FakeKernel.started({
     read: () => new Uint8Array(200_000).fill(0xaa),
-    open: () => ({ fh: 0, open_flags: 0 }),
+    open: () => ({ fh: fileHandle(0), open_flags: 0 }),
   });
   kernel.send(read(2));
   kernel.send(numbered("OPEN", 3));

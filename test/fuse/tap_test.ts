@@ -2,9 +2,11 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { serveDescriptor, type Tap } from "../../src/fuse/mod.ts";
 import { tapNotifications } from "../../src/fuse/tap.ts";
-import { FakeDevice, until } from "./fake_device.ts";
+import { until } from "../until.ts";
+import { FakeDevice } from "./fake_device.ts";
 import { fromHex, toHex } from "./hex.ts";
 import { EXCHANGES } from "./messages.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const tap = suite("fuse/tap");
 
@@ -36,7 +38,7 @@ tap(
       device.send(request(name));
       replies.push(toHex(await device.receive()));
     }
-    await notifier.invalInode(9, { offset: 0, length: 0 });
+    await notifier.invalInode(nodeId(9), { offset: 0, length: 0 });
     await device.receive();
     await until(() => kept.lines.length === 6);
     assert.equal(kept.lines, [

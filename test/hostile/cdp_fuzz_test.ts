@@ -217,7 +217,7 @@ cdp("what a browser announces never throws where nobody catches", () =>
         collector: "v8" as const,
         checkWithoutAgent: () => Promise.resolve(),
         farewell: () => Promise.resolve(),
-        warn: (line: string) => warnings.push(line),
+        reporter: { warn: (line: string) => warnings.push(line) },
       };
       const options = { include: [], exclude: [], runtime: "x", remark: "", hasCodeCache: true };
       const browser = new Browser(connection, host as unknown as TargetHost, options);

@@ -19,6 +19,7 @@ import { askServer } from "../../src/messages/control_client.ts";
 import type { Agents, Requests } from "../../src/server/control_socket.ts";
 import { listen } from "../server/listening.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
+import { until } from "../until.ts";
 
 const flood = suite("control_socket, floods");
 
@@ -46,7 +47,7 @@ async function listening(
     admit: (link) => links.push(link),
     answer: () => Promise.resolve([]),
     ...handlers,
-  }, { ...OPTIONS, ...options, warn: (line) => warnings.push(line) });
+  }, { ...OPTIONS, ...options, reporter: { warn: (line) => warnings.push(line) } });
   const delay = monitorEventLoopDelay({ resolution: 5 });
   delay.enable();
   return {
@@ -69,16 +70,6 @@ async function connected(path: string): Promise<Socket> {
   socket.on("error", () => {});
   await once(socket, "connect");
   return socket;
-}
-
-async function until(holds: () => boolean, timeout = 20_000): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > timeout) {
-      throw new Error(`it never held: ${holds}`);
-    }
-    await sleep(5);
-  }
 }
 
 const descriptors = () => fs.readdirSync("/proc/self/fd").length;
@@ -253,7 +244,7 @@ flood(
       socket.write(frame.subarray(at, at + 1));
       if (at % 10 === 0) await new Promise(setImmediate);
     }
-    socket.write(packFrame(FRAME.held, number));
+    socket.write(packFrame(FRAME.held, number, packNumber(0)));
     assert.is((await stopping).coverage.length, 5004);
     socket.destroy();
   },

@@ -10,7 +10,8 @@ import { CoverageReader } from "../../src/blocks/coverage_reader.ts";
 import { Engine } from "../../src/scripts/engine.ts";
 import { executedBlocks } from "../../src/blocks/executed_blocks.ts";
 import { FunctionIndex } from "../../src/blocks/function_index.ts";
-import { placeTable } from "../../src/scripts/place_table.ts";
+import { Pipeline } from "../../src/scripts/pipeline.ts";
+import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 import { SourceStore } from "../../src/symbols/source_store.ts";
 import type { ScriptReport } from "../../src/blocks/script_report.ts";
 import { type SymbolSegment, SymbolTable } from "../../src/symbols/symbol_table.ts";
@@ -27,8 +28,19 @@ const BUILT = path.join(FIXTURES, "origins/built");
 const read = (file: string) => fs.readFileSync(file, "utf8");
 
 let folder = "";
-coverage.before(() => void (folder = fs.mkdtempSync(path.join(tmpdir(), "kcovfs-hostile-"))));
-coverage.after(() => fs.rmSync(folder, { recursive: true }));
+let symbols: SymbolTable;
+let pipeline: Pipeline;
+let warn: (line: string) => void;
+coverage.before(() => {
+  folder = fs.mkdtempSync(path.join(tmpdir(), "kcovfs-hostile-"));
+  symbols = SymbolTable.open(path.join(folder, "pipeline"));
+  pipeline = new Pipeline({ symbols, reporter: { warn: (line) => warn(line) } });
+});
+coverage.after(async () => {
+  await pipeline[Symbol.asyncDispose]();
+  symbols[Symbol.dispose]();
+  fs.rmSync(folder, { recursive: true });
+});
 
 /** Fails unless a table's parts fit together. */
 function checkTable(table: BlockTable): void {
@@ -169,7 +181,7 @@ coverage("a source map that makes no sense leaves each block a place", () =>
       const table = TABLES.get(source) ?? buildBlockTable(source);
       TABLES.set(source, table);
       const mapUrl = `data:application/json,${encodeURIComponent(wellFormed(text))}`;
-      const placed = placeTable({ url: SCRIPT, source, mapUrl }, table);
+      const placed = placeBlocks({ url: SCRIPT, source, mapUrl }, table);
       const { positions, fileOf, files, broken = "" } = placed;
       const count = table.blockStart.length;
       if (positions.length !== 4 * count || fileOf.length !== count) throw new Error("no places");
@@ -268,15 +280,9 @@ coverage(
         return { ...report, sources: new Map(sources) };
       },
       check: async ({ text, sources }) => {
-        using symbols = SymbolTable.open(path.join(folder, "engine"));
-        const build = (script: { url: string; source: string }) =>
-          Promise.resolve().then(() =>
-            placeTable({ ...script, isPlain: true }, buildBlockTable(script.source))
-          );
         const warnings: string[] = [];
-        const warn = (line: string) => void warnings.push(line);
-        const engine = new Engine({ symbols, tables: { build } as never, warn });
-        const target = engine.target(() => true);
+        warn = (line) => void warnings.push(line);
+        const target = new Engine(pipeline).target(() => true);
         let unknown: string[] = [];
         refusal(() => void (unknown = target.absorb(text)), SyntaxError);
         await target.learn(sources, unknown);

@@ -13,7 +13,7 @@ import * as assert from "uvu/assert";
 import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import { assertLearned } from "../e2e/exact_loop.ts";
 import { execute, finish, KCOVFS, lineWith, Scene, SERVICES } from "../e2e/harness.ts";
-import { COUNTS, DIRECT, FAULTS, type Measure } from "../e2e/measures.ts";
+import { COUNTS, DIRECT, FAULTS, type Measure, PATIENT } from "../e2e/measures.ts";
 import { isolate } from "./isolated.ts";
 import { compileHostile, placesOf } from "./stress.ts";
 
@@ -26,8 +26,6 @@ const MEASURES: readonly (readonly [name: string, measure: Measure])[] = [
   ["that probes write", DIRECT],
   ["that come by faults", FAULTS],
 ];
-/** Seconds are not to matter: the machine has fewer processors than there are processes. */
-const PATIENT = ["--collect-timeout", "120000"];
 const MINUTE = 60_000;
 
 crowds.before(() => {
@@ -74,7 +72,7 @@ async function assertAllGathered(measure: Measure, count: number): Promise<void>
   client.stdin!.end();
   const { stdout, stderr } = await finish(client, 5 * MINUTE);
   assert.is(stderr, "");
-  const places = await scene.symbolize(stdout.split("\n")[1].split(" "));
+  const places = scene.symbolize(stdout.split("\n")[1].split(" "));
   for (const program of programs) {
     const mine = places.filter((place) => place.startsWith(`${program}:`));
     const ranges = mine.map((place) => place.slice(program.length + 1));
@@ -105,7 +103,7 @@ async function assertShared(measure: Measure, plan: CrowdPlan): Promise<void> {
     [compileHostile("stress"), scene.mount, "1", ...loops],
     { timeout: 20 * MINUTE, env: { ...measure.env, SHARERS: String(sharers) } },
   );
-  assert.is(stderr, "", await placesOf(scene, stderr));
+  assert.is(stderr, "", placesOf(scene, stderr));
   assert.is(status, 0, `${signal}`);
   process.stdout.write(stdout.trim().split("\n").at(-1) + "\n");
   assert.is(server.warnings(), "");
@@ -190,7 +188,7 @@ async function assertOneTable(): Promise<void> {
   const learned = files.map((file) => readFileSync(file, "utf8"));
   assert.is(learned[1], learned[0], "trace has other PCs than v8");
   assert.is(learned[2], learned[0], "trace by faults has other PCs than v8");
-  await assertLearned(scene, files[0]);
+  assertLearned(scene, files[0]);
   const all = await execute([KCOVFS, "symbolize", "-all", "--state", scene.state]);
   assert.is(all.stderr, "", "the table is whole");
   for (const program of programs.flat()) {

@@ -5,10 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { askServer, type TargetRow } from "../../src/messages/control_client.ts";
+import { askServer } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { connectSession } from "../../src/targets/connect_session.ts";
 import { findEndpoint } from "../../src/targets/endpoint.ts";
-import { controlSocket, Teller } from "../e2e/attach_world.ts";
+import { Teller } from "../e2e/attach_world.ts";
 import { execute, type Finished, KCOVFS, lineWith, NODES, ON_DENO, Scene } from "../e2e/harness.ts";
 import { isolate } from "./isolated.ts";
 
@@ -52,7 +53,7 @@ async function open(
     execute([...as(uid), KCOVFS, ...args], {
       env: { KCOVFS_MOUNT: scene.mount, HOME: "/nonexistent" },
     });
-  const rows = (): Promise<TargetRow[]> => askServer(controlSocket(scene), "targets");
+  const rows = (): Promise<readonly TargetRow[]> => askServer(scene.control, "targets");
   const alive = async () => (await rows()).filter(({ state }) => !state.startsWith("ended"));
   return {
     ...{ scene, server, command, alive },
@@ -188,7 +189,7 @@ const peer = (scene: Scene, value: object) => [
     PEER,
     path.join(DIST, "src/messages/protocol.js"),
   ],
-  ...[controlSocket(scene), JSON.stringify(value)],
+  ...[scene.control, JSON.stringify(value)],
 ];
 
 doors(
@@ -342,7 +343,7 @@ doors("a target that the server does not see has no number", async () => {
       NODE_OPTIONS: `--require=${path.join(DIST, "src/agent/inside/preload.cjs")}`,
     },
   });
-  let rows: TargetRow[] = [];
+  let rows: readonly TargetRow[] = [];
   const until = performance.now() + 10_000;
   while (rows.length === 0 && performance.now() < until) {
     rows = await askServer(socket, "targets");

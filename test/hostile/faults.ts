@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { execute, KCOVFS } from "../e2e/harness.ts";
 import type { Measure } from "../e2e/measures.ts";
-import { BOUND, type Client, now, stateOf, until, World } from "./world.ts";
+import { until } from "../until.ts";
+import { BOUND, type Client, now, stateOf, World } from "./world.ts";
 
 /** Numbers that follow from a seed. */
 export class Random {
@@ -94,9 +95,9 @@ async function endClients(world: World, killed: bigint): Promise<string> {
 }
 
 async function afterServer(world: World, killed: bigint): Promise<string> {
-  await until("the server is gone", () => !world.isServing);
+  await until(() => !world.isServing, "the server is gone");
   await world.serverReaped();
-  await until("no mount is left", async () => !await world.scene.isMounted());
+  await until(async () => !await world.scene.isMounted(), "no mount is left");
   const endings = await endClients(world, killed);
   await world.assertGone();
   return endings;
@@ -108,7 +109,7 @@ async function killServer(world: World): Promise<string> {
   world.server.kill("SIGKILL");
   const endings = await afterServer(world, killed);
   await world.assertNothingShared();
-  await until("the watchdog ends, too", () => stateOf(watchdog) === "");
+  await until(() => stateOf(watchdog) === "", "the watchdog ends, too");
   return endings;
 }
 
@@ -121,10 +122,7 @@ async function stopServer(world: World, random: Random): Promise<string> {
 async function killWatchdog(world: World): Promise<string> {
   const watchdog = await world.findWatchdog();
   process.kill(watchdog, "SIGKILL");
-  await until(
-    "there is another",
-    () => world.watchdog > 0 && world.watchdog !== watchdog,
-  );
+  await until(() => world.watchdog > 0 && world.watchdog !== watchdog, "there is another");
   await assertGoOn(world, "after the watchdog's end");
   return "both go on";
 }
@@ -177,7 +175,7 @@ async function killTarget(world: World, random: Random): Promise<string> {
   const killed = now();
   process.kill(world.targets.get(name)!.pid, "SIGKILL");
   const client = world.clients.get(name)!;
-  await until("the target's client ends", () => client.hasEnded);
+  await until(() => client.hasEnded, "the target's client ends");
   assert.is(client.ending, "the service is gone");
   assertExact(client, name, killed);
   await world.endTarget(name);
@@ -200,7 +198,7 @@ async function killClient(world: World, random: Random): Promise<string> {
   const name = random.pick([...world.clients.keys()]);
   const client = world.clients.get(name)!;
   client.child.kill("SIGKILL");
-  await until("the client ends", () => client.hasEnded);
+  await until(() => client.hasEnded, "the client ends");
   assertExact(client, name);
   for (const [name, client] of world.clients) {
     if (client.hasEnded) continue;

@@ -19,6 +19,8 @@ import { turn } from "./fuse_world.ts";
 import { fuzz } from "./fuzzing.ts";
 import { mutateBytes, mutatedJsonText } from "./mutate_text.ts";
 import type { Random } from "./random.ts";
+import { targetId } from "../../src/kcov/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const frames = suite("hostile, frames");
 
@@ -32,7 +34,14 @@ const number = (random: Random) => packNumber(random.pick([0, 1, 2, 3, random.u3
 
 const HELLO = {
   ...{ protocol: PROTOCOL_VERSION, name: "api", pid: process.pid, runtime: "node v20.0.0" },
-  ...{ parent: 1, tid: 2, include: ["**"], exclude: [], collector: "trace", attachment: "1" },
+  ...{
+    parent: targetId(1),
+    tid: threadId(2),
+    include: ["**"],
+    exclude: [],
+    collector: "trace",
+    attachment: "1",
+  },
 };
 const SOURCE = { url: "file:///a.js", source: "f()" };
 const COVERAGE = [{ scriptId: "1", url: "file:///a.js", functions: [] }];
@@ -44,7 +53,7 @@ const AREA = {
   isShared: false,
 };
 const WELCOME = {
-  ...{ id: 1, name: "api", isArmed: true, holdTimeout: 1000, pipe: "/none", isHeld: true },
+  ...{ id: 1, name: "api", holdTimeout: 1000, pipe: "/none", isHeld: true },
   areas: [AREA],
 };
 const BATCH = [[1, '{"id":1,"method":"Profiler.takePreciseCoverage"}'], [2, "{}"]];
@@ -56,9 +65,8 @@ const json = (value: unknown): Body => (random) =>
 const numbered = (body: Body): Body => (random) => Buffer.concat([number(random), body(random)]);
 const nothing: Body = () => new Uint8Array(0);
 
-/** What a target sends. */
+/** What a target sends after its hello. */
 const TARGETS: Record<number, Body> = {
-  [FRAME.hello]: json(HELLO),
   [FRAME.message]: json({ id: 1, result: { result: { value: { 1: "f()" } } } }),
   [FRAME.taken]: numbered(json(COVERAGE)),
   [FRAME.held]: numbered(number),
@@ -77,7 +85,6 @@ const SERVERS: Record<number, Body> = {
     Buffer.concat([number(random), Uint8Array.of(1), number(random), json(BATCH)(random)]),
   [FRAME.release]: numbered(nothing),
   [FRAME.ignore]: json(["1", "2"]),
-  [FRAME.armed]: () => Uint8Array.of(1),
   [FRAME.goodbye]: nothing,
   [FRAME.detach]: nothing,
   [FRAME.probed]: numbered(json({ code: "f()" })),
@@ -220,7 +227,7 @@ frames.before(async () => {
     answer: (request) => Promise.resolve(request),
   }, {
     ...{ mode: 0o600, uid: process.getuid!(), gid: process.getgid!(), collectTimeout: 5000 },
-    warn: (line) => warnings.push(line),
+    reporter: { warn: (line) => warnings.push(line) },
   });
 });
 frames.after(() => control[Symbol.asyncDispose]());

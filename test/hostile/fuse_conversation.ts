@@ -5,6 +5,7 @@ import { body, init, mutate, request } from "./fuse_requests.ts";
 import { FuseWorld, turn, Violation, type WorldOptions } from "./fuse_world.ts";
 import { memoryInUse } from "./fuzzing.ts";
 import { Random } from "./random.ts";
+import { fileHandle } from "../../src/fuse/ids.ts";
 
 /** A message, or what happens between two. */
 export type Step = Uint8Array | "turn" | "settle" | { readonly ends: number };
@@ -179,7 +180,7 @@ class Speaker {
     yield "settle";
     const write = body("RELEASE", {
       random: this.#random,
-      fh: 0,
+      fh: fileHandle(0),
       other: 0,
       names: [],
     });
@@ -187,7 +188,7 @@ class Speaker {
       yield request(abi.FUSE_OPCODE.RELEASE, this.#from(node), write);
     }
     for (let fh = 1; fh < this.#model.nextHandle; fh++) {
-      const release = { fh, flags: 0, release_flags: 0, lock_owner: 0n };
+      const release = { fh: fileHandle(fh), flags: 0, release_flags: 0, lock_owner: 0n };
       yield request(abi.FUSE_OPCODE.RELEASE, this.#from(5), (writer) => {
         abi.fuse_release_in.encode(writer, release);
       });

@@ -2,6 +2,7 @@
 import { abi } from "../../src/fuse/mod.ts";
 import { Writer } from "../../src/fuse/wire.ts";
 import type { Random } from "./random.ts";
+import { fileHandle, nodeId, unique } from "../../src/fuse/ids.ts";
 
 export const HEADER = 40;
 
@@ -45,14 +46,14 @@ export interface From {
 /** A request with its header; `write` writes its structures. */
 export function request(
   opcode: number,
-  { unique, nodeid, pid }: From,
+  { unique: number, nodeid, pid }: From,
   write: (writer: Writer) => void = () => {},
 ): Uint8Array {
   const writer = new Writer(256);
   const header = {
     opcode,
-    unique,
-    nodeid,
+    unique: unique(number),
+    nodeid: nodeId(nodeid),
     uid: 1000,
     gid: 1000,
     pid,
@@ -108,7 +109,7 @@ export function body(name: Name, choices: Choices): (writer: Writer) => void {
       return (writer) =>
         abi.fuse_getattr_in.encode(writer, {
           getattr_flags: random.below(2),
-          fh,
+          fh: fileHandle(fh),
         });
     case "SETATTR":
       return (writer) => writeSetattr(writer, choices);
@@ -125,7 +126,8 @@ export function body(name: Name, choices: Choices): (writer: Writer) => void {
     case "READDIRPLUS": {
       const offset = name === "READ" ? 4096 * random.below(4) : random.below(6);
       const size = random.pick([4096, 4096, 8192, 64, 131072]);
-      return (writer) => abi.fuse_read_in.encode(writer, { fh, offset, size, ...none });
+      return (writer) =>
+        abi.fuse_read_in.encode(writer, { fh: fileHandle(fh), offset, size, ...none });
     }
     case "WRITE":
       return (writer) => writeWrite(writer, choices);
@@ -136,19 +138,21 @@ export function body(name: Name, choices: Choices): (writer: Writer) => void {
         release_flags: random.below(4),
         lock_owner: random.u64(),
       };
-      return (writer) => abi.fuse_release_in.encode(writer, { fh, ...rest });
+      return (writer) => abi.fuse_release_in.encode(writer, { fh: fileHandle(fh), ...rest });
     }
     case "FSYNC":
     case "FSYNCDIR":
-      return (writer) => abi.fuse_fsync_in.encode(writer, { fh, fsync_flags: random.below(2) });
+      return (writer) =>
+        abi.fuse_fsync_in.encode(writer, { fh: fileHandle(fh), fsync_flags: random.below(2) });
     case "FLUSH":
-      return (writer) => abi.fuse_flush_in.encode(writer, { fh, lock_owner: random.u64() });
+      return (writer) =>
+        abi.fuse_flush_in.encode(writer, { fh: fileHandle(fh), lock_owner: random.u64() });
     case "ACCESS":
       return (writer) => abi.fuse_access_in.encode(writer, { mask: random.below(8) });
     case "IOCTL":
       return (writer) => writeIoctl(writer, choices);
     case "INTERRUPT":
-      return (writer) => abi.fuse_interrupt_in.encode(writer, { unique: other });
+      return (writer) => abi.fuse_interrupt_in.encode(writer, { unique: unique(other) });
     case "FORGET":
       return (writer) => abi.fuse_forget_in.encode(writer, { nlookup: 1 + random.below(3) });
     case "BATCH_FORGET":
@@ -170,14 +174,14 @@ function writeSetattr(writer: Writer, { random, fh }: Choices): void {
   const size = random.pick([0n, 4096n, random.u64()]);
   const owner = { mode: 0o644, uid: 0, gid: 0, lock_owner: 0n };
   const valid = random.pick([0, 8, 1, 2, 0x230, 0x68, random.u32()]);
-  abi.fuse_setattr_in.encode(writer, { valid, fh, size, ...times, ...owner });
+  abi.fuse_setattr_in.encode(writer, { valid, fh: fileHandle(fh), size, ...times, ...owner });
 }
 
 function writeWrite(writer: Writer, { random, fh }: Choices): void {
   const size = random.pick([4096, 4096, 8, 0, 8192]);
   const offset = 4096 * random.below(4);
   const write_flags = random.chance(80) ? 1 : random.below(8);
-  abi.fuse_write_in.encode(writer, { fh, offset, size, write_flags, flags: 2 });
+  abi.fuse_write_in.encode(writer, { fh: fileHandle(fh), offset, size, write_flags, flags: 2 });
   writer.bytes(
     random.chance(50) ? new Uint8Array(size) : new Uint8Array(size).fill(random.u32()),
   );
@@ -201,7 +205,7 @@ function writeIoctl(writer: Writer, { random, fh }: Choices): void {
   const isRemote = cmd === 0x40186366;
   const arg = isInit ? random.pick(WORDS) : isRemote ? random.u64() : BigInt(random.below(3) >> 1);
   const in_size = isRemote ? 24 : 0;
-  const call = { fh, flags: 0, cmd, arg, in_size, out_size: isInit ? 8 : 0 };
+  const call = { fh: fileHandle(fh), flags: 0, cmd, arg, in_size, out_size: isInit ? 8 : 0 };
   abi.fuse_ioctl_in.encode(writer, call);
   if (!isRemote) return;
   writer.u32(random.below(3));
@@ -216,7 +220,7 @@ function writeForgets(writer: Writer, { random }: Choices): void {
   abi.fuse_batch_forget_in.encode(writer, { count });
   for (let i = 0; i < count; i++) {
     const nodeid = 1001 + random.below(40);
-    abi.fuse_forget_one.encode(writer, { nodeid, nlookup: 1 });
+    abi.fuse_forget_one.encode(writer, { nodeid: nodeId(nodeid), nlookup: 1 });
   }
 }
 

@@ -13,6 +13,8 @@ import { makeScratchFile } from "../../src/recording/recorded_world.ts";
 import { WireError } from "../../src/fuse/wire.ts";
 import { type Expected, Model } from "./fuse_model.ts";
 import type { Random } from "./random.ts";
+import { targetId, unitId } from "../../src/kcov/ids.ts";
+import type { ThreadId } from "../../src/base/thread_id.ts";
 
 /** How a world is. */
 export interface WorldOptions {
@@ -93,9 +95,9 @@ export class FuseWorld implements AsyncDisposable {
         ["targets", () => "one\ntwo\n"],
         ["later", () => this.#later("é\n")],
       ]),
-      targets: () => [{ name: "api", id: 1, isAlive: true }, {
+      targets: () => [{ name: "api", id: targetId(1), isAlive: true }, {
         name: "x",
-        id: 2,
+        id: targetId(2),
         isAlive: false,
       }],
       backings: () => this.session.hasPassthrough ? backings : undefined,
@@ -131,14 +133,15 @@ export class FuseWorld implements AsyncDisposable {
       const kind = random.pick(["counts", "trace", "comparisons"] as const);
       const length = 8 * random.pick([0, 1, 10, 100, 400]);
       const pcs = Uint32Array.from({ length }, () => random.u32());
-      return this.#later([{ target: random.below(3), kind, pcs }]);
+      return this.#later([{ target: targetId(random.below(3)), kind, pcs }]);
     };
     return {
       stop,
       release() {},
-      unitOf: (target) => target,
+      unitOf: (target) => unitId(target),
       trace: () => this.#later(undefined),
       canCompare: () => random.chance(50),
+      canWrite: () => random.chance(80),
     };
   }
 
@@ -151,7 +154,7 @@ export class FuseWorld implements AsyncDisposable {
     };
   }
 
-  #owner(tid: number, onEnd: () => void): Owner | undefined {
+  #owner(tid: ThreadId, onEnd: () => void): Owner | undefined {
     if (tid === 0 || this.#ended.has(tid)) return undefined;
     const ended = this.#ended;
     const owners = this.#owners;

@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { Worker } from "node:worker_threads";
+import { IS_LONG } from "../rounds.ts";
 import { Random } from "./random.ts";
 
 /** What is fed random inputs. */
@@ -30,7 +31,7 @@ export interface Wanted {
 }
 
 /**
- * `--seed N`, `--count N` (or `--full`, or HOSTILE_ROUNDS=N|full), `--at N`: one input alone.
+ * `--seed N`, `--count N` (or `--full`, as in the long tests, or HOSTILE_ROUNDS=N|full), `--at N`: one input alone.
  *
  * @returns undefined when another subject is wanted alone, by `--only NAME`.
  */
@@ -44,7 +45,7 @@ export function wanted(
   }
   const only = options.get("--only");
   if (only !== undefined && only !== subject.name) return undefined;
-  const rounds = options.has("--full") ? "full" : process.env["HOSTILE_ROUNDS"];
+  const rounds = options.has("--full") || IS_LONG ? "full" : process.env["HOSTILE_ROUNDS"];
   const usual = rounds === "full" ? subject.full : Number(rounds ?? subject.reduced);
   const at = options.get("--at");
   return {

@@ -9,7 +9,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { MapError, readMapText } from "../../src/blocks/map_reader.ts";
-import { placeTable } from "../../src/scripts/place_table.ts";
+import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 import { fuzz } from "./fuzzing.ts";
 import { mutateText, shown } from "./mutate_text.ts";
 import type { Random } from "./random.ts";
@@ -118,7 +118,7 @@ files("whatever originals a map names, blocks have their places", () =>
       const map = { version: 3, sources, names: [], mappings: "AAAA,SAAS,IAAI;AACA,CAAC" };
       const text = Buffer.from(JSON.stringify(map)).toString("base64");
       const mapUrl = `data:application/json;base64,${text}`;
-      const { positions } = placeTable({ url: `${folder}/a.js`, source: SOURCE, mapUrl }, TABLE);
+      const { positions } = placeBlocks({ url: `${folder}/a.js`, source: SOURCE, mapUrl }, TABLE);
       if (positions.length !== 4 * TABLE.blockStart.length) throw new Error("no places");
     },
     show: (sources) => shown(sources.join("\n")),

@@ -5,21 +5,21 @@
  *
  *     HOSTILE_CALLS=300000 HOSTILE_SEED=1 HOSTILE_ALL=1 node dist/test/hostile/model_test.js "counts of V8"
  */
-import { type ChildProcess, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { execute, Scene } from "../e2e/harness.ts";
+import { compileFile, execute, Scene } from "../e2e/harness.ts";
 import { COUNTS, DIRECT, FAULTS } from "../e2e/measures.ts";
+import { IS_LONG } from "../rounds.ts";
 import { isolate } from "./isolated.ts";
 
 isolate();
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const PROGRAM = join(ROOT, "dist/clients/hostile");
 /** Calls of each worker; without, as many as it can make in some seconds. */
 const CALLS = Number(process.env["HOSTILE_CALLS"] ?? 0);
 const SECONDS = 6;
@@ -44,24 +44,10 @@ interface Holdings {
   readonly files: string;
 }
 
-function compile(): void {
+function compileModel(): string {
   const folder = join(ROOT, "test/hostile");
-  const sources = readdirSync(folder).filter((file) => file.endsWith(".c"));
-  mkdirSync(join(PROGRAM, ".."), { recursive: true });
-  const flags = [
-    "-O2",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-pthread",
-    "-o",
-    PROGRAM,
-  ];
-  const { status, stderr } = spawnSync("cc", [...flags, ...sources], {
-    cwd: folder,
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`Cannot compile ${folder}: ${stderr}`);
+  const others = readdirSync(folder).filter((file) => file.endsWith(".c") && file !== "main.c");
+  return compileFile(join(folder, "main.c"), ...others.map((file) => join(folder, file)));
 }
 
 function descriptorsOf(pid: number): string {
@@ -139,7 +125,7 @@ async function check(
     !flags.includes("--direct");
   if (more.hasTarget) {
     const { socket } = await scene.service("paths", { target: "paths" });
-    const [{ id }] = JSON.parse((await scene.command("ps", "--all", "--json")).stdout);
+    const [{ id }] = await scene.targets();
     flags.push(
       "--target",
       "paths",
@@ -157,7 +143,7 @@ async function check(
     const timeout = ((sizes["duration"] ?? 0) + (sizes["calls"] ?? 0) / 20 + 4 * PATIENCE) *
       1000;
     const command = [
-      PROGRAM,
+      compileModel(),
       ...shared,
       "--seconds",
       String(PATIENCE),
@@ -202,10 +188,10 @@ const MEASURES = {
 
 const model = suite("hostile clients");
 
-model.before(compile);
+model.before(() => void compileModel());
 
 /** For every day: each way to measure, with a target. */
-const TARGETS = process.env["HOSTILE_ALL"] ? [false, true] : [true];
+const TARGETS = IS_LONG || process.env["HOSTILE_ALL"] ? [false, true] : [true];
 
 for (const [name, { options, flags }] of Object.entries(MEASURES)) {
   for (const hasTarget of TARGETS) {

@@ -32,7 +32,6 @@ function welcome(folder: string, pipe = "pipe"): Uint8Array {
   const rest = {
     id: 1,
     name: "it",
-    isArmed: true,
     holdTimeout: 1000,
     pipe: join(folder, pipe),
   };

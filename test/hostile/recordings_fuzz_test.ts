@@ -100,7 +100,7 @@ recordings(
           await new Replayer({ print, patience: 2 }).replay(recording);
         } catch (error) {
           const { name, message } = error as Error;
-          if (name !== "Error" || !/^Cannot replay [^\n]*$/.test(message)) throw error;
+          if (name !== "UserError" || !/^Cannot replay [^\n]*$/.test(message)) throw error;
         }
         // A stream's descriptor is closed some time later.
         for (let i = 0; i < 400 && descriptors() > before; i++) {
@@ -128,7 +128,7 @@ recordings("a name that has a line separator in it is within its line", async ()
   fs.writeFileSync(file, `${lines[0]}\n${fact}\n`);
   const recording = await readRecording(file);
   const entries = [];
-  for await (const entry of recording.entries) entries.push(entry);
+  for await (const { entry } of recording.entries) entries.push(entry);
   assert.equal([entries, recording.isCut], [[JSON.parse(fact)], false]);
 });
 

@@ -1,10 +1,9 @@
 /** Many closed loops at once, each read of which is checked to the block; see `clients/stress.c`. */
-import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
 import { assertLearned } from "../e2e/exact_loop.ts";
-import { compileFile, execute, lineWith, NODES, Scene, SERVICES } from "../e2e/harness.ts";
+import { compileFile, execute, NODES, Scene } from "../e2e/harness.ts";
 import type { Measure } from "../e2e/measures.ts";
 
 const CLIENTS = fileURLToPath(
@@ -23,23 +22,6 @@ export interface StressLoop {
   /** What is read from: the target's file, or `kcov`. */
   readonly file: string;
   readonly socket: string;
-}
-
-/** The service `paths` from files of its own, so that its PCs are no other service's. */
-export async function startCopy(
-  scene: Scene,
-  name: string,
-  node: string,
-): Promise<string> {
-  const folder = join(scene.folder, name, "services");
-  mkdirSync(folder, { recursive: true });
-  for (const file of ["serve.cjs", "paths.cjs"]) {
-    copyFileSync(join(SERVICES, file), join(folder, file));
-  }
-  const socket = join(folder, "socket");
-  const program = [node, join(folder, "serve.cjs"), "paths", socket];
-  await lineWith(scene.start([...scene.run(name), ...program]), "ready");
-  return socket;
 }
 
 /** One client's loops, each with a service of its own. */
@@ -87,7 +69,7 @@ async function ofAll(
   return {
     target: `kcov.d/${name}`,
     file: IS_SHARED ? "kcov" : `kcov.d/${name}`,
-    socket: await startCopy(scene, name, node),
+    socket: await scene.copy(name, { node }),
   };
 }
 
@@ -117,10 +99,10 @@ function weightOf({ file }: StressLoop): number {
 }
 
 /** Where the blocks stand whose PCs a text names, a line each. */
-export async function placesOf(scene: Scene, text: string): Promise<string> {
+export function placesOf(scene: Scene, text: string): string {
   const pcs = [...new Set(text.match(/0x[0-9a-f]+/g) ?? [])];
   if (pcs.length === 0) return text;
-  const places = await scene.symbolize(pcs);
+  const places = scene.symbolize(pcs);
   return text + pcs.map((pc, i) => `${pc} ${places[i]}`).join("\n");
 }
 
@@ -157,9 +139,9 @@ export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
       { timeout: 3 * 3_600_000, env: { ...measure.env, LEARNED: learned } },
     );
     process.stdout.write(stdout);
-    assert.is(stderr, "", await placesOf(scene, stderr));
+    assert.is(stderr, "", placesOf(scene, stderr));
     assert.is(status, 0, `${signal}`);
-    for (const i of loops.keys()) await assertLearned(scene, `${learned}-${i}`);
+    for (const i of loops.keys()) assertLearned(scene, `${learned}-${i}`);
   }));
   // All of them are to say how it went.
   for (const end of ends) if (end.status === "rejected") throw end.reason;

@@ -7,6 +7,7 @@
  */
 import { suite } from "uvu";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "../e2e/measures.ts";
+import { rounds } from "../rounds.ts";
 import { isolate } from "./isolated.ts";
 import { assertExactUnderStress, compileHostile } from "./stress.ts";
 
@@ -19,9 +20,9 @@ stress.before(() => {
 });
 
 const MEASURES: readonly (readonly [name: string, measure: Measure, requests: number])[] = [
-  ["that V8 counts", COUNTS, 600],
-  ["that probes write", DIRECT, 6000],
-  ["that come by faults", FAULTS, 1200],
+  ["that V8 counts", COUNTS, rounds(300, { long: 600 })],
+  ["that probes write", DIRECT, rounds(3000, { long: 6000 })],
+  ["that come by faults", FAULTS, rounds(600, { long: 1200 })],
 ];
 
 for (const [name, measure, usual] of MEASURES) {

@@ -8,8 +8,9 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { unmountFuse } from "../../src/fuse/mod.ts";
 import { execute, Scene } from "../e2e/harness.ts";
+import { until } from "../until.ts";
 import { isolate } from "./isolated.ts";
-import { stateOf, until } from "./world.ts";
+import { stateOf } from "./world.ts";
 
 isolate();
 
@@ -81,12 +82,9 @@ watchdog(
     const [text] = await once(child.stdout.setEncoding("utf8"), "data");
     const second = Number(text);
     // It has been told in its input, which it reads before it learns of the end.
-    await until("the second watchdog runs", () => stateOf(second) === "S");
+    await until(() => stateOf(second) === "S", "the second watchdog runs");
     child.kill("SIGKILL");
-    await until(
-      "the second watchdog has cleaned up",
-      () => stateOf(second) === "",
-    );
+    await until(() => stateOf(second) === "", "the second watchdog has cleaned up");
     assert.not(existsSync(folder));
     await unmountFuse(scene.mount);
   },

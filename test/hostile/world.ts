@@ -3,12 +3,12 @@ import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import * as assert from "uvu/assert";
 import { targetEnvironment } from "../../src/cli/target_environment.ts";
 import { readMountTable } from "../../src/fuse/mod.ts";
 import { execute, finish, Scene } from "../e2e/harness.ts";
 import type { Measure } from "../e2e/measures.ts";
+import { until } from "../until.ts";
 import { compileHostile } from "./stress.ts";
 
 /** ms within which whatever is to happen happens. The machine may be slow; what hangs takes for ever. */
@@ -30,20 +30,6 @@ export interface WrongRead {
 /** ns on the clock that clients read, too. */
 export function now(): bigint {
   return process.hrtime.bigint();
-}
-
-/** Waits until something is so, which nobody tells; it fails when it has taken too long. */
-export async function until(
-  what: string,
-  isSo: () => boolean | Promise<boolean>,
-): Promise<void> {
-  const end = performance.now() + BOUND;
-  while (!await isSo()) {
-    if (performance.now() > end) {
-      throw new Error(`In vain for ${BOUND} ms: ${what}`);
-    }
-    await sleep(20);
-  }
 }
 
 /** The letter of `/proc/PID/stat`; empty for a process that is gone, or that nobody has waited for yet. */
@@ -123,10 +109,7 @@ export class Client {
   /** Resolves once it has read something more, or has ended. */
   async moved(what: string): Promise<void> {
     const before = this.requests;
-    await until(
-      `${what}: the client reads`,
-      () => this.hasEnded || this.requests > before + 2,
-    );
+    await until(() => this.hasEnded || this.requests > before + 2, `${what}: the client reads`);
   }
 
   /** How it has ended, in a word or two. */
@@ -184,7 +167,7 @@ export class World implements AsyncDisposable {
 
   /** The same, once it runs: one that was replaced has yet to begin. */
   async findWatchdog(): Promise<number> {
-    await until("there is a watchdog", () => this.watchdog > 0);
+    await until(() => this.watchdog > 0, "there is a watchdog");
     return this.watchdog;
   }
 
@@ -192,8 +175,8 @@ export class World implements AsyncDisposable {
   async serverReaped(): Promise<void> {
     const { server } = this;
     await until(
-      "the server's last thread has ended",
       () => server.exitCode !== null || server.signalCode !== null,
+      "the server's last thread has ended",
     );
   }
 
@@ -208,10 +191,7 @@ export class World implements AsyncDisposable {
       if (!this.targets.has(name)) await this.#startTarget(name);
       if (this.clients.get(name)?.hasEnded ?? true) this.#startClient(name);
       const client = this.clients.get(name)!;
-      await until(
-        `client ${name} is in its loop`,
-        () => client.isInLoop || client.hasEnded,
-      );
+      await until(() => client.isInLoop || client.hasEnded, `client ${name} is in its loop`);
       if (client.hasEnded) {
         throw new Error(
           `Client ${name}: ${client.ending}: ${(await finish(client.child)).stderr}`,
@@ -275,7 +255,7 @@ export class World implements AsyncDisposable {
   async endClients(): Promise<void> {
     for (const [name, client] of this.clients) {
       if (!client.hasEnded) client.child.kill("SIGTERM");
-      await until(`client ${name} ends`, () => client.hasEnded);
+      await until(() => client.hasEnded, `client ${name} ends`);
     }
   }
 
@@ -301,12 +281,12 @@ export class World implements AsyncDisposable {
 
   /** Nothing of a server that has ended is in the kernel any more. */
   async assertGone(): Promise<void> {
-    await until("no connection is left", () => !this.isConnected);
+    await until(() => !this.isConnected, "no connection is left");
   }
 
   /** What a server that has ended shared is removed. */
   async assertNothingShared(): Promise<void> {
-    await until("no shared memory is left", () => sharedFolders().length === 0);
+    await until(() => sharedFolders().length === 0, "no shared memory is left");
   }
 
   /** What lives is all that there is, and nobody is stopped. */

@@ -9,6 +9,8 @@ import type { Event } from "../../src/kcov/coherence/event.ts";
 import type { Operation, UnitScope } from "../../src/kcov/coherence/page0.ts";
 import { REST } from "../../src/kcov/coherence/unit.ts";
 import { hasUnit } from "../../src/kcov/coherence/unit.ts";
+import { unitId } from "../../src/kcov/ids.ts";
+import { type NodeId, nodeId } from "../../src/fuse/ids.ts";
 
 /** Page 0 of one instance, in the kernel's page cache. */
 interface Page {
@@ -100,7 +102,7 @@ function without<T>(items: readonly T[], item: T): T[] {
 }
 
 function covers(page: Page, unit: number): boolean {
-  return page.scope === "all" || page.scope.includes(unit);
+  return page.scope === "all" || page.scope.includes(unitId(unit));
 }
 
 /** Whether it is a wait for something that has happened already. */
@@ -141,7 +143,7 @@ function begin(world: World, effect: Effect): World {
 }
 
 function isIn(unit: number, ...effects: (Effect & { kind: "stop" | "release" })[]): boolean {
-  return effects.every(({ units }) => hasUnit(units, unit));
+  return effects.every(({ units }) => hasUnit(units, unitId(unit)));
 }
 
 function release(world: World, effect: Effect & { kind: "release" }): World {
@@ -196,7 +198,11 @@ export function moves(world: World): Move[] {
   world.pages.forEach((page, node) => clientMoves(world, { page, node }, add));
   const [node, ...sent] = world.sent;
   if (node !== undefined) {
-    add(`read ${node}`, true, () => receive({ ...world, sent }, { kind: "read", node }));
+    add(
+      `read ${node}`,
+      true,
+      () => receive({ ...world, sent }, { kind: "read", node: nodeId(node) }),
+    );
   }
   for (const effect of world.pending) completionMoves(world, effect, add);
   for (const effect of world.dropped) {
@@ -230,7 +236,7 @@ function clientMoves(world: World, { page, node }: { page: Page; node: number },
   }
   if (page.cache === "present") {
     add(`reclaim ${node}`, false, () => withPage(world, node, { cache: "absent" }));
-    add(`store ${node}`, false, () => receive(world, { kind: "reset", node }));
+    add(`store ${node}`, false, () => receive(world, { kind: "reset", node: nodeId(node) }));
   }
   if (page.ioctl) return;
   if (page.cache !== "locked") {
@@ -240,7 +246,7 @@ function clientMoves(world: World, { page, node }: { page: Page; node: number },
       () =>
         receive(withPage(world, node, { cache: "absent", isEnabled: false }), {
           kind: "closed",
-          node,
+          node: nodeId(node),
         }),
     );
   }
@@ -257,7 +263,7 @@ export function operate(
 ): World {
   const { node, operation, scope = world.pages[node].scope } = call;
   const next = withPage(world, node, { ioctl: operation, scope });
-  return receive(next, { kind: "operate", node, operation, scope });
+  return receive(next, { kind: "operate", node: nodeId(node), operation, scope });
 }
 
 function completionMoves(world: World, effect: Effect, add: Add): void {
@@ -313,14 +319,14 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
 
 /** Targets are collected from and held; what they executed is appended to the areas it concerns. */
 function stopped(world: World, effect: Effect & { kind: "stop" }): World {
-  const gained = new Set<number>();
+  const gained = new Set<NodeId>();
   const pages = world.pages.map((page, node) => {
     const got = page.got.map((before, id) => {
       const { executed, collected } = world.units[id];
       if (!page.isEnabled || !covers(page, id) || !isIn(id, effect)) return before;
       if (executed === collected) return before;
       if (page.cache === "present") throw new Broken("a mapped page is appended to");
-      gained.add(node);
+      gained.add(nodeId(node));
       return before + executed - collected;
     });
     return { ...page, got };

@@ -4,22 +4,24 @@ import * as assert from "uvu/assert";
 import { formatCall } from "../../src/kcov/debug_lines.ts";
 import { formatFound, formatStep } from "../../src/kcov/debug_lines.ts";
 import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
+import { targetId, unitId } from "../../src/kcov/ids.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const format = suite("kcov/debug_lines");
 
 format("a read of page 0, from the fault to the release, reads as what is done for it", () => {
-  const node = 1001;
+  const node = nodeId(1001);
   const units = ALL_UNITS;
   const steps = [
-    formatStep({ kind: "read", node }, [{ kind: "stop", serial: 3, units, run: 20.4 }]),
+    formatStep({ kind: "read", node: node }, [{ kind: "stop", serial: 3, units, run: 20.4 }]),
     formatStep({ kind: "stopped", serial: 3, gained: new Set([node]) }, [{ kind: "store", node }]),
-    formatStep({ kind: "stored", node }, [
-      { kind: "answer", node },
-      { kind: "wait", node, timer: 1, us: 33 },
+    formatStep({ kind: "stored", node: node }, [
+      { kind: "answer", node: node },
+      { kind: "wait", node: node, timer: 1, us: 33 },
     ]),
-    formatStep({ kind: "elapsed", node, timer: 1 }, [{ kind: "drop", node, drop: 2 }]),
-    formatStep({ kind: "reset", node }, []),
-    formatStep({ kind: "dropped", node, drop: 2 }, [{ kind: "release", units }]),
+    formatStep({ kind: "elapsed", node: node, timer: 1 }, [{ kind: "drop", node: node, drop: 2 }]),
+    formatStep({ kind: "reset", node: node }, []),
+    formatStep({ kind: "dropped", node: node, drop: 2 }, [{ kind: "release", units }]),
   ];
   assert.equal(steps, [
     "n1001: page 0 is wanted -> stop 3: stop targets once they have run for 20 us",
@@ -32,20 +34,24 @@ format("a read of page 0, from the fault to the release, reads as what is done f
 });
 
 format("an ioctl that waits for one of several units", () => {
-  const stop = { kind: "stop", serial: 1, units: { only: [2] }, run: 0 } as const;
+  const stop = { kind: "stop", serial: 1, units: { only: [unitId(2)] }, run: 0 } as const;
   const steps = [
-    formatStep({ kind: "operate", node: 7, operation: "enable" }, [
+    formatStep({ kind: "operate", node: nodeId(7), operation: "enable" }, [
       stop,
       { kind: "patience", serial: 1, ms: 5 },
     ]),
     formatStep({ kind: "impatient", serial: 1 }, []),
-    formatStep({ kind: "rescope", node: 7, scope: "all" }, []),
+    formatStep({ kind: "rescope", node: nodeId(7), scope: "all" }, []),
     formatStep({ kind: "stopped", serial: 1, gained: new Set() }, [
-      { kind: "perform", node: 7, operation: "enable" },
-      { kind: "release", units: { except: [2, 3] } },
+      { kind: "perform", node: nodeId(7), operation: "enable" },
+      { kind: "release", units: { except: [unitId(2), unitId(3)] } },
     ]),
-    formatStep({ kind: "stalled", node: 7, drop: 1 }, [{ kind: "grace", node: 7, drop: 1 }]),
-    formatStep({ kind: "closed", node: 7 }, []),
+    formatStep({ kind: "stalled", node: nodeId(7), drop: 1 }, [{
+      kind: "grace",
+      node: nodeId(7),
+      drop: 1,
+    }]),
+    formatStep({ kind: "closed", node: nodeId(7) }, []),
   ];
   assert.equal(steps, [
     "n7: enable is wanted -> stop 1: stop the targets of unit 2; give it 5 ms",
@@ -59,7 +65,7 @@ format("an ioctl that waits for one of several units", () => {
 
 format("what a stop has found out about a target", () => {
   const found = (kind: "counts" | "trace" | "comparisons", length: number) =>
-    formatFound(3, { target: 1, kind, pcs: new Uint32Array(length) });
+    formatFound(3, { target: targetId(1), kind, pcs: new Uint32Array(length) });
   assert.is(found("counts", 11), "stop 3: target 1 has executed 11 blocks");
   assert.is(found("trace", 11), "stop 3: target 1 has hit 11 probes");
   assert.is(found("comparisons", 16), "stop 3: target 1 has made 2 comparisons");

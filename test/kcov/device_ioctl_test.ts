@@ -1,6 +1,8 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { DeviceWorld, PAGE, startThread, threads } from "./device_world.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const device = suite("kcov/device, ioctls");
 
@@ -77,8 +79,8 @@ scenario("ENABLE before INIT_TRACE, or twice, is EINVAL", async (world, [one, ot
   assert.is(await client.ioctl(ENABLE), EINVAL);
   await client.initialize(2);
   assert.equal([await client.ioctl(ENABLE), await client.ioctl(ENABLE)], [0, EINVAL]);
-  const call = { cmd: ENABLE, arg: 0n, tid: other };
-  assert.is(await world.device.ioctl(1, call), EINVAL, "by another thread, too");
+  const call = { cmd: ENABLE, arg: 0n, tid: threadId(other) };
+  assert.is(await world.device.ioctl(nodeId(1), call), EINVAL, "by another thread, too");
   assert.is(await client.ioctl(ENABLE, 7), EINVAL, "whatever the mode");
 });
 
@@ -94,14 +96,14 @@ scenario("ENABLE knows two modes, one of which no target can give", async (world
 });
 
 scenario("a thread enables one instance at a time", async (world, [one, other]) => {
-  const first = await world.enabled(1, { tid: one });
+  const first = await world.enabled(1, { tid: threadId(one) });
   const second = world.open(2, one);
   assert.is(await second.ioctl(ENABLE), EINVAL, "not initialised is found out first");
   await second.initialize(2);
   assert.is(await second.ioctl(ENABLE), EBUSY);
   assert.is(await second.ioctl(ENABLE, 9), EBUSY, "found out before the mode");
-  assert.is(await world.device.ioctl(2, { cmd: ENABLE, arg: 0n, tid: other }), 0);
-  await world.device.ioctl(2, { cmd: DISABLE, arg: 0n, tid: other });
+  assert.is(await world.device.ioctl(nodeId(2), { cmd: ENABLE, arg: 0n, tid: threadId(other) }), 0);
+  await world.device.ioctl(nodeId(2), { cmd: DISABLE, arg: 0n, tid: threadId(other) });
   await first.ioctl(DISABLE);
   assert.is(await second.ioctl(ENABLE), 0);
 });
@@ -120,7 +122,10 @@ scenario("a thread that is not there enables nothing", async (world) => {
   const client = world.open(1, thread.tid);
   await client.initialize(2);
   assert.is(await client.ioctl(ENABLE), EINVAL);
-  assert.is(await world.device.ioctl(1, { cmd: ENABLE, arg: 0n, tid: 0 }), EINVAL);
+  assert.is(
+    await world.device.ioctl(nodeId(1), { cmd: ENABLE, arg: 0n, tid: threadId(0) }),
+    EINVAL,
+  );
   assert.is(world.stateOf(1), "initialized");
 });
 
@@ -132,7 +137,7 @@ for (const [name, cmd] of [["DISABLE", DISABLE], ["RESET_TRACE", RESET_TRACE]] a
     assert.is(await client.ioctl(cmd), EINVAL);
     await client.ioctl(ENABLE);
     for (const argument of [1, 1n << 63n]) assert.is(await client.ioctl(cmd, argument), EINVAL);
-    assert.is(await world.device.ioctl(1, { cmd, arg: 0n, tid: other }), EINVAL);
+    assert.is(await world.device.ioctl(nodeId(1), { cmd, arg: 0n, tid: threadId(other) }), EINVAL);
     assert.is(world.stateOf(1), "enabled");
     assert.is(await client.ioctl(cmd), 0);
   });
@@ -141,7 +146,7 @@ for (const [name, cmd] of [["DISABLE", DISABLE], ["RESET_TRACE", RESET_TRACE]] a
 scenario("DISABLE gives the instance back, to be enabled by anyone", async (world, [, other]) => {
   const client = await world.enabled(1);
   assert.equal([await client.ioctl(DISABLE), await client.ioctl(DISABLE)], [0, EINVAL]);
-  assert.is(await world.device.ioctl(1, { cmd: ENABLE, arg: 0n, tid: other }), 0);
+  assert.is(await world.device.ioctl(nodeId(1), { cmd: ENABLE, arg: 0n, tid: threadId(other) }), 0);
 });
 
 scenario("what kcov has no ioctl of is ENOTTY, in each state", async (world) => {
@@ -175,8 +180,11 @@ scenario("ioctls on one instance follow each other, those on others do not wait"
 });
 
 scenario("an ioctl on what is not open is EIO", (world) => {
-  assert.throws(() => world.device.ioctl(7, { cmd: ENABLE, arg: 0n, tid: 1 }), /EIO/);
-  assert.throws(() => world.device.read(7, { offset: 0, size: PAGE }), /EIO/);
+  assert.throws(
+    () => world.device.ioctl(nodeId(7), { cmd: ENABLE, arg: 0n, tid: threadId(1) }),
+    /EIO/,
+  );
+  assert.throws(() => world.device.read(nodeId(7), { offset: 0, size: PAGE }), /EIO/);
 });
 
 device.run();

@@ -1,6 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { DeviceWorld, startThread, until } from "./device_world.ts";
+import { until } from "../until.ts";
+import { DeviceWorld, startThread } from "./device_world.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const device = suite("kcov/device, owners");
 
@@ -10,7 +13,7 @@ const [EBUSY, EINVAL] = [-16, -22];
 device("an owner's death gives the instance back, with all that it has caused", async () => {
   await using world = new DeviceWorld();
   const thread = startThread();
-  const client = await world.enabled(1, { tid: thread.tid });
+  const client = await world.enabled(1, { tid: threadId(thread.tid) });
   world.source.execute(8);
   await thread.end();
   await until(() => world.stateOf(1) !== "enabled");
@@ -18,8 +21,8 @@ device("an owner's death gives the instance back, with all that it has caused", 
   await world.untilRest();
   world.source.execute(16);
   assert.equal(await client.pcs(), [8]);
-  const call = { cmd: ENABLE, arg: 0n, tid: process.pid };
-  assert.is(await world.device.ioctl(1, call), 0);
+  const call = { cmd: ENABLE, arg: 0n, tid: threadId(process.pid) };
+  assert.is(await world.device.ioctl(nodeId(1), call), 0);
 });
 
 device(
@@ -27,12 +30,12 @@ device(
   async () => {
     await using world = new DeviceWorld();
     const thread = startThread();
-    const client = await world.enabled(1, { tid: thread.tid });
-    const call = { cmd: ENABLE, arg: 0n, tid: process.pid };
-    assert.is(await world.device.ioctl(1, call), EINVAL);
+    const client = await world.enabled(1, { tid: threadId(thread.tid) });
+    const call = { cmd: ENABLE, arg: 0n, tid: threadId(process.pid) };
+    assert.is(await world.device.ioctl(nodeId(1), call), EINVAL);
     world.source.execute(8);
     await thread.end();
-    assert.is(await world.device.ioctl(1, call), 0);
+    assert.is(await world.device.ioctl(nodeId(1), call), 0);
     world.source.execute(16);
     assert.equal(await client.pcs(), [8, 16], "what the first has caused stays");
   },
@@ -41,7 +44,7 @@ device(
 device("a dead thread's instance that was closed occupies nobody", async () => {
   await using world = new DeviceWorld();
   const thread = startThread();
-  const client = await world.enabled(1, { tid: thread.tid });
+  const client = await world.enabled(1, { tid: threadId(thread.tid) });
   client.close();
   const other = world.open(2, thread.tid);
   await other.initialize(2);
@@ -53,8 +56,8 @@ device("a dead thread's instance that was closed occupies nobody", async () => {
 device("an end leaves the living alone", async () => {
   await using world = new DeviceWorld();
   const [one, other] = [startThread(), startThread()];
-  await world.enabled(1, { tid: one.tid });
-  await world.enabled(2, { tid: other.tid });
+  await world.enabled(1, { tid: threadId(one.tid) });
+  await world.enabled(2, { tid: threadId(other.tid) });
   await one.end();
   await until(() => world.stateOf(1) !== "enabled");
   assert.equal([world.stateOf(1), world.stateOf(2)], ["initialized", "enabled"]);

@@ -3,6 +3,7 @@ import koffi from "koffi";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Client, DeviceWorld, startThread, threads, turn } from "./device_world.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const device = suite("kcov/device, scopes");
 
@@ -140,8 +141,8 @@ device("handles of a thread that has ended can be taken", async () => {
 });
 
 scenario("targets' files are told of their targets, and of nobody else's", async (world, tids) => {
-  const first = await world.enabled(1, { tid: tids[0], scope: new Set([1]) });
-  const second = await world.enabled(2, { tid: tids[1], scope: new Set([2]) });
+  const first = await world.enabled(1, { tid: tids[0], scope: new Set([1].map(targetId)) });
+  const second = await world.enabled(2, { tid: tids[1], scope: new Set([2].map(targetId)) });
   world.source.executeIn(1, 8, 16);
   world.source.executeIn(2, 16, 24);
   assert.equal(await first.pcs(), [8, 16]);
@@ -151,8 +152,8 @@ scenario("targets' files are told of their targets, and of nobody else's", async
 });
 
 scenario("a read does not wait for the collection of another target", async (world, tids) => {
-  const first = await world.enabled(1, { tid: tids[0], scope: new Set([1]) });
-  const second = await world.enabled(2, { tid: tids[1], scope: new Set([2]) });
+  const first = await world.enabled(1, { tid: tids[0], scope: new Set([1].map(targetId)) });
+  const second = await world.enabled(2, { tid: tids[1], scope: new Set([2].map(targetId)) });
   let open!: (value?: unknown) => void;
   world.source.gates.set(1, new Promise((resolve) => open = resolve));
   world.source.executeIn(1, 8);
@@ -168,7 +169,7 @@ scenario("a read does not wait for the collection of another target", async (wor
 
 scenario("who is told of all has each target's PCs once", async (world, tids) => {
   const all = await world.enabled(1, { tid: tids[0] });
-  const one = await world.enabled(2, { tid: tids[1], scope: new Set([2]) });
+  const one = await world.enabled(2, { tid: tids[1], scope: new Set([2].map(targetId)) });
   world.source.executeIn(1, 8);
   world.source.executeIn(2, 16);
   assert.equal(await one.pcs(), [16]);
@@ -180,7 +181,7 @@ scenario("who is told of all has each target's PCs once", async (world, tids) =>
 
 scenario("a target that is in another's unit is stopped with it", async (world) => {
   world.source.units.set(5, 1);
-  const client = await world.enabled(1, { scope: new Set([5]) });
+  const client = await world.enabled(1, { scope: new Set([5].map(targetId)) });
   world.source.executeIn(5, 8);
   world.source.executeIn(1, 16);
   assert.equal(await client.pcs(), [8]);

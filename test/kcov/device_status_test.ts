@@ -4,6 +4,9 @@ import * as assert from "uvu/assert";
 import { type Counts, noCounts } from "../../src/kcov/mod.ts";
 import { type Client, DeviceWorld, PAGE, startThread } from "./device_world.ts";
 import { DirectWorld } from "./direct_world.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const device = suite("kcov/device, what it tells of instances");
 
@@ -29,34 +32,37 @@ async function reads(world: DeviceWorld, client: Client): Promise<void> {
 
 device("an instance has what it is, of what size, and whose", async () => {
   await using world = new DeviceWorld();
-  world.device.open(1, { scope: new Set([3, 4]), tid: process.pid });
+  world.device.open(nodeId(1), {
+    scope: new Set([3, 4].map(targetId)),
+    tid: threadId(process.pid),
+  });
   const [client, scope] = [SELF, [3, 4]];
   assert.equal(await world.device.statuses(), [
     { id: 1, state: "opened", client, scope, counts: noCounts() },
   ]);
-  const call = { tid: process.pid, cmd: 0x80086301, arg: BigInt(WORDS) };
-  await world.device.ioctl(1, call);
+  const call = { tid: threadId(process.pid), cmd: 0x80086301, arg: BigInt(WORDS) };
+  await world.device.ioctl(nodeId(1), call);
   const initialized = { id: 1, client, scope, words: WORDS, count: 0, counts: noCounts() };
   assert.equal(await world.device.statuses(), [{ ...initialized, state: "initialized" }]);
-  await world.device.ioctl(1, { ...call, cmd: ENABLE, arg: 0n });
+  await world.device.ioctl(nodeId(1), { ...call, cmd: ENABLE, arg: 0n });
   const owned = { state: "enabled", owner: process.pid, mode: "pc" };
   assert.equal(await world.device.statuses(), [{ ...initialized, ...owned }]);
-  world.device.release(1);
+  world.device.release(nodeId(1));
   assert.equal(await world.device.statuses(), []);
 });
 
 device("the client is the owner's process, else the one that has opened it", async () => {
   await using world = new DeviceWorld();
   const thread = startThread();
-  world.device.open(1, { scope: "all", tid: thread.tid });
-  world.device.open(2, { scope: "all", tid: 0x7fffffff });
+  world.device.open(nodeId(1), { scope: "all", tid: threadId(thread.tid) });
+  world.device.open(nodeId(2), { scope: "all", tid: threadId(0x7fffffff) });
   const clients = async () => (await world.device.statuses()).map(({ client }) => client);
   assert.equal(await clients(), [{ pid: thread.tid, name: "cat" }, undefined]);
-  const call = { tid: process.pid, cmd: 0x80086301, arg: BigInt(WORDS) };
-  await world.device.ioctl(1, call);
-  await world.device.ioctl(1, { ...call, cmd: ENABLE, arg: 0n });
+  const call = { tid: threadId(process.pid), cmd: 0x80086301, arg: BigInt(WORDS) };
+  await world.device.ioctl(nodeId(1), call);
+  await world.device.ioctl(nodeId(1), { ...call, cmd: ENABLE, arg: 0n });
   assert.equal(await clients(), [SELF, undefined]);
-  await world.device.ioctl(1, { ...call, cmd: DISABLE, arg: 0n });
+  await world.device.ioctl(nodeId(1), { ...call, cmd: DISABLE, arg: 0n });
   await thread.end();
   assert.equal(await clients(), [{ pid: thread.tid, name: "cat" }, undefined], "as it was then");
 });

@@ -1,6 +1,9 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scenarios } from "../scenarios.ts";
 import { DeviceWorld, PAGE, threads, turn } from "./device_world.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const device = suite("kcov/device");
 
@@ -11,12 +14,7 @@ const WORDS = PAGE / 8;
 const pcs = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => 8 * (from + i));
 
-function scenario(sentence: string, run: (world: DeviceWorld) => unknown): void {
-  device(sentence, async () => {
-    await using world = new DeviceWorld();
-    await run(world);
-  });
-}
+const scenario = scenarios(device, () => new DeviceWorld());
 
 scenario("a page that is touched brings what was executed until then", async (world) => {
   const client = await world.enabled(1);
@@ -71,12 +69,12 @@ scenario("a store after the window is a fault of its own, and begins anew", asyn
 
 scenario("instances each have all PCs, in an area of their own", async (world) => {
   const [one, other] = threads();
-  const first = await world.enabled(1, { tid: one });
+  const first = await world.enabled(1, { tid: threadId(one) });
   world.source.execute(8);
   assert.equal(await first.pcs(), [8]);
   await first.save(0, 0n);
   await world.untilRest();
-  const second = await world.enabled(2, { tid: other });
+  const second = await world.enabled(2, { tid: threadId(other) });
   world.source.execute(16);
   assert.equal(await Promise.all([first.pcs(), second.pcs()]), [[16], [16]]);
   await world.untilRest();
@@ -150,13 +148,13 @@ scenario("an instance that is not enabled is read without stopping the targets",
 
 scenario("read(2) of an uninitialised instance is EINVAL", (world) => {
   world.open(1);
-  assert.throws(() => world.device.read(1, { offset: 0, size: PAGE }), /EINVAL/);
+  assert.throws(() => world.device.read(nodeId(1), { offset: 0, size: PAGE }), /EINVAL/);
 });
 
 scenario("read(2) of several pages brings page 0 with what follows it", async (world) => {
   const client = await world.enabled(1, { words: 4 * WORDS });
   world.source.execute(...pcs(1, WORDS));
-  const bytes = await world.device.read(1, { offset: 0, size: 2 * PAGE });
+  const bytes = await world.device.read(nodeId(1), { offset: 0, size: 2 * PAGE });
   const words = new BigUint64Array(bytes.slice().buffer);
   assert.equal([words.length, words[0], words[WORDS]], [
     2 * WORDS,
@@ -170,7 +168,7 @@ scenario("read(2) of several pages brings page 0 with what follows it", async (w
 scenario("readers of page 0 at the same time get one answer", async (world) => {
   await world.enabled(1);
   world.source.execute(8);
-  const read = () => world.device.read(1, { offset: 0, size: PAGE });
+  const read = () => world.device.read(nodeId(1), { offset: 0, size: PAGE });
   const answers = await Promise.all([read(), read(), read()]);
   assert.equal(answers.map((bytes) => bytes[0]), [1, 1, 1]);
   await world.untilRest();
@@ -214,8 +212,8 @@ scenario(
   "closing in the middle of a read, or with an ioctl waiting, is survived",
   async (world) => {
     const [one, other] = threads();
-    const closing = await world.enabled(1, { tid: one });
-    const staying = await world.enabled(2, { tid: other });
+    const closing = await world.enabled(1, { tid: threadId(one) });
+    const staying = await world.enabled(2, { tid: threadId(other) });
     let open!: (value?: unknown) => void;
     world.source.gate = new Promise((resolve) => open = resolve);
     world.source.execute(8);
@@ -224,7 +222,7 @@ scenario(
     await turn();
     closing.close();
     assert.is(await refused, "EIO");
-    world.device.write(1, { offset: 0, bytes: new Uint8Array(PAGE), read: 1 });
+    world.device.write(nodeId(1), { offset: 0, bytes: new Uint8Array(PAGE), read: 1 });
     open();
     assert.equal(await loaded, [8]);
     await world.untilRest();
@@ -257,7 +255,7 @@ scenario("a node that is opened anew is a new instance", async (world) => {
   const client = await world.enabled(1);
   await client.ioctl(DISABLE);
   client.close();
-  assert.is(world.device.find(1), undefined);
+  assert.is(world.device.find(nodeId(1)), undefined);
   world.open(1);
   assert.is(world.stateOf(1), "opened");
 });

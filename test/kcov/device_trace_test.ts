@@ -1,6 +1,7 @@
 /** Traces and comparisons that are collected while targets are held. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { scenarios } from "../scenarios.ts";
 import { type Client, DeviceWorld, PAGE, threads, turn } from "./device_world.ts";
 
 const device = suite("kcov/device, traces");
@@ -14,13 +15,11 @@ const HIGH = 0xffffffff00000000n;
 const RECORD = [5, 0, 5, 0, 9, 0, 8, 0xffffffff];
 const RECORD_WORDS = [5n, 5n, 9n, HIGH + 8n];
 
-function scenario(sentence: string, run: (world: DeviceWorld) => unknown): void {
-  device(sentence, async () => {
-    await using world = new DeviceWorld();
-    world.source.kind = "trace";
-    await run(world);
-  });
-}
+const scenario = scenarios(device, () => {
+  const world = new DeviceWorld();
+  world.source.kind = "trace";
+  return world;
+});
 
 /** Opens, initialises and enables an instance for comparisons. */
 async function comparing(

@@ -1,5 +1,5 @@
 /** A device between a page cache, targets and clients that are all made up. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { once } from "node:events";
 import type { Socket } from "node:net";
@@ -10,12 +10,16 @@ import {
   Device,
   type DeviceOptions,
   type EnabledArea,
+  inScope,
   type PageCache,
   type Scope,
   type Source,
   type TargetPcs,
 } from "../../src/kcov/mod.ts";
 import { hasUnit, type Units, UnitSet } from "../../src/kcov/coherence/unit.ts";
+import { targetId, type UnitId, unitId } from "../../src/kcov/ids.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 export const PAGE = 4096;
 const WORDS = PAGE / 8;
@@ -44,7 +48,7 @@ export class FakeCache implements PageCache {
     for (let at = range.offset; at < range.offset + range.length; at += PAGE) {
       const page = await this.#pages.get(`${nodeid} ${at}`);
       if (page?.isDirty) {
-        this.device.write(nodeid, { offset: at, bytes: page.bytes, read: this.reads });
+        this.device.write(nodeId(nodeid), { offset: at, bytes: page.bytes, read: this.reads });
       }
       this.#pages.delete(`${nodeid} ${at}`);
     }
@@ -110,7 +114,7 @@ export class FakeCache implements PageCache {
 
   async #read(nodeid: number, offset: number): Promise<Page> {
     this.reads++;
-    const answer = await this.device.read(nodeid, { offset, size: PAGE });
+    const answer = await this.device.read(nodeId(nodeid), { offset, size: PAGE });
     this.#log(`read ${nodeid} ${offset}`);
     return { bytes: Uint8Array.from(answer), isDirty: false };
   }
@@ -149,8 +153,8 @@ export class FakeSource implements Source {
     return this.#held.has(this.unitOf(target));
   }
 
-  unitOf(target: number): number {
-    return this.units.get(target) ?? target;
+  unitOf(target: number): UnitId {
+    return unitId(this.units.get(target) ?? target);
   }
 
   execute(...pcs: number[]): void {
@@ -161,7 +165,7 @@ export class FakeSource implements Source {
     if (this.isTargetHeld(target)) throw new Error("held targets cannot execute");
     const { kind } = this;
     const key = `${target} ${kind}`;
-    const executed = this.#executed.get(key) ?? { target, kind, pcs: [] };
+    const executed = this.#executed.get(key) ?? { target: targetId(target), kind, pcs: [] };
     executed.pcs.push(...pcs);
     this.#executed.set(key, executed);
   }
@@ -169,7 +173,7 @@ export class FakeSource implements Source {
   async stop({ units }: { units: Units }): Promise<TargetPcs[]> {
     this.#log(`stop${format(units)}`);
     await this.gate;
-    for (const [unit, gate] of this.gates) if (hasUnit(units, unit)) await gate;
+    for (const [unit, gate] of this.gates) if (hasUnit(units, unitId(unit))) await gate;
     this.#held.add(units);
     const found = [...this.#executed].filter(([, { target }]) =>
       hasUnit(units, this.unitOf(target))
@@ -186,6 +190,13 @@ export class FakeSource implements Source {
 
   canCompare(): boolean {
     return this.kind !== "counts";
+  }
+
+  /** Targets that have no probes. */
+  readonly counted = new Set<number>();
+
+  canWrite(scope: Scope): boolean {
+    return ![...this.counted].some((target) => inScope(scope, targetId(target)));
   }
 
   release(units: Units): void {
@@ -220,7 +231,7 @@ export class DeviceWorld implements AsyncDisposable {
 
   /** Opens an instance for a thread. */
   open(id: number, tid = process.pid, scope: Scope = "all"): Client {
-    this.device.open(id, { scope });
+    this.device.open(nodeId(id), { scope });
     return new Client(this, { id, tid });
   }
 
@@ -243,12 +254,12 @@ export class DeviceWorld implements AsyncDisposable {
   }
 
   stateOf(id: number): string | undefined {
-    return this.device.find(id)?.state.kind;
+    return this.device.find(nodeId(id))?.state.kind;
   }
 
   /** Bytes of an instance's area. */
   sizeOf(id: number): number | undefined {
-    return this.device.find(id)?.area?.size;
+    return this.device.find(nodeId(id))?.area?.size;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -272,8 +283,8 @@ export class Client {
 
   /** @param data What the argument points to. */
   ioctl(cmd: number, arg: bigint | number = 0, data: Uint8Array | null = null): Promise<number> {
-    const call = { cmd, arg: BigInt(arg), tid: this.tid, ...(data && { data }) };
-    return this.#world.device.ioctl(this.id, call);
+    const call = { cmd, arg: BigInt(arg), tid: threadId(this.tid), ...(data && { data }) };
+    return this.#world.device.ioctl(nodeId(this.id), call);
   }
 
   initialize(words: bigint | number): Promise<number> {
@@ -299,7 +310,7 @@ export class Client {
 
   /** The last descriptor and mapping go. */
   close(): void {
-    this.#world.device.release(this.id);
+    this.#world.device.release(nodeId(this.id));
   }
 }
 
@@ -312,23 +323,27 @@ export function threads(): number[] {
 /** A thread that can be ended. It ends with this process at the latest. */
 export function startThread(): { tid: number; end: () => Promise<void> } {
   const child = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
+  // Of a process that could not be started this tells afterwards, when nobody may listen any more.
+  child.on("error", () => {});
+  if (child.pid === undefined) {
+    throw new Error("Cannot start 'cat': the system has no more processes");
+  }
   // A test that fails leaves it: at the end of this process it reads the end of its input.
   child.unref();
   (child.stdin as Socket).unref();
   return {
     tid: child.pid!,
-    async end() {
-      child.ref();
-      const exited = once(child, "exit");
-      child.kill("SIGKILL");
-      await exited;
-    },
+    end: () => killed(child),
   };
 }
 
-/** Resolves when something that is under way has happened. */
-export async function until(hasHappened: () => boolean): Promise<void> {
-  while (!hasHappened()) await new Promise((resolve) => setTimeout(resolve, 1));
+/** Ends a child; resolves when it has ended, also where it had before. */
+export async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.ref();
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
 }
 
 /** Lets everything that is ready run. */

@@ -1,8 +1,13 @@
 /** Instances whose areas are files that clients and targets map. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { startThread, threads, turn, until } from "./device_world.ts";
+import { scenarios } from "../scenarios.ts";
+import { until } from "../until.ts";
+import { startThread, threads, turn } from "./device_world.ts";
 import { DirectWorld } from "./direct_world.ts";
+import { targetId } from "../../src/kcov/ids.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const device = suite("kcov/device, direct areas");
 
@@ -10,12 +15,7 @@ const [ENABLE, DISABLE, RESET_TRACE, REMOTE_ENABLE] = [0x6364, 0x6365, 0x6368, 0
 const [EIO, ENOMEM, EBUSY, EEXIST, EINVAL, ENOTSUPP] = [-5, -12, -16, -17, -22, -524];
 const WORDS = 512;
 
-function scenario(sentence: string, run: (world: DirectWorld) => unknown): void {
-  device(sentence, async () => {
-    await using world = await DirectWorld.make();
-    await run(world);
-  });
-}
+const scenario = scenarios(device, () => DirectWorld.make());
 
 /** A promise, and what fulfils it. */
 function gate(): { promise: Promise<void>; open: () => void } {
@@ -34,26 +34,69 @@ function remote(mode: number, common: bigint): Uint8Array {
 
 /** The words of an instance by read(2). */
 async function readWords(world: DirectWorld, id: number, size: number): Promise<bigint[]> {
-  const bytes = await world.device.read(id, { offset: 0, size, isCall: true });
+  const bytes = await world.device.read(nodeId(id), { offset: 0, size, isCall: true });
   return [...new BigUint64Array(bytes.slice().buffer)];
 }
 
 scenario("opening gives the file that the client is to map, one to each instance", (world) => {
-  const opened = [1, 2].map((id) => world.open(id) && world.device.find(id));
+  const opened = [1, 2].map((id) => world.open(id) && world.device.find(nodeId(id)));
   const files = opened.map((instance) => instance!.file!);
   assert.equal(files.map(({ path }) => path), world.files.map(({ path }) => path));
   assert.is(new Set(files.map(({ fd }) => fd)).size, 2);
 });
 
-device("what makes files is asked once, when the first is opened", async () => {
-  let asked = 0;
-  await using world = await DirectWorld.make({ files: () => void asked++ });
-  assert.is(asked, 0);
+device(
+  "what makes files is asked when an instance is opened; without it none has one",
+  async () => {
+    let asked = 0;
+    await using world = await DirectWorld.make({ files: () => void asked++ });
+    assert.is(asked, 0);
+    world.open(1);
+    assert.is(asked, 1);
+    assert.is(world.device.find(nodeId(1))!.file, undefined, "no files, no file");
+  },
+);
+
+scenario("what is opened when a target has no probes is in the page cache", (world) => {
   world.open(1);
+  world.source.counted.add(7);
   world.open(2);
-  assert.is(world.device.find(2)!.file, undefined, "no files, no file");
-  assert.is(asked, 1);
+  world.source.counted.delete(7);
+  world.open(3);
+  const hasFile = [1, 2, 3].map((id) => world.device.find(nodeId(id))!.file !== undefined);
+  assert.equal(hasFile, [true, false, true]);
 });
+
+scenario("an instance is blind to what has no probes while its area is a file", async (world) => {
+  world.open(1);
+  world.source.counted.add(7);
+  const client = world.open(2);
+  assert.is(world.device.blindTo(targetId(7)), 1);
+  await client.initialize(64);
+  await client.ioctl(0x6364);
+  assert.is(world.device.blindTo(targetId(7)), 1);
+  world.device.release(nodeId(1));
+  assert.is(world.device.blindTo(targetId(7)), 0);
+});
+
+scenario(
+  "targets are told of areas of both kinds, and of each until it is disabled",
+  async (world) => {
+    const direct = world.open(1, 1);
+    world.source.counted.add(7);
+    const coherent = world.open(2, 2);
+    for (const client of [direct, coherent]) {
+      await client.initialize(64);
+      await client.ioctl(0x6364);
+    }
+    const paths = world.source.traced.at(-1)!.map(({ path }) => path);
+    assert.equal(paths, [world.files[0].path, undefined]);
+    await direct.ioctl(0x6365);
+    assert.equal(world.tracedIds, [2]);
+    await coherent.ioctl(0x6365);
+    assert.equal(world.tracedIds, []);
+  },
+);
 
 for (const words of [2, 513, 64 * 1024]) {
   scenario(`INIT_TRACE of ${words} words makes the file as long`, async (world) => {
@@ -122,9 +165,9 @@ scenario("the data stays when an instance is disabled, and enabled again", async
 
 scenario("nobody is ever held, whatever a client does", async (world) => {
   const client = await world.enabled(1);
-  await world.device.read(1, { offset: 0, size: 4096, isCall: true });
+  await world.device.read(nodeId(1), { offset: 0, size: 4096, isCall: true });
   await client.ioctl(RESET_TRACE);
-  world.device.write(1, { offset: 0, bytes: new Uint8Array(4096), read: 1 });
+  world.device.write(nodeId(1), { offset: 0, bytes: new Uint8Array(4096), read: 1 });
   world.device.regroup();
   await client.ioctl(DISABLE);
   client.close();
@@ -141,7 +184,7 @@ scenario("the states of an instance are those of kcov", async (world) => {
   assert.equal([await client.ioctl(ENABLE), await client.ioctl(ENABLE)], [0, EINVAL]);
   for (const cmd of [DISABLE, RESET_TRACE]) {
     assert.is(await client.ioctl(cmd, 1), EINVAL);
-    assert.is(await world.device.ioctl(1, { cmd, arg: 0n, tid: other }), EINVAL);
+    assert.is(await world.device.ioctl(nodeId(1), { cmd, arg: 0n, tid: threadId(other) }), EINVAL);
   }
   const second = world.open(2, one);
   await second.initialize(WORDS);
@@ -151,8 +194,8 @@ scenario("the states of an instance are those of kcov", async (world) => {
 
 scenario("read(2) is EINVAL before INIT_TRACE, EIO when nothing is open", (world) => {
   world.open(1);
-  assert.throws(() => world.device.read(1, { offset: 0, size: 8, isCall: true }), /EINVAL/);
-  assert.throws(() => world.device.read(2, { offset: 0, size: 8, isCall: true }), /EIO/);
+  assert.throws(() => world.device.read(nodeId(1), { offset: 0, size: 8, isCall: true }), /EINVAL/);
+  assert.throws(() => world.device.read(nodeId(2), { offset: 0, size: 8, isCall: true }), /EIO/);
 });
 
 scenario("read(2) brings what is in the file, up to the area's end", async (world) => {
@@ -160,7 +203,7 @@ scenario("read(2) brings what is in the file, up to the area's end", async (worl
   await client.initialize(4);
   world.write(0, [3n, 4n, 5n, 6n]);
   const bytes = async (offset: number, size: number) =>
-    Buffer.from(await world.device.read(1, { offset, size, isCall: true })).toString("hex");
+    Buffer.from(await world.device.read(nodeId(1), { offset, size, isCall: true })).toString("hex");
   assert.is(await bytes(0, 8), "0300000000000000");
   assert.is(await bytes(25, 4096), "00".repeat(7));
   assert.is(await bytes(7, 2), "0004");
@@ -170,7 +213,7 @@ scenario("read(2) brings what is in the file, up to the area's end", async (worl
 scenario("splice(2) is EINVAL, for what it reads would stay in the page cache", async (world) => {
   const client = world.open(1);
   await client.initialize(WORDS);
-  assert.throws(() => world.device.read(1, { offset: 0, size: 4096 }), /EINVAL/);
+  assert.throws(() => world.device.read(nodeId(1), { offset: 0, size: 4096 }), /EINVAL/);
 });
 
 for (const isEnabled of [false, true]) {
@@ -189,7 +232,7 @@ for (const isEnabled of [false, true]) {
 device("an instance that is closed while enabled is traced until its thread ends", async () => {
   await using world = await DirectWorld.make();
   const thread = startThread();
-  const client = await world.enabled(1, { tid: thread.tid });
+  const client = await world.enabled(1, { tid: threadId(thread.tid) });
   client.close();
   const second = world.open(2, thread.tid);
   await second.initialize(WORDS);
@@ -203,9 +246,9 @@ device("an instance that is closed while enabled is traced until its thread ends
 device("a node that is opened anew while its first instance is traced is another", async () => {
   await using world = await DirectWorld.make();
   const thread = startThread();
-  const first = await world.enabled(1, { tid: thread.tid });
+  const first = await world.enabled(1, { tid: threadId(thread.tid) });
   first.close();
-  const second = await world.enabled(1, { tid: process.pid });
+  const second = await world.enabled(1, { tid: threadId(process.pid) });
   assert.equal([world.present, world.tracedIds], [[0, 1], [1, 1]]);
   await thread.end();
   await until(() => world.present.length === 1);
@@ -216,7 +259,7 @@ device("a node that is opened anew while its first instance is traced is another
 device("an instance that is closed while its dead owner's is given back goes, too", async () => {
   await using world = await DirectWorld.make();
   const thread = startThread();
-  const client = await world.enabled(1, { tid: thread.tid });
+  const client = await world.enabled(1, { tid: threadId(thread.tid) });
   const { promise, open } = gate();
   world.source.traceGate = promise;
   const told = new Promise<void>((resolve) => world.source.onTrace = resolve);
@@ -233,13 +276,13 @@ device("an instance that is closed while its dead owner's is given back goes, to
 device("an owner's death gives the instance back, and its data stays", async () => {
   await using world = await DirectWorld.make();
   const thread = startThread();
-  await world.enabled(1, { tid: thread.tid });
+  await world.enabled(1, { tid: threadId(thread.tid) });
   world.write(0, [1n, 7n]);
   await thread.end();
   await until(() => world.stateOf(1) !== "enabled");
   assert.equal([world.stateOf(1), world.tracedIds], ["initialized", []]);
-  const call = { cmd: ENABLE, arg: 0n, tid: process.pid };
-  assert.is(await world.device.ioctl(1, call), 0);
+  const call = { cmd: ENABLE, arg: 0n, tid: threadId(process.pid) };
+  assert.is(await world.device.ioctl(nodeId(1), call), 0);
   assert.equal([await readWords(world, 1, 16), world.tracedIds], [[1n, 7n], [1]]);
 });
 
@@ -266,12 +309,16 @@ scenario("an instance that is closed while ENABLE waits is not enabled", async (
 
 scenario("instances are traced side by side, each by its own file", async (world) => {
   const [one, other] = threads();
-  const first = await world.enabled(1, { tid: one });
-  const second = await world.enabled(2, { tid: other, words: 64, scope: new Set([5]) });
+  const first = await world.enabled(1, { tid: threadId(one) });
+  const second = await world.enabled(2, {
+    tid: threadId(other),
+    words: 64,
+    scope: new Set([5].map(targetId)),
+  });
   const paths = world.files.map(({ path }) => path);
   assert.equal(world.source.traced.at(-1), [
     { id: 1, words: WORDS, mode: "pc", scope: "all", path: paths[0] },
-    { id: 2, words: 64, mode: "pc", scope: new Set([5]), path: paths[1] },
+    { id: 2, words: 64, mode: "pc", scope: new Set([5].map(targetId)), path: paths[1] },
   ]);
   await first.ioctl(DISABLE);
   assert.equal(world.tracedIds, [2]);
@@ -284,14 +331,17 @@ scenario("REMOTE_ENABLE's handles are the scope that targets are told of", async
   const client = world.open(1, one);
   await client.initialize(WORDS);
   assert.is(await client.ioctl(REMOTE_ENABLE, 0, remote(0, 7n)), 0);
-  assert.equal(world.source.traced.at(-1)![0].scope, new Set([7]));
+  assert.equal(world.source.traced.at(-1)![0].scope, new Set([7].map(targetId)));
   const second = world.open(2, other);
   await second.initialize(WORDS);
   assert.is(await second.ioctl(REMOTE_ENABLE, 0, remote(0, 7n)), EEXIST);
   await client.ioctl(DISABLE);
   assert.is(await second.ioctl(REMOTE_ENABLE, 0, remote(0, 7n)), 0);
   await client.ioctl(ENABLE);
-  assert.equal(world.source.traced.at(-1)!.map(({ scope }) => scope), [new Set([7]), "all"]);
+  assert.equal(world.source.traced.at(-1)!.map(({ scope }) => scope), [
+    new Set([7].map(targetId)),
+    "all",
+  ]);
 });
 
 scenario("comparisons are traced where all targets can give them", async (world) => {
@@ -311,8 +361,8 @@ scenario("comparisons are traced where all targets can give them", async (world)
 device("disposing has targets write nowhere, and leaves no file", async () => {
   const world = await DirectWorld.make();
   const [one, other] = threads();
-  await world.enabled(1, { tid: one });
-  (await world.enabled(2, { tid: other })).close();
+  await world.enabled(1, { tid: threadId(one) });
+  (await world.enabled(2, { tid: threadId(other) })).close();
   world.open(3);
   await world.device[Symbol.asyncDispose]();
   assert.equal([world.tracedIds, world.present], [[], []]);

@@ -5,6 +5,7 @@ import { abi, Backings, type DeviceIoctl } from "../../src/fuse/mod.ts";
 import { turn } from "./device_world.ts";
 import { DirectWorld } from "./direct_world.ts";
 import { Tree } from "./tree.ts";
+import { fileHandle } from "../../src/fuse/ids.ts";
 
 const filesystem = suite("kcov/filesystem, direct areas");
 
@@ -55,7 +56,7 @@ scenario("what is opened has the instance's file behind it", async ({ tree, worl
 
 scenario("RELEASE gives the id back, and removes the file", async ({ tree, world, backings }) => {
   const nodeid = await tree.openKcov();
-  tree.subject.release(tree.request(nodeid), { fh: 0 });
+  tree.subject.release(tree.request(nodeid), { fh: fileHandle(0) });
   await turn();
   assert.equal([backings.open.size, world.present, world.device.instances], [0, [], []]);
 });
@@ -78,7 +79,7 @@ scenario("read(2) is ours: EINVAL before INIT_TRACE, then what is in the file", 
   const nodeid = await tree.openKcov();
   const read = () =>
     tree.subject.read(tree.request(nodeid), {
-      fh: 0,
+      fh: fileHandle(0),
       offset: 0,
       size: 4096,
       read_flags: FUSE_READ_LOCKOWNER,

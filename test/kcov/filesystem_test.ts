@@ -2,20 +2,18 @@ import { constants } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { abi, type Errno } from "../../src/fuse/mod.ts";
+import { scenarios } from "../scenarios.ts";
 import { PAGE, turn } from "./device_world.ts";
 import { Tree } from "./tree.ts";
+import { fileHandle } from "../../src/fuse/ids.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const filesystem = suite("kcov/filesystem");
 
 const ROOT = abi.FUSE_ROOT_ID;
 const { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } = constants;
 
-function scenario(sentence: string, run: (tree: Tree) => unknown): void {
-  filesystem(sentence, async () => {
-    await using tree = new Tree();
-    await run(tree);
-  });
-}
+const scenario = scenarios(filesystem, () => new Tree());
 
 /** The errno with which something is refused, by its name. */
 async function refusal(call: () => unknown): Promise<string> {
@@ -109,9 +107,9 @@ scenario("listing a directory with attributes looks kcov not up", (tree) => {
 
 scenario("kcov.d has a file for each target that lives", async (tree) => {
   tree.targets = [
-    { name: "api", id: 1, isAlive: true },
-    { name: "gone", id: 2, isAlive: false },
-    { name: "web", id: 9, isAlive: true },
+    { name: "api", id: targetId(1), isAlive: true },
+    { name: "gone", id: targetId(2), isAlive: false },
+    { name: "web", id: targetId(9), isAlive: true },
   ];
   const { nodeid } = tree.lookup("kcov.d");
   const entries = tree.list(nodeid, 4096);
@@ -128,7 +126,7 @@ scenario("kcov.d has a file for each target that lives", async (tree) => {
 });
 
 scenario("a target's file stays while it is open, though the target ends", async (tree) => {
-  tree.targets = [{ name: "api", id: 7, isAlive: true }];
+  tree.targets = [{ name: "api", id: targetId(7), isAlive: true }];
   const folder = tree.lookup("kcov.d").nodeid;
   const nodes = [tree.lookup("api", folder).nodeid, tree.lookup("api", folder).nodeid];
   assert.is.not(nodes[0], nodes[1], "each open has an area of its own");
@@ -137,11 +135,11 @@ scenario("a target's file stays while it is open, though the target ends", async
     new Set([7]),
     new Set([7]),
   ]);
-  tree.targets = [{ name: "api", id: 7, isAlive: false }];
+  tree.targets = [{ name: "api", id: targetId(7), isAlive: false }];
   assert.is(tree.list(folder, 4096).length, 3);
   tree.lookup("api", folder);
   for (const node of nodes) {
-    tree.subject.release(tree.request(node), { fh: 0 });
+    tree.subject.release(tree.request(node), { fh: fileHandle(0) });
     tree.subject.forget(node);
   }
   assert.is(tree.list(folder, 4096).length, 2);
@@ -153,14 +151,14 @@ scenario("an open of kcov is an instance, until it is released", async (tree) =>
   assert.equal(tree.world.device.instances.map(({ id }) => id), nodes);
   tree.subject.flush();
   assert.is(tree.world.device.instances.length, 2, "a close of one descriptor changes nothing");
-  for (const node of nodes) tree.subject.release(tree.request(node), { fh: 0 });
+  for (const node of nodes) tree.subject.release(tree.request(node), { fh: fileHandle(0) });
   assert.equal(tree.world.device.instances, []);
 });
 
 scenario("an instance cannot be opened a second time, for it has one area", async (tree) => {
   const node = await tree.openKcov();
   assert.is(await refusal(() => tree.open(node)), "EBUSY");
-  tree.subject.release(tree.request(node), { fh: 0 });
+  tree.subject.release(tree.request(node), { fh: fileHandle(0) });
   await tree.open(node);
   assert.is(tree.world.stateOf(node), "opened");
 });
@@ -194,7 +192,12 @@ scenario("what is looked up and not open has attributes however they are asked f
   assert.is(tree.getattr(ROOT, abi.FUSE_GETATTR_FH).attr.mode & S_IFMT, S_IFDIR);
 });
 
-const page = (index: number) => ({ fh: 0, offset: index * PAGE, size: PAGE, read_flags: 0 });
+const page = (index: number) => ({
+  fh: fileHandle(0),
+  offset: index * PAGE,
+  size: PAGE,
+  read_flags: 0,
+});
 
 scenario("reads and writes of the page cache's reach the area", async (tree) => {
   const node = await tree.openKcov();
@@ -218,7 +221,7 @@ scenario("write(2) is EINVAL, for the device has none", async (tree) => {
 scenario("a page that comes back of a closed instance is taken, and dropped", async (tree) => {
   const node = await tree.openKcov();
   await tree.initialize(node);
-  tree.subject.release(tree.request(node), { fh: 0 });
+  tree.subject.release(tree.request(node), { fh: fileHandle(0) });
   const data = new Uint8Array(PAGE);
   const write = { offset: 0, size: PAGE, write_flags: abi.FUSE_WRITE_CACHE, data };
   assert.equal(tree.subject.write(tree.request(node), write), { size: PAGE });
@@ -276,14 +279,17 @@ scenario("what is no directory is not listed, and what is not open not released"
     assert.is(await refusal(() => tree.list(other, PAGE)), "ENOTDIR");
     assert.is(await refusal(() => tree.subject.opendir(tree.request(other))), "ENOTDIR");
   }
-  assert.is(await refusal(() => tree.subject.release(tree.request(nodeid), { fh: 0 })), "EBADF");
+  assert.is(
+    await refusal(() => tree.subject.release(tree.request(nodeid), { fh: fileHandle(0) })),
+    "EBADF",
+  );
 });
 
 scenario("a read beyond the area, or of more than it is, takes no memory for it", async (tree) => {
   const node = await tree.openKcov();
   await tree.initialize(node, 1024n);
   const read = (offset: number, size: number) =>
-    tree.subject.read(tree.request(node), { fh: 0, offset, size, read_flags: 0 });
+    tree.subject.read(tree.request(node), { fh: fileHandle(0), offset, size, read_flags: 0 });
   assert.is((await read(PAGE, 0xffffffff)).length, PAGE);
   assert.is((await read(0, 0xffffffff)).length, 2 * PAGE);
   for (const offset of [2 * PAGE, 2 ** 43, Number.MAX_SAFE_INTEGER]) {
@@ -301,7 +307,7 @@ scenario("what waits when an instance is closed is refused", async (tree) => {
   const resetting = tree.ioctl(node, 0x6368);
   await turn();
   const late = tree.initialize(node);
-  tree.subject.release(tree.request(node), { fh: 0 });
+  tree.subject.release(tree.request(node), { fh: fileHandle(0) });
   assert.equal([await reading, await resetting], ["EIO", { result: -5 }]);
   await tree.open(node);
   assert.equal(await late, { result: -5 }, "it is not of the instance that is open now");
@@ -339,12 +345,17 @@ filesystem("a text is what it was when it was opened, for each who opens it", as
   assert.ok(first.fh !== second.fh && (first.open_flags & abi.FOPEN_DIRECT_IO) !== 0);
   const read = (fh: number, offset: number, size: number) =>
     Buffer.from(
-      tree.subject.read(tree.request(nodeid), { fh, offset, size, read_flags: 0 }) as Uint8Array,
+      tree.subject.read(tree.request(nodeid), {
+        fh: fileHandle(fh),
+        offset,
+        size,
+        read_flags: 0,
+      }) as Uint8Array,
     );
   assert.is(String(read(second.fh, 0, 4096)), "é 2\n");
   assert.is(String(read(first.fh, 0, 4096)), "é 1\n");
   assert.equal([read(first.fh, 3, 1).toString(), read(first.fh, 5, 10).length], ["1", 0]);
-  tree.subject.release(tree.request(nodeid), { fh: first.fh });
+  tree.subject.release(tree.request(nodeid), { fh: fileHandle(first.fh) });
   assert.is(read(first.fh, 0, 4096).length, 0);
   assert.is(String(read(second.fh, 0, 4096)), "é 2\n");
 });

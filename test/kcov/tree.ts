@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { abi, type Request } from "../../src/fuse/mod.ts";
 import { KcovFilesystem, type NamedTarget, type TreeOptions } from "../../src/kcov/mod.ts";
 import { DeviceWorld } from "./device_world.ts";
+import { nodeId, unique } from "../../src/fuse/ids.ts";
 
 const ROOT = abi.FUSE_ROOT_ID;
 
@@ -27,7 +28,7 @@ export class Tree implements AsyncDisposable {
 
   request(nodeid: number, pid = process.pid): Request {
     const { signal } = new AbortController();
-    return { unique: this.#unique++, nodeid, uid: 0, gid: 0, pid, signal };
+    return { unique: unique(this.#unique++), nodeid: nodeId(nodeid), uid: 0, gid: 0, pid, signal };
   }
 
   lookup(name: string, parent: number = ROOT): abi.FuseEntryOut {

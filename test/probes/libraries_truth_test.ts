@@ -35,7 +35,7 @@ class Copy {
   #nextPc = 0x80000000;
 
   constructor() {
-    // A link would be copied as such, and what is written be written into what it leads to.
+    // Itself, where it is a link: what is copied is written to, and a link would lead back to the original.
     const modules = realpathSync(join(TEST, "node_modules"));
     cpSync(modules, join(this.#folder, "node_modules"), {
       recursive: true,

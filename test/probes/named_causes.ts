@@ -45,7 +45,7 @@ export class Causes {
     printed: readonly PrintedFunction[],
   ) {
     const program = parseSource(source, { isModule: goal === "module" });
-    const walk = new ProbeWalk(source, program.sourceType === "module");
+    const walk = new ProbeWalk(source, program);
     walk.run(program, { ...statementVisitors, ...expressionVisitors, ...functionVisitors });
     const table = layOut(walk);
     const rows = new FunctionRows(table);

@@ -9,13 +9,17 @@ import { Device, KcovFilesystem, type Source } from "../../src/kcov/mod.ts";
 import { Recorder } from "../../src/recording/recorder.ts";
 import { witness } from "../../src/recording/witness.ts";
 import { FakeDevice } from "../fuse/fake_device.ts";
+import { fileHandle, nodeId, unique } from "../../src/fuse/ids.ts";
+import { targetId, unitId } from "../../src/kcov/ids.ts";
 
 const SOURCE: Source = {
-  stop: () => Promise.resolve([{ target: 1, kind: "counts", pcs: Uint32Array.of(8, 16, 24) }]),
+  stop: () =>
+    Promise.resolve([{ target: targetId(1), kind: "counts", pcs: Uint32Array.of(8, 16, 24) }]),
   release() {},
-  unitOf: (target) => target,
+  unitOf: (target) => unitId(target),
   trace: () => Promise.resolve(),
   canCompare: () => true,
+  canWrite: () => true,
 };
 
 /** Of a message: who asks, of which node. */
@@ -44,7 +48,7 @@ export class RecordedKernel implements AsyncDisposable {
         nameOf: (tid) => this.#threads.nameOf(tid),
         readMemory: () => Promise.resolve(undefined),
       },
-      targets: () => [{ name: "api", id: 1, isAlive: true }],
+      targets: () => [{ name: "api", id: targetId(1), isAlive: true }],
       ioctl: undefined,
     }, this.#recorder);
     const own = { mode: 0o600, uid: 0, gid: 0, mounted: 1_700_000_000, socket: "/run/socket" };
@@ -77,8 +81,15 @@ export class RecordedKernel implements AsyncDisposable {
     write: (writer: Writer) => void = () => {},
   ): Promise<Uint8Array> {
     const writer = new Writer();
-    const unique = this.#unique += 2;
-    const header = { opcode: abi.FUSE_OPCODE[opcode], unique, nodeid, uid: 0, gid: 0, pid };
+    const number = this.#unique += 2;
+    const header = {
+      opcode: abi.FUSE_OPCODE[opcode],
+      unique: unique(number),
+      nodeid: nodeId(nodeid),
+      uid: 0,
+      gid: 0,
+      pid,
+    };
     abi.fuse_in_header.encode(writer, { ...header, len: 0, total_extlen: 0 });
     write(writer);
     const len = writer.length;
@@ -87,21 +98,21 @@ export class RecordedKernel implements AsyncDisposable {
     for (;;) {
       const message = await this.#device.receive();
       // A notification's number is 0.
-      if (decodeReply(message, undefined).unique === unique) return message;
+      if (decodeReply(message, undefined).unique === number) return message;
     }
   }
 
   ioctl(nodeid: number, cmd: number, arg = 0n): Promise<Uint8Array> {
     return this.ask("IOCTL", { nodeid }, (writer) => {
       const size = cmd === 0x80086301 ? 8 : 0;
-      const call = { fh: 0, flags: 0, cmd, arg, in_size: 0, out_size: size };
+      const call = { fh: fileHandle(0), flags: 0, cmd, arg, in_size: 0, out_size: size };
       abi.fuse_ioctl_in.encode(writer, call);
     });
   }
 
   read(nodeid: number, range: { offset: number; size: number }): Promise<Uint8Array> {
     return this.ask("READ", { nodeid }, (writer) => {
-      abi.fuse_read_in.encode(writer, { fh: 1, ...range, read_flags: 0, flags: 0 });
+      abi.fuse_read_in.encode(writer, { fh: fileHandle(1), ...range, read_flags: 0, flags: 0 });
     });
   }
 
@@ -116,7 +127,7 @@ export class RecordedKernel implements AsyncDisposable {
 
   /** What a client of `kcov` does, from INIT to RELEASE. */
   async converse(): Promise<void> {
-    await this.ask("INIT", { nodeid: 0 }, (writer) => {
+    await this.ask("INIT", { nodeid: nodeId(0) }, (writer) => {
       abi.fuse_init_in.encode(writer, { major: 7, minor: 45, max_readahead: 0, flags: 0 });
     });
     await this.lookup(abi.FUSE_ROOT_ID, "kcov");
@@ -130,8 +141,13 @@ export class RecordedKernel implements AsyncDisposable {
     await this.lookup(4, "api");
     await this.open(5);
     await this.read(5, { offset: 0, size: 4096 });
-    await this.ask("RELEASE", { nodeid: node }, (writer) => {
-      abi.fuse_release_in.encode(writer, { fh: 0, flags: 2, release_flags: 0, lock_owner: 0n });
+    await this.ask("RELEASE", { nodeid: nodeId(node) }, (writer) => {
+      abi.fuse_release_in.encode(writer, {
+        fh: fileHandle(0),
+        flags: 2,
+        release_flags: 0,
+        lock_owner: 0n,
+      });
     });
   }
 

@@ -17,7 +17,7 @@ recorder("the first line tells what the server was, the others what passed, in o
   assert.equal([recording, format, version, system], ["kcovfs", 1, VERSION, release()]);
   assert.equal([mode, files, mounted], [0o600, ["targets"], 1_700_000_000]);
   const kinds = entries.map((entry) => Object.keys(entry)[1]);
-  assert.equal(kinds.slice(0, 6), ["rx", "tx", "rx", "tx", "rx", "tx"]);
+  assert.equal(kinds.slice(0, 6), ["rx", "tx", "rx", "tx", "rx", "written"]);
   assert.equal(kinds.filter((kind) => kind === "rx").length, 11);
   assert.equal(kinds.filter((kind) => kind === "tx").length, 11);
   const times = entries.map(({ t }) => t as number);
@@ -30,10 +30,11 @@ recorder("what the server learns otherwise is noted once, until it changes", asy
   const facts = kernel.lines().slice(1).map((line) => JSON.parse(line))
     .filter((entry) => !("rx" in entry || "tx" in entry || "nt" in entry))
     .map(({ t: _, ...fact }) => fact);
-  assert.is(facts.length, 3);
-  assert.equal(facts[0], { comparable: true });
-  assert.equal([facts[1].thread, typeof facts[1].start], [process.pid, "number"]);
-  assert.equal(facts[2], { targets: [{ name: "api", id: 1, isAlive: true }] });
+  assert.is(facts.length, 4);
+  assert.equal(facts[0], { written: true });
+  assert.equal(facts[1], { comparable: true });
+  assert.equal([facts[2].thread, typeof facts[2].start], [process.pid, "number"]);
+  assert.equal(facts[3], { targets: [{ name: "api", id: 1, isAlive: true }] });
 });
 
 recorder("a message comes back as it was, zeros at its end or not", () => {

@@ -4,6 +4,7 @@ import * as assert from "uvu/assert";
 import { visible, visibleJson, visibleLines } from "../../src/report/display_text.ts";
 import { formatOpenMetrics } from "../../src/report/open_metrics.ts";
 import { formatTargets, formatUnprobed } from "../../src/report/targets.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const display = suite("report/display_text");
 
@@ -27,7 +28,7 @@ display("JSON has the same value", () => {
 display("targets and scripts are a line each, whatever their names", () => {
   const row = {
     ...{
-      id: 1,
+      id: targetId(1),
       name: EVIL,
       pid: 2,
       runtime: EVIL,

@@ -1,9 +1,12 @@
 /** A server's numbers at two times, ten seconds apart. */
-import type { Snapshot, TargetRow } from "../../src/messages/control_client.ts";
+import type { Snapshot, TargetRow } from "../../src/messages/requests.ts";
 import { type Counts, type InstanceStatus, noCounts } from "../../src/kcov/mod.ts";
+import { targetId } from "../../src/kcov/ids.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const TARGET: TargetRow = {
-  ...{ id: 1, name: "api", pid: 4321, runtime: "node v20.20.2", link: "agent" },
+  ...{ id: targetId(1), name: "api", pid: 4321, runtime: "node v20.20.2", link: "agent" },
   ...{ collector: "v8", hold: "gate", scripts: 12, blocks: 3456, state: "running", note: "" },
 };
 
@@ -19,16 +22,32 @@ const LATER: Counts = {
 };
 
 const ENABLED: InstanceStatus = {
-  ...{ id: 1001, client: { pid: 815, name: "my-fuzzer" }, state: "enabled", owner: 816 },
+  ...{
+    id: nodeId(1001),
+    client: { pid: 815, name: "my-fuzzer" },
+    state: "enabled",
+    owner: threadId(816),
+  },
   ...{ mode: "pc", scope: "all", words: 65536 },
 };
 
-const OPENED: InstanceStatus = { id: 1007, state: "opened", scope: [2, 9], counts: noCounts() };
+const OPENED: InstanceStatus = {
+  id: nodeId(1007),
+  state: "opened",
+  scope: [targetId(2), targetId(9)],
+  counts: noCounts(),
+};
 
 export const BEFORE: Snapshot = {
   uptime: 3722.5,
   server: {
-    ...{ pid: 4711, state: "/var/lib/kcovfs", version: "0.1.0", collector: "v8", isDirect: false },
+    ...{
+      pid: 4711,
+      state: "/var/lib/kcovfs",
+      version: "0.1.0",
+      collector: "v8",
+      isPassthrough: false,
+    },
   },
   targets: [TARGET],
   instances: [{ ...ENABLED, count: 30, counts: COUNTS }],
@@ -43,12 +62,12 @@ export const NOW: Snapshot = {
     TARGET,
     {
       ...TARGET,
-      id: 2,
+      id: targetId(2),
       name: "api.resize-worker.js",
       state: "late",
       note: "no answer within 5 ms",
     },
-    { ...TARGET, id: 3, name: "gone", state: "ended" },
+    { ...TARGET, id: targetId(3), name: "gone", state: "ended" },
   ],
   instances: [{ ...ENABLED, count: 32, counts: LATER }, OPENED],
   total: { ...LATER, executions: 4623 },
@@ -58,6 +77,7 @@ export const NOW: Snapshot = {
 /** The same where clients map what targets write. */
 export function direct({ total: _, ...rest }: Snapshot): Snapshot {
   const instances = rest.instances.map(({ counts: _, ...instance }) => instance);
-  const server = { ...rest.server, collector: "trace", isDirect: true } as const;
-  return { ...rest, instances, server };
+  const server = { ...rest.server, collector: "trace", isPassthrough: true } as const;
+  const targets = rest.targets.map((target) => ({ ...target, collector: "trace" }));
+  return { ...rest, targets, instances, server };
 }

@@ -1,12 +1,13 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { TargetRow } from "../../src/messages/control_client.ts";
+import type { TargetRow } from "../../src/messages/requests.ts";
 import { formatTargets, formatUnprobed } from "../../src/report/targets.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const report = suite("report/targets");
 
 const ROW: TargetRow = {
-  ...{ id: 1, name: "api", pid: 4321, runtime: "node v20.20.2", link: "agent" },
+  ...{ id: targetId(1), name: "api", pid: 4321, runtime: "node v20.20.2", link: "agent" },
   ...{ collector: "v8", hold: "gate", scripts: 12, blocks: 3456, state: "running", note: "" },
 };
 
@@ -18,7 +19,7 @@ report("without targets there are the headings alone", () => {
 });
 
 report("a target has a line, and columns are as wide as what is in them", () => {
-  const long = { ...ROW, id: 10, name: "a-long-name", blocks: 123456789, state: "held" };
+  const long = { ...ROW, id: targetId(10), name: "a-long-name", blocks: 123456789, state: "held" };
   assert.equal(formatTargets([ROW, long]).split("\n"), [
     "ID  NAME         PID   RUNTIME        LINK   COLLECTOR  HOLD  SCRIPTS  BLOCKS     STATE",
     "1   api          4321  node v20.20.2  agent  v8         gate  12       3456       running",

@@ -2,6 +2,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatTop } from "../../src/report/top.ts";
 import { BEFORE, direct, NOW } from "./snapshots.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const top = suite("report/top");
 
@@ -103,7 +104,7 @@ top("new blocks are those of the last minute, where that is known", () => {
 });
 
 top("where clients map what targets write, what nobody sees is not made up", () => {
-  const { counts: _, ...full } = { ...NOW.instances[0], id: 1010, count: 65535 };
+  const { counts: _, ...full } = { ...NOW.instances[0], id: nodeId(1010), count: 65535 };
   const now = direct({ ...NOW, instances: [...NOW.instances, full] });
   const lines = formatTop({ before: direct(BEFORE), now }, { columns: 95, rows: 24 });
   assert.equal(lines.slice(0, 3), [
@@ -120,7 +121,10 @@ top("where clients map what targets write, what nobody sees is not made up", () 
 });
 
 top("what there is no room for is counted", () => {
-  const instances = Array.from({ length: 40 }, (_, i) => ({ ...NOW.instances[0], id: 2000 + i }));
+  const instances = Array.from(
+    { length: 40 },
+    (_, i) => ({ ...NOW.instances[0], id: nodeId(2000 + i) }),
+  );
   const lines = formatTop({ now: { ...NOW, instances } }, { columns: 80, rows: 24 });
   assert.is(lines.length, 24);
   assert.match(lines[5], /^ 1 {2}api /, "targets are few");

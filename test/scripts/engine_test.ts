@@ -205,7 +205,7 @@ engine("scripts without a URL are counted, each once", () => {
 });
 
 engine(
-  "a source that cannot be parsed is warned of once, for all targets, and ignored",
+  "a source that cannot be parsed is ignored",
   async () => {
     const world = new EngineWorld();
     const targets = [world.target(all), world.target(all)];
@@ -217,48 +217,24 @@ engine(
       assert.equal(target.takeIgnored(), [id]);
       assert.equal(target.absorb(collection(of(FIRST_RUN, id))), []);
     }
-    assert.is(world.warnings.length, 1);
-    assert.match(world.warnings[0], /^Cannot measure file:\/\/\/a\.js: \S/);
     assert.equal(world.blocks(), []);
   },
 );
 
-engine(
-  "a source map that cannot be followed is warned of once, and the script counts",
-  async () => {
-    const world = new EngineWorld();
-    world.broken = "it is no JSON";
-    const targets = [world.target(all), world.target(all)];
-    for (const target of targets) {
-      target.absorb(collection(of(FIRST_RUN)));
-      await target.learn(new Map([["7", SOURCE]]), ["7"]);
-      assert.equal(world.blocks(), numbers(0, 1, 2, 4));
-    }
-    assert.equal(world.warnings, [
-      "Cannot follow the source map of file:///a.js: it is no JSON; its blocks are placed in itself",
-    ]);
-  },
-);
-
-engine("a link may tell the URL of a map; a script's PCs do not depend on it", async () => {
+engine("a link may tell the URL of a map", async () => {
   const world = new EngineWorld();
   const target = world.engine.target(all);
   target.absorb(collection(of(FIRST_RUN)));
   await target.learn(new Map([["7", { source: SOURCE, mapUrl: "a.map" }]]), ["7"]);
   assert.equal([world.mapUrls, world.built], [["a.map"], [SOURCE]]);
-  const other = world.engine.target(all);
-  other.absorb(collection(of(FIRST_RUN, "8")));
-  await other.learn(new Map([["8", SOURCE]]), ["8"]);
-  assert.is(world.symbols.length, 1);
 });
 
-engine("a script for which there are no PCs left is warned of and ignored", async () => {
+engine("a script for which there are no PCs left is ignored", async () => {
   const world = new EngineWorld();
   world.failure = new RangeError("Cannot give 6 blocks of file:///a.js PCs: no room is left");
   const target = world.target(all);
   target.absorb(collection(of(FIRST_RUN)));
   await target.learn(new Map([["7", SOURCE]]), ["7"]);
-  assert.match(world.warnings.join(), /no room is left/);
   assert.equal([world.blocks(), target.takeIgnored()], [[], ["7"]]);
 });
 
@@ -271,22 +247,11 @@ engine("two targets that run the same source share its table and its PCs", async
     one.learn(new Map([["7", SOURCE]]), ["7"]),
     other.learn(new Map([["99", SOURCE]]), ["99"]),
   ]);
-  assert.equal([world.built.length, world.symbols.length], [1, 1]);
+  assert.is(world.built.length, 1);
   assert.equal(world.blocks().sort(), numbers(0, 1, 2, 4, 1, 3, 5).sort());
   assert.equal([one.counts.measured, other.counts.measured], [1, 1]);
   other.absorb(collection(of(OTHER_BRANCH, "7")));
   assert.equal(world.blocks(), [], "its script 7 is another one");
-});
-
-engine("another source or URL is another script", async () => {
-  const world = new EngineWorld();
-  const target = world.target(all);
-  target.absorb(collection(of([], "1"), of([], "2"), of([], "3", "file:///b.js"), of([], "4")));
-  const sources = [["1", SOURCE], ["2", `${SOURCE}\n`], ["3", SOURCE], ["4", SOURCE]] as const;
-  await target.learn(new Map(sources), ["1", "2", "3", "4"]);
-  const keys = world.symbols.map(({ hash, url }) => `${hash} ${url}`);
-  assert.is(new Set(keys).size, 3);
-  assert.ok(world.symbols.every(({ hash }) => /^[0-9a-f]{64}$/.test(hash)));
 });
 
 engine(

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type InstrumentedFiles, instrumentFiles } from "../../src/scripts/instrument_files.ts";
-import { ProberWorld } from "../probes/prober_world.ts";
+import { PipelineWorld } from "./pipeline_world.ts";
 
 const files = suite("scripts/instrument_files");
 
@@ -13,9 +13,9 @@ const files = suite("scripts/instrument_files");
 class Folders {
   readonly from: string;
   readonly to: string;
-  readonly #world: ProberWorld;
+  readonly #world: PipelineWorld;
 
-  constructor(world: ProberWorld) {
+  constructor(world: PipelineWorld) {
     this.#world = world;
     [this.from, this.to] = ["from", "to/deep"].map((name) => path.join(world.folder, name));
     fs.mkdirSync(this.from);
@@ -37,19 +37,19 @@ class Folders {
     options: { name?: string; isMeasured?: (url: string) => boolean } = {},
   ): Promise<InstrumentedFiles> {
     const { name = "", isMeasured = () => true } = options;
-    const { prober, warnings } = this.#world;
+    const { pipeline, warnings } = this.#world;
     const warn = (line: string) => void warnings.push(line.replaceAll(this.from, "FROM"));
     const paths = { from: path.join(this.from, name), to: path.join(this.to, name) };
-    return instrumentFiles(paths, { prober, isMeasured, warn });
+    return instrumentFiles(paths, { pipeline, isMeasured, reporter: { warn } });
   }
 }
 
 function scenario(
   sentence: string,
-  run: (folders: Folders, world: ProberWorld) => unknown,
+  run: (folders: Folders, world: PipelineWorld) => unknown,
 ): void {
   files(sentence, async () => {
-    await using world = new ProberWorld();
+    await using world = new PipelineWorld();
     await run(new Folders(world), world);
   });
 }

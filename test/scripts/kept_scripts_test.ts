@@ -1,5 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { StateError } from "../../src/blocks/state_error.ts";
 import { KeptScripts } from "../../src/scripts/kept_scripts.ts";
 
 const kept = suite("scripts/kept_scripts");
@@ -44,12 +45,16 @@ kept("what replaces another counts alone", () => {
   assert.ok(subject.find("a", "a".repeat(20)));
 });
 
-kept("what could not be made is made anew", async () => {
+kept("what cannot be made is kept, and what could not be made now is made anew", async () => {
   const subject = new KeptScripts<string>(30);
-  const result = Promise.reject(new Error("failed"));
-  subject.add("a", { source: "a", result });
-  await result.catch(() => {});
-  assert.is(subject.find("a", "a"), undefined);
+  const results = [new SyntaxError("failed"), new StateError("not now")].map((error) =>
+    Promise.reject(error)
+  );
+  for (const [i, result] of results.entries()) {
+    subject.add(String(i), { source: "a", result });
+    await result.catch(() => {});
+  }
+  assert.equal(["0", "1"].map((key) => subject.find(key, "a")), [results[0], undefined]);
 });
 
 kept.run();

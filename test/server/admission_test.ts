@@ -12,6 +12,8 @@ import type { Target } from "../../src/targets/target.ts";
 import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
 import { EngineWorld } from "../blocks/engine_world.ts";
 import { FakeLink, turn } from "../targets/fake_link.ts";
+import { targetId } from "../../src/kcov/ids.ts";
+import { threadId } from "../../src/base/thread_id.ts";
 
 const admission = suite("admission");
 
@@ -35,10 +37,10 @@ function made() {
   const warnings: string[] = [];
   const arrived: [attachment: string, target: Target][] = [];
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
-  const warn = (line: string) => void warnings.push(line);
+  const reporter = { warn: (line: string) => void warnings.push(line) };
   const { engine } = new EngineWorld();
-  const isDirect = new Deferred<boolean>();
-  isDirect.resolve(false);
+  const isPassthrough = new Deferred<boolean>();
+  isPassthrough.resolve(false);
   const subject = new Admission({
     registry,
     collector: new Collector({
@@ -47,13 +49,15 @@ function made() {
       registry,
       engine,
       filterFor: () => () => true,
-      warn,
+      reporter,
     }),
     control: { makePipe: () => "/run/kcovfs/pipe-0" },
     arrivals: { arrived: (attachment, target) => arrived.push([attachment, target]) },
-    isDirect,
+    isPassthrough,
+    choice: "v8",
+    devices: [],
     processes: new ProcessReader(),
-    warn,
+    reporter,
   });
   const admit = (hello: Partial<Hello> = {}, peer = PEER) => {
     const link = new FakeAgentLink();
@@ -77,7 +81,6 @@ admission("what comes while others are held is let in when they run", async () =
     {
       id: 2,
       name: "api-2",
-      isArmed: true,
       holdTimeout: 11000,
       pipe: "/run/kcovfs/pipe-0",
       isHeld: true,
@@ -89,7 +92,7 @@ admission("what comes while others are held is let in when they run", async () =
 admission("what a target has started is named after it", () => {
   const { registry, admit } = made();
   admit();
-  admit({ name: "worker", parent: 1, tid: 12 });
+  admit({ name: "worker", parent: targetId(1), tid: threadId(12) });
   admit({ name: "child", parent: "api" });
   const [api, worker, child] = registry.targets;
   assert.equal([worker.info.name, worker.info.parent, worker.info.tid], ["api.worker", api, 12]);
@@ -111,7 +114,7 @@ admission("a thread of another process's is none of a target's", () => {
   admit();
   const foreign = { pid: 2, uid: 1000, gid: 1000 };
   const { link } = admit(
-    { name: "worker", parent: 1, tid: 12, pid: 1 },
+    { name: "worker", parent: targetId(1), tid: threadId(12), pid: 1 },
     foreign,
   );
   assert.equal([registry.targets.length, link.welcomes.length, link.calls], [
@@ -130,8 +133,8 @@ admission(
     const { registry, admit } = made();
     const unseen = { pid: 0, uid: 1000, gid: 1000 };
     admit({ pid: 7 }, unseen);
-    admit({ pid: 7, name: "worker", parent: 1, tid: 12 }, unseen);
-    admit({ pid: 7, name: "worker", parent: 1, tid: 12 }, {
+    admit({ pid: 7, name: "worker", parent: targetId(1), tid: threadId(12) }, unseen);
+    admit({ pid: 7, name: "worker", parent: targetId(1), tid: threadId(12) }, {
       ...unseen,
       uid: 1001,
     });

@@ -10,6 +10,7 @@ import {
   FrameReader,
   type Hello,
   packFrame,
+  packNumber,
   PROTOCOL_VERSION,
 } from "../../src/messages/protocol.ts";
 import { askServer } from "../../src/messages/control_client.ts";
@@ -19,17 +20,18 @@ import {
   type ControlSocket,
   type Requests,
 } from "../../src/server/control_socket.ts";
+import { until } from "../until.ts";
 import { listen } from "./listening.ts";
 import { tryLock } from "../../src/base/system_calls.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 
 const control = suite("control_socket");
 
-const OPTIONS: Omit<ControlOptions, "warn"> = {
+const OPTIONS: Omit<ControlOptions, "reporter"> = {
   ...{ mode: 0o600, uid: process.getuid!(), gid: process.getgid!() },
   collectTimeout: 5000,
 };
-const FOR_OTHERS: Omit<ControlOptions, "warn"> = { ...OPTIONS, mode: 0o660, uid: 1, gid: 2 };
+const FOR_OTHERS: Omit<ControlOptions, "reporter"> = { ...OPTIONS, mode: 0o660, uid: 1, gid: 2 };
 const ROOT = { uid: 0, gid: 0 };
 const HELLO: Hello = {
   protocol: PROTOCOL_VERSION,
@@ -47,7 +49,7 @@ async function listening(handlers: Partial<Agents & Requests> = {}, options = OP
   const socket = await listen({
     admit: (link, hello) => agents.push({ link, hello }),
     ...handlers,
-  }, { ...options, warn: (line) => warnings.push(line) });
+  }, { ...options, reporter: { warn: (line) => warnings.push(line) } });
   return { socket, agents, warnings, [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose]() };
 }
 
@@ -56,16 +58,6 @@ async function connected(to: { socket: ControlSocket }): Promise<Socket> {
   socket.on("error", () => {});
   await once(socket, "connect");
   return socket;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  const began = performance.now();
-  while (!holds()) {
-    if (performance.now() - began > 5000) {
-      throw new Error(`it never held: ${holds}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 const rejection = (work: Promise<unknown>): Promise<Error> =>
@@ -136,7 +128,6 @@ control(
     server.agents[0].link.welcome({
       id: 1,
       name: "a",
-      isArmed: false,
       holdTimeout: 1,
       pipe: "",
       isHeld: true,
@@ -191,31 +182,31 @@ control("one client's nonsense does not disturb the others", async () => {
   const stopping = server.agents[0].link.stop({ run: 0, hold: true });
   const [batch] = await once(good, "data") as [Buffer];
   const number = batch.subarray(5, 9);
-  good.write(packFrame(FRAME.held, number));
+  good.write(packFrame(FRAME.held, number, packNumber(0)));
   assert.is((await stopping).held, true);
   good.destroy();
 });
 
 control("a command's request is answered, and the connection closed", async () => {
+  const facts = { pid: 7, state: "/var", version: "1", collector: "v8", isPassthrough: false };
   const asked: unknown[] = [];
   await using server = await listening({
     answer(request) {
       asked.push(request);
-      return Promise.resolve({ pid: 7, state: "/var", version: "1" });
+      return Promise.resolve(facts);
     },
   });
-  assert.equal(await askServer(server.socket.path, "server"), {
-    pid: 7,
-    state: "/var",
-    version: "1",
-  });
+  assert.equal(await askServer(server.socket.path, "server"), facts);
   assert.equal(asked, [{ kind: "server" }]);
 });
 
 control("a large answer arrives whole", async () => {
-  const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, name: "x".repeat(50) }));
+  const rows = Array.from({ length: 20_000 }, (_, id) => ({
+    ...{ id, name: "x".repeat(50), pid: 1, runtime: "node", link: "agent", collector: "v8" },
+    ...{ hold: "gate", scripts: 1, blocks: 2, state: "running", note: "" },
+  }));
   await using server = await listening({ answer: () => Promise.resolve(rows) });
-  assert.equal(await askServer(server.socket.path, "targets"), rows as never);
+  assert.equal(await askServer(server.socket.path, "targets"), rows);
 });
 
 control("a request that is refused is an error for who asked", async () => {
@@ -244,7 +235,12 @@ control(
       assert.match(message, `Cannot ask the server at ${file}: connect ENOENT`);
       const answers = {
         "it closed the connection": Buffer.alloc(0),
-        "JSON": packFrame(FRAME.response, Buffer.from("{")),
+        "it is no JSON": packFrame(FRAME.response, Buffer.from("{")),
+        "0.id must be a whole number, not 1.5; is it of another version": packFrame(
+          FRAME.response,
+          json({ result: [{ id: 1.5 }] }),
+        ),
+        "it must be a list, not undefined": packFrame(FRAME.response, json({})),
         "Cannot take a frame": Buffer.from("ffffffff21", "hex"),
       };
       for (const [reason, bytes] of Object.entries(answers)) {

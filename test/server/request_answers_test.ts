@@ -4,7 +4,7 @@ import type { Attacher } from "../../src/server/attacher.ts";
 import type { Peer } from "../../src/base/peer.ts";
 import { Collector } from "../../src/server/collector.ts";
 import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
-import type { ServerFacts, TargetRow } from "../../src/messages/control_client.ts";
+import type { ServerFacts, TargetRow } from "../../src/messages/requests.ts";
 import { type Counts, noCounts } from "../../src/kcov/mod.ts";
 import { RequestAnswers } from "../../src/server/request_answers.ts";
 import { Registry } from "../../src/targets/registry.ts";
@@ -16,11 +16,18 @@ import { FakeLink, turn } from "../targets/fake_link.ts";
 const answers = suite("request_answers");
 
 const FACTS: ServerFacts = {
-  ...{ pid: 1, state: "/var/lib/kcovfs", version: "0.1.0", collector: "trace", isDirect: true },
+  ...{
+    pid: 1,
+    state: "/var/lib/kcovfs",
+    version: "0.1.0",
+    collector: "trace",
+    isPassthrough: true,
+  },
 };
 const TRACING = {
   countsOf: () => ({ measured: 3, blocks: 40, unparsed: 1 }),
   live: { progressOf: () => undefined },
+  tracer: { whyUnseen: () => undefined, canWrite: () => true },
   unprobed: ({ id }: Target) => Promise.resolve([{ url: `file:///${id}.js`, reason: "why" }]),
 };
 
@@ -32,9 +39,9 @@ const OTHER: Peer = { pid: 13, uid: 1001, gid: 1001 };
 const TOTAL: Counts = { ...noCounts(), executions: 300, pcs: 9000 };
 
 function made(
-  { tracing, isDirect = true }: {
+  { tracing, isPassthrough = true }: {
     tracing?: typeof TRACING;
-    isDirect?: boolean;
+    isPassthrough?: boolean;
   } = {},
 ) {
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
@@ -54,18 +61,18 @@ function made(
   const subject = new RequestAnswers({
     registry,
     covered,
-    devices: [{ refresh: () => Promise.resolve(void refreshed++) }],
+    devices: [{ refresh: () => Promise.resolve(void refreshed++), blindTo: () => 0 }],
     collector: new Collector({
       covered,
       segments: () => [],
       registry,
       engine,
       filterFor: () => () => true,
-      warn,
+      reporter: { warn },
     }),
     tracing: tracing as Tracing | undefined,
     attacher: attacher as Attacher,
-    facts: Promise.resolve({ ...FACTS, isDirect }),
+    facts: Promise.resolve({ ...FACTS, isPassthrough }),
     meters: {
       take: () => Promise.resolve({ uptime: 7, instances: [], total: TOTAL, coveredBlocks: 3 }),
     },
@@ -121,10 +128,10 @@ answers("'server' tells of the server", async () => {
 answers(
   "'status' is the server, its targets, and what was counted where it is seen",
   async () => {
-    const counted = made({ isDirect: false });
+    const counted = made({ isPassthrough: false });
     counted.add();
     const snapshot = {
-      server: { ...FACTS, isDirect: false },
+      server: { ...FACTS, isPassthrough: false },
       targets: counted.subject.rows(),
       ...{ uptime: 7, instances: [], coveredBlocks: 3 },
     };
@@ -132,7 +139,7 @@ answers(
       ...snapshot,
       total: TOTAL,
     });
-    const direct = await made().subject.answer({ kind: "status" });
+    const direct = await made({ tracing: TRACING }).subject.answer({ kind: "status" });
     assert.equal(
       direct,
       { ...snapshot, server: FACTS, targets: [] },
@@ -174,7 +181,7 @@ answers(
     const refusal = await refusalOf(subject.answer(covered(true), OTHER));
     assert.is(
       refusal,
-      "only root, the server's user and uid 1000, whose device it is, may reset",
+      "Cannot reset: only root, the server's user and uid 1000, whose device it is, may reset",
     );
     assert.is(refreshed(), 6);
   },
@@ -190,7 +197,7 @@ answers("who cannot be told from others changes nothing", async () => {
     ]
   ) {
     const refusal = await refusalOf(subject.answer({ kind, params }));
-    assert.match(refusal, /^this server's runtime cannot tell who asks/);
+    assert.match(refusal, /^Cannot do that: this server's runtime cannot tell who asks/);
   }
   assert.equal([asked, refreshed()], [[], 0]);
 });
@@ -219,7 +226,7 @@ answers(
       const refusal = await refusalOf(subject.answer({ kind, params }, ROOT));
       assert.match(
         refusal,
-        /^the server does not know this request/,
+        /^Cannot take this request: params/,
         JSON.stringify([kind, params]),
       );
     }
@@ -227,12 +234,24 @@ answers(
   },
 );
 
-for (const request of [undefined, null, 7, {}, { kind: "report" }]) {
-  answers(`${JSON.stringify(request)} is a request of another version's`, async () => {
-    const error = await made().subject.answer(request).catch((error) => error);
+const KINDS =
+  '"targets" or "unprobed" or "server" or "status" or "covered" or "attach" or "detach"';
+
+for (
+  const [request, reason] of [
+    [undefined, "it must be an object, not undefined"],
+    [null, "it must be an object, not null"],
+    [7, "it must be an object, not 7"],
+    [{}, `kind must be ${KINDS}, not undefined`],
+    [{ kind: "report" }, `kind must be ${KINDS}, not "report"`],
+    [{ kind: "detach", params: { target: 7 } }, "params.target must be a text, not 7"],
+  ] as const
+) {
+  answers(`${JSON.stringify(request)} is refused, and it is said where it is wrong`, async () => {
+    const error = await made().subject.answer(request, ROOT).catch((error) => error);
     assert.is(
       (error as Error).message,
-      "the server does not know this request; it is of another version",
+      `Cannot take this request: ${reason}; is the server of another version?`,
     );
   });
 }

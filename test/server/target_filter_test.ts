@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import { targetFilter } from "../../src/server/target_filter.ts";
 import { Target, type TargetInfo } from "../../src/targets/target.ts";
 import { FakeLink } from "../targets/fake_link.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const filter = suite("target_filter");
 
@@ -12,7 +13,7 @@ const OWN = new URL("../../src/agent/worker/agent.js", import.meta.url).href;
 function target(globs: Pick<TargetInfo, "include" | "exclude"> = {}, kind = "fake"): Target {
   const link = Object.assign(new FakeLink(), { kind });
   const info = { name: "api", pid: 1, runtime: "node", ...globs };
-  return new Target(link, { id: 1, info, hold: "auto", onChange() {} });
+  return new Target(link, { id: targetId(1), info, hold: "auto", onChange() {} });
 }
 
 filter("a target without globs is measured as the server's globs say", () => {

@@ -8,6 +8,7 @@ import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
 import { Tracer } from "../../src/server/tracer.ts";
 import { FakeLink } from "../targets/fake_link.ts";
+import { nodeId } from "../../src/fuse/ids.ts";
 
 const OWNER = { mode: 0o600, uid: 0, gid: 0 };
 
@@ -31,7 +32,7 @@ export class TracedLink extends FakeLink {
 
 /** An instance of 512 words that is enabled for all PCs, unless it is said to be something else. */
 export function area(id: number, options: Partial<EnabledArea> = {}): EnabledArea {
-  return { id, words: 512, mode: "pc", scope: "all", ...options };
+  return { id: nodeId(id), words: 512, mode: "pc", scope: "all", ...options };
 }
 
 export class TracedWorld implements AsyncDisposable {
@@ -51,7 +52,7 @@ export class TracedWorld implements AsyncDisposable {
     this.tracer = new Tracer({
       registry: this.registry,
       makeFile: () => this.#makeFile(),
-      warn: (line) => this.warnings.push(line),
+      reporter: { warn: (line) => this.warnings.push(line) },
     });
   }
 
@@ -74,12 +75,16 @@ export class TracedWorld implements AsyncDisposable {
 
   /** Adds a target with probes, and welcomes it unless it is not to be. */
   async add(
-    options: { isWelcome?: boolean; parent?: Target } = {},
+    options: { isWelcome?: boolean; parent?: Target; unheld?: string } = {},
   ): Promise<{ link: TracedLink; target: Target; areas: readonly TracedArea[] }> {
-    const { isWelcome = true, parent } = options;
+    const { isWelcome = true, parent, unheld } = options;
     const link = new TracedLink();
     const info = { name: "api", pid: 7, runtime: "node", collector: "trace" } as const;
-    const target = this.registry.add(link, { ...info, ...(parent && { parent }) });
+    const target = this.registry.add(link, {
+      ...info,
+      ...(parent && { parent }),
+      ...(unheld !== undefined && { unheld }),
+    });
     await this.tracer.join(target);
     return { link, target, areas: isWelcome ? this.tracer.welcome(target) : [] };
   }

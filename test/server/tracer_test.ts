@@ -3,20 +3,17 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { AreaFile } from "../../src/kcov/mod.ts";
 import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
+import { scenarios } from "../scenarios.ts";
 import { deferred, FakeLink, turn } from "../targets/fake_link.ts";
 import { area, TracedWorld } from "./traced_world.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const tracer = suite("tracer");
 
 const OWNER = {};
 const DIRECT = area(1, { path: "/shared/area-1" });
 
-function scenario(sentence: string, run: (world: TracedWorld) => unknown): void {
-  tracer(sentence, async () => {
-    await using world = await TracedWorld.make();
-    await run(world);
-  });
-}
+const scenario = scenarios(tracer, () => TracedWorld.make());
 
 /** Writes words into a target's buffer, as its probes do. */
 function write(file: AreaFile, words: readonly bigint[]): void {
@@ -45,7 +42,10 @@ scenario("targets are told of clients' files, and that they are alone in them", 
 scenario("what changes nothing for a target is not told it", async (world) => {
   const { link } = await world.add();
   await world.tracer.trace(OWNER, [DIRECT]);
-  await world.tracer.trace(OWNER, [DIRECT, area(2, { path: "/b", scope: new Set([2]) })]);
+  await world.tracer.trace(OWNER, [
+    DIRECT,
+    area(2, { path: "/b", scope: new Set([2].map(targetId)) }),
+  ]);
   await world.tracer.update();
   assert.is(link.told.length, 1);
   await world.tracer.trace(OWNER, []);
@@ -154,7 +154,7 @@ scenario("a second target need not wait where they share nothing", async (world)
     ...{ name: "b", pid: 9, runtime: "node", collector: "trace" },
   });
   assert.is(world.tracer.join(next), undefined, "nothing is enabled");
-  await world.tracer.trace(OWNER, [area(1, { path: "/b", scope: new Set([3]) })]);
+  await world.tracer.trace(OWNER, [area(1, { path: "/b", scope: new Set([3].map(targetId)) })]);
   const third = await world.add();
   assert.equal(third.areas.map(({ isShared }) => isShared), [false]);
 });
@@ -212,7 +212,7 @@ scenario("what an ended target has written is taken once, and its file goes", as
 
 scenario("of ended targets nothing is kept that nobody can ask for", async (world) => {
   const [one, other] = [await world.add(), await world.add()];
-  await world.tracer.trace(OWNER, [area(1, { scope: new Set([one.target.id]) })]);
+  await world.tracer.trace(OWNER, [area(1, { scope: new Set([one.target.id].map(targetId)) })]);
   for (const { link } of [one, other]) link.close("exited");
   await turn();
   await world.tracer.update();
@@ -235,17 +235,65 @@ scenario("a target without memory for its buffer is warned of and left out", asy
   assert.equal(link.told.map((areas) => areas.map(({ id }) => id)), [["pc 512"]]);
 });
 
-scenario("comparisons can be had when all targets in a scope have probes", async (world) => {
+scenario("comparisons can be had when a target in a scope has probes", async (world) => {
   assert.ok(world.tracer.canCompare("all"), "nobody is there who cannot give them");
   const { target } = await world.add();
   const link = new FakeLink();
   const counting = world.registry.add(link, { name: "b", pid: 8, runtime: "node" });
-  assert.not(world.tracer.canCompare("all"));
-  assert.ok(world.tracer.canCompare(new Set([target.id])));
-  assert.not(world.tracer.canCompare(new Set([target.id, counting.id])));
+  assert.ok(world.tracer.canCompare("all"));
+  assert.ok(world.tracer.canCompare(new Set([target.id, counting.id].map(targetId))));
+  assert.not(world.tracer.canCompare(new Set([counting.id].map(targetId))));
   link.close("exited");
   await turn();
   assert.ok(world.tracer.canCompare("all"));
+});
+
+scenario("who has no probes keeps areas from being files, until it is detached", async (world) => {
+  const { target } = await world.add();
+  assert.ok(world.tracer.canWrite("all"));
+  const links = [new FakeLink(), new FakeLink()];
+  const [one, other] = links.map((link, i) => {
+    const counted = world.registry.add(link, { name: `c${i}`, pid: 8, runtime: "node" });
+    assert.is(world.tracer.join(counted), undefined);
+    return counted;
+  });
+  assert.not(world.tracer.canWrite("all"));
+  assert.ok(world.tracer.canWrite(new Set([target.id].map(targetId))));
+  assert.not(world.tracer.canWrite(new Set([target.id, one.id].map(targetId))));
+  links[0].close("detached");
+  links[1].close("exited");
+  await turn();
+  assert.ok(world.tracer.canWrite(new Set([one.id].map(targetId))));
+  assert.not(world.tracer.canWrite(new Set([other.id].map(targetId))), "it may come back");
+  assert.not(world.tracer.canWrite("all"));
+});
+
+scenario(
+  "a target is to be held while it fills a buffer, and not before or after",
+  async (world) => {
+    const { target } = await world.add();
+    assert.ok(target.isFree);
+    await world.tracer.trace(OWNER, [DIRECT]);
+    assert.ok(target.isFree);
+    await world.tracer.trace({}, [area(2)]);
+    assert.not(target.isFree);
+    await world.tracer.trace(OWNER, []);
+    assert.not(target.isFree);
+  },
+);
+
+scenario("one that cannot be held fills no buffer, which is said once", async (world) => {
+  const { target, link } = await world.add({ unheld: "no inspector" });
+  await world.tracer.trace(OWNER, [DIRECT]);
+  assert.is(world.tracer.whyUnseen(target), undefined);
+  const other = {};
+  for (const areas of [[area(2)], [area(2), area(3)]]) await world.tracer.trace(other, areas);
+  assert.equal(link.told.length, 1, "nothing has changed for it");
+  const reason = "instances that hold targets do not see it: no inspector";
+  assert.is(world.tracer.whyUnseen(target), reason);
+  assert.equal(world.warnings, [`Target api (pid 7): ${reason}`]);
+  await world.tracer.trace(other, []);
+  assert.is(world.tracer.whyUnseen(target), undefined);
 });
 
 tracer.run();

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { StateError } from "../../src/blocks/state_error.ts";
 import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
 import type { Connection } from "../../src/fuse/mod.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
@@ -8,7 +9,7 @@ import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
 import { Tracing, type TracingOptions } from "../../src/server/tracing.ts";
 import type { Watchdog } from "../../src/watchdog/mod.ts";
-import { ProberWorld } from "../probes/prober_world.ts";
+import { PipelineWorld } from "../scripts/pipeline_world.ts";
 import { FakeLink } from "../targets/fake_link.ts";
 import { TracedLink } from "./traced_world.ts";
 
@@ -31,7 +32,7 @@ async function withTracing(
   run: (scene: Scene) => unknown,
   options: Partial<TracingOptions> = {},
 ): Promise<void> {
-  await using world = new ProberWorld();
+  await using world = new PipelineWorld();
   const folder = await SharedFolder.make();
   const watched: string[] = [];
   const watchdog: Pick<Watchdog, "remove" | "keep"> = {
@@ -39,13 +40,13 @@ async function withTracing(
     keep: (path) => void watched.push(`keep ${path}`),
   };
   const registry = new Registry({ collectTimeout: 5000, hold: "auto" });
-  const { symbols, warnings } = world;
+  const { pipeline, symbols, warnings } = world;
   await using subject = new Tracing(folder, {
     covered: new CoveredBlocks(),
-    ...{ registry, symbols, watchdog: watchdog as Watchdog, isPassthrough: true },
+    ...{ registry, pipeline, symbols, watchdog: watchdog as Watchdog, isPassthrough: true },
     filterFor: () => (url) => !url.includes("excluded"),
     files: { mode: 0o640, uid: 1000, gid: 1001 },
-    warn: (line) => warnings.push(line),
+    reporter: { warn: (line) => warnings.push(line) },
     ...options,
   });
   const link = new TracedLink();
@@ -84,11 +85,28 @@ scenario("why scripts have no probes is told", async ({ subject, target, link, w
   assert.equal(unprobed, [
     { url: "file:///excluded.js", reason: "the globs leave it out" },
     bad,
-    { url: "evalmachine.js", reason: "no loader loaded it: `vm`, `eval`, a command line" },
+    { url: "evalmachine.js", reason: "it was compiled in a way that kcovfs does not see" },
   ]);
   assert.equal(warnings, [`Cannot measure file:///bad.js: ${bad.reason}`]);
   assert.equal(subject.countsOf(target), { measured: 1, blocks: 1, unparsed: 1, unkept: 0 });
 });
+
+tracing(
+  "a script that could have no PCs when it was loaded is told of with the reason",
+  async () => {
+    const reason = "the server has too many open files";
+    const probe = () => Promise.reject(new StateError(reason));
+    await withTracing(async ({ subject, target, warnings }) => {
+      for (let i = 0; i < 30; i++) {
+        assert.equal(await subject.probe(target, { url: `file:///${i}.js`, source: "1;" }), {});
+      }
+      const counts = { measured: 0, blocks: 0, unparsed: 0, unkept: 30, unkeptReason: reason };
+      assert.equal(subject.countsOf(target), counts);
+      assert.equal((await subject.unprobed(target))[0], { url: "file:///0.js", reason });
+      assert.equal([warnings.length, warnings[0]], [10, `Cannot measure file:///0.js: ${reason}`]);
+    }, { pipeline: { probe } });
+  },
+);
 
 scenario("a script is known by the name that it gives itself", async ({ subject, target }) => {
   const source = "1;\n//# sourceURL=excluded.js\n";

@@ -17,7 +17,6 @@ agentLink("a welcome says how and for how long the target is held", () => {
   const welcome = {
     id: 1,
     name: "a",
-    isArmed: false,
     holdTimeout: 1500,
     pipe: "/run/kcovfs/1-a/pipe-1",
     isHeld: true,

@@ -46,6 +46,9 @@ const NODE_ENTRY = {
   webSocketDebuggerUrl: "ws://0.0.0.0:9229/5e5d",
 };
 
+/** Somebody else is connected to it. */
+const TAKEN_ENTRY = { id: "x", title: "", type: "page", url: "about:blank" };
+
 endpoint("Node, Deno and Chromium are told apart, with their versions", async () => {
   const browsers: [string, string, string][] = [
     ["node.js/v20.20.2", "node", "node v20.20.2"],
@@ -65,7 +68,7 @@ endpoint("of the URLs that it tells, only the paths are believed", async () => {
     Browser: "Chrome/140.0.7339.80",
     webSocketDebuggerUrl: "ws://192.0.2.1:1/devtools/browser/b",
   };
-  const { port, found } = await asked(inspector(version, [NODE_ENTRY, { id: "x" }, null, 7]));
+  const { port, found } = await asked(inspector(version, [NODE_ENTRY, TAKEN_ENTRY]));
   assert.equal(found, {
     kind: "chromium",
     runtime: "chromium 140.0.7339.80",
@@ -89,12 +92,17 @@ endpoint("the addresses of a host are tried in order", async () => {
 });
 
 endpoint("what is no inspector is refused, whatever it answers", async () => {
+  const NONE = "what answers is no inspector: of /json/version";
   const answers: [string, RequestListener][] = [
-    ["what answers is no inspector", (_, response) => response.writeHead(404).end("{}")],
-    ["what answers is no inspector", (_, response) => response.end("<html>")],
+    [`${NONE}, status 404`, (_, response) => response.writeHead(404).end("{}")],
+    [`${NONE}, it is no JSON`, (_, response) => response.end("<html>")],
     ['it is "nginx/1.2", not Node, Deno or Chromium', inspector({ Browser: "nginx/1.2" }, [])],
-    ['it is "", not Node, Deno or Chromium', inspector(null, null)],
-    ['it is "", not Node, Deno or Chromium', inspector({ Browser: 7 }, {})],
+    [`${NONE}, it must be an object, not null`, inspector(null, null)],
+    [`${NONE}, Browser must be a text, not 7`, inspector({ Browser: 7 }, {})],
+    [
+      "what answers is no inspector: of /json/list, 0.type is missing",
+      inspector({ Browser: "Deno/2.9.0" }, [{ id: "x" }]),
+    ],
     ["no answer within 300 ms", () => {}],
     ["no answer within 300 ms", (_, response) => void response.write("{")],
     [

@@ -107,7 +107,8 @@ export class FakeAgent {
     if (coverage !== undefined) {
       this.send(FRAME.taken, packNumber(batch), coverage);
     }
-    this.send(held ? FRAME.held : FRAME.unheld, packNumber(batch));
+    if (held) this.send(FRAME.held, packNumber(batch), packNumber(0));
+    else this.send(FRAME.unheld, packNumber(batch));
   }
 
   /** The target's process is gone. */

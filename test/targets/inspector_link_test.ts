@@ -140,7 +140,7 @@ links("a pause that comes after the release is ended", async () => {
   link.release();
   await turn();
   inspector.take();
-  inspector.say({ method: "Debugger.paused", params: {} });
+  inspector.say({ method: "Debugger.paused", params: { reason: "other", callFrames: [] } });
   await turn();
   assert.ok(inspector.take().includes("Debugger.resume"));
 });

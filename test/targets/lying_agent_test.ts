@@ -26,7 +26,7 @@ lying("numbers of batches that there are not change nothing", async () => {
   const { agent, outcomes, stop } = waiting();
   for (const number of [stop.number + 10, 0xffffffff]) {
     agent.send(FRAME.taken, packNumber(number), "[1]");
-    agent.send(FRAME.held, packNumber(number));
+    agent.send(FRAME.held, packNumber(number), packNumber(1));
     agent.send(FRAME.unheld, packNumber(number));
   }
   await turn();
@@ -76,8 +76,7 @@ lying("sources that are none fail the fetch, and nothing else", async () => {
   }
 });
 
-lying("frames of unknown types, and the server's own, change nothing", async () => {
-  const { agent, outcomes } = waiting();
+lying("frames of unknown types, and the server's own, end the connection", async () => {
   const types = [
     0,
     200,
@@ -89,10 +88,13 @@ lying("frames of unknown types, and the server's own, change nothing", async () 
     FRAME.hello,
   ];
   for (const type of types) {
-    for (const body of ["", "{}", packNumber(1)]) agent.send(type, body);
+    for (const body of ["", "{}", packNumber(1)]) {
+      const { agent } = waiting();
+      agent.send(type, body);
+      const reason = `it sends nonsense: ${body.length} bytes of type ${type}`;
+      assert.is(await agent.link.closed, reason);
+    }
   }
-  await turn();
-  assert.equal([outcomes, agent.isConnected], [[], true]);
 });
 
 lying("a frame too short for its number ends the connection", async () => {
@@ -101,7 +103,7 @@ lying("a frame too short for its number ends the connection", async () => {
     for (let length = 0; length < 4; length++) {
       const { agent, outcomes } = waiting();
       agent.send(type, new Uint8Array(length));
-      assert.is(await agent.link.closed, "it sends nonsense");
+      assert.is(await agent.link.closed, `it sends nonsense: ${length} bytes of type ${type}`);
       await turn();
       assert.equal(outcomes.sort(), ["fetch failed", "stop failed"]);
     }
@@ -114,17 +116,26 @@ const WORDS =
   '"scriptId" "1" "message" "url"';
 
 lying(
-  "what is no JSON, or other than what it should be, ends the connection",
-  () => {
-    for (const type of [FRAME.source, FRAME.scripts]) {
-      for (
-        const text of ["", "{", "null", "7", '{"url":1,"source":""}', "[1]"]
-      ) {
-        const agent = new FakeAgent();
-        agent.link.listScripts();
-        agent.send(type, packNumber(1), text);
-        assert.not.ok(agent.isConnected, `${type} ${text}`);
-      }
+  "what is no JSON, or other than what it should be, ends the connection, and is told where",
+  async () => {
+    const wrong: [number, string, string][] = [
+      ...[FRAME.source, FRAME.scripts].flatMap((type): [number, string, string][] => [
+        [type, "", "Cannot read JSON"],
+        [type, "{", "Cannot read JSON"],
+        [type, '"a\\nb"', 'not "a?b"'],
+      ]),
+      [FRAME.source, "null", "it must be an object, not null"],
+      [FRAME.source, '{"url":1,"source":""}', "url must be a text, not 1"],
+      [FRAME.source, '{"url":"a"}', "source is missing"],
+      [FRAME.scripts, "7", "it must be a list, not 7"],
+      [FRAME.scripts, '["a",{}]', "1 must be a text, not an object"],
+    ];
+    for (const [type, text, reason] of wrong) {
+      const agent = new FakeAgent();
+      agent.link.listScripts();
+      agent.send(type, packNumber(1), text);
+      assert.match(await agent.link.closed, /^it sends nonsense: .*$/, text);
+      assert.ok((await agent.link.closed).endsWith(reason), `${await agent.link.closed}`);
     }
   },
 );
@@ -137,14 +148,15 @@ lying("a last coverage is taken once", async () => {
   };
   const agent = new FakeAgent({ onFarewell });
   for (let i = 0; i < 3; i++) agent.send(FRAME.taken, packNumber(0), `[${i}]`);
-  assert.is(await agent.link.closed, "it sends nonsense");
+  assert.is(await agent.link.closed, "it sends nonsense: its last coverage a second time");
   assert.equal(taken, ["[0]"]);
 });
 
 lying("a target without probes has no scripts that wait for any", async () => {
   const agent = new FakeAgent({}, { isTraced: false });
   agent.send(FRAME.source, packNumber(1), '{"url":"a","source":""}');
-  assert.is(await agent.link.closed, "it sends nonsense");
+  const reason = "it sends nonsense: a script for probes, which it has none of";
+  assert.is(await agent.link.closed, reason);
 });
 
 lying("scripts that nobody has asked for are not even read", () => {
@@ -187,7 +199,7 @@ lying(
         useless,
       );
     }
-    assert.is(await agent.link.closed, "it sends nonsense");
+    assert.match(await agent.link.closed, /^it sends nonsense: \d+ bytes that answer nothing$/);
   },
 );
 

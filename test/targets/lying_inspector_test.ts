@@ -76,7 +76,7 @@ async function world(collectTimeout = PATIENCE) {
     registry,
     engine: engines.engine,
     filterFor: () => (url) => url !== "",
-    warn: (line) => warnings.push(line),
+    reporter: { warn: (line) => warnings.push(line) },
   });
   const link = await connect(server.url);
   const target = registry.add(link, { name: "liar", pid: 0, runtime: "deno 2.9.5" });

@@ -5,6 +5,7 @@ import { Registry } from "../../src/targets/registry.ts";
 import type { Target, TargetInfo } from "../../src/targets/target.ts";
 import { ALL_UNITS, type Units } from "../../src/kcov/coherence/unit.ts";
 import { deferred, FakeLink, taken, texts, turn } from "./fake_link.ts";
+import { targetId, unitId } from "../../src/kcov/ids.ts";
 
 const registry = suite("targets/registry");
 
@@ -58,7 +59,7 @@ registry("a target is found by its number as long as it lives", async () => {
   const { subject, add } = made();
   const { link, target } = add("a");
   assert.is(subject.find(target.id), target);
-  assert.is(subject.find(99), undefined);
+  assert.is(subject.find(targetId(99)), undefined);
   link.close("exited");
   await turn();
   assert.is(subject.find(target.id), undefined);
@@ -174,19 +175,19 @@ registry("who wants to run waits while its unit is stopped", async () => {
   assert.equal(order.splice(0), ["at-once enters"]);
   subject.release();
   assert.equal(order.splice(0), ["b enters", "c enters"]);
-  await subject.stop({ run: 0, units: { only: [1, 6] } });
+  await subject.stop({ run: 0, units: { only: [unitId(1), unitId(6)] } });
   for (const name of ["d", "e"]) enter(name);
   assert.equal(order.splice(0), ["d enters"], "the next has the number 6");
-  subject.release({ only: [1] });
+  subject.release({ only: [unitId(1)] });
   assert.equal(order, []);
-  subject.release({ only: [6] });
+  subject.release({ only: [unitId(6)] });
   assert.equal(order, ["e enters"]);
 });
 
 registry("of two who want the same name the second waits for the number that it gets", async () => {
   const { subject, add } = made();
   add("a");
-  await subject.stop({ run: 0, units: { only: [3] } });
+  await subject.stop({ run: 0, units: { only: [unitId(3)] } });
   const entered: string[] = [];
   for (let i = 0; i < 2; i++) {
     subject.whenRunning({ name: "b" }, () => entered.push(add("b").target.info.name));
@@ -239,12 +240,12 @@ registry("units are stopped and let go by themselves", async () => {
   const states = () => targets.map(({ state }) => state);
   const names = async (units: Units) =>
     (await subject.stop({ run: 0, units })).map(({ target }) => target.info.name);
-  assert.equal(await names({ only: [2] }), ["b"]);
+  assert.equal(await names({ only: [unitId(2)] }), ["b"]);
   assert.equal(states(), ["running", "held", "running"]);
-  assert.equal(await names({ except: [2] }), ["a", "c"]);
-  subject.release({ except: [2, 3] });
+  assert.equal(await names({ except: [unitId(2)] }), ["a", "c"]);
+  subject.release({ except: [unitId(2), unitId(3)] });
   assert.equal(states(), ["running", "held", "held"]);
-  subject.release({ only: [2] });
+  subject.release({ only: [unitId(2)] });
   assert.equal(states(), ["running", "running", "held"]);
 });
 
@@ -265,8 +266,8 @@ registry(
       link.onRelease = () => order.push(`release ${target.info.name}`);
       return answer;
     });
-    assert.equal([worker.target.unit, inner.target.unit, subject.unitOf(3)], [1, 1, 1]);
-    const stopping = subject.stop({ run: 0, units: { only: [1] } });
+    assert.equal([worker.target.unit, inner.target.unit, subject.unitOf(targetId(3))], [1, 1, 1]);
+    const stopping = subject.stop({ run: 0, units: { only: [unitId(1)] } });
     await turn();
     assert.equal(order, ["stop worker", "stop inner"]);
     answers[1].resolve(taken("[1]", true));
@@ -290,11 +291,11 @@ registry(
     const { subject, add } = made({ onRegroup: () => regroups++ });
     const [one, other] = [add("one"), add("other")];
     const worker = add("worker", { parent: one.target });
-    assert.equal([worker.target.id, subject.unitOf(3), regroups], [3, 1, 1]);
+    assert.equal([worker.target.id, subject.unitOf(targetId(3)), regroups], [3, 1, 1]);
     worker.link.close("exited");
     await turn();
-    assert.is(subject.unitOf(3), 1, "what it left behind belongs there");
-    await subject.stop({ run: 0, units: { only: [1] } });
+    assert.is(subject.unitOf(targetId(3)), 1, "what it left behind belongs there");
+    await subject.stop({ run: 0, units: { only: [unitId(1)] } });
     let isIn = false;
     subject.whenRunning({ name: "worker", parent: other.target }, () => {
       add("worker", { parent: other.target });
@@ -302,7 +303,7 @@ registry(
     });
     assert.not(isIn, "neither unit may be held");
     subject.release();
-    assert.equal([isIn, subject.unitOf(3), regroups], [true, 2, 2]);
+    assert.equal([isIn, subject.unitOf(targetId(3)), regroups], [true, 2, 2]);
   },
 );
 

@@ -6,6 +6,7 @@ import * as assert from "uvu/assert";
 import type { Taken } from "../../src/targets/link.ts";
 import { type Hold, Target } from "../../src/targets/target.ts";
 import { deferred, FakeLink, taken, texts, turn } from "./fake_link.ts";
+import { targetId } from "../../src/kcov/ids.ts";
 
 const target = suite("targets/target");
 
@@ -20,7 +21,7 @@ function made(options: { link?: FakeLink; hold?: Hold; pid?: number } = {}) {
   /** State and note at each change. */
   const changes: string[] = [];
   const subject = new Target(link, {
-    id: 7,
+    id: targetId(7),
     info: { name: "api", pid: options.pid ?? NOBODY, runtime: "node" },
     hold: options.hold ?? "auto",
     onChange: ({ state, note }) => changes.push(`${state}: ${note}`),

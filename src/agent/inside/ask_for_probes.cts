@@ -4,19 +4,27 @@ import type { MessagePort } from "node:worker_threads";
 const { receiveMessageOnPort } = require(
   "node:worker_threads",
 ) as typeof import("node:worker_threads");
-const memory = require("./memory.cjs") as {
-  readonly CONTROL: Readonly<Record<string, number>>;
-  readonly READY: number;
-  waitFor(
-    isOver: () => boolean,
-    options: { control: Int32Array; index: number; timeout: number },
-  ): void;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
 
-/** A script that is about to be compiled. */
+/** A script that is about to be compiled: see `NewSource` in `messages/protocol.ts`. */
 interface Script {
   readonly url: string;
   readonly source: string;
+  readonly maker?: string;
+  readonly keepsValue?: boolean;
+  readonly wantsMap?: boolean;
+}
+
+/** What is to be compiled instead, and what is known of it. */
+interface Probed {
+  /** Absent where the script stays as it is. */
+  readonly code?: string;
+  /** Whether the server gives no more scripts that the program makes probes. */
+  readonly isFull?: boolean;
+  readonly insertions?: readonly number[];
+  readonly hash?: string;
+  readonly firstPc?: number;
+  readonly blocks?: number;
 }
 
 const { load } = Atomics;
@@ -31,29 +39,31 @@ const TIMEOUT = 120_000;
 function askForProbes(
   control: Int32Array,
   { port, main }: { port: MessagePort; main: Int32Array },
-): (script: Script) => string | undefined {
+): (script: Script) => Probed | undefined {
   const { CONTROL, READY, waitFor } = memory;
   const post = port.postMessage.bind(port);
-  const isServed = () => load(main, CONTROL["state"]) === READY;
+  const isServed = () => load(main, CONTROL.state) === READY;
   let id = 0;
   return (script) => {
     if (!isServed()) return undefined;
     id++;
     post({ id, script });
-    let code: string | undefined;
+    let probed: Probed | undefined;
     const isOver = () => {
       const answer = receiveMessageOnPort(port)?.message as
-        | { id: number; code?: string }
+        | { id: number } & Probed
         | undefined;
       if (answer?.id === id) {
-        code = answer.code;
+        probed = answer;
         return true;
       }
       return !isServed();
     };
-    waitFor(isOver, { control, index: CONTROL["answers"], timeout: TIMEOUT });
-    return code;
+    waitFor(isOver, { control, index: CONTROL.answers, timeout: TIMEOUT });
+    return probed;
   };
 }
 
-module.exports = { askForProbes };
+const parts = { askForProbes };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -2,22 +2,12 @@
  * What the inspector loads into a process that runs already (see `targets/inject_agent.ts`), to have
  * coverage on there.
  */
-const memory = require("./memory.cjs") as {
-  readonly CONTROL: Readonly<Record<string, number>>;
-  readonly READY: number;
-};
-const { defaultName, isPresent, MainAgent } = require("./main_agent.cjs") as {
-  defaultName: () => string;
-  isPresent: () => boolean;
-  MainAgent: new (options: AttachOptions) => MainAgent;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { defaultName, isPresent, MainAgent } = require(
+  "./main_agent.cjs",
+) as import("./main_agent.cts").Parts;
 
-interface MainAgent {
-  readonly control: Int32Array;
-  readonly worker: import("node:worker_threads").Worker;
-  join(): void;
-  leave(): void;
-}
+type Agent = InstanceType<typeof MainAgent>;
 
 /** What the server asks for. */
 interface AttachOptions {
@@ -47,7 +37,7 @@ async function attach(options: AttachOptions): Promise<string> {
   if (options.collector === "trace" && process.env["NODE_V8_COVERAGE"]) {
     return "it has V8 count for NODE_V8_COVERAGE, which would lose its counts; start it by 'kcovfs run'";
   }
-  let agent: MainAgent;
+  let agent: Agent;
   try {
     agent = new MainAgent({ ...options, name: options.name || defaultName() });
   } catch (error) {
@@ -61,9 +51,11 @@ async function attach(options: AttachOptions): Promise<string> {
     worker.once("error", (error: Error) => resolve(error.message));
     worker.once("exit", () => resolve("its agent has ended"));
   });
-  if (reason === "" && load(control, memory.CONTROL["state"]) === memory.READY) agent.join();
+  if (reason === "" && load(control, memory.CONTROL.state) === memory.READY) agent.join();
   else agent.leave();
   return reason;
 }
 
-module.exports = { attach };
+const parts = { attach };
+module.exports = parts;
+export type Parts = typeof parts;

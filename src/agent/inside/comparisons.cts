@@ -242,4 +242,6 @@ function indexOf(text: string, sought: string): number {
   return apply(indexOfText, text, [sought]);
 }
 
-module.exports = { compareCases, compareSought, compareValues };
+const parts = { compareCases, compareSought, compareValues };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -1,9 +1,7 @@
 const v8 = require("node:v8") as typeof import("node:v8");
 const vm = require("node:vm") as typeof import("node:vm");
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
-const { withNatives } = require("./script_source.cjs") as {
-  withNatives: <T>(natives: Int32Array, action: () => T) => T;
-};
+const { withNatives } = require("./script_source.cjs") as import("./script_source.cts").Parts;
 
 /** V8's optimising compilers, the flags that say whether they are on, and how V8 is asked. */
 const COMPILERS = [
@@ -68,4 +66,6 @@ function refuseCodeCaches(): () => void {
   };
 }
 
-module.exports = { countEverything };
+const parts = { countEverything };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -3,10 +3,7 @@ const { isInternalThread, isMainThread } = require("node:worker_threads") as {
   readonly isInternalThread?: boolean;
   readonly isMainThread: boolean;
 };
-const { isOurs, OUR_COMMAND } = require("./our_command.cjs") as {
-  isOurs: () => boolean;
-  readonly OUR_COMMAND: string;
-};
+const { isOurs, OUR_COMMAND } = require("./our_command.cjs") as import("./our_command.cts").Parts;
 
 /** ms that the server is given to say what its targets need. */
 const TIMEOUT = 15_000;
@@ -19,23 +16,16 @@ const TIMEOUT = 15_000;
  * @throws {Error} that says why there is no coverage, when everything is as it was before.
  */
 function enter({ isLoaded }: { isLoaded: boolean }): void {
-  if (isInternalThread) return keepHooksOut();
-  if (!isMainThread) return (require("./thread.cjs") as { join: () => void }).join();
+  // One of Node's own.
+  if (isInternalThread) return;
+  if (!isMainThread) return (require("./thread.cjs") as import("./thread.cts").Parts).join();
   if (isOurs() || (isLoaded && !process.env["KCOVFS_SOCKET"])) return;
-  if ((require("./launcher.cjs") as { isLauncher: () => boolean }).isLauncher()) return;
-  const { isPresent } = require("./main_agent.cjs") as { isPresent: () => boolean };
+  if ((require("./launcher.cjs") as import("./launcher.cts").Parts).isLauncher()) return;
+  const { isPresent } = require("./main_agent.cjs") as import("./main_agent.cts").Parts;
   if (isPresent()) return;
   if (!process.env["KCOVFS_SOCKET"]) setEnvironment();
-  const { startAgent } = require("./start_agent.cjs") as {
-    startAgent: (socketPath: string, options: { isLoaded: boolean }) => void;
-  };
+  const { startAgent } = require("./start_agent.cjs") as import("./start_agent.cts").Parts;
   startAgent(process.env["KCOVFS_SOCKET"]!, { isLoaded });
-}
-
-/** In a thread of Node's own. */
-function keepHooksOut(): void {
-  if (process.env["KCOVFS_COLLECTOR"] !== "trace") return;
-  (require("./whole_hooks.cjs") as { keepHooksOut: () => void }).keepHooksOut();
 }
 
 /** As `kcovfs run` would have set it. */
@@ -56,4 +46,6 @@ function setEnvironment(): void {
   }
 }
 
-module.exports = { enter };
+const parts = { enter };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -31,4 +31,6 @@ function inlineProbes(): () => void {
   };
 }
 
-module.exports = { inlineProbes };
+const parts = { inlineProbes };
+module.exports = parts;
+export type Parts = typeof parts;

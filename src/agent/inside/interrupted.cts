@@ -91,4 +91,6 @@ function mayResume(caller: CallSite | undefined): boolean {
   return RESUMING[0] === name || RESUMING[1] === name || RESUMING[2] === name;
 }
 
-module.exports = { makeInterrupted };
+const parts = { makeInterrupted };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -50,4 +50,6 @@ function isInPlace(file: string): boolean {
   return path.basename(file) !== "bin-esm.js" && !options.includes("--esm");
 }
 
-module.exports = { isLauncher };
+const parts = { isLauncher };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -6,20 +6,12 @@
 import type { Worker } from "node:worker_threads";
 
 const v8 = require("node:v8") as typeof import("node:v8");
-const nodeModule = require("node:module") as NodeModuleApi;
 const { fileURLToPath } = require("node:url") as typeof import("node:url");
-const { connect } = require("./own_inspector.cjs") as { connect: () => Session };
+const { connect } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
+const { hashOf } = require("./written_texts.cjs") as import("./written_texts.cts").Parts;
 
-/** What `node:module` has that types do not know. */
-interface NodeModuleApi {
-  new (id: string): object;
-  readonly prototype: { _compile(content: string, filename: string, format?: string): unknown };
-}
-
-interface Session {
-  dispatch(message: string): string[];
-  disconnect(): void;
-}
+type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
+type Text = import("./written_texts.cts").WrittenText;
 
 /** What V8 says to a message: the answer, and what it has told before. */
 interface Reply {
@@ -51,22 +43,35 @@ interface LoadedScript {
 type Question =
   | { readonly what: "open" | "close" }
   | { readonly what: "source"; readonly id: string }
-  | { readonly what: "edit"; readonly id: string; readonly text: string }
-  | { readonly what: "map"; readonly url: string; readonly comment: string };
+  | ({ readonly what: "edit" } & Edit);
+
+/** A text that a script is to have. */
+interface Edit {
+  readonly id: string;
+  readonly url: string;
+  readonly text: string;
+  /** Offsets into the script as it was, each followed by how many characters come there. */
+  readonly insertions: readonly number[];
+  readonly firstPc: number;
+  readonly blocks: number;
+}
+
+/** What outlives an agent. */
+interface LiveParts {
+  /** The ids of scripts that are there for edits alone. */
+  readonly leftovers: Set<string>;
+  /** What is told of scripts as they were; undefined where that is told by other ways, or not at all. */
+  readonly texts: Texts | undefined;
+}
 
 const FLAG = "inspector-live-edit";
 /** How the text of a `Debugger.scriptParsed` begins, as V8 writes it. */
 const PARSED = '{"method":"Debugger.scriptParsed"';
 /** Of scripts that are no program's. */
 const OTHERS = /^(?:node|ext|internal|evalmachine)\b|^$/;
-/** Of the scripts by which Node is told of maps. */
-const MAP = "//# sourceMappingURL=";
 
 // User code may replace these.
 const { parse, stringify } = JSON;
-const { apply } = Reflect;
-/** Before it puts probes in. */
-const compile = nodeModule.prototype._compile;
 const now = performance.now.bind(performance);
 
 /** Opens a session of this isolate with itself. */
@@ -109,14 +114,14 @@ function openDenoSession(): { send: Send; disconnect: () => void } {
 }
 
 class LiveEdits {
-  readonly #leftovers: Set<string>;
+  readonly #live: LiveParts;
   #session: { send: Send; disconnect: () => void } | undefined;
   #isFlagSet = false;
-  /** By URL: Node keeps a map for as long as there is the module that has come with it. */
-  readonly #maps = new Map<string, object>();
+  /** By the ids of scripts: what is known of their texts. */
+  readonly #written = new Map<string, { names: readonly string[]; text: Text }>();
 
-  constructor(leftovers: Set<string>) {
-    this.#leftovers = leftovers;
+  constructor(live: LiveParts) {
+    this.#live = live;
   }
 
   async answer(question: Question): Promise<unknown> {
@@ -130,9 +135,7 @@ class LiveEdits {
         return result?.["scriptSource"];
       }
       case "edit":
-        return await this.#edit(question.id, question.text);
-      case "map":
-        return await this.#setMap(question.url, question.comment);
+        return await this.#edit(question);
     }
   }
 
@@ -149,7 +152,7 @@ class LiveEdits {
     const skipped = this.#send("Debugger.setSkipAllPauses", { skip: true });
     const told = [...(await enabled).told, ...(await skipped).told];
     return told
-      .filter(({ scriptId, url }) => !this.#leftovers.has(scriptId) && !OTHERS.test(url))
+      .filter(({ scriptId, url }) => !this.#live.leftovers.has(scriptId) && !OTHERS.test(url))
       .map(({ scriptId, url, length, isModule = false }) => ({
         id: scriptId,
         url,
@@ -158,7 +161,8 @@ class LiveEdits {
       }));
   }
 
-  async #edit(scriptId: string, scriptSource: string): Promise<{ status: string; ms: number }> {
+  async #edit(edit: Edit): Promise<{ status: string; ms: number }> {
+    const { id: scriptId, text: scriptSource } = edit;
     const first = await this.#nextScript();
     const began = now();
     let { result, error } = await this.#send("Debugger.setScriptSource", {
@@ -175,8 +179,10 @@ class LiveEdits {
       }));
     }
     const ms = now() - began;
+    const status = error?.message ?? String(result?.["status"]);
+    if (status === "Ok") this.#write(edit);
     await this.#noteLeftovers(first);
-    return { status: error?.message ?? String(result?.["status"]), ms };
+    return { status, ms };
   }
 
   /**
@@ -187,7 +193,7 @@ class LiveEdits {
    */
   async #noteLeftovers(first: number): Promise<void> {
     const end = await this.#nextScript();
-    for (let id = first + 1; id < end; id++) this.#leftovers.add(String(id));
+    for (let id = first + 1; id < end; id++) this.#live.leftovers.add(String(id));
   }
 
   /** The number that the next script has, which this is. */
@@ -197,15 +203,18 @@ class LiveEdits {
     return Number(told.findLast(({ url }) => url === "node:kcovfs")?.scriptId);
   }
 
-  /** Has Node find the positions of a script's source by a map, in a comment, as if it had been loaded with it. */
-  async #setMap(url: string, comment: string): Promise<void> {
-    if (!url.startsWith("file:") || !comment.startsWith(MAP)) return;
-    const file = fileURLToPath(url);
-    const module = new nodeModule(file);
-    const first = await this.#nextScript();
-    apply(compile, module, [comment, file, "commonjs"]);
-    await this.#noteLeftovers(first);
-    this.#maps.set(url, module);
+  /** Stack traces, and functions as texts, are to be as they were. */
+  #write({ id, url, text: code, insertions, firstPc, blocks }: Edit): void {
+    const { texts } = this.#live;
+    if (!texts) return;
+    const before = this.#written.get(id);
+    this.#written.delete(id);
+    if (insertions.length > 0) {
+      const names = url.startsWith("file:") ? [fileURLToPath(url), url] : [url];
+      const probed = { code, insertions, hash: hashOf(code), firstPc, blocks };
+      this.#written.set(id, { names, text: texts.add(probed, { names }) });
+    }
+    if (before) texts.drop(before);
   }
 
   async close(): Promise<void> {
@@ -223,11 +232,11 @@ class LiveEdits {
 /**
  * Answers the agent's worker.
  *
- * @param leftovers The ids of scripts that are there for edits alone; it outlives this.
+ * @param live What outlives this.
  * @returns a function that ends it.
  */
-function serveLiveEdits(worker: Worker, leftovers: Set<string>): () => void {
-  const edits = new LiveEdits(leftovers);
+function serveLiveEdits(worker: Worker, live: LiveParts): () => void {
+  const edits = new LiveEdits(live);
   const post = worker.postMessage.bind(worker);
   const listener = async ({ live, number }: { live?: Question; number?: number }) => {
     if (live === undefined) return;
@@ -241,4 +250,6 @@ function serveLiveEdits(worker: Worker, leftovers: Set<string>): () => void {
   };
 }
 
-module.exports = { serveLiveEdits };
+const parts = { serveLiveEdits };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -1,25 +1,25 @@
 /**
  * Has the scripts that are loaded from here on compiled with probes in them: those of `require` in all
  * versions by way of `Module.prototype._compile`, which sees what transpilers made of them, too; those of
- * `import` by the loader's hooks.
+ * `import` where Node's loader compiles them, after all hooks, or else by hooks on this very thread.
  */
-import type { MessagePort } from "node:worker_threads";
-
 const nodeModule = require("node:module") as NodeModuleApi;
-const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
-const { pathToFileURL } = require("node:url") as typeof import("node:url");
+const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
+const { fileURLToPath, pathToFileURL } = require("node:url") as typeof import("node:url");
 const path = require("node:path") as typeof import("node:path");
-const { stripTypes } = require("./strip_types.cjs") as {
-  stripTypes: (source: string, sourceUrl: string) => string | undefined;
-};
+const { hasWholeHooks } = require("./whole_hooks.cjs") as import("./whole_hooks.cts").Parts;
+const { standFor } = require("./function_texts.cjs") as import("./function_texts.cts").Parts;
+const { stripTypes } = require("./strip_types.cjs") as import("./strip_types.cts").Parts;
 
-const { hasWholeHooks } = require("./whole_hooks.cjs") as { hasWholeHooks: () => boolean };
+type Internals = Pick<import("./internals.cts").Internals, "require">;
+type GivenTexts = InstanceType<import("./given_text.cts").Parts["GivenTexts"]>;
 
 /** What `node:module` has, of which types of Node 20 know a part. */
 interface NodeModuleApi {
   new (id: string): { exports: unknown };
   readonly prototype: { _compile: Compile };
-  register(...args: readonly unknown[]): void;
+  wrap(text: string): string;
+  readonly wrapper: readonly string[];
   registerHooks?: (hooks: { load: Load }) => { deregister(): void };
 }
 
@@ -38,46 +38,73 @@ interface LoadContext {
 type NextLoad = (url: string, context: LoadContext) => Loaded;
 type Load = (url: string, context: LoadContext, nextLoad: NextLoad) => Loaded;
 
-/** What a script is compiled as; undefined for as it is. */
-type Probe = (script: {
+/** What makes a module of a source, in Node's `internal/modules/esm/translators`. */
+type Translate = (this: unknown, url: string, given: unknown, ...rest: unknown[]) => unknown;
+
+type Run = (main: () => unknown) => unknown;
+
+/** A script that is about to be compiled. */
+interface Script {
   readonly url: string;
   readonly source: string;
-}) => string | undefined;
+  /** What it is called in stack traces. */
+  readonly name: string;
+  /** What V8 is given around it. */
+  readonly wrapper?: readonly [before: string, after: string];
+}
+
+/** What a script is compiled as; undefined for as it is. */
+type Probe = (script: Script) => string | undefined;
 
 const { apply } = Reflect;
+const { defineProperty } = Object;
+const { wrap, wrapper } = nodeModule;
 /** Of a file that there is not. */
 const FILE = "/kcovfs.cts";
 const decoder = new TextDecoder();
 
 /**
  * @param probe Puts probes into a script.
- * @param options `sendPort`: hands the agent a port by which another thread asks for the same.
  * @returns a function that puts everything back that can be.
  */
 function probeLoadedScripts(
   probe: Probe,
-  options: { sendPort: (port: MessagePort) => void },
+  { internals, given }: { internals?: Internals | undefined; given?: GivenTexts } = {},
 ): () => void {
   const { prototype } = nodeModule;
   const compile = prototype._compile;
   const registerHooks = hasWholeHooks() ? nodeModule.registerHooks : undefined;
-  const hasHooks = registerHooks !== undefined;
+  const restoreModules = internals
+    ? hookTranslators(internals, probe)
+    : registerHooks
+    ? hookModules(registerHooks, probe)
+    : () => {};
+  // Those have seen modules, also such as are required.
+  const hasHooks = internals === undefined && registerHooks !== undefined;
   const ours: Compile = function (this: unknown, content, filename, ...rest) {
-    // The hooks have seen modules.
+    if (given?.isWrapper(filename)) {
+      const run = apply(compile, this, [content, filename, ...rest]);
+      return given.changed(run as Run, filename);
+    }
     const isSeen = hasHooks && rest[0] === "module";
     const name = (filename: string) => isNamedByUrl(compile) ? hrefOf(filename) : filename;
     const script = { content, filename, format: rest[0], name };
     const code = isSeen ? undefined : probeCompiled(probe, script);
     return apply(compile, this, [code ?? content, filename, ...rest]);
   };
+  seemLike(ours, compile);
   prototype._compile = ours;
-  const restoreHooks = registerHooks
-    ? hookModules(registerHooks, probe)
-    : registerThread(options.sendPort);
   return () => {
     if (prototype._compile === ours) prototype._compile = compile;
-    restoreHooks();
+    restoreModules();
   };
+}
+
+function seemLike(ours: object, theirs: object): void {
+  standFor(ours, theirs);
+  for (const name of ["name", "length"] as const) {
+    defineProperty(ours, name, Object.getOwnPropertyDescriptor(theirs, name)!);
+  }
 }
 
 function probeCompiled(
@@ -95,7 +122,16 @@ function probeCompiled(
   const source = isTyped ? stripTypes(content, name(filename)) : content;
   if (source === undefined) return undefined;
   // As V8 knows it: what is no path may be `[eval]-wrapper`, or whatever a caller of `_compile` says.
-  return probe({ url: path.isAbsolute(filename) ? hrefOf(filename) : filename, source });
+  const url = path.isAbsolute(filename) ? hrefOf(filename) : filename;
+  const script = { url, source, name: isTyped ? name(filename) : filename };
+  // Node then compiles what the program's wrapper makes of it.
+  const isWrapped = nodeModule.wrap !== wrap || nodeModule.wrapper !== wrapper;
+  return probe(isWrapped ? { ...script, wrapper: wrapperNow() } : script);
+}
+
+function wrapperNow(): [string, string] {
+  const [before, after = ""] = nodeModule.wrap("\0").split("\0");
+  return [before, after];
 }
 
 function hrefOf(filename: string): string {
@@ -117,6 +153,88 @@ function isNamedByUrl(compile: Compile): boolean {
   return namedByUrl;
 }
 
+/**
+ * Changes what makes a module of its source, which comes after all hooks and after types are stripped. Newer
+ * versions hand over the source with other things.
+ */
+function hookTranslators({ require }: Internals, probe: Probe): () => void {
+  const { translators } = require("internal/modules/esm/translators") as unknown as {
+    translators: Map<string, Translate>;
+  };
+  const translate = translators.get("module")!;
+  translators.set("module", function (url, given, ...rest) {
+    const isSource = isText(given);
+    const text = textOf(isSource ? given : (given as Loaded).source);
+    const source = text === undefined ? undefined : probe({ url, source: text, name: url });
+    const changed = source === undefined
+      ? given
+      : isSource
+      ? source
+      : { ...given as object, source };
+    return apply(translate, this, [url, changed, ...rest]);
+  });
+  const restoreCommonJs = hookCommonJs({ require, translators }, probe);
+  return () => {
+    translators.set("module", translate);
+    restoreCommonJs();
+  };
+}
+
+/**
+ * CommonJS whose source hooks in Node's own thread have given, or whose types were stripped, is compiled without
+ * `_compile` where it is imported. Node also finds out there, by the text, what it exports.
+ */
+function hookCommonJs(
+  { require, translators }: Internals & { translators: Map<string, Translate> },
+  probe: Probe,
+): () => void {
+  const translate = translators.get("commonjs")!;
+  translators.set("commonjs", function (url, given, ...rest) {
+    const isSource = isText(given);
+    const { source, isSourceLoadedSynchronously } = isSource
+      ? { source: given, isSourceLoadedSynchronously: false }
+      : given as Loaded & { isSourceLoadedSynchronously?: boolean };
+    const text = isSourceLoadedSynchronously ? undefined : textOf(source);
+    const code = text === undefined ? undefined : probe({ url, source: text, name: fileOf(url) });
+    const isSame = code !== undefined && hasSameExports(require, [text!, code]);
+    const changed = !isSame ? given : isSource ? code : { ...given as object, source: code };
+    return apply(translate, this, [url, changed, ...rest]);
+  });
+  return () => void translators.set("commonjs", translate);
+}
+
+function fileOf(url: string): string {
+  return url.startsWith("file:") ? fileURLToPath(url) : url;
+}
+
+function hasSameExports(require: Internals["require"], texts: readonly string[]): boolean {
+  try {
+    const { parse } = require("internal/deps/cjs-module-lexer/lexer") as unknown as {
+      parse: (text: string) => { exports: Iterable<string>; reexports: Iterable<string> };
+    };
+    const [before, after] = texts.map((text) => {
+      const { exports, reexports } = parse(text);
+      return JSON.stringify([[...exports], [...reexports]]);
+    });
+    return before === after;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it is a source, rather than what has one. */
+function isText(given: unknown): boolean {
+  return typeof given !== "object" || given === null || ArrayBuffer.isView(given) ||
+    given instanceof ArrayBuffer;
+}
+
+function textOf(source: unknown): string | undefined {
+  if (typeof source === "string") return source;
+  const isBytes = ArrayBuffer.isView(source) || source instanceof ArrayBuffer ||
+    source instanceof SharedArrayBuffer;
+  return isBytes ? decoder.decode(source as Uint8Array) : undefined;
+}
+
 /** Hooks on this very thread. Ours stay the outermost, to see what others have made. */
 function hookModules(
   registerHooks: NonNullable<NodeModuleApi["registerHooks"]>,
@@ -125,13 +243,11 @@ function hookModules(
   const hooks = {
     load(url: string, context: LoadContext, nextLoad: NextLoad) {
       const loaded = nextLoad(url, context);
-      const { source } = loaded;
-      if (source === null || source === undefined) return loaded;
+      const text = textOf(loaded.source);
       const format = formatOf(url, loaded, context);
-      if (format === undefined) return loaded;
-      const text = typeof source === "string" ? source : decoder.decode(source);
-      const script = isTyped(loaded) ? stripTypes(text, url) : text;
-      const code = script === undefined ? undefined : probe({ url, source: script });
+      if (text === undefined || format === undefined) return loaded;
+      const source = isTyped(loaded) ? stripTypes(text, url) : text;
+      const code = source === undefined ? undefined : probe({ url, source, name: url });
       return code === undefined ? loaded : { ...loaded, ...format, source: code };
     },
   };
@@ -143,8 +259,10 @@ function hookModules(
     return result;
   };
   nodeModule.registerHooks = ours;
+  syncBuiltinESMExports();
   return () => {
     if (nodeModule.registerHooks === ours) nodeModule.registerHooks = registerHooks;
+    syncBuiltinESMExports();
     registered.deregister();
   };
 }
@@ -177,32 +295,6 @@ function isDenoScript(url: string, { format, source }: Loaded, context: LoadCont
   return isText && !context.importAttributes?.["type"] && !/\.(?:json|wasm|node)$/.test(url);
 }
 
-/**
- * Elsewhere modules are loaded by a thread of Node's own, which asks by itself. Ours stay the outermost there,
- * too: the last that are registered are.
- */
-function registerThread(sendPort: (port: MessagePort) => void): () => void {
-  const { register } = nodeModule;
-  let count = 0;
-  const add = () => {
-    const { port1, port2 } = new MessageChannel();
-    sendPort(port1);
-    const hooks = pathToFileURL(path.join(__dirname, "module_hooks.js"));
-    // Another module each time: see there.
-    if (count++ > 0) hooks.search = `?${count}`;
-    const options = { data: { port: port2 }, transferList: [port2] };
-    apply(register, nodeModule, [hooks.href, options]);
-  };
-  add();
-  const ours: typeof register = function (this: unknown, ...given) {
-    const result = apply(register, this, given);
-    add();
-    return result;
-  };
-  nodeModule.register = ours;
-  return () => {
-    if (nodeModule.register === ours) nodeModule.register = register;
-  };
-}
-
-module.exports = { probeLoadedScripts };
+const parts = { probeLoadedScripts };
+module.exports = parts;
+export type Parts = typeof parts;

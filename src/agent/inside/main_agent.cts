@@ -3,95 +3,45 @@
  * collection, so this is all there is: it turns off what loses counts, starts the worker that collects,
  * and lends the worker its `gate` and the sources of scripts.
  */
-import type { MessagePort, TransferListItem } from "node:worker_threads";
+import type { TransferListItem } from "node:worker_threads";
 
 const { Worker } = require("node:worker_threads") as typeof import("node:worker_threads");
 const fs = require("node:fs") as typeof import("node:fs");
 const path = require("node:path") as typeof import("node:path");
 const { constants } = require("node:os") as typeof import("node:os");
 
-const memory = require("./memory.cjs") as {
-  readonly ABSENT: number;
-  readonly CONTROL: Readonly<Record<string, number>>;
-  readonly CONTROL_SIZE: number;
-  readonly FAREWELL_TIMEOUT: number;
-  textIn(control: Int32Array): string;
-  waitFor(
-    isOver: () => boolean,
-    options: { control: Int32Array; index: number; timeout: number },
-  ): void;
-};
-const { joinNewProcesses } = require("./new_processes.cjs") as {
-  joinNewProcesses: (family: {
-    socketPath: string;
-    parent: string;
-    include: string | undefined;
-    exclude: string | undefined;
-  }) => () => void;
-};
-const { countEverything } = require("./count_everything.cjs") as {
-  countEverything: (natives: Int32Array) => () => void;
-};
-const { joinNewWorkers } = require("./new_workers.cjs") as {
-  joinNewWorkers: (
-    main: Int32Array,
-    tell: (thread: object, transfer: readonly TransferListItem[]) => void,
-    options: { isLoaded: boolean; isTraced: boolean },
-  ) => () => void;
-};
-const { onExit } = require("./on_exit.cjs") as {
-  onExit: (finish: () => void) => () => void;
-};
-const { serveLiveEdits } = require("./live_edits.cjs") as {
-  serveLiveEdits: (
-    worker: import("node:worker_threads").Worker,
-    leftovers: Set<string>,
-  ) => () => void;
-};
-const { makeInterrupted } = require("./interrupted.cjs") as {
-  makeInterrupted: () => (from: object) => string;
-};
-const { inlineProbes } = require("./inline_probes.cjs") as { inlineProbes: () => () => void };
-const { keptControl, startTracing } = require("./tracing.cjs") as {
-  keptControl: () => Int32Array | undefined;
-  startTracing: (control: Int32Array, main: Int32Array) => Tracing;
-};
-const { whyNoInspector } = require("./own_inspector.cjs") as {
-  whyNoInspector: () => Error | undefined;
-};
-const { whyNoRoom } = require("./room.cjs") as {
-  whyNoRoom: (options: { isTraced: boolean }) => Error | undefined;
-};
-const { watchThread } = require("./thread_life.cjs") as {
-  watchThread: <T>(start: () => T) => { started: T; hasEnded: () => boolean };
-};
-const { nativesWord, scriptSources } = require("./script_source.cjs") as {
-  nativesWord: () => number;
-  scriptSources: (ids: readonly number[], natives: Int32Array) => Record<number, string>;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { joinNewProcesses } = require("./new_processes.cjs") as import("./new_processes.cts").Parts;
+const { countEverything } = require(
+  "./count_everything.cjs",
+) as import("./count_everything.cts").Parts;
+const { joinNewWorkers } = require("./new_workers.cjs") as import("./new_workers.cts").Parts;
+const { onExit } = require("./on_exit.cjs") as import("./on_exit.cts").Parts;
+const { serveLiveEdits } = require("./live_edits.cjs") as import("./live_edits.cts").Parts;
+const { makeInterrupted } = require("./interrupted.cjs") as import("./interrupted.cts").Parts;
+const { inlineProbes } = require("./inline_probes.cjs") as import("./inline_probes.cts").Parts;
+const { keptControl, startTracing } = require("./tracing.cjs") as import("./tracing.cts").Parts;
+const { whyNoInspector } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
+const { whyNoRoom } = require("./room.cjs") as import("./room.cts").Parts;
+const { watchThread } = require("./thread_life.cjs") as import("./thread_life.cts").Parts;
+const { nativesWord, scriptSources } = require(
+  "./script_source.cjs",
+) as import("./script_source.cts").Parts;
 
 // User code may replace these: the agent goes on with the originals.
 const { compareExchange, load, notify, store, wait } = Atomics;
 const { readSync } = fs;
-const { CONTROL, FAREWELL_TIMEOUT, waitFor } = memory;
+const { CONTROL, FAREWELL_TIMEOUT, GATE_CLOSED, GATE_OPEN, GATE_WAITING, waitFor } = memory;
 
-const FAREWELL = CONTROL["farewell"];
-const PIPE = CONTROL["pipe"];
-const GATES = CONTROL["gates"];
-const GATE_CLOSED = 0;
-const GATE_WAITING = 1;
-const GATE_OPEN = 2;
-/** Where the worker finds what it calls; see `messages/shared_words.ts`. */
-const AGENT = Symbol.for("kcovfs.agent");
+const FAREWELL = CONTROL.farewell;
+const PIPE = CONTROL.pipe;
+const GATES = CONTROL.gates;
+/** The folder of all files that are loaded here. */
+const OURS = path.join(__dirname, "../..", path.sep);
+/** Where the worker finds what it calls. */
+const AGENT = Symbol.for(memory.AGENT_SYMBOL);
 
-/** See `tracing.cts`. */
-interface Tracing {
-  readonly window: { readonly address: bigint; readonly size: number };
-  readonly blocks: { readonly address: bigint; readonly size: number };
-  readonly port: MessagePort;
-  readonly leftovers: Set<string>;
-  begin(sendPort: (port: MessagePort) => void): () => void;
-}
+type Tracing = ReturnType<typeof startTracing>;
 
 /** What the worker is told. */
 interface WorkerOptions {
@@ -136,8 +86,8 @@ class MainAgent {
     // What the inspector has brought has one; a Deno that is asked within its answer ends.
     const noInspector = options.attachment === undefined ? whyNoInspector() : undefined;
     if (noInspector && !isTraced) throw noInspector;
-    store(control, CONTROL["natives"], nativesWord());
-    const natives = control.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
+    store(control, CONTROL.natives, nativesWord());
+    const natives = control.subarray(CONTROL.natives, CONTROL.natives + 1);
     const pass = (index: number) => gate(control, GATES + 2 * index);
     // What the worker and the server call through the inspector.
     const value = Object.freeze({
@@ -174,9 +124,9 @@ class MainAgent {
    */
   join(): void {
     const { worker, control } = this;
-    const sendPort = (port: MessagePort) => worker.postMessage({ asking: port }, [port]);
     if (this.#tracing) {
-      this.#undo.push(this.#tracing.begin(sendPort));
+      this.#undo.push(this.#tracing.begin());
+      drainTicks();
       this.#undo.push(inlineProbes());
     }
     const tell = (thread: object, transfer: readonly TransferListItem[]) =>
@@ -189,14 +139,14 @@ class MainAgent {
     const parent = memory.textIn(control);
     this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
     if (!this.#tracing) return;
-    this.#undo.push(serveLiveEdits(worker, this.#tracing.leftovers));
+    this.#undo.push(serveLiveEdits(worker, this.#tracing.live));
     worker.postMessage("loaded");
   }
 
   /** Leaves everything as it was before, and has the worker end. */
   leave(): void {
     this.restore();
-    compareExchange(this.control, CONTROL["state"], 0, memory.ABSENT);
+    compareExchange(this.control, CONTROL.state, 0, memory.ABSENT);
     this.worker.postMessage("abandon");
   }
 
@@ -205,9 +155,20 @@ class MainAgent {
     for (const undo of this.#undo.splice(0).reverse()) undo();
     delete (globalThis as Record<symbol, unknown>)[AGENT];
     for (const file of Object.keys(require.cache)) {
-      if (path.dirname(file) === __dirname) delete require.cache[file];
+      if (file.startsWith(OURS)) delete require.cache[file];
     }
   }
+}
+
+/**
+ * Node then calls promises' reactions from C++, and not from a function that would be in the program's stack
+ * traces, as it does without the agent. Others that were preloaded may have ticks of their own.
+ */
+function drainTicks(): void {
+  const isFirst = Object.keys(require.cache).every((file) =>
+    file.startsWith(OURS) || file.includes("/koffi/") || file.includes("/@koromix/")
+  );
+  if (isFirst) (process as { _tickCallback?: () => void })._tickCallback?.();
 }
 
 function startWorker(
@@ -347,4 +308,6 @@ function whileListening<T>(signal: string, action: () => T): T {
   }
 }
 
-module.exports = { defaultName, isPresent, MainAgent };
+const parts = { defaultName, isPresent, MainAgent };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -1,7 +1,5 @@
 /** Has the child processes of a process that was attached to join it, as those of `kcovfs run` do. */
-const { optionsWith } = require("./new_workers.cjs") as {
-  optionsWith: (given: unknown) => string;
-};
+const { optionsWith } = require("./new_workers.cjs") as import("./new_workers.cts").Parts;
 
 /** What a child process has to know. */
 interface Family {
@@ -39,4 +37,6 @@ function set(name: string, value: string | undefined): void {
   else process.env[name] = value;
 }
 
-module.exports = { joinNewProcesses };
+const parts = { joinNewProcesses };
+module.exports = parts;
+export type Parts = typeof parts;

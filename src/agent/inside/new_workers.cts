@@ -7,11 +7,7 @@ import type { MessagePort, TransferListItem, Worker, WorkerOptions } from "node:
 const workerThreads = require("node:worker_threads") as typeof import("node:worker_threads");
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const path = require("node:path") as typeof import("node:path");
-const memory = require("./memory.cjs") as {
-  readonly CONTROL: { readonly state: number; readonly terminated: number };
-  readonly CONTROL_SIZE: number;
-  readonly READY: number;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
 
 const { MessageChannel, SHARE_ENV, getEnvironmentData, setEnvironmentData } = workerThreads;
 const { load, store } = Atomics;
@@ -34,6 +30,8 @@ interface ThreadData {
   readonly execArgv?: readonly string[];
   /** Whether its scripts are to have probes. */
   readonly isTraced: boolean;
+  /** What it runs, where that is no file. */
+  readonly text?: string;
 }
 
 /** What the agent is told. */
@@ -78,6 +76,7 @@ function joinNewWorkers(
         sharesEnv: options?.env === SHARE_ENV,
         isTraced,
         ...(env && { options: { given: env.given } }),
+        ...(isTraced && options?.eval && typeof file === "string" && { text: file }),
         ...(isToLoad && { execArgv: process.execArgv }),
       } as never);
       const amended = {
@@ -199,4 +198,6 @@ function takeThreadData(): ThreadData | undefined {
   return data;
 }
 
-module.exports = { joinNewWorkers, optionsWith, takeThreadData };
+const parts = { joinNewWorkers, optionsWith, takeThreadData };
+module.exports = parts;
+export type Parts = typeof parts;

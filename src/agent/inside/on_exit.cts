@@ -38,4 +38,6 @@ function onExit(finish: () => void): () => void {
   };
 }
 
-module.exports = { onExit };
+const parts = { onExit };
+module.exports = parts;
+export type Parts = typeof parts;

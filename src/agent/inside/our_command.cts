@@ -13,4 +13,6 @@ function isOurs(): boolean {
   }
 }
 
-module.exports = { isOurs, OUR_COMMAND };
+const parts = { isOurs, OUR_COMMAND };
+module.exports = parts;
+export type Parts = typeof parts;

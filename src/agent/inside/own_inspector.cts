@@ -93,4 +93,6 @@ function whyNoInspector(): Error | undefined {
   }
 }
 
-module.exports = { connect, whyNoInspector };
+const parts = { connect, whyNoInspector };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -16,13 +16,15 @@ const present = Object.keys(require.cache);
 try {
   refuseOldNode();
   refuseSnapshot();
-  const { enter } = require("./enter.cjs") as { enter: (options: { isLoaded: boolean }) => void };
+  const { enter } = require("./enter.cjs") as import("./enter.cts").Parts;
   enter({ isLoaded: isNamedIn(process.env["NODE_OPTIONS"] || "") });
 } catch (error) {
-  for (const file of Object.keys(require.cache)) {
-    if (file === __filename || present.indexOf(file) < 0) delete require.cache[file];
-  }
   tell(reasonOf(error as NodeJS.ErrnoException));
+}
+
+// The program is to find nothing there that it has not loaded.
+for (const file of Object.keys(require.cache)) {
+  if (file === __filename || present.indexOf(file) < 0) delete require.cache[file];
 }
 
 function refuseOldNode(): void {

@@ -2,16 +2,11 @@
  * The functions that probes call, by the names in `probes/probe_names.ts`. Those at comparisons are as
  * short as they are so that V8 puts them where they are called: nearly always, nobody asks for comparisons.
  */
-const memory = require("./memory.cjs") as { readonly CONTROL: Readonly<Record<string, number>> };
-const { compareCases, compareSought, compareValues } = require("./comparisons.cjs") as {
-  compareValues: (
-    left: unknown,
-    right: unknown,
-    options: { readonly isConst: boolean; readonly write: Write },
-  ) => void;
-  compareCases: (value: unknown, constants: readonly unknown[], write: Write) => void;
-  compareSought: (kind: number, text: unknown, sought: unknown, write: Write) => void;
-};
+const vm = require("node:vm") as typeof import("node:vm");
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { compareCases, compareSought, compareValues } = require(
+  "./comparisons.cjs",
+) as import("./comparisons.cts").Parts;
 
 /** Takes a record: its type, and the halves of both arguments. */
 type Write = (type: number, low1: number, high1: number, low2: number, high2: number) => void;
@@ -25,12 +20,55 @@ interface Sink {
   ) => void;
 }
 
-const { defineProperty, entries } = Object;
+const { defineProperty, keys } = Object;
+const { Script } = vm;
+/** By which they are handed over to the script that declares them. */
+const KEY = "kcovfs.handed";
 
-/** Defines them, on the global object. As they cannot be changed, V8 takes them for constants. */
-function defineProbeFunctions(control: Int32Array, sink: Sink): void {
-  const functions = { ...hits(sink), ...comparisons(control, sink), __kcov_t: { v: undefined } };
-  for (const [name, value] of entries(functions)) defineProperty(globalThis, name, { value });
+type ProbeFunctions = Readonly<Record<string, unknown>>;
+
+/** @param evalCode See {@linkcode evals}. */
+function makeProbeFunctions(
+  control: Int32Array,
+  { evalCode = (_, code) => code, ...sink }: Sink & { evalCode?: EvalCode },
+): ProbeFunctions {
+  const held = { __kcov_t: { v: undefined } };
+  return { ...hits(sink), ...comparisons(control, sink), ...evals(evalCode), ...held };
+}
+
+type EvalCode = (pc: number, code: unknown) => unknown;
+
+/**
+ * @param evalCode What V8's `eval` is to be called with.
+ * @param theirs V8's, in a realm.
+ */
+function evals(evalCode: EvalCode, theirs: unknown = globalThis.eval) {
+  return {
+    __kcov_eval: (pc: number, called: unknown, code: unknown): unknown =>
+      called === theirs ? evalCode(pc, code) : code,
+  };
+}
+
+/**
+ * Declares them in a realm, as a script declares constants: for all code there, but not as properties of the
+ * global object. As they cannot be changed, V8 takes them for constants.
+ *
+ * @param global The realm's.
+ * @param run Runs a script there.
+ */
+function declareProbeFunctions(
+  functions: ProbeFunctions,
+  { global, run }: { global: object; run: (script: InstanceType<typeof Script>) => void },
+): void {
+  const handed = Symbol.for(KEY);
+  const code = `const {${keys(functions).join()}} = globalThis[Symbol.for("${KEY}")]`;
+  const script = new Script(code, { filename: "node:kcovfs" });
+  defineProperty(global, handed, { value: functions, configurable: true });
+  try {
+    run(script);
+  } finally {
+    delete (global as Record<symbol, unknown>)[handed];
+  }
 }
 
 function hits({ hit }: Sink) {
@@ -52,7 +90,7 @@ function hits({ hit }: Sink) {
 }
 
 function comparisons(control: Int32Array, { compare }: Sink) {
-  const WANTED = memory.CONTROL["comparisons"];
+  const WANTED = memory.CONTROL.comparisons;
   // No comparison is made while another is being recorded.
   let at = 0;
   const write: Write = (type, low1, high1, low2, high2) =>
@@ -89,4 +127,18 @@ function comparisons(control: Int32Array, { compare }: Sink) {
   };
 }
 
-module.exports = { defineProbeFunctions };
+/** The same in the realm of a context of `vm`, where nothing is put on the global object even for a while. */
+function declareInContext(
+  functions: ProbeFunctions,
+  run: (script: InstanceType<typeof Script>) => unknown,
+): (...rest: unknown[]) => unknown {
+  const names = keys(functions).join();
+  const code = `let ${names}; (given) => { ({${names}} = given) }`;
+  const set = run(new Script(code, { filename: "node:kcovfs" })) as (given: object) => void;
+  set(functions);
+  return set as (...rest: unknown[]) => unknown;
+}
+
+const parts = { declareInContext, declareProbeFunctions, evals, makeProbeFunctions };
+module.exports = parts;
+export type Parts = typeof parts;

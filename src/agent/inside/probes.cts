@@ -8,19 +8,14 @@
  */
 import type * as Koffi from "koffi";
 
-const memory = require("./memory.cjs") as {
-  readonly AREA: Readonly<Record<string, number>>;
-  readonly AREA_COMPARISONS: number;
-  readonly AREAS_SIZE: number;
-  readonly CONTROL: Readonly<Record<string, number>>;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { makeWaiting } = require("./turn_waiting.cjs") as import("./turn_waiting.cts").Parts;
 // User code may replace these.
 const { compareExchange } = Atomics;
 const { BigInt: toBigInt, Int32Array: Halves } = globalThis;
-const { min } = Math;
-const { AREA_COMPARISONS, AREAS_SIZE } = memory;
-const BUSY = memory.CONTROL["busy"];
-const GENERATION = memory.CONTROL["generation"];
+const { AREA_COMPARISONS, AREAS_SIZE, COUNT_BITS } = memory;
+const BUSY = memory.CONTROL.busy;
+const GENERATION = memory.CONTROL.generation;
 
 /**
  * Bytes of the window: of larger areas, hits beyond it are written more slowly. Also what
@@ -33,9 +28,7 @@ const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
 const MAP_FAILED = -1n;
 
-/** Bits of a word of turns that count a writer's turns; the others say which writer it is. */
-const TURNS_MASK = 0x7ffff;
-const COUNT_BITS = 19;
+const TURNS_MASK = (1 << COUNT_BITS) - 1;
 
 /** An area as the table has it, mapped. */
 interface Area {
@@ -108,8 +101,8 @@ function makeProbes(control: Int32Array): Probes {
   });
   // Numbers that V8 takes for constants, as it does both arrays: the whole function is some ten
   // instructions where it is inlined (see `inline_probes.cts`).
-  const LIMIT = memory.CONTROL["limit"];
-  const ENOUGH = memory.CONTROL["enough"];
+  const LIMIT = memory.CONTROL.limit;
+  const ENOUGH = memory.CONTROL.enough;
   const hit = (pc: number): void => {
     marks[pc >>> 3 & 0xfffffff] = 1;
     // First, and used twice, so that V8 reads it first: what was read of the window before its limit may
@@ -138,14 +131,14 @@ function makeProbes(control: Int32Array): Probes {
 class Areas {
   readonly #control: Int32Array;
   readonly #view: (address: bigint, size: number) => Int32Array;
-  readonly #waiting: Waiting;
+  readonly #waiting: ReturnType<typeof makeWaiting>;
   #table: Table = { generation: 0, areas: [] };
 
   constructor(
     control: Int32Array,
     { view, waiting }: {
       view: (address: bigint, size: number) => Int32Array;
-      waiting: Waiting;
+      waiting: ReturnType<typeof makeWaiting>;
     },
   ) {
     this.#control = control;
@@ -209,7 +202,8 @@ class Areas {
         continue;
       }
       // What was found of the descriptor holds as long as the table does.
-      if (this.#waiting.isOver(area.turnsFd, { holder, waits })) expected = holder;
+      const writer = holder >>> COUNT_BITS;
+      if (this.#waiting.isOver(area.turnsFd, { writer, waits })) expected = holder;
       else this.#waiting.wait(waits++);
     }
     return true;
@@ -234,7 +228,7 @@ class Areas {
 
   #rows(generation: number): number[][] {
     const { size } = memory.AREA;
-    const start = memory.CONTROL["areas"] + (generation & 1) * AREAS_SIZE;
+    const start = memory.CONTROL.areas + (generation & 1) * AREAS_SIZE;
     const rows: number[][] = [];
     for (let i = 0; i < this.#control[start]; i++) {
       const row: number[] = [];
@@ -369,47 +363,6 @@ function putAlone(control: Int32Array, generation: number, area: Area, pc: numbe
 
 /** How often a hit is tried whose client stores another count each time, before it is dropped. */
 const MOST_TRIES = 1000;
-/** Waits in a row for one turn: the first are none, as a turn takes some 50 ns. */
-const SPINS = 100;
-/** The next are sleeps that become longer, up to µs. */
-const LONGEST_SLEEP = 1000;
-/** Whoever is gone is looked for then, and at each wait from there. */
-const PATIENCE = SPINS + 10;
-/** After so many the turn is taken from whoever has it: 1 s, or longer where processors are wanted. */
-const MOST_WAITS = SPINS + 1000;
-
-const F_OFD_GETLK = 36;
-const F_WRLCK = 1;
-const F_UNLCK = 2;
-/** How a hit waits for its turn: not by `Atomics.wait`, for user code may be in that. */
-interface Waiting {
-  /** Whether whoever has this turn need not be waited for. */
-  readonly isOver: (
-    turnsFd: number,
-    found: { readonly holder: number; readonly waits: number },
-  ) => boolean;
-  readonly wait: (waits: number) => void;
-}
-
-function makeWaiting(koffi: typeof Koffi): Waiting {
-  const libc = koffi.load(null);
-  const usleep = libc.func("int usleep(unsigned int)");
-  const fcntl = libc.func("int fcntl(int, int, ...)");
-  const isGone = (turnsFd: number, writer: number): boolean => {
-    // `struct flock`: its type, then 64 bits each of start and length.
-    const flock = new Halves(8);
-    flock[0] = F_WRLCK;
-    flock[2] = writer;
-    flock[4] = 1;
-    return fcntl(turnsFd, F_OFD_GETLK, "void *", flock) === 0 && (flock[0] & 0xffff) === F_UNLCK;
-  };
-  return {
-    isOver: (turnsFd, { holder, waits }) =>
-      waits >= MOST_WAITS || waits >= PATIENCE && isGone(turnsFd, holder >>> COUNT_BITS),
-    wait(waits) {
-      if (waits >= SPINS) usleep(min(10 << min(waits - SPINS, 10), LONGEST_SLEEP));
-    },
-  };
-}
-
-module.exports = { makeProbes, WINDOW_SIZE, BLOCKS };
+const parts = { makeProbes, WINDOW_SIZE, BLOCKS };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -99,4 +99,6 @@ function read(path: string): string {
   }
 }
 
-module.exports = { whyNoRoom };
+const parts = { whyNoRoom };
+module.exports = parts;
+export type Parts = typeof parts;

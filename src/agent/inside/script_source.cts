@@ -42,7 +42,7 @@ const ATTEMPTS = 20;
  */
 function scriptSources(
   ids: readonly number[],
-  natives = Int32Array.of(nativesWord()),
+  natives: Int32Array = Int32Array.of(nativesWord()),
 ): Record<number, string> {
   return withNatives(natives, () => readSources(ids));
 }
@@ -113,4 +113,6 @@ function joinLines(locate: Locate, id: number): string {
   }
 }
 
-module.exports = { nativesWord, scriptSources, withNatives };
+const parts = { nativesWord, scriptSources, withNatives };
+module.exports = parts;
+export type Parts = typeof parts;

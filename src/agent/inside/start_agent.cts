@@ -1,36 +1,10 @@
 /** Brings the agent into a process before its first line, by what its environment says. */
-const memory = require("./memory.cjs") as {
-  readonly ABSENT: number;
-  readonly CONTROL: Readonly<Record<string, number>>;
-  readonly READY: number;
-  readonly START_TIMEOUT: number;
-  textIn(control: Int32Array): string;
-  waitFor(
-    isOver: () => boolean,
-    options: { control: Int32Array; index: number; timeout: number },
-  ): void;
-};
-const { defaultName, MainAgent } = require("./main_agent.cjs") as {
-  defaultName: () => string;
-  MainAgent: new (options: {
-    socketPath: string;
-    name: string;
-    parent: string | undefined;
-    include: string | undefined;
-    exclude: string | undefined;
-    collector: string | undefined;
-    isLoaded: boolean;
-  }) => {
-    readonly control: Int32Array;
-    readonly hasEnded: () => boolean;
-    join(): void;
-    leave(): void;
-  };
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { defaultName, MainAgent } = require("./main_agent.cjs") as import("./main_agent.cts").Parts;
 
 const { compareExchange, load } = Atomics;
 const { ABSENT, CONTROL, READY, START_TIMEOUT, waitFor } = memory;
-const STATE = CONTROL["state"];
+const STATE = CONTROL.state;
 
 /**
  * Has coverage on before any user code runs.
@@ -76,4 +50,6 @@ function awaitServer(
   throw new Error(`no server answers at ${socketPath}`);
 }
 
-module.exports = { startAgent };
+const parts = { startAgent };
+module.exports = parts;
+export type Parts = typeof parts;

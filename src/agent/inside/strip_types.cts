@@ -22,4 +22,6 @@ function stripTypes(source: string, sourceUrl: string): string | undefined {
   }
 }
 
-module.exports = { stripTypes };
+const parts = { stripTypes };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -12,63 +12,23 @@ import type { MessagePort } from "node:worker_threads";
 
 const workerThreads = require("node:worker_threads") as typeof import("node:worker_threads");
 const fs = require("node:fs") as typeof import("node:fs");
-const memory = require("./memory.cjs") as {
-  readonly ABSENT: number;
-  readonly CONTROL: Readonly<Record<string, number>>;
-  readonly FAREWELL_TIMEOUT: number;
-  readonly READY: number;
-  readonly START_TIMEOUT: number;
-  textIn(control: Int32Array): string;
-  waitFor(
-    isOver: () => boolean,
-    options: { control: Int32Array; index: number; timeout: number },
-  ): void;
-};
-const { countEverything } = require("./count_everything.cjs") as {
-  countEverything: (natives: Int32Array) => () => void;
-};
-const { joinNewWorkers, takeThreadData } = require("./new_workers.cjs") as {
-  joinNewWorkers: (
-    main: Int32Array,
-    tell: (thread: object, transfer: readonly MessagePort[]) => void,
-    options: { isTraced: boolean },
-  ) => () => void;
-  takeThreadData: () => ThreadData | undefined;
-};
-const { connect } = require("./own_inspector.cjs") as {
-  connect: () => { dispatch: Dispatch; disconnect: () => void };
-};
-const { makeInterrupted } = require("./interrupted.cjs") as {
-  makeInterrupted: () => (from: object) => string;
-};
-const { onExit } = require("./on_exit.cjs") as { onExit: (finish: () => void) => void };
-const { startTracing } = require("./tracing.cjs") as {
-  startTracing: (control: Int32Array, main: Int32Array) => Tracing;
-};
-const { scriptSources } = require("./script_source.cjs") as {
-  scriptSources: (ids: readonly number[], natives: Int32Array) => Record<number, string>;
-};
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { countEverything } = require(
+  "./count_everything.cjs",
+) as import("./count_everything.cts").Parts;
+const { joinNewWorkers, takeThreadData } = require(
+  "./new_workers.cjs",
+) as import("./new_workers.cts").Parts;
+const { connect } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
+const { makeInterrupted } = require("./interrupted.cjs") as import("./interrupted.cts").Parts;
+const { onExit } = require("./on_exit.cjs") as import("./on_exit.cts").Parts;
+const { startTracing } = require("./tracing.cjs") as import("./tracing.cts").Parts;
+const { scriptSources } = require("./script_source.cjs") as import("./script_source.cts").Parts;
 
-interface ThreadData {
-  readonly port: MessagePort;
-  readonly control: SharedArrayBuffer;
-  readonly main: SharedArrayBuffer;
-  readonly sharesEnv: boolean;
-  readonly options?: { readonly given: string | undefined };
-  readonly execArgv?: string[];
-  readonly isTraced: boolean;
-}
-
-/** See `tracing.cts`. */
-interface Tracing {
-  readonly window: { readonly address: bigint; readonly size: number };
-  readonly blocks: { readonly address: bigint; readonly size: number };
-  readonly port: MessagePort;
-  begin(sendPort: (port: MessagePort) => void): () => void;
-}
-
+type ThreadData = NonNullable<ReturnType<typeof takeThreadData>>;
+type Tell = Parameters<typeof joinNewWorkers>[1];
 /** Carries out a CDP message; gives what came of it. */
-type Dispatch = (message: string) => string[];
+type Dispatch = ReturnType<typeof connect>["dispatch"];
 
 /** What the agent's worker asks: see `worker_thread.ts`. */
 interface Order {
@@ -82,8 +42,8 @@ const { compareExchange, load } = Atomics;
 const { readSync } = fs;
 const { receiveMessageOnPort } = workerThreads;
 const { ABSENT, CONTROL, FAREWELL_TIMEOUT, READY, START_TIMEOUT, waitFor } = memory;
-/** Where the agent's worker finds what it calls; see `messages/shared_words.ts`. */
-const AGENT = Symbol.for("kcovfs.agent");
+/** Where the agent's worker finds what it calls. */
+const AGENT = Symbol.for(memory.AGENT_SYMBOL);
 const TAKE = JSON.stringify({ id: 0, method: "Profiler.takePreciseCoverage" });
 
 /**
@@ -95,7 +55,7 @@ function join(): void {
   const data = takeThreadData();
   if (!data) return;
   if (data.options) restoreOptions(data.options.given);
-  if (data.execArgv) process.execArgv = data.execArgv;
+  if (data.execArgv) process.execArgv = [...data.execArgv];
   const undo: (() => void)[] = [];
   const leave = () => {
     for (const step of undo.splice(0).reverse()) step();
@@ -116,7 +76,7 @@ function join(): void {
 function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   const control = new Int32Array(data.control);
   const main = new Int32Array(data.main);
-  const natives = main.subarray(CONTROL["natives"], CONTROL["natives"] + 1);
+  const natives = main.subarray(CONTROL.natives, CONTROL.natives + 1);
   const { isTraced } = data;
   const tracing = isTraced ? startTracing(control, main) : undefined;
   const post: Post = data.port.postMessage.bind(data.port);
@@ -131,19 +91,17 @@ function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   const { window, blocks, port } = tracing ?? {};
   const forAgent = port && { tracing: { window, blocks, port } };
   post({ tid: ownThread(), ...forAgent }, port ? [port] : []);
-  const isSettled = () =>
-    load(control, CONTROL["state"]) !== 0 || load(main, CONTROL["state"]) !== READY;
-  waitFor(isSettled, { control, index: CONTROL["state"], timeout: START_TIMEOUT });
-  const state = compareExchange(control, CONTROL["state"], 0, ABSENT);
+  const isSettled = () => load(control, CONTROL.state) !== 0 || load(main, CONTROL.state) !== READY;
+  waitFor(isSettled, { control, index: CONTROL.state, timeout: START_TIMEOUT });
+  const state = compareExchange(control, CONTROL.state, 0, ABSENT);
   const reason = state === ABSENT ? memory.textIn(control) : "";
   if (reason) throw new Error(reason);
   if (state !== READY) return false;
   if (process.env["KCOVFS_SOCKET"] && !data.sharesEnv) {
     process.env["KCOVFS_PARENT"] = memory.textIn(control);
   }
-  const ask = (port: MessagePort) => post({ asking: port }, [port]);
-  if (tracing) undo.push(tracing.begin(ask));
-  const tell = (thread: object, transfer: readonly MessagePort[]) => post({ thread }, transfer);
+  if (tracing) undo.push(tracing.begin(data.text));
+  const tell: Tell = (thread, transfer) => post({ thread }, transfer);
   undo.push(joinNewWorkers(main, tell, { isTraced }));
   bidFarewell(control, { post, dispatch: isTraced ? undefined : dispatch, attend });
   return true;
@@ -159,7 +117,7 @@ function connectOnce(undo: (() => void)[]): Dispatch {
   };
 }
 
-type Post = (message: unknown, transfer?: readonly MessagePort[]) => void;
+type Post = (message: unknown, transfer?: Parameters<Tell>[1]) => void;
 
 function startCounting(
   natives: Int32Array,
@@ -214,9 +172,9 @@ function makeAttend(
       if (order === undefined) {
         if (gate === 0) return;
         // Nobody is left who could write.
-        if (readSync(load(control, CONTROL["pipe"]), token) === 0) return;
+        if (readSync(load(control, CONTROL.pipe), token) === 0) return;
         if (token[0] === gate) gate = 0;
-      } else if (order.serial === load(control, CONTROL["order"])) {
+      } else if (order.serial === load(control, CONTROL.order)) {
         place ??= interrupted(attend);
         const replies: string[][] = [];
         for (let i = 0; i < order.messages.length; i++) replies[i] = dispatch(order.messages[i]);
@@ -259,16 +217,17 @@ function bidFarewell(
   onExit(() => {
     if (isDone) return;
     isDone = true;
-    const isArmed = dispatch !== undefined && load(control, CONTROL["armed"]) !== 0;
-    post({ farewell: isArmed ? dispatch(TAKE)[0] : "" });
-    if (!isArmed) return;
+    post({ farewell: dispatch ? dispatch(TAKE)[0] : "" });
+    if (!dispatch) return;
     const isTaken = () => {
       // The main thread may be held, so that nothing else can interrupt this one.
       attend();
-      return load(control, CONTROL["farewell"]) !== 0;
+      return load(control, CONTROL.farewell) !== 0;
     };
-    waitFor(isTaken, { control, index: CONTROL["farewell"], timeout: FAREWELL_TIMEOUT });
+    waitFor(isTaken, { control, index: CONTROL.farewell, timeout: FAREWELL_TIMEOUT });
   });
 }
 
-module.exports = { join };
+const parts = { join };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -34,4 +34,6 @@ function listThreads(): string[] | undefined {
   }
 }
 
-module.exports = { watchThread };
+const parts = { watchThread };
+module.exports = parts;
+export type Parts = typeof parts;

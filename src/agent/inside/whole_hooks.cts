@@ -1,6 +1,3 @@
-/** How Node's own hooks are to be gone about. */
-const nodeModule = require("node:module") as { registerHooks?: () => { deregister(): void } };
-
 /** The first minor versions whose `registerHooks` is whole, by major version. */
 const WHOLE: Readonly<Record<number, number>> = { 22: 23, 24: 12, 25: 2 };
 
@@ -15,14 +12,6 @@ function hasWholeHooks(): boolean {
   return major > 25 || minor >= (WHOLE[major] ?? Infinity);
 }
 
-/**
- * In the thread that Node starts for hooks, what is preloaded runs, too. Before the same pull request it dies
- * of hooks that are registered there by `registerHooks`, and without us there would mostly be no such thread.
- */
-function keepHooksOut(): void {
-  if (nodeModule.registerHooks && !hasWholeHooks()) {
-    nodeModule.registerHooks = () => ({ deregister() {} });
-  }
-}
-
-module.exports = { hasWholeHooks, keepHooksOut };
+const parts = { hasWholeHooks };
+module.exports = parts;
+export type Parts = typeof parts;

@@ -1,6 +1,7 @@
 import { accessSync, constants } from "node:fs";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
+import { Deferred } from "../../base/deferred.ts";
 import { Awaited } from "../../messages/awaited.ts";
 import { ABSENT, CONTROL, READY, writeText } from "../../messages/shared_words.ts";
 import type { CdpMessage, Isolate, IsolateOptions } from "../../messages/isolate.ts";
@@ -21,6 +22,7 @@ import {
 } from "../../messages/protocol.ts";
 import type { LiveReport, LoadedScript } from "../../messages/live.ts";
 import { pickScripts } from "../../messages/script_slices.ts";
+import { parse, SHAPES } from "./server_messages.ts";
 
 /** What an {@linkcode Agent} needs. */
 export interface AgentOptions {
@@ -46,7 +48,6 @@ const MOST_BYTES = 64 * 1024 * 1024;
 const FAREWELL_ID = 999_999_999;
 /** Bytes of a collection that waits for the frame after it. */
 const MOST_CORKED = 16 * 1024;
-const decoder = new TextDecoder();
 
 /** One isolate of the target's as the server knows it: carries out what the server asks of it. */
 export class Agent {
@@ -63,29 +64,27 @@ export class Agent {
   /** Scripts that wait for their probes, by number. */
   readonly #sources = new Awaited<ProbedSource>();
   /** Lists of loaded scripts of which some are to be chosen. */
-  readonly #choices = new Awaited<number[]>();
+  readonly #choices = new Awaited<readonly number[]>();
   #isLeaving = false;
   #isDetaching = false;
   /** Settled when the isolate was taken hold of, or could not be. */
   #starting: Promise<unknown> = Promise.resolve();
   /** Resolves when the isolate may end. */
-  readonly #left: Promise<void>;
-  #setLeft!: () => void;
+  readonly #left = new Deferred<void>();
 
   /** @param control The memory shared with the isolate. */
   constructor(control: Int32Array, options: AgentOptions) {
     this.#control = control;
     this.#options = options;
-    this.#left = new Promise((resolve) => this.#setLeft = resolve);
     const { socket, hello } = options;
     const frames = new FrameReader((type, body) => this.#receive(type, body), MOST_BYTES);
     socket.on("connect", () => this.#send(FRAME.hello, Buffer.from(JSON.stringify(hello))));
     socket.on("data", (chunk) => {
       try {
         frames.push(chunk);
-      } catch {
+      } catch (error) {
         // What makes no sense is not to be lived with: the target goes on as without a server.
-        socket.destroy();
+        socket.destroy(new Error(`it sends nonsense: ${(error as Error).message}`));
       }
     });
     let failure: NodeJS.ErrnoException | undefined;
@@ -104,23 +103,21 @@ export class Agent {
     return this.#id;
   }
 
-  /** Whether the isolate's last coverage matters. */
-  get #isArmed(): boolean {
-    return Atomics.load(this.#control, CONTROL.armed) !== 0;
-  }
-
   /** @throws when a frame makes no sense. */
   #receive(type: number, body: Uint8Array): void {
     switch (type) {
       case FRAME.welcome:
-        this.#starting = this.#start(parse(body, isWelcome));
+        this.#starting = this.#start(parse(body, SHAPES.welcome));
         this.#turn = this.#starting;
         return;
       case FRAME.batch: {
         const batch = unpackNumber(body);
         const hold = body[4] !== 0;
         const run = unpackNumber(body, 5);
-        const messages = parse(body.subarray(9), isBatch).map(([id, text]) => ({ id, text }));
+        const messages = parse(body.subarray(9), SHAPES.messages).map(([id, text]) => ({
+          id,
+          text,
+        }));
         this.#turn = this.#turn.then(() => this.#batch(messages, { batch, hold, run }));
         return;
       }
@@ -131,19 +128,16 @@ export class Agent {
         return;
       }
       case FRAME.ignore:
-        for (const id of parse(body, isList)) this.#ignored.add(String(id));
-        return;
-      case FRAME.armed:
-        Atomics.store(this.#control, CONTROL.armed, body[0]);
+        for (const id of parse(body, SHAPES.scriptIds)) this.#ignored.add(id);
         return;
       case FRAME.areas:
-        this.#trace(unpackNumber(body), parse(body.subarray(4), isAreas));
+        this.#trace(unpackNumber(body), parse(body.subarray(4), SHAPES.areas));
         return;
       case FRAME.probed:
-        this.#sources.answer(unpackNumber(body), parse(body.subarray(4), isProbed));
+        this.#sources.answer(unpackNumber(body), parse(body.subarray(4), SHAPES.probed));
         return;
       case FRAME.chosen:
-        this.#choices.answer(unpackNumber(body), parse(body.subarray(4), isIndices));
+        this.#choices.answer(unpackNumber(body), parse(body.subarray(4), SHAPES.indices));
         return;
       case FRAME.list:
         return void this.#list(unpackNumber(body));
@@ -162,7 +156,6 @@ export class Agent {
     if (Atomics.load(this.#control, CONTROL.state) !== 0) return this.end();
     this.#id = welcome.id;
     writeText(this.#control, welcome.name);
-    Atomics.store(this.#control, CONTROL.armed, welcome.isArmed ? 1 : 0);
     try {
       const failure = await this.#trace(0, welcome.areas);
       // Nor will it be able to at any other time.
@@ -202,7 +195,7 @@ export class Agent {
   }
 
   /** Asks which of the scripts that are loaded are to have probes. */
-  choose(scripts: readonly LoadedScript[]): Promise<number[]> {
+  choose(scripts: readonly LoadedScript[]): Promise<readonly number[]> {
     if (this.#options.socket.destroyed) return Promise.resolve([]);
     const text = Buffer.from(JSON.stringify(scripts));
     return this.#choices.ask((number) => this.#send(FRAME.loaded, packNumber(number), text));
@@ -283,13 +276,13 @@ export class Agent {
    * @param options `isHeld`: it stands still from then on.
    */
   farewell(options: { isHeld: boolean }): Promise<void> {
-    if (this.#isLeaving) return this.#left;
+    if (this.#isLeaving) return this.#left.promise;
     this.#isLeaving = true;
     this.#send(FRAME.farewell);
     const hasCounts = this.#options.hello.collector !== "trace";
-    if (!this.#isolate || !this.#isArmed || !hasCounts) {
+    if (!this.#isolate || !hasCounts) {
       this.#turn.then(() => this.#leaveOrRestore());
-      return this.#left;
+      return this.#left.promise;
     }
     const id = FAREWELL_ID;
     const text = JSON.stringify({ id, method: TAKE_METHOD });
@@ -297,7 +290,7 @@ export class Agent {
       this.#taking = { batch: FAREWELL_BATCH, id };
       await this.#isolate?.batch([{ id, text }], { hold: options.isHeld, run: 0 });
     });
-    return this.#left;
+    return this.#left.promise;
   }
 
   /** The isolate ends, and has collected by itself. */
@@ -338,7 +331,7 @@ export class Agent {
     this.#isolate = undefined;
     Atomics.store(this.#control, CONTROL.farewell, 1);
     Atomics.notify(this.#control, CONTROL.farewell);
-    this.#setLeft();
+    this.#left.resolve();
   }
 
   /** Ends the connection; the isolate is left as it was before. */
@@ -352,40 +345,6 @@ export class Agent {
     this.leave();
     this.#options.socket.destroySoon();
   }
-}
-
-/** @throws when it is no JSON, or of another shape. */
-function parse<T>(body: Uint8Array, isValid: (value: unknown) => value is T): T {
-  const value: unknown = JSON.parse(decoder.decode(body));
-  if (!isValid(value)) throw new TypeError("a frame is of another shape");
-  return value;
-}
-
-const isList = (value: unknown): value is unknown[] => Array.isArray(value);
-
-const isIndices = (value: unknown): value is number[] =>
-  isList(value) && value.every((index) => typeof index === "number");
-
-const isAreas = (value: unknown): value is TracedArea[] =>
-  isList(value) && value.every((area) => {
-    const { id, path, words } = (area ?? {}) as Partial<TracedArea>;
-    return typeof id === "string" && typeof path === "string" && typeof words === "number";
-  });
-
-const isBatch = (value: unknown): value is [number, string][] =>
-  isList(value) &&
-  value.every((pair) => isList(pair) && typeof pair[0] === "number" && typeof pair[1] === "string");
-
-function isWelcome(value: unknown): value is Welcome {
-  const { id, name, holdTimeout, pipe, areas } = (value ?? {}) as Partial<Welcome>;
-  return typeof id === "number" && typeof name === "string" && typeof pipe === "string" &&
-    typeof holdTimeout === "number" && isAreas(areas);
-}
-
-function isProbed(value: unknown): value is ProbedSource {
-  if (typeof value !== "object" || value === null) return false;
-  const { code } = value as ProbedSource;
-  return code === undefined || typeof code === "string";
 }
 
 /** Whether this process sees the folders that areas are in: a container may not. */

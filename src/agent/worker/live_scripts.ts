@@ -1,5 +1,4 @@
 import type { LiveQuestions, LiveReport, LoadedScript } from "../../messages/live.ts";
-import { liveMap } from "../../live/live_map.ts";
 import { LivePlan, type LiveScript, WINDOW } from "../../live/live_plan.ts";
 
 /** Asks the isolate; undefined when it cannot answer. */
@@ -102,18 +101,18 @@ export class LiveScripts {
     const edited = { id, url, source, script, plan };
     this.#edited.push(edited);
     await this.#follow(edited);
-    await this.#tellPositions(edited);
     report({ url, ...plan.state });
   }
 
   /** Has V8 take a plan's texts, as far as it does. */
-  async #follow({ id, source, plan }: Edited): Promise<void> {
+  async #follow({ id, url, source, script, plan }: Edited): Promise<void> {
     const { ask, pause } = this.#options;
     for (;;) {
       const wasEnding = this.#isEnding;
-      const text = plan.next(this.#lines);
-      if (text === undefined) return;
-      const answer = await ask("edit", { id, text });
+      const next = plan.next(this.#lines);
+      if (!next) return;
+      const { firstPc, blocks } = script;
+      const answer = await ask("edit", { id, url, firstPc, blocks, ...next });
       if (!answer) throw new Error("the isolate cannot be asked");
       plan.answer(answer.status);
       this.#costs.add(source.length, answer.ms);
@@ -123,15 +122,6 @@ export class LiveScripts {
       // It is to be let go.
       if (this.#isEnding !== wasEnding) return;
     }
-  }
-
-  /** Has stack traces show positions in the script as it was. */
-  async #tellPositions({ url, source, script, plan }: Edited): Promise<void> {
-    if (!plan.isChanged) return;
-    const map = liveMap({ source, url, script }, plan.insertedBlocks);
-    const data = Buffer.from(map).toString("base64");
-    const comment = `//# sourceMappingURL=data:application/json;base64,${data}`;
-    await this.#options.ask("map", { url, comment });
   }
 
   #retryAfter(count: number): void {
@@ -150,7 +140,6 @@ export class LiveScripts {
       if (this.#isEnding) return;
       if (!await this.#isAsLeft(edited)) continue;
       await this.#follow(edited);
-      await this.#tellPositions(edited);
       this.#options.report({ url: edited.url, ...edited.plan.state });
     }
   }

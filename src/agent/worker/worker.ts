@@ -3,6 +3,7 @@
  * server asks of them. Being another isolate, it can collect from a thread that is stuck in a loop, and
  * nothing that it loads makes collections dearer.
  */
+import { Deferred } from "../../base/deferred.ts";
 import { connect } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Agent } from "./agent.ts";
@@ -22,6 +23,7 @@ import {
   type TracedArea,
   type Welcome,
 } from "../../messages/protocol.ts";
+import { parse, SHAPES } from "./server_messages.ts";
 import { ThreadSessions } from "./thread_sessions.ts";
 import { type Answer, WorkerThread } from "./worker_thread.ts";
 
@@ -60,7 +62,6 @@ interface NewThread {
 type ThreadMessage =
   | { readonly tid: number; readonly tracing?: ThreadTracing }
   | { readonly thread: NewThread }
-  | { readonly asking: MessagePort }
   | { readonly farewell: string }
   | Answer;
 
@@ -71,9 +72,9 @@ type MainMessage =
   | "left"
   | "loaded"
   | { readonly thread: NewThread }
-  | { readonly asking: MessagePort }
   | { readonly lived: number; readonly answer: unknown };
 
+const isDeno = process.versions["deno"] !== undefined;
 /** ms that the worker threads are waited for when the process, or the server, goes. */
 const THREADS_TIMEOUT = 1000;
 
@@ -81,6 +82,8 @@ const THREADS_TIMEOUT = 1000;
 class Process {
   readonly #socketPath: string;
   readonly #globs: Pick<Hello, "include" | "exclude">;
+  /** What its isolates say where they have probes. */
+  readonly #probed: Pick<Hello, "collector" | "unheld"> | undefined;
   readonly #control: Int32Array;
   readonly #main: Agent;
   /** The agents of the worker threads, with what resolves when they have ended. */
@@ -95,10 +98,11 @@ class Process {
     this.#globs = { ...globs("include", data.include), ...globs("exclude", data.exclude) };
     this.#socketPath = socketPath;
     this.#control = new Int32Array(control);
-    const collector = tracing && { collector: "trace" };
+    const unheld = isDeno ? "Deno lets no other thread hold it" : noInspector;
+    this.#probed = tracing && { collector: "trace", ...(unheld !== undefined && { unheld }) };
     this.#main = new Agent(this.#control, {
       socket: connect(socketPath),
-      hello: hello(name, { parent, attachment, ...collector, ...this.#globs }),
+      hello: hello(name, { parent, attachment, ...this.#probed, ...this.#globs }),
       start: (welcome, options) =>
         this.#start(welcome, { ...options, isTraced: Boolean(tracing), noInspector, attachPause }),
       ...(tracing && { trace: tracer(this.#control, { tracing, tid: process.pid }) }),
@@ -107,7 +111,7 @@ class Process {
       detach: () => this.#detach(),
       ended: (reason) => this.#end(reason),
     });
-    if (tracing) this.answer(tracing.port);
+    if (tracing) answerFor(tracing.port, { agent: this.#main, control: this.#control });
     if (tracing && attachPause !== undefined) this.#live = this.#liveScripts(attachPause);
   }
 
@@ -116,8 +120,8 @@ class Process {
       pause,
       ask: (what, question) => this.#ask(what, question),
       choose: (scripts) => this.#main.choose(scripts),
-      probe: async ({ url, source, isModule }) =>
-        (await this.#main.probe({ url, source, live: { isModule } })).live,
+      probe: async ({ url, source }) =>
+        (await this.#main.probe({ url, source, isLive: true })).live,
       report: (report) => this.#main.report(report),
     });
   }
@@ -141,11 +145,6 @@ class Process {
   /** The main thread's loader has its hooks: what was loaded before gets probes now. */
   probeLoaded(): void {
     this.#live?.begin();
-  }
-
-  /** Has the main thread's scripts, or those that its loader asks for, given probes. */
-  answer(port: MessagePort): void {
-    answerFor(port, { agent: this.#main, control: this.#control });
   }
 
   /** Turns coverage on. */
@@ -188,21 +187,23 @@ class Process {
     let agent: Agent | undefined;
     let thread: WorkerThread | undefined;
     let trace: Trace | undefined;
-    let ended!: () => void;
-    const gone = new Promise<void>((resolve) => ended = resolve);
-    gone.then(() => this.#threads.delete(agent!));
+    const gone = new Deferred<void>();
+    gone.promise.then(() => this.#threads.delete(agent!));
     port.on("message", (message: ThreadMessage) => {
       if ("serial" in message) thread?.answer(message);
       else if ("thread" in message) this.join(agent!, message.thread);
-      else if ("asking" in message) answerFor(message.asking, { agent: agent!, control });
       else if ("farewell" in message) agent?.takeFarewell(message.farewell);
       else {
         const { tid, tracing } = message;
-        const collector = tracing && { collector: "trace" };
         trace = tracing && tracer(control, { tracing, tid });
         agent = new Agent(control, {
           socket: connect(this.#socketPath),
-          hello: hello(name, { parent: starter.id, tid, ...collector, ...this.#globs }),
+          hello: hello(name, {
+            parent: starter.id,
+            tid,
+            ...tracing && this.#probed,
+            ...this.#globs,
+          }),
           ...(trace && { trace }),
           start: ({ isHeld }, options) => {
             if (!isHeld) return Promise.resolve(FREE);
@@ -211,9 +212,9 @@ class Process {
             thread = new WorkerThread(control, { ...options, port, evaluate, terminate });
             return Promise.resolve(thread);
           },
-          ended,
+          ended: () => gone.resolve(),
         });
-        this.#threads.set(agent, gone);
+        this.#threads.set(agent, gone.promise);
         if (tracing) answerFor(tracing.port, { agent, control });
       }
     });
@@ -305,17 +306,17 @@ function answerFor(
   { agent, control }: { agent: Agent; control: Int32Array },
 ): void {
   port.on("message", async ({ id, script }: { id: number; script: NewSource }) => {
-    const { code } = await agent.probe(script);
-    port.postMessage({ id, code });
+    const probed = await agent.probe(script);
+    port.postMessage({ id, ...probed });
     Atomics.add(control, CONTROL.answers, 1);
     Atomics.notify(control, CONTROL.answers);
   });
 }
 
-/** What is no JSON is left out: the target must not fail to start for it. */
+/** What is no list of texts is left out: the target must not fail to start for it. */
 function globs(key: "include" | "exclude", text: string | undefined): Pick<Hello, typeof key> {
   try {
-    return text ? { [key]: JSON.parse(text) } : {};
+    return text ? { [key]: parse(Buffer.from(text), SHAPES.globs) } : {};
   } catch {
     return {};
   }
@@ -326,9 +327,7 @@ function hello(name: string, rest: Partial<Hello> | object): Hello {
     protocol: PROTOCOL_VERSION,
     name,
     pid: process.pid,
-    runtime: process.versions["deno"]
-      ? `deno ${process.versions["deno"]}`
-      : `node ${process.version}`,
+    runtime: isDeno ? `deno ${process.versions["deno"]}` : `node ${process.version}`,
     ...rest,
   };
 }
@@ -343,7 +342,6 @@ function run(data: WorkerData): void {
     else if (message === "farewell") target.farewell();
     else if (message === "left") process.exit();
     else if (message === "loaded") target.probeLoaded();
-    else if ("asking" in message) target.answer(message.asking);
     else if ("lived" in message) target.takeAnswer(message.lived, message.answer);
     else target.joinFromMain(message.thread);
   });

@@ -1,13 +1,14 @@
 import type { Argv } from "yargs";
-import { askServer, type TargetRow } from "../../messages/control_client.ts";
-import type { LiveProgress } from "../../messages/live.ts";
+import { askServer } from "../../messages/control_client.ts";
+import type { LiveProgress, TargetRow } from "../../messages/requests.ts";
+
 import { counted } from "../../report/display_text.ts";
 import { parseAddress } from "../../targets/address.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
 import { withGlobs, withMount } from "../options.ts";
 import { ProgressBar } from "../progress_bar.ts";
-import { UsageError } from "../usage_error.ts";
+import { USAGE, UserError } from "../../base/user_error.ts";
 
 interface Arguments {
   readonly address: string;
@@ -52,14 +53,15 @@ export const attach: Command = {
     const { name, include, exclude } = options;
     const address = String(options.address);
     if (options["allow-remote"]) {
-      throw new UsageError(
+      throw new UserError(
         "--allow-remote is an option of the server: start it with 'kcovfs mount --allow-remote'",
+        { status: USAGE },
       );
     }
     checkAddress(address);
     const attachPause = options["attach-pause"];
     if (attachPause !== undefined && !(Number.isSafeInteger(attachPause) && attachPause > 0)) {
-      throw new UsageError("--attach-pause is a number of ms, above 0");
+      throw new UserError("--attach-pause is a number of ms, above 0", { status: USAGE });
     }
     const socket = await findSocket(options.mount);
     const rows = await askServer(socket, "attach", {
@@ -106,6 +108,6 @@ function checkAddress(text: string): void {
   try {
     parseAddress(text);
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UserError((error as Error).message, { status: USAGE });
   }
 }

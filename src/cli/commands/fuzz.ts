@@ -12,9 +12,11 @@ import { Interruption, start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes, type Io } from "../command.ts";
 import { endNamespace } from "../end_namespace.ts";
 import { describeEnded } from "../ended_text.ts";
-import { Failure } from "../failure.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
+import { describeWay } from "../describe_way.ts";
 import { targetEnvironment } from "../target_environment.ts";
+import type { Reporter } from "../../base/reporter.ts";
+import { UserError } from "../../base/user_error.ts";
 
 const BIN = fileURLToPath(new URL("../../../../bin", import.meta.url));
 /** Where Linux has kcov, and where fuzzers look for it. */
@@ -71,7 +73,7 @@ export const fuzz: Command = {
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
     const fd = await openFuseDevice();
     const server = await Server.start(
-      serverOptions(options, { warn: io.warn, ...(self && { self }) }),
+      serverOptions(options, { reporter: io, ...(self && { self }) }),
     );
     // Until the end: a signal that comes while all is put away must not cut that short.
     using interruption = new Interruption();
@@ -94,7 +96,7 @@ async function runInNamespace(
     interruption: Interruption;
   },
 ): Promise<number> {
-  const environment = targetEnvironment(server.socket, { collector: options.collector });
+  const environment = targetEnvironment(server.socket, { collector: server.collector });
   const env = {
     ...environment,
     KCOVFS_MOUNT: MOUNT_POINT,
@@ -121,15 +123,18 @@ async function runInNamespace(
     .findLast(({ mountPoint }) => mountPoint === MOUNT_POINT);
   if (!mount) {
     fs.closeSync(fd);
-    throw new Failure(`Cannot mount on ${MOUNT_POINT} in a mount namespace of its own`);
+    throw new UserError(`Cannot mount on ${MOUNT_POINT} in a mount namespace of its own`);
   }
   const root = `/proc/${child.pid}/root${MOUNT_POINT}`;
-  const onReady = () => go.end("go\n");
+  const onReady = async () => {
+    io.warn(describeWay(await server.facts));
+    go.end("go\n");
+  };
   const served = server.serve(fd, { root, onReady }).catch(() => {});
   const status = await ended;
   if (options["keep-running"]) await Promise.race([served, interruption.received]);
   const { signal: hurry } = interruption;
-  await endLeft(server, { namespace, hurry, warn: io.warn });
+  await endLeft(server, { namespace, hurry, reporter: io });
   await endConnection(mount.minor, served);
   return status;
 }
@@ -137,16 +142,16 @@ async function runInNamespace(
 /** Ends the targets and whatever else the command has left in its namespace. */
 async function endLeft(
   server: Server,
-  { namespace, hurry, warn }: {
+  { namespace, hurry, reporter }: {
     namespace: string;
     hurry: AbortSignal;
-    warn: (line: string) => void;
+    reporter: Reporter;
   },
 ): Promise<void> {
   const targets = server.targets;
   const ended = await endNamespace(namespace, { grace: GRACE, hurry });
   const line = describeEnded(ended, targets);
-  if (line) warn(line);
+  if (line) reporter.warn(line);
 }
 
 /**

@@ -4,8 +4,8 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import * as path from "node:path";
 import type { Argv } from "yargs";
 import type { Command, Io } from "../command.ts";
-import { Failure } from "../failure.ts";
 import { type ServiceFile, serviceFiles, UNIT } from "../service_files.ts";
+import { UserError } from "../../base/user_error.ts";
 
 /** Is there exactly where systemd runs (`sd_booted(3)`). */
 const BOOTED = "/run/systemd/system";
@@ -52,7 +52,7 @@ export const installService: Command = {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== "EACCES" && code !== "EPERM") throw error;
-      throw new Failure(
+      throw new UserError(
         `Cannot ${options.undo ? "remove" : "install"} ${UNIT}: ${message}; run with sudo`,
       );
     }
@@ -102,7 +102,7 @@ function call(args: readonly string[], steps: Steps): void {
   if (steps.isDry) return;
   const { status, stderr } = spawnSync("systemctl", args, { encoding: "utf8" });
   if (status === 0) return;
-  throw new Failure(
+  throw new UserError(
     `Cannot call systemctl ${args.join(" ")}: ${(stderr ?? "").trim().split("\n")[0]}`,
   );
 }

@@ -2,13 +2,13 @@ import * as path from "node:path";
 import type { Argv } from "yargs";
 import { scriptFilter } from "../../blocks/script_filter.ts";
 import { type InstrumentedFiles, instrumentFiles } from "../../scripts/instrument_files.ts";
-import { Prober } from "../../scripts/prober.ts";
+import { Pipeline } from "../../scripts/pipeline.ts";
 import { counted } from "../../report/display_text.ts";
 import { openSymbols } from "../../symbols/symbol_file.ts";
 import type { Command } from "../command.ts";
-import { Failure } from "../failure.ts";
 import { stateFor } from "../find_server.ts";
 import { type GlobArguments, withGlobs, withMount, withState } from "../options.ts";
+import { UserError } from "../../base/user_error.ts";
 
 /** `kcovfs instrument` */
 export const instrument: Command = {
@@ -34,12 +34,12 @@ export const instrument: Command = {
       state?: string;
     };
     if (`${path.resolve(out)}/`.startsWith(`${path.resolve(src)}/`)) {
-      throw new Failure(`Cannot write to ${out}: it is within ${src}`);
+      throw new UserError(`Cannot write to ${out}: it is within ${src}`);
     }
     using symbols = openSymbols(await stateFor(rest));
-    await using prober = new Prober({ symbols, warn: io.warn });
+    await using pipeline = new Pipeline({ symbols, reporter: io });
     const isMeasured = scriptFilter({ include, exclude });
-    const options = { prober, isMeasured, warn: io.warn };
+    const options = { pipeline, isMeasured, reporter: io };
     io.print(`kcovfs: ${format(await instrumented({ from: src, to: out }, options))}\n`);
     return 0;
   },
@@ -52,7 +52,7 @@ async function instrumented(
   try {
     return await instrumentFiles(paths, options);
   } catch (error) {
-    throw new Failure(`Cannot instrument ${paths.from}: ${(error as Error).message}`);
+    throw new UserError(`Cannot instrument ${paths.from}: ${(error as Error).message}`);
   }
 }
 

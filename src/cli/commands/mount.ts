@@ -4,6 +4,7 @@ import { mountServer } from "../../server/mounted_server.ts";
 import { startSelfCoverage } from "../../targets/self_link.ts";
 import { serviceManager } from "../service_manager.ts";
 import type { Command } from "../command.ts";
+import { describeWay } from "../describe_way.ts";
 import { type ServerArguments, serverOptions, withServer } from "../options.ts";
 
 /** `kcovfs mount` */
@@ -34,15 +35,15 @@ export const mount: Command = {
     const self = options.self ? io.self ?? startSelfCoverage() : undefined;
     const { dir, namespace, over } = options;
     const mounted = await mountServer(dir, {
-      ...serverOptions(options, { warn: io.warn, ...(self && { self }) }),
+      ...serverOptions(options, { reporter: io, ...(self && { self }) }),
       namespace,
       isEmpty: !over,
     });
     const stop = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     });
-    io.print(`kcovfs: mounted on ${dir}\n`);
-    const manager = serviceManager({ warn: io.warn });
+    io.print(`kcovfs: mounted on ${dir} (${describeWay(await mounted.server.facts)})\n`);
+    const manager = serviceManager(io);
     manager.tell("READY=1", `STATUS=mounted on ${dir}`);
     try {
       await Promise.race([stop, mounted.ended]);

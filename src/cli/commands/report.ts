@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import { askServer, type CoveredTarget, type Since } from "../../messages/control_client.ts";
+import { askServer } from "../../messages/control_client.ts";
+import type { CoveredTarget, Since } from "../../messages/requests.ts";
 import { type CoveredRecord, readCovered } from "../../symbols/covered_record.ts";
 import { SourceStore } from "../../symbols/source_store.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
@@ -15,10 +16,10 @@ import { reportFiles } from "../../report/report_files.ts";
 import { reportPath } from "../../report/report_path.ts";
 import { sourcesFolder, symbolFile } from "../../symbols/symbol_file.ts";
 import type { Command, Io } from "../command.ts";
-import { Failure } from "../failure.ts";
 import { findSocket, isServerMeant } from "../find_server.ts";
 import { DEFAULT_STATE, withMount } from "../options.ts";
 import { ProgressBar } from "../progress_bar.ts";
+import { UserError } from "../../base/user_error.ts";
 
 interface Arguments {
   readonly mount?: string;
@@ -111,17 +112,17 @@ async function readFor({ since, reset, ...options }: Arguments, io: Io): Promise
   const state = resolve(options.state ?? DEFAULT_STATE);
   const record = await recordIn(state);
   if (reset) {
-    throw new Failure("Cannot reset: that takes a server that runs; say which with --mount");
+    throw new UserError("Cannot reset: that takes a server that runs; say which with --mount");
   }
   if (!record) {
     const what = "nothing is mounted, and no server of it has ended; run 'kcovfs mount DIR' first";
-    throw new Failure(`Cannot report on ${state}: ${what}`);
+    throw new UserError(`Cannot report on ${state}: ${what}`);
   }
   const { date, uid } = record;
   const when = date.toISOString().replace(/\.\d+Z$/, "Z");
   const whose = `${await userName(uid)}'s server in ${state} that ended at ${when}`;
   if (options.state === undefined && uid !== process.getuid?.()) {
-    throw new Failure(
+    throw new UserError(
       `Cannot choose a run: nothing is mounted, and there is ${whose}; if you mean that, say --state ${state}`,
     );
   }
@@ -139,7 +140,7 @@ async function recordIn(state: string): Promise<CoveredRecord | undefined> {
     const { code, message } = error as NodeJS.ErrnoException;
     const isOthers = code === "EACCES" || code === "EPERM";
     const reason = isOthers ? "it is another user's; say --state, or run with sudo" : message;
-    throw new Failure(`Cannot report on ${state}: ${reason}`);
+    throw new UserError(`Cannot report on ${state}: ${reason}`);
   }
 }
 
@@ -156,11 +157,11 @@ function choose(
   targets: readonly CoveredTarget[],
   names: readonly string[] | undefined,
 ): readonly CoveredTarget[] {
-  if (targets.length === 0) throw new Failure(`Cannot report: ${NOTHING}`);
+  if (targets.length === 0) throw new UserError(`Cannot report: ${NOTHING}`);
   for (const name of names ?? []) {
     if (targets.some((target) => target.name === name)) continue;
     const known = targets.map(({ name }) => name).join(", ");
-    throw new Failure(`Cannot report on ${name}: there has been no such target, but ${known}`);
+    throw new UserError(`Cannot report on ${name}: there has been no such target, but ${known}`);
   }
   return names ? targets.filter(({ name }) => names.includes(name)) : targets;
 }
@@ -185,7 +186,7 @@ async function write(
     const file = await renderReport(files, { format, folder, ...(columns && { columns }) });
     if (file) io.print(`${file}\n`);
   } catch (error) {
-    throw new Failure(`Cannot write the report into ${folder}: ${(error as Error).message}`);
+    throw new UserError(`Cannot write the report into ${folder}: ${(error as Error).message}`);
   }
 }
 

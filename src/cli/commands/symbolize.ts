@@ -11,9 +11,9 @@ import {
 } from "../../report/symbolize.ts";
 import { sourcesFolder, symbolFile } from "../../symbols/symbol_file.ts";
 import type { Command } from "../command.ts";
-import { Failure } from "../failure.ts";
 import { stateFor } from "../find_server.ts";
 import { withMount, withState } from "../options.ts";
+import { UserError } from "../../base/user_error.ts";
 
 interface Arguments extends SymbolOptions {
   readonly pc?: readonly string[];
@@ -97,7 +97,7 @@ function blockAfter(pc: bigint): bigint {
 
 function parsePc(text: string): bigint {
   if (/^(?:0x)?[0-9a-f]{1,16}$/i.test(text)) return BigInt(`0x${text.replace(/^0x/i, "")}`);
-  throw new Failure(`Cannot symbolize ${JSON.stringify(text)}: a PC is a number in hex`);
+  throw new UserError(`Cannot symbolize ${JSON.stringify(text)}: a PC is a number in hex`);
 }
 
 function openSymbols(state: string): SymbolTable {
@@ -106,6 +106,6 @@ function openSymbols(state: string): SymbolTable {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const reason = code === "ENOENT" ? "no server has run with it; see --state" : message;
-    throw new Failure(`Cannot open the symbols in ${state}: ${reason}`);
+    throw new UserError(`Cannot open the symbols in ${state}: ${reason}`);
   }
 }

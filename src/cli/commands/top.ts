@@ -7,6 +7,7 @@ import type { Command, Io } from "../command.ts";
 import { findSocket } from "../find_server.ts";
 import { withMount } from "../options.ts";
 import { Screen } from "../screen.ts";
+import { USAGE, UserError } from "../../base/user_error.ts";
 
 interface Arguments {
   readonly mount?: string;
@@ -43,7 +44,9 @@ export const top: Command = {
         describe: "seconds that rates are taken over",
         coerce: (value: number) => {
           if (value >= 0.1 && value <= LONGEST) return value;
-          throw new Error(`--interval takes seconds, from 0.1 to ${LONGEST}`);
+          throw new UserError(`--interval takes seconds, from 0.1 to ${LONGEST}`, {
+            status: USAGE,
+          });
         },
       })
       .option("count", {
@@ -54,7 +57,7 @@ export const top: Command = {
         describe: "how many intervals are shown",
         coerce: (value: number) => {
           if (value === Infinity || (Number.isInteger(value) && value > 0)) return value;
-          throw new Error("--count takes a whole number above 0");
+          throw new UserError("--count takes a whole number above 0", { status: USAGE });
         },
       })
       .example("kcovfs top", "")

@@ -2,7 +2,7 @@ import type { Argv } from "yargs";
 import { isMounted, unmountFuse } from "../../fuse/mod.ts";
 import { SUBTYPE } from "../../server/server.ts";
 import type { Command } from "../command.ts";
-import { Failure } from "../failure.ts";
+import { UserError } from "../../base/user_error.ts";
 
 /** `kcovfs unmount` */
 export const unmount: Command = {
@@ -15,7 +15,7 @@ export const unmount: Command = {
   async run(argv, io) {
     const { dir } = argv as unknown as { dir: string };
     if (!await isMounted(dir, { subtype: SUBTYPE })) {
-      throw new Failure(
+      throw new UserError(
         `Cannot unmount ${dir}: kcovfs is not mounted there; see 'mount -t fuse.kcovfs'`,
       );
     }

@@ -1,8 +1,11 @@
+import type { NodeId } from "../../fuse/mod.ts";
+import type { UnitId } from "../ids.ts";
+
 /** Names an instance: the node id of its inode. */
-export type Node = number;
+export type Node = NodeId;
 
 /** The units whose targets an instance is told of. */
-export type UnitScope = "all" | readonly number[];
+export type UnitScope = "all" | readonly UnitId[];
 
 /**
  * An ioctl that the targets must stand still for. All that they did before it belongs to what was
@@ -45,7 +48,7 @@ const WINDOW = {
 const WINDOW_STEP = 16;
 const ODDS = 100;
 
-const NOTHING: readonly number[] = [];
+const NOTHING: readonly UnitId[] = [];
 
 /** Page 0 of one instance, as the protocol keeps it. */
 export class Page0 {
@@ -95,7 +98,7 @@ export class Page0 {
     return copy;
   }
 
-  covers(unit: number): boolean {
+  covers(unit: UnitId): boolean {
     return this.scope === "all" || this.scope.includes(unit);
   }
 

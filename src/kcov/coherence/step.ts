@@ -23,12 +23,13 @@ import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
 import { ABSENT, needsAbsence, type Node, Page0, type UnitScope } from "./page0.ts";
 import { type Hold, REST, Unit, unitsOf } from "./unit.ts";
+import type { UnitId } from "../ids.ts";
 
 /** Everything that the protocol knows. */
 export interface Coherence {
   readonly pages: ReadonlyMap<Node, Readonly<Page0>>;
   /** The units that a scope names, and {@linkcode REST}. */
-  readonly units: ReadonlyMap<number, Readonly<Unit>>;
+  readonly units: ReadonlyMap<UnitId, Readonly<Unit>>;
   /** Names timers, drops, stops and holds; those of the past are told apart by it. */
   readonly serial: number;
 }
@@ -44,7 +45,7 @@ export const INITIAL: Coherence = {
 interface Draft {
   readonly now: number;
   readonly pages: Map<Node, Page0>;
-  readonly units: Map<number, Unit>;
+  readonly units: Map<UnitId, Unit>;
   serial: number;
   readonly effects: Effect[];
 }
@@ -70,7 +71,7 @@ export function step(
 ): { readonly state: Coherence; readonly effects: readonly Effect[] } {
   const pages = new Map<Node, Page0>();
   for (const [node, page] of state.pages) pages.set(node, page.copy());
-  const units = new Map<number, Unit>();
+  const units = new Map<UnitId, Unit>();
   for (const [id, unit] of state.units) units.set(id, unit.copy());
   const draft: Draft = { now, pages, units, serial: state.serial, effects: [] };
   applyEvent(draft, event);
@@ -174,7 +175,7 @@ function setScope(draft: Draft, page: Page0, scope: UnitScope): void {
 
 function stopped(draft: Draft, event: Event & { kind: "stopped" }): void {
   const serial = draft.serial++;
-  const slow = new Map<number, number>();
+  const slow = new Map<UnitId, number>();
   for (const [id, unit] of draft.units) {
     const { phase } = unit;
     if (phase.kind !== "stopping" || phase.serial !== event.serial) continue;
@@ -297,7 +298,7 @@ function takeTurn(draft: Draft, page: Page0): void {
   page.served = draft.serial++;
 }
 
-function isHoldNeeded(draft: Draft, id: number, hold: Hold): boolean {
+function isHoldNeeded(draft: Draft, id: UnitId, hold: Hold): boolean {
   for (const page of draft.pages.values()) {
     if (!page.covers(id)) continue;
     if (page.enabled && page.place.kind !== "absent") return true;
@@ -315,7 +316,7 @@ function isKept(draft: Draft, page: Page0, hold: Hold): boolean {
 /** Units that no scope names any more become part of the rest again. */
 function merge(draft: Draft): void {
   if (draft.units.get(REST)!.phase.kind !== "running") return;
-  const named = new Set<number>([REST]);
+  const named = new Set<UnitId>([REST]);
   for (const { scope } of draft.pages.values()) {
     if (scope !== "all") { for (const id of scope) named.add(id); }
   }
@@ -324,14 +325,14 @@ function merge(draft: Draft): void {
   }
 }
 
-function isStopWanted(draft: Draft, id: number): boolean {
+function isStopWanted(draft: Draft, id: UnitId): boolean {
   for (const page of draft.pages.values()) {
     if (page.isWaiting && page.covers(id) && !isStuck(draft, page)) return true;
   }
   return false;
 }
 
-function stop(draft: Draft, id: number, unit: Unit): void {
+function stop(draft: Draft, id: UnitId, unit: Unit): void {
   const serial = draft.serial++;
   unit.phase = { kind: "stopping", serial, slow: 0 };
   const units = unitsOf(id, draft.units);
@@ -365,7 +366,7 @@ function impatient(draft: Draft, serial: number): void {
  * A unit is held at last that was found to be slow so often: the pages that have waited for it keep what
  * they have held for as long, until they have had their turn.
  */
-function learnPatience(draft: Draft, id: number, slow: number): void {
+function learnPatience(draft: Draft, id: UnitId, slow: number): void {
   for (const page of draft.pages.values()) {
     const hasWaited = page.isWaiting && page.covers(id) && !isStuck(draft, page);
     if (hasWaited) page.patience = Math.max(page.patience, slow);

@@ -1,14 +1,16 @@
+import { type UnitId, unitId } from "../ids.ts";
+
 /**
  * A set of units, said as a few of them or as all but a few. A unit is a process, whose targets are stopped
  * and let go together; it is named by the number of its main thread's target.
  */
-export type Units = { readonly only: readonly number[] } | { readonly except: readonly number[] };
+export type Units = { readonly only: readonly UnitId[] } | { readonly except: readonly UnitId[] };
 
 /** Every unit. */
 export const ALL_UNITS: Units = { except: [] };
 
 /** Whether a set has a unit in it. */
-export function hasUnit(units: Units, unit: number): boolean {
+export function hasUnit(units: Units, unit: UnitId): boolean {
   return "only" in units ? units.only.includes(unit) : !units.except.includes(unit);
 }
 
@@ -16,9 +18,9 @@ export function hasUnit(units: Units, unit: number): boolean {
 export class UnitSet {
   /** What is true of all units but those below. */
   #rest = false;
-  readonly #differing = new Set<number>();
+  readonly #differing = new Set<UnitId>();
 
-  has(unit: number): boolean {
+  has(unit: UnitId): boolean {
     return this.#differing.has(unit) ? !this.#rest : this.#rest;
   }
 
@@ -41,7 +43,7 @@ export class UnitSet {
     for (const unit of kept) this.#differing.add(unit);
   }
 
-  #setOne(unit: number, value: boolean): void {
+  #setOne(unit: UnitId, value: boolean): void {
     if (value === this.#rest) this.#differing.delete(unit);
     else this.#differing.add(unit);
   }
@@ -51,7 +53,7 @@ export class UnitSet {
  * The unit of all targets that no scope names. It is split when a scope names some of them. A unit that no
  * scope names any more becomes part of it again.
  */
-export const REST = 0;
+export const REST = unitId(0);
 
 /** The state that the targets of a unit are in. */
 export type Phase =
@@ -106,7 +108,7 @@ export class Unit {
 }
 
 /** {@linkcode REST} stands for all units but the others that are known. */
-export function unitsOf(id: number, units: ReadonlyMap<number, unknown>): Units {
+export function unitsOf(id: UnitId, units: ReadonlyMap<UnitId, unknown>): Units {
   if (id !== REST) return { only: [id] };
   return { except: [...units.keys()].filter((other) => other !== REST) };
 }

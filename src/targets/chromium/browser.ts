@@ -1,6 +1,6 @@
-import type { Protocol } from "devtools-protocol";
 import { inTime } from "../../base/in_time.ts";
 import type { CdpSession } from "../cdp_session.ts";
+import type { AttachedEvent as Attached } from "../cdp_shapes.ts";
 import { type ConnectOptions, globsOf, type TargetHost } from "../connector.ts";
 import type { Target } from "../target.ts";
 import { BrowserConnection } from "./browser_connection.ts";
@@ -8,8 +8,6 @@ import { ChromiumLink } from "./chromium_link.ts";
 import { DOCUMENT_HOOK } from "./document_hook.ts";
 import { Isolates } from "./isolates.ts";
 import { isInternal, targetName } from "./names.ts";
-
-type Attached = Protocol.Target.AttachedToTargetEvent;
 
 /** What a browser is and what its targets are called. */
 export interface BrowserOptions extends ConnectOptions {
@@ -101,7 +99,7 @@ export class Browser {
   }
 
   #warn(what: string, error: unknown): void {
-    this.#host.warn(`Cannot measure ${what}: ${(error as Error).message}`);
+    this.#host.reporter.warn(`Cannot measure ${what}: ${(error as Error).message}`);
   }
 
   /** Whatever happens, the target runs afterwards; rejects when it is announced as none is. */
@@ -163,7 +161,7 @@ export class Browser {
     }
   }
 
-  async #add(link: ChromiumLink, info: Protocol.Target.TargetInfo): Promise<void> {
+  async #add(link: ChromiumLink, info: Attached["targetInfo"]): Promise<void> {
     const { name, runtime, remark } = this.#options;
     const target = await this.#host.add(link, {
       name: name ?? targetName(info),

@@ -41,7 +41,7 @@ export class ChromiumLink implements Link, Member {
   /** What was collected for it and not asked for yet: JSON arrays. */
   #kept: Buffer[] = [];
   #readsProbes = false;
-  #hits: number[][] = [];
+  #hits: (readonly number[])[] = [];
   #url = "";
   #isNavigating = false;
   #isCrashed = false;

@@ -1,4 +1,4 @@
-import type { Protocol } from "devtools-protocol";
+import type { PausedEvent } from "../cdp_shapes.ts";
 
 /** Of a scheme that no script of a page has, and that is never measured. */
 export const HOOK_URL = "internal:kcovfs/document";
@@ -33,7 +33,7 @@ export type Pause = "arriving" | "leaving" | "other";
  * @param isHook Whether a script is {@linkcode DOCUMENT_HOOK}: Chromium leaves a call frame's URL empty.
  */
 export function pauseOf(
-  { callFrames }: Protocol.Debugger.PausedEvent,
+  { callFrames }: PausedEvent,
   isHook: (scriptId: string) => boolean,
 ): Pause {
   const [top] = callFrames;

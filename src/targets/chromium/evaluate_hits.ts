@@ -1,4 +1,5 @@
 import { TAKE_HITS } from "../../scripts/standalone.ts";
+import { check, numbers } from "../../base/shape.ts";
 import type { CdpSession } from "../cdp_session.ts";
 
 const EXPRESSION = `globalThis.${TAKE_HITS}?.()\n//# sourceURL=node:kcovfs`;
@@ -7,12 +8,12 @@ const EXPRESSION = `globalThis.${TAKE_HITS}?.()\n//# sourceURL=node:kcovfs`;
  * What a document's probes have hit since the last time, as signed numbers; nothing where it has none. It
  * may be paused, or about to be, which this does not change.
  */
-export async function evaluateHits(session: CdpSession): Promise<number[]> {
+export async function evaluateHits(session: CdpSession): Promise<readonly number[]> {
   const { result } = await session.send("Runtime.evaluate", {
     expression: EXPRESSION,
     returnByValue: true,
     silent: true,
     disableBreaks: true,
   });
-  return Array.isArray(result.value) ? result.value : [];
+  return result.value === undefined ? [] : check(numbers, result.value);
 }

@@ -18,7 +18,7 @@ const { askForProbes } = require(workerData.module);
 const [control, main] = [workerData.control, workerData.main].map((memory) => new Int32Array(memory));
 const probe = askForProbes(control, { port: workerData.port, main });
 parentPort.on("message", (source) =>
-  parentPort.postMessage({ code: probe({ url: "file:///a.js", source }) }));
+  parentPort.postMessage({ code: probe({ url: "file:///a.js", source })?.code }));
 `;
 
 interface Question {

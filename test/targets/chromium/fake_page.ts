@@ -107,7 +107,8 @@ export class FakePage implements CdpTransport {
       ? ["1", ""]
       : [HOOK, why === "leaving" ? "kcovfsLeaving" : ""];
     if (why !== "other") this.say("Debugger.scriptParsed", { scriptId, url: HOOK_URL });
-    this.say("Debugger.paused", { callFrames: [{ functionName, location: { scriptId } }] });
+    const callFrames = [{ functionName, location: { scriptId } }];
+    this.say("Debugger.paused", { reason: "other", callFrames });
   }
 
   /** Calls a function, which pauses if the page is armed. */

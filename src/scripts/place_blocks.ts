@@ -1,38 +1,49 @@
-import type { BlockPlaces } from "../blocks/block_places.ts";
+import { type BlockPlaces, plainPlaces } from "../blocks/block_places.ts";
+import type { BlockTable } from "../blocks/block_table.ts";
 import { lineStarts } from "../blocks/line_positions.ts";
 import { MapError, readFileUrl, readMapText } from "../blocks/map_reader.ts";
 import { findMapUrl } from "../blocks/map_url.ts";
 import { mappedPlaces, type MappedScript } from "../blocks/mapped_places.ts";
 import { type OriginalSource, parseOriginal } from "../blocks/original_source.ts";
 import { parseSourceMap, type SourceMap } from "../blocks/source_map.ts";
+import { StateError } from "../blocks/state_error.ts";
 import type { SourceText } from "../symbols/source_store.ts";
-import type { BuiltTable } from "./table_builder.ts";
+import type { LoadedScript, PlacedBlocks, ScriptJob } from "./script_job.ts";
 
 /** UTF-16 units of originals that are parsed for one script; the rest is placed by mappings alone. */
 const MOST_ORIGINALS = 32 * 1024 * 1024;
 
 /**
- * Where a script's blocks stand by its source map, if it has one. With a map that cannot be followed they
- * stand in the script, and `broken` says why.
+ * Where a table's blocks stand, by the script's source map if it has one. With a map that cannot be followed
+ * they stand in the script, and `broken` says why.
  *
  * It reads files: that of the map, and those of the originals where the map has not got them.
+ *
+ * @throws {StateError} when they cannot be read for a reason that may pass.
  */
-export function placeByMap(
-  script: MappedScript & { mapUrl?: string },
-): BlockPlaces & Pick<BuiltTable, "originals" | "broken"> {
+export function placeBlocks(
+  script: LoadedScript & Pick<ScriptJob, "isPlain">,
+  table: BlockTable,
+): PlacedBlocks {
+  const plain = plainPlaces(script, table);
   const mapUrl = script.mapUrl || findMapUrl(script.source);
-  if (!mapUrl) return { ...script.plain, originals: [] };
+  if (script.isPlain || !mapUrl) return { ...plain, originals: [] };
   try {
-    const lines = lineStarts(script.source).length;
-    const map = parseSourceMap(readMapText(mapUrl, script.url), { lines });
-    const { original, texts } = originalsOf(map);
-    const places = mappedPlaces(script, map, original);
-    return { ...places, originals: usedTexts(places, texts) };
+    return placeByMap({ ...script, table, plain }, mapUrl);
   } catch (error) {
+    if (error instanceof StateError) throw error;
     // Whatever else can go wrong with a map, its script has blocks all the same.
     const broken = error instanceof MapError ? error.message : `it cannot be read: ${error}`;
-    return { ...script.plain, originals: [], broken: broken.replace(/\s+/g, " ") };
+    return { ...plain, originals: [], broken: broken.replace(/\s+/g, " ") };
   }
+}
+
+function placeByMap(script: MappedScript, mapUrl: string): PlacedBlocks {
+  const lines = lineStarts(script.source).length;
+  const map = parseSourceMap(readMapText(mapUrl, script.url), { lines });
+  const { original, texts } = originalsOf(map);
+  const places = mappedPlaces(script, map, original);
+  return { ...places, originals: usedTexts(places, texts) };
 }
 
 function usedTexts(places: BlockPlaces, texts: ReadonlyMap<string, string>): SourceText[] {
@@ -68,7 +79,8 @@ function readOriginal(url: string): string | undefined {
   if (!url.startsWith("file:")) return undefined;
   try {
     return readFileUrl(new URL(url));
-  } catch {
+  } catch (error) {
+    if (error instanceof StateError) throw error;
     return undefined;
   }
 }

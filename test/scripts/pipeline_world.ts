@@ -1,21 +1,21 @@
-/** A prober with a symbol table in a folder of its own. */
+/** A pipeline with a symbol table in a folder of its own. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import { SymbolTable } from "../../src/symbols/symbol_table.ts";
-import { Prober } from "../../src/scripts/prober.ts";
+import { Pipeline } from "../../src/scripts/pipeline.ts";
 import { symbolFile } from "../../src/symbols/symbol_file.ts";
+import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 
-export class ProberWorld implements AsyncDisposable {
-  readonly folder = fs.mkdtempSync(path.join(tmpdir(), "kcovfs-prober-"));
+export class PipelineWorld implements AsyncDisposable {
+  readonly folder = fs.mkdtempSync(path.join(tmpdir(), "kcovfs-pipeline-"));
   readonly warnings: string[] = [];
   readonly symbols = SymbolTable.open(symbolFile(this.folder));
-  readonly prober = this.makeProber(this.symbols);
+  readonly pipeline = this.makePipeline(this.symbols);
 
   /** Another one. */
-  makeProber(symbols: Pick<SymbolTable, "find" | "add">): Prober {
+  makePipeline(symbols: Pick<SymbolTable, "find" | "add">): Pipeline {
     const warn = (line: string) => void this.warnings.push(line);
-    return new Prober({ symbols: symbols as SymbolTable, warn });
+    return new Pipeline({ symbols: symbols as SymbolTable, reporter: { warn } });
   }
 
   /** What the symbol table's file says. */
@@ -24,7 +24,7 @@ export class ProberWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.prober[Symbol.asyncDispose]();
+    await this.pipeline[Symbol.asyncDispose]();
     this.symbols[Symbol.dispose]();
     fs.rmSync(this.folder, { recursive: true });
   }

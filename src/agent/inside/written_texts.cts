@@ -1,0 +1,301 @@
+/** What scripts with probes were before: their texts, and the places in them. */
+import type { createHash as CreateHash } from "node:crypto";
+
+const { createHash } = require("node:crypto") as { createHash: typeof CreateHash };
+
+/** What the server says of a script with probes. */
+interface Probed {
+  readonly code: string;
+  /** Offsets into the script as it was, each followed by how many characters come there. */
+  readonly insertions: readonly number[];
+  /** SHA-256 of the code. */
+  readonly hash: string;
+  /** Lower half of the PC of its first block, and how many there are. */
+  readonly firstPc: number;
+  readonly blocks: number;
+}
+
+// User code may replace these.
+const { apply } = Reflect;
+const { slice, indexOf, charCodeAt } = String.prototype;
+const { exec } = RegExp.prototype;
+const PC = /__kcov[a-z_]*\((-?\d+)/;
+const CARRIAGE_RETURN = 13;
+const LINE_FEED = 10;
+
+/** How a script is known. */
+interface Names {
+  /** What it is called in stack traces. */
+  readonly names: readonly string[];
+  /** What V8 is given around it. */
+  readonly wrapper?: readonly [before: string, after: string] | undefined;
+  /** Whose it is, where it is called nothing itself. */
+  readonly maker?: string;
+}
+
+/** A script, as it is compiled and as it was. */
+class WrittenText {
+  readonly code: string;
+  /** By whose name what it makes is known. */
+  readonly maker: string;
+  /** Of what `Function` has made: where that was called. */
+  origin = "";
+  readonly #insertions: readonly number[];
+  #lineStarts: number[] | undefined;
+  #hash: string | undefined;
+
+  constructor({ code, insertions }: Pick<Probed, "code" | "insertions">, maker: string) {
+    this.code = code;
+    this.maker = maker;
+    this.#insertions = insertions;
+  }
+
+  /** An offset into the script as it was, of one into the code; one within a probe is where that was put. */
+  offset(of: number): number {
+    const insertions = this.#insertions;
+    let inserted = 0;
+    for (let i = 0; i < insertions.length; i += 2) {
+      const start = insertions[i] + inserted;
+      if (of <= start) break;
+      if (of < start + insertions[i + 1]) return insertions[i];
+      inserted += insertions[i + 1];
+    }
+    return of - inserted;
+  }
+
+  /** A column, of a line of the code; lines and columns begin at 1. Lines are the same. */
+  column(line: number, column: number): number {
+    const start = this.#starts()[line - 1];
+    return start === undefined ? column : this.offset(start + column - 1) - this.offset(start) + 1;
+  }
+
+  /** A line as it was; undefined where the code has none of that number, or another text in it. */
+  line(line: number, text: string): string | undefined {
+    const start = this.#starts()[line - 1];
+    if (start === undefined) return undefined;
+    const end = start + text.length;
+    return apply(slice, this.code, [start, end]) === text ? this.slice(start, end) : undefined;
+  }
+
+  /** What a part of the code was. */
+  slice(start: number, end: number): string {
+    let text = "";
+    let inserted = 0;
+    let at = start;
+    const insertions = this.#insertions;
+    for (let i = 0; i < insertions.length && at < end; i += 2) {
+      const from = insertions[i] + inserted;
+      const to = from + insertions[i + 1];
+      inserted += insertions[i + 1];
+      if (to <= at) continue;
+      if (from >= end) break;
+      if (from > at) text += apply(slice, this.code, [at, from]);
+      at = to;
+    }
+    return at < end ? text + apply(slice, this.code, [at, end]) : text;
+  }
+
+  /** What a function's text was; undefined where the code has no such. */
+  textOf(text: string): string | undefined {
+    const { code } = this;
+    const start = apply(indexOf, code, [text]) as number;
+    if (start >= 0) return this.slice(start, start + text.length);
+    // Around what is compiled as a function's body V8 tells of parameters.
+    const within = apply(indexOf, text, [code]) as number;
+    if (within < 0) return undefined;
+    const [before, after] = [[0, within], [within + code.length]].map((range) =>
+      apply(slice, text, range) as string
+    );
+    return before + this.slice(0, code.length) + after;
+  }
+
+  /** What V8 would say of the script as it was. */
+  get hash(): string {
+    return this.#hash ??= hashOf(this.slice(0, this.code.length));
+  }
+
+  /** Where the lines of the code begin, as V8 counts them. */
+  #starts(): number[] {
+    if (this.#lineStarts) return this.#lineStarts;
+    const starts = [0];
+    const { code } = this;
+    for (let at = 0; at < code.length; at++) {
+      const unit = apply(charCodeAt, code, [at]) as number;
+      const isEnd = unit === LINE_FEED || unit === 0x2028 || unit === 0x2029 ||
+        (unit === CARRIAGE_RETURN && apply(charCodeAt, code, [at + 1]) !== LINE_FEED);
+      if (isEnd) starts[starts.length] = at + 1;
+    }
+    return this.#lineStarts = starts;
+  }
+}
+
+/** All scripts with probes of an isolate. */
+class WrittenTexts {
+  // What user code does to `Map.prototype` is none of its business.
+  readonly #byHash: Record<string, WrittenText> = Object.create(null);
+  readonly #byName: Record<string, WrittenText[]> = Object.create(null);
+  /** The first PCs, ascending, and what they are of. */
+  readonly #firstPcs: number[] = [];
+  readonly #byPc: WrittenText[] = [];
+
+  add(given: Probed, { names, wrapper, maker = names[0] ?? "" }: Names): WrittenText {
+    const probed = wrapper ? wrapped(given, wrapper) : given;
+    const known = this.#byHash[probed.hash];
+    const text = known ?? new WrittenText(probed, maker);
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i];
+      const named = this.#byName[name] ??= [];
+      if (named[named.length - 1] !== text) named[named.length] = text;
+    }
+    if (!known) this.#addNew(text, probed);
+    return text;
+  }
+
+  #addNew(text: WrittenText, probed: Probed): void {
+    this.#byHash[probed.hash] = text;
+    let at = this.#firstPcs.length;
+    while (at > 0 && this.#firstPcs[at - 1] > blockOf(probed.firstPc)) at--;
+    this.#firstPcs.splice(at, 0, blockOf(probed.firstPc));
+    this.#byPc.splice(at, 0, text);
+  }
+
+  /** Forgets a script that is another one by now. */
+  drop({ names, text }: { names: readonly string[]; text: WrittenText }): void {
+    for (const name of names) {
+      const named = this.#byName[name] ?? [];
+      const at = named.lastIndexOf(text);
+      if (at >= 0) named.splice(at, 1);
+    }
+    const at = this.#byPc.indexOf(text);
+    if (at < 0) return;
+    this.#byPc.splice(at, 1);
+    this.#firstPcs.splice(at, 1);
+    for (const hash in this.#byHash) if (this.#byHash[hash] === text) delete this.#byHash[hash];
+  }
+
+  ofHash(hash: string): WrittenText | undefined {
+    return this.#byHash[hash];
+  }
+
+  /** Those that were called so, the last behind. */
+  named(name: string): readonly WrittenText[] {
+    return this.#byName[name] ?? [];
+  }
+
+  /** What a function's text was. */
+  functionText(text: string): string {
+    const pc = (apply(exec, PC, [text]) as RegExpExecArray | null)?.[1];
+    return pc === undefined ? text : this.#ofPc(+pc)?.textOf(text) ?? text;
+  }
+
+  /** By whose name what a script makes is known, by one of its PCs. */
+  makerOf(pc: number): string {
+    return this.#ofPc(pc)?.maker ?? "";
+  }
+
+  /**
+   * Adds what is made of two texts, by V8.
+   *
+   * @param options `parts`: where these are in the source, the one behind the other.
+   * @returns the texts with probes, as far as those can be in them; undefined where some are elsewhere.
+   */
+  addParts(
+    probed: Probed,
+    { source, parts, maker }: {
+      source: string;
+      parts: readonly [Part, Part];
+      maker: string;
+    },
+  ): { text: WrittenText; parts: readonly string[] } | undefined {
+    const [first, second] = parts;
+    const insertions = insertionsOf(probed);
+    const moved: Insertion[] = [];
+    for (let i = 0; i < insertions.length; i++) {
+      const { at, text } = insertions[i];
+      // That of the script itself, which V8 makes.
+      if (at === 0) continue;
+      if (at < first[0] || at > second[1]) return undefined;
+      // The first of the function itself comes where the function begins.
+      moved[moved.length] = { at: at > first[1] && at < second[0] ? second[0] : at, text };
+    }
+    const code = inserted(source, moved, [0, source.length]);
+    const flat: number[] = [];
+    for (let i = 0; i < moved.length; i++) flat.push(moved[i].at, moved[i].text.length);
+    const changed = { ...probed, code, insertions: flat, hash: hashOf(code) };
+    const text = this.add(changed, { names: [], maker });
+    return { text, parts: [inserted(source, moved, first), inserted(source, moved, second)] };
+  }
+
+  #ofPc(pc: number): WrittenText | undefined {
+    const block = blockOf(pc);
+    let [low, high] = [0, this.#firstPcs.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#firstPcs[middle] <= block) low = middle + 1;
+      else high = middle;
+    }
+    return this.#byPc[low - 1];
+  }
+}
+
+/** A stretch of a source: from, and to. */
+type Part = readonly [start: number, end: number];
+
+interface Insertion {
+  readonly at: number;
+  readonly text: string;
+}
+
+function insertionsOf({ code, insertions }: Probed): Insertion[] {
+  const all: Insertion[] = [];
+  let before = 0;
+  for (let i = 0; i < insertions.length; i += 2) {
+    const [at, length] = [insertions[i], insertions[i + 1]];
+    all[i / 2] = { at, text: apply(slice, code, [at + before, at + before + length]) as string };
+    before += length;
+  }
+  return all;
+}
+
+/** A part of a source with what is inserted there. */
+function inserted(source: string, insertions: readonly Insertion[], [start, end]: Part): string {
+  let text = "";
+  let from = start;
+  for (let i = 0; i < insertions.length; i++) {
+    const { at, text: more } = insertions[i];
+    if (at < start || at > end) continue;
+    text += (apply(slice, source, [from, at]) as string) + more;
+    from = at;
+  }
+  return text + apply(slice, source, [from, end]);
+}
+
+/** As V8 has it of a script: it takes a text for one that ends at a zero. */
+function hashOf(text: string): string {
+  const end = apply(indexOf, text, ["\0"]) as number;
+  const hashed = end < 0 ? text : apply(slice, text, [0, end]) as string;
+  return createHash("sha256").update(hashed).digest("hex");
+}
+
+/** A script as it is with something around it. */
+function wrapped(probed: Probed, [before, after]: readonly [string, string]): Probed {
+  const code = before + probed.code + after;
+  const insertions = probed.insertions.map((number, i) =>
+    i % 2 === 0 ? number + before.length : number
+  );
+  return { ...probed, code, insertions, hash: hashOf(code) };
+}
+
+function blockOf(pc: number): number {
+  return pc >>> 3 & 0xfffffff;
+}
+
+/** Whether all is there that is to be known of a script with probes. */
+function isWhole(probed: Partial<Probed> | undefined): probed is Probed {
+  return probed?.code !== undefined && probed.insertions !== undefined;
+}
+
+const parts = { hashOf, isWhole, WrittenTexts };
+module.exports = parts;
+export type Parts = typeof parts;
+export type { Probed, WrittenText };

@@ -1,0 +1,15 @@
+import type { Named } from "../base/named.ts";
+
+/** The number of a target, which goes with its name. */
+export type TargetId = Named<"TargetId">;
+/** Targets that are stopped and let go together: mostly, the number of the first of them. */
+export type UnitId = Named<"UnitId">;
+
+export function targetId(value: number): TargetId {
+  return value as TargetId;
+}
+
+/** @param value The number of the target whose unit it is. */
+export function unitId(value: number): UnitId {
+  return value as UnitId;
+}

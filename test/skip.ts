@@ -1,0 +1,14 @@
+/** Tests that cannot run on every machine. */
+
+/**
+ * Has uvu count a test as skipped, and says why; `run.ts` lists these lines.
+ *
+ * @param reason What the machine lacks.
+ */
+export function skip(
+  suite: { readonly skip: (name?: string) => void },
+  { sentence, reason }: { readonly sentence: string; readonly reason: string },
+): void {
+  suite.skip(sentence);
+  process.stdout.write(`SKIPPED ${sentence}: ${reason}\n`);
+}
