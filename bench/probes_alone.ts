@@ -35,7 +35,7 @@ export const WINDOW_WORDS = WINDOW_SIZE / 8;
 
 const OWNER = { mode: 0o600, uid: process.geteuid!(), gid: process.getegid!() };
 
-/** A target's isolate, as `agent/inside/tracing.cts` makes it, and its clients. */
+/** A target's isolate, as `agent/inside/start_probes.cts` makes it, and its clients. */
 export class ProbesAlone implements AsyncDisposable {
   readonly #folder: SharedFolder;
   readonly #areas: Areas;

@@ -1,11 +1,11 @@
 import { ENVIRONMENT } from "../messages/protocol.ts";
 import { askServer } from "../messages/control_client.ts";
 import type { AttachParams } from "../messages/requests.ts";
-import { CdpSession } from "../targets/cdp_session.ts";
-import { type Endpoint, findEndpoint, type Inspectable } from "../targets/endpoint.ts";
+import { CdpSession } from "../targets/cdp/session.ts";
+import { type Endpoint, findEndpoint, type Inspectable } from "../targets/cdp/endpoint.ts";
 import { checkJson, texts } from "../base/shape.ts";
 import { listenersOf } from "../base/process_facts.ts";
-import { connectWebSocket } from "../targets/web_socket.ts";
+import { connectWebSocket } from "../targets/cdp/web_socket.ts";
 import { denoProcesses } from "./deno_processes.ts";
 
 /** ms between two looks at a process that has nothing to attach to. */

@@ -5,7 +5,7 @@ import { hasProbes } from "../scripts/standalone.ts";
 import type { EnabledArea, Scope, Source, TargetPcs } from "../kcov/mod.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
-import type { Tracer } from "./tracer.ts";
+import type { Tracer } from "./trace/writers.ts";
 import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
 import type { Reporter } from "../base/reporter.ts";
 import type { TargetId, UnitId } from "../kcov/mod.ts";

@@ -1,6 +1,6 @@
 import { type Counts, type Device, type InstanceStatus, noCounts } from "../kcov/mod.ts";
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
-import type { Tracing } from "./tracing.ts";
+import type { Tracing } from "./trace/probed_scripts.ts";
 
 /** What {@linkcode Meters} measure, as `Snapshot` has it. */
 export interface Measurements {

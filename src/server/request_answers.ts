@@ -22,7 +22,7 @@ import { mayControl } from "./peer_rights.ts";
 import { targetRow } from "./target_row.ts";
 import type { Registry } from "../targets/registry.ts";
 import type { Target } from "../targets/target.ts";
-import type { Tracing } from "./tracing.ts";
+import type { Tracing } from "./trace/probed_scripts.ts";
 import { UserError } from "../base/user_error.ts";
 
 /** The parts of the server that requests read or change. */

@@ -1,6 +1,5 @@
 import type { LiveProgress, TargetRow } from "../messages/requests.ts";
-
-import type { ProbedCounts } from "./tracing.ts";
+import type { ProbedCounts } from "./trace/probed_scripts.ts";
 import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
 import { counted } from "../report/display_text.ts";

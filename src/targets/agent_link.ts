@@ -25,7 +25,7 @@ import {
 import { parseFlatJson } from "../base/flat_json.ts";
 import { check } from "../base/shape.ts";
 import type { LiveReport, LoadedScript } from "../messages/live.ts";
-import { CdpClient, type PreparedCommand } from "./cdp_client.ts";
+import { CdpClient, type PreparedCommand } from "./cdp/client.ts";
 import type { Link, Taken } from "./link.ts";
 
 /** ms that an agent is given to put everything back before the connection ends without it. */

@@ -1,10 +1,10 @@
 import { pickScripts } from "../messages/script_slices.ts";
 import { inTime } from "../base/in_time.ts";
-import { CdpSession } from "./cdp_session.ts";
-import type { CdpTransport } from "./cdp_transport.ts";
+import { CdpSession } from "./cdp/session.ts";
+import type { CdpTransport } from "./cdp/transport.ts";
 import { InspectorPause } from "./inspector_pause.ts";
 import type { Link, Taken } from "./link.ts";
-import { connectWebSocket } from "./web_socket.ts";
+import { connectWebSocket } from "./cdp/web_socket.ts";
 import { Deferred } from "../base/deferred.ts";
 
 /** What an inspector's target says of its own accord. */

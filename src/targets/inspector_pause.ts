@@ -1,6 +1,6 @@
 import { letRun } from "../messages/isolate.ts";
-import type { Commands, Params } from "./cdp_client.ts";
-import type { CdpSession } from "./cdp_session.ts";
+import type { Commands, Params } from "./cdp/client.ts";
+import type { CdpSession } from "./cdp/session.ts";
 
 /** ms after which the interruption of what runs is asked for. */
 const PATIENCE = 3;

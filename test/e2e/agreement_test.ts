@@ -3,7 +3,13 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { rounds, some } from "../rounds.ts";
 import { compile, finish, NODES, Scene } from "./harness.ts";
-import { assertExplained, type Exception, runInputs, writeInputs } from "./input_sets.ts";
+import {
+  assertExplained,
+  type Exception,
+  runInputs,
+  type Unstable,
+  writeInputs,
+} from "./input_sets.ts";
 import { COUNTS, DIRECT, PATIENT } from "./measures.ts";
 
 const agreement = suite("agreement");
@@ -30,6 +36,16 @@ const EXCEPTIONS: Record<string, Exception[]> = {
   }],
 };
 
+/** What a program makes of texts has no URL, and so no PCs where V8 counts. */
+function withoutMade(unstable: Unstable): Unstable {
+  return new Map(
+    [...unstable].map(([input, blocks]) => [
+      input,
+      blocks.filter((block) => !/\.made-[0-9a-f]+\.js:/.test(block)),
+    ]),
+  );
+}
+
 async function checkLibrary(node: string, name: string): Promise<void> {
   await using scene = new Scene();
   await writeInputs(scene, name);
@@ -37,7 +53,7 @@ async function checkLibrary(node: string, name: string): Promise<void> {
     const server = await scene.serve(...PATIENT, ...measure.options);
     const [differing, summary] = await runInputs(scene, name, { rounds: ROUNDS, node, measure });
     process.stdout.write(`${name} ${measure.options}: ${summary}\n`);
-    assertExplained(differing, EXCEPTIONS[name]);
+    assertExplained(withoutMade(differing), EXCEPTIONS[name]);
     server.kill("SIGTERM");
     assert.is((await finish(server)).status, 0);
   }

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectSession } from "../../src/targets/connect_session.ts";
+import { connectSession } from "../../src/targets/cdp/connect_session.ts";
 
 /** What makes V8 count exactly. */
 const FLAGS = ["--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-positions"];

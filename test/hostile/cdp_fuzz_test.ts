@@ -1,10 +1,10 @@
 /** Inspectors and browsers that answer, and say by themselves, what makes no sense. */
 import { suite } from "uvu";
 import { pickScripts } from "../../src/messages/script_slices.ts";
-import type { CdpTransport } from "../../src/targets/cdp_transport.ts";
+import type { CdpTransport } from "../../src/targets/cdp/transport.ts";
 import { Browser } from "../../src/targets/chromium/browser.ts";
 import { BrowserConnection } from "../../src/targets/chromium/browser_connection.ts";
-import type { TargetHost } from "../../src/targets/connector.ts";
+import type { TargetHost } from "../../src/targets/attach/connector.ts";
 import { InspectorLink } from "../../src/targets/inspector_link.ts";
 import type { Link } from "../../src/targets/link.ts";
 import { LinkWorld } from "../targets/chromium/link_world.ts";

@@ -7,7 +7,7 @@ import { check, ShapeError } from "../../src/base/shape.ts";
 import { HELLO, NEW_SOURCE, SCRIPT_URLS, SOURCES } from "../../src/messages/agent_messages.ts";
 import { REQUEST, RESPONSE, RESULTS } from "../../src/messages/requests.ts";
 import { entryOf, HEADER } from "../../src/recording/entry.ts";
-import { EVENTS, MESSAGE, RESULTS as ANSWERS } from "../../src/targets/cdp_shapes.ts";
+import { EVENTS, MESSAGE, RESULTS as ANSWERS } from "../../src/targets/cdp/shapes.ts";
 import { WATCHDOG_MESSAGE } from "../../src/watchdog/mod.ts";
 import { mutateJson } from "../hostile/mutate_text.ts";
 import { Random } from "../hostile/random.ts";

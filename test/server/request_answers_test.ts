@@ -9,7 +9,7 @@ import { type Counts, noCounts } from "../../src/kcov/mod.ts";
 import { RequestAnswers } from "../../src/server/request_answers.ts";
 import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
-import type { Tracing } from "../../src/server/tracing.ts";
+import type { Tracing } from "../../src/server/trace/probed_scripts.ts";
 import { EngineWorld } from "../blocks/engine_world.ts";
 import { FakeLink, turn } from "../targets/fake_link.ts";
 

@@ -6,7 +6,7 @@ import { SharedFile } from "../../src/base/shared_file.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";
 import { Registry } from "../../src/targets/registry.ts";
 import type { Target } from "../../src/targets/target.ts";
-import { Tracer } from "../../src/server/tracer.ts";
+import { Tracer } from "../../src/server/trace/writers.ts";
 import { FakeLink } from "../targets/fake_link.ts";
 import { nodeId } from "../../src/fuse/ids.ts";
 

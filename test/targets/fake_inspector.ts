@@ -1,5 +1,5 @@
 /** An inspector in memory: it pauses, resumes and collects as V8 does, unless a test says otherwise. */
-import type { CdpTransport } from "../../src/targets/cdp_transport.ts";
+import type { CdpTransport } from "../../src/targets/cdp/transport.ts";
 import { deferred } from "./fake_link.ts";
 
 interface Command {

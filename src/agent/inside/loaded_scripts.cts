@@ -7,7 +7,7 @@ const nodeModule = require("node:module") as NodeModuleApi;
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
 const { fileURLToPath, pathToFileURL } = require("node:url") as typeof import("node:url");
 const path = require("node:path") as typeof import("node:path");
-const { hasWholeHooks } = require("./whole_hooks.cjs") as import("./whole_hooks.cts").Parts;
+const { hasWholeHooks } = require("./node_hooks.cjs") as import("./node_hooks.cts").Parts;
 const { standFor } = require("./function_texts.cjs") as import("./function_texts.cts").Parts;
 const { stripTypes } = require("./strip_types.cjs") as import("./strip_types.cts").Parts;
 

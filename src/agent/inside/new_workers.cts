@@ -1,6 +1,6 @@
 /**
  * Has the worker threads that user code starts join the target: each gets a way to the agent's worker,
- * by which `thread.cts` finds it, and the agent is told of it.
+ * by which `thread_isolate.cts` finds it, and the agent is told of it.
  */
 import type { MessagePort, TransferListItem, Worker, WorkerOptions } from "node:worker_threads";
 

@@ -60,18 +60,25 @@ function connectSession(
 
 function findConnection(): MakeConnection | undefined {
   const { binding } = process as unknown as { binding?: (name: string) => object };
-  const { noDeprecation } = process;
   try {
-    // With `--pending-deprecation` a warning would be the user's to see. Where there are none already, it
-    // may be that it cannot be changed.
-    if (!noDeprecation) process.noDeprecation = true;
-    const inspector = binding?.call(process, "inspector");
+    // With `--pending-deprecation` a warning would be the user's to see.
+    const inspector = withoutDeprecation(() => binding?.call(process, "inspector"));
     return (inspector as { Connection?: MakeConnection })?.Connection;
   } catch {
     return undefined;
+  }
+}
+
+/** Calls what Node warns of, without a warning. Where there are none already, that cannot be changed perhaps. */
+function withoutDeprecation<T>(call: () => T): T {
+  const { noDeprecation } = process;
+  if (noDeprecation) return call();
+  try {
+    process.noDeprecation = true;
+    return call();
   } finally {
     if (noDeprecation === undefined) delete process.noDeprecation;
-    else if (!noDeprecation) process.noDeprecation = noDeprecation;
+    else process.noDeprecation = noDeprecation;
   }
 }
 
@@ -93,6 +100,6 @@ function whyNoInspector(): Error | undefined {
   }
 }
 
-const parts = { connect, whyNoInspector };
+const parts = { connect, whyNoInspector, withoutDeprecation };
 module.exports = parts;
 export type Parts = typeof parts;

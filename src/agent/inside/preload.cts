@@ -16,7 +16,7 @@ const present = Object.keys(require.cache);
 try {
   refuseOldNode();
   refuseSnapshot();
-  const { enter } = require("./enter.cjs") as import("./enter.cts").Parts;
+  const { enter } = require("./enter_isolate.cjs") as import("./enter_isolate.cts").Parts;
   enter({ isLoaded: isNamedIn(process.env["NODE_OPTIONS"] || "") });
 } catch (error) {
   tell(reasonOf(error as NodeJS.ErrnoException));

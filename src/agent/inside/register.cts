@@ -1,6 +1,6 @@
 /**
  * `kcovfs/register`: what `node --import` or `--require` loads for a process to be a target that
- * `kcovfs run` has not started. See `enter.cts` for how it finds its server.
+ * `kcovfs run` has not started. See `enter_isolate.cts` for how it finds its server.
  */
 try {
   require("./preload.cjs");

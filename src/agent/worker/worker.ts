@@ -43,7 +43,7 @@ interface WorkerData {
   readonly attachPause: number | undefined;
 }
 
-/** What an isolate has whose scripts have probes: see `tracing.cts`. */
+/** What an isolate has whose scripts have probes: see `start_probes.cts`. */
 interface ThreadTracing {
   readonly port: MessagePort;
   readonly window: { readonly address: bigint; readonly size: number };
@@ -58,14 +58,14 @@ interface NewThread {
   readonly name: string;
 }
 
-/** What a worker thread says: see `thread.cts`. */
+/** What a worker thread says: see `thread_isolate.cts`. */
 type ThreadMessage =
   | { readonly tid: number; readonly tracing?: ThreadTracing }
   | { readonly thread: NewThread }
   | { readonly farewell: string }
   | Answer;
 
-/** What the main thread says: see `main_agent.cts`. */
+/** What the main thread says: see `main_isolate.cts`. */
 type MainMessage =
   | "abandon"
   | "farewell"
@@ -176,7 +176,7 @@ class Process {
       main.send("Profiler.enable");
       await main.send("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
     }
-    // `attach.cts` waits for it.
+    // `start_by_inspector.cts` waits for it.
     setImmediate(() => parentPort!.postMessage({ reason: "" }));
     return main;
   }

@@ -10,7 +10,7 @@ import {
 } from "../../messages/isolate.ts";
 import { openOwnPipe } from "./own_pipe.ts";
 
-/** What the thread's side (`thread.cts`) is asked to do. */
+/** What the thread's side (`thread_isolate.cts`) is asked to do. */
 export interface Order {
   /** Above 0; the number that ends the hold. */
   readonly serial: number;

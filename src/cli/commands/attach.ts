@@ -1,9 +1,8 @@
 import type { Argv } from "yargs";
 import { askServer } from "../../messages/control_client.ts";
 import type { LiveProgress, TargetRow } from "../../messages/requests.ts";
-
 import { counted } from "../../report/display_text.ts";
-import { parseAddress } from "../../targets/address.ts";
+import { parseAddress } from "../../targets/attach/address.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
 import { withGlobs, withMount } from "../options.ts";

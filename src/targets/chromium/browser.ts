@@ -1,7 +1,7 @@
 import { inTime } from "../../base/in_time.ts";
-import type { CdpSession } from "../cdp_session.ts";
-import type { AttachedEvent as Attached } from "../cdp_shapes.ts";
-import { type ConnectOptions, globsOf, type TargetHost } from "../connector.ts";
+import type { CdpSession } from "../cdp/session.ts";
+import type { AttachedEvent as Attached } from "../cdp/shapes.ts";
+import { type ConnectOptions, globsOf, type TargetHost } from "../attach/connector.ts";
 import type { Target } from "../target.ts";
 import { BrowserConnection } from "./browser_connection.ts";
 import { ChromiumLink } from "./chromium_link.ts";

@@ -1,6 +1,6 @@
-import { CdpSession } from "../cdp_session.ts";
-import type { CdpTransport } from "../cdp_transport.ts";
-import { connectWebSocket } from "../web_socket.ts";
+import { CdpSession } from "../cdp/session.ts";
+import type { CdpTransport } from "../cdp/transport.ts";
+import { connectWebSocket } from "../cdp/web_socket.ts";
 import { Deferred } from "../../base/deferred.ts";
 
 /** ms that Chromium is given to take the connection. */

@@ -1,5 +1,5 @@
 import { inTime } from "../../base/in_time.ts";
-import type { CdpSession } from "../cdp_session.ts";
+import type { CdpSession } from "../cdp/session.ts";
 import type { Link, Taken } from "../link.ts";
 import { evaluateHits } from "./evaluate_hits.ts";
 import { HOOK_URL, type Pause } from "./document_hook.ts";

@@ -1,4 +1,4 @@
-import type { PausedEvent } from "../cdp_shapes.ts";
+import type { PausedEvent } from "../cdp/shapes.ts";
 
 /** Of a scheme that no script of a page has, and that is never measured. */
 export const HOOK_URL = "internal:kcovfs/document";

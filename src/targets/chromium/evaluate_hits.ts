@@ -1,6 +1,6 @@
 import { TAKE_HITS } from "../../scripts/standalone.ts";
 import { check, numbers } from "../../base/shape.ts";
-import type { CdpSession } from "../cdp_session.ts";
+import type { CdpSession } from "../cdp/session.ts";
 
 const EXPRESSION = `globalThis.${TAKE_HITS}?.()\n//# sourceURL=node:kcovfs`;
 

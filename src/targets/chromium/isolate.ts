@@ -1,6 +1,6 @@
 import { letRun } from "../../messages/isolate.ts";
 import { pickScripts } from "../../messages/script_slices.ts";
-import type { CdpSession } from "../cdp_session.ts";
+import type { CdpSession } from "../cdp/session.ts";
 import type { Pauser } from "./pauser.ts";
 
 /** A page, frame or worker in an isolate. */

@@ -1,4 +1,4 @@
-import type { CdpSession } from "../cdp_session.ts";
+import type { CdpSession } from "../cdp/session.ts";
 
 /** UTF-16 units of sources that are kept at most; those fetched first are let go first. */
 const MOST_UNITS = 64 * 1024 * 1024;

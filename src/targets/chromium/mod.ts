@@ -1,5 +1,5 @@
 /** Chromium: pages, frames and workers as targets, by its remote debugging port. */
-import type { Connector } from "../connector.ts";
+import type { Connector } from "../attach/connector.ts";
 import { Browser } from "./browser.ts";
 import { BrowserConnection } from "./browser_connection.ts";
 import { remarkOnFlags } from "./start_flags.ts";

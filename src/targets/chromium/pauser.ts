@@ -1,4 +1,4 @@
-import type { CdpSession } from "../cdp_session.ts";
+import type { CdpSession } from "../cdp/session.ts";
 import { type Pause, pauseOf } from "./document_hook.ts";
 
 /** What a pauser tells. */

@@ -1,7 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { BrowserConnection } from "../../../src/targets/chromium/browser_connection.ts";
-import type { CdpTransport } from "../../../src/targets/cdp_transport.ts";
+import type { CdpTransport } from "../../../src/targets/cdp/transport.ts";
 import { deferred, turn } from "../fake_link.ts";
 
 const connections = suite("targets/chromium/browser_connection");

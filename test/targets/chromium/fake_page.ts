@@ -1,6 +1,6 @@
 /** A page of Chromium's in memory, in an isolate that it may share: it arms, pauses and counts as V8 does. */
 import { HOOK_URL } from "../../../src/targets/chromium/document_hook.ts";
-import type { CdpTransport } from "../../../src/targets/cdp_transport.ts";
+import type { CdpTransport } from "../../../src/targets/cdp/transport.ts";
 import { deferred } from "../fake_link.ts";
 
 interface Command {

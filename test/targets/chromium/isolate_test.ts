@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CdpSession } from "../../../src/targets/cdp_session.ts";
+import { CdpSession } from "../../../src/targets/cdp/session.ts";
 import { Isolate, type Member } from "../../../src/targets/chromium/isolate.ts";
 import { Isolates } from "../../../src/targets/chromium/isolates.ts";
 import { Pauser } from "../../../src/targets/chromium/pauser.ts";

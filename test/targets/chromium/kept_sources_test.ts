@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CdpSession } from "../../../src/targets/cdp_session.ts";
+import { CdpSession } from "../../../src/targets/cdp/session.ts";
 import { KeptSources } from "../../../src/targets/chromium/kept_sources.ts";
 import { FakePage } from "./fake_page.ts";
 

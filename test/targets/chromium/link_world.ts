@@ -1,5 +1,5 @@
 /** Links to pages in memory. */
-import { CdpSession } from "../../../src/targets/cdp_session.ts";
+import { CdpSession } from "../../../src/targets/cdp/session.ts";
 import { ChromiumLink } from "../../../src/targets/chromium/chromium_link.ts";
 import { Isolates } from "../../../src/targets/chromium/isolates.ts";
 import { FakePage, FakeV8 } from "./fake_page.ts";

@@ -1,11 +1,11 @@
 /**
- * What the inspector loads into a process that runs already (see `targets/inject_agent.ts`), to have
+ * What the inspector loads into a process that runs already (see `targets/attach/inject_agent.ts`), to have
  * coverage on there.
  */
 const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
 const { defaultName, isPresent, MainAgent } = require(
-  "./main_agent.cjs",
-) as import("./main_agent.cts").Parts;
+  "./main_isolate.cjs",
+) as import("./main_isolate.cts").Parts;
 
 type Agent = InstanceType<typeof MainAgent>;
 

@@ -1,17 +1,17 @@
 import { readlinkSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { CollectorName } from "../messages/protocol.ts";
+import type { CollectorName } from "../../messages/protocol.ts";
 import * as v from "valibot";
-import { check, index, list, record } from "../base/shape.ts";
-import type { CdpSession } from "./cdp_session.ts";
+import { check, index, list, record } from "../../base/shape.ts";
+import type { CdpSession } from "../cdp/session.ts";
 
-const ATTACH = fileURLToPath(new URL("../agent/inside/attach.cjs", import.meta.url));
+const ATTACH = fileURLToPath(new URL("../../agent/inside/start_by_inspector.cjs", import.meta.url));
 /** ms that a target is given to answer, which it does between two turns of its event loop. */
 const ANSWER_TIMEOUT = 10_000;
 /** ms that the agent is given to have coverage on. */
 const ATTACH_TIMEOUT = 30_000;
 
-/** What an agent that is brought into a process is told: see `agent/inside/attach.cts`. */
+/** What an agent that is brought into a process is told: see `agent/inside/start_by_inspector.cts`. */
 export interface Injection {
   readonly socketPath: string;
   readonly name: string;
@@ -24,6 +24,7 @@ export interface Injection {
 
 /** Who a target is, by its own words. */
 export interface Inside {
+  /** 0 where it does not know. */
   readonly pid: number;
   /** Whether it is on this machine, sees our files and our processes: whether it can have the agent. */
   readonly isLocal: boolean;
@@ -56,7 +57,8 @@ const WHO = `(() => {
 
 /** What {@linkcode WHO} tells. */
 const TOLD = record({
-  ...{ pid: index, isWaiting: v.boolean() },
+  // A Node that waits before its first line may not know its number yet.
+  ...{ pid: v.exactOptional(index), isWaiting: v.boolean() },
   ...{ namespace: v.nullable(v.string()), files: list(v.nullable(v.string())) },
 });
 
@@ -72,7 +74,7 @@ export async function askInside(session: CdpSession, socketPath: string): Promis
   });
   const isLocal = value.namespace === readlinkSync("/proc/self/ns/pid") &&
     own.every((file, i) => file === value.files[i]);
-  return { pid: value.pid, isLocal, isWaiting: value.isWaiting };
+  return { pid: value.pid ?? 0, isLocal, isWaiting: value.isWaiting };
 }
 
 /**

@@ -20,10 +20,14 @@ const { onExit } = require("./on_exit.cjs") as import("./on_exit.cts").Parts;
 const { serveLiveEdits } = require("./live_edits.cjs") as import("./live_edits.cts").Parts;
 const { makeInterrupted } = require("./interrupted.cjs") as import("./interrupted.cts").Parts;
 const { inlineProbes } = require("./inline_probes.cjs") as import("./inline_probes.cts").Parts;
-const { keptControl, startTracing } = require("./tracing.cjs") as import("./tracing.cts").Parts;
-const { whyNoInspector } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
-const { whyNoRoom } = require("./room.cjs") as import("./room.cts").Parts;
-const { watchThread } = require("./thread_life.cjs") as import("./thread_life.cts").Parts;
+const { keptControl, startTracing } = require(
+  "./start_probes.cjs",
+) as import("./start_probes.cts").Parts;
+const { whyNoInspector, withoutDeprecation } = require(
+  "./own_inspector.cjs",
+) as import("./own_inspector.cts").Parts;
+const { whyNoRoom } = require("./process_limits.cjs") as import("./process_limits.cts").Parts;
+const { watchThread } = require("./watch_thread.cjs") as import("./watch_thread.cts").Parts;
 const { nativesWord, scriptSources } = require(
   "./script_source.cjs",
 ) as import("./script_source.cts").Parts;
@@ -168,7 +172,9 @@ function drainTicks(): void {
   const isFirst = Object.keys(require.cache).every((file) =>
     file.startsWith(OURS) || file.includes("/koffi/") || file.includes("/@koromix/")
   );
-  if (isFirst) (process as { _tickCallback?: () => void })._tickCallback?.();
+  if (!isFirst) return;
+  // With `--pending-deprecation` it would warn, which is the program's to see.
+  withoutDeprecation(() => (process as { _tickCallback?: () => void })._tickCallback?.());
 }
 
 function startWorker(

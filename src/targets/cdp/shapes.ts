@@ -3,7 +3,7 @@
  * that it reads. A target's inspector may say anything, and a later version of V8 something else.
  */
 import * as v from "valibot";
-import { integer, list, record } from "../base/shape.ts";
+import { integer, list, record } from "../../base/shape.ts";
 
 /** Any message: an answer has the number of its command, and an event has none. */
 export const MESSAGE = record({

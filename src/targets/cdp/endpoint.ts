@@ -1,7 +1,7 @@
 import { get } from "node:http";
 import { isIPv6 } from "node:net";
 import * as v from "valibot";
-import { checkJson, list, record } from "../base/shape.ts";
+import { checkJson, list, record } from "../../base/shape.ts";
 
 /** One thing at an endpoint that a session can be opened with. */
 export interface Inspectable {

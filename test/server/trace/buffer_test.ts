@@ -2,9 +2,9 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { SharedFile } from "../../src/base/shared_file.ts";
-import { SharedFolder } from "../../src/base/shared_folder.ts";
-import { TraceBuffer } from "../../src/server/trace_buffer.ts";
+import { SharedFile } from "../../../src/base/shared_file.ts";
+import { SharedFolder } from "../../../src/base/shared_folder.ts";
+import { TraceBuffer } from "../../../src/server/trace/buffer.ts";
 
 const buffer = suite("trace_buffer");
 

@@ -1,17 +1,17 @@
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { StateError } from "../../src/blocks/state_error.ts";
-import { CoveredBlocks } from "../../src/symbols/covered_blocks.ts";
-import type { Connection } from "../../src/fuse/mod.ts";
-import { SharedFolder } from "../../src/base/shared_folder.ts";
-import { Registry } from "../../src/targets/registry.ts";
-import type { Target } from "../../src/targets/target.ts";
-import { Tracing, type TracingOptions } from "../../src/server/tracing.ts";
-import type { Watchdog } from "../../src/watchdog/mod.ts";
-import { PipelineWorld } from "../scripts/pipeline_world.ts";
-import { FakeLink } from "../targets/fake_link.ts";
-import { TracedLink } from "./traced_world.ts";
+import { StateError } from "../../../src/blocks/state_error.ts";
+import { CoveredBlocks } from "../../../src/symbols/covered_blocks.ts";
+import type { Connection } from "../../../src/fuse/mod.ts";
+import { SharedFolder } from "../../../src/base/shared_folder.ts";
+import { Registry } from "../../../src/targets/registry.ts";
+import type { Target } from "../../../src/targets/target.ts";
+import { Tracing, type TracingOptions } from "../../../src/server/trace/probed_scripts.ts";
+import type { Watchdog } from "../../../src/watchdog/mod.ts";
+import { PipelineWorld } from "../../scripts/pipeline_world.ts";
+import { FakeLink } from "../../targets/fake_link.ts";
+import { TracedLink } from "../traced_world.ts";
 
 const tracing = suite("tracing");
 

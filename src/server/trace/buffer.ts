@@ -1,5 +1,5 @@
 import { readSync, writeSync } from "node:fs";
-import { type AreaFile, type Mode, WORD_SIZE } from "../kcov/mod.ts";
+import { type AreaFile, type Mode, WORD_SIZE } from "../../kcov/mod.ts";
 
 const NOTHING: Uint32Array = new Uint32Array(0);
 const ZERO = new Uint8Array(WORD_SIZE);

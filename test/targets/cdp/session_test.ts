@@ -2,10 +2,10 @@ import type { AddressInfo } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WebSocketServer } from "ws";
-import { CdpSession } from "../../src/targets/cdp_session.ts";
-import { connectSession } from "../../src/targets/connect_session.ts";
-import { FakeInspector } from "./fake_inspector.ts";
-import { turn } from "./fake_link.ts";
+import { CdpSession } from "../../../src/targets/cdp/session.ts";
+import { connectSession } from "../../../src/targets/cdp/connect_session.ts";
+import { FakeInspector } from "../fake_inspector.ts";
+import { turn } from "../fake_link.ts";
 
 const sessions = suite("targets/cdp_session");
 

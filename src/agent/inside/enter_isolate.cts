@@ -3,7 +3,9 @@ const { isInternalThread, isMainThread } = require("node:worker_threads") as {
   readonly isInternalThread?: boolean;
   readonly isMainThread: boolean;
 };
-const { isOurs, OUR_COMMAND } = require("./our_command.cjs") as import("./our_command.cts").Parts;
+const { isOurs, OUR_COMMAND } = require(
+  "./is_our_command.cjs",
+) as import("./is_our_command.cts").Parts;
 
 /** ms that the server is given to say what its targets need. */
 const TIMEOUT = 15_000;
@@ -18,13 +20,17 @@ const TIMEOUT = 15_000;
 function enter({ isLoaded }: { isLoaded: boolean }): void {
   // One of Node's own.
   if (isInternalThread) return;
-  if (!isMainThread) return (require("./thread.cjs") as import("./thread.cts").Parts).join();
+  if (!isMainThread) {
+    return (require("./thread_isolate.cjs") as import("./thread_isolate.cts").Parts).join();
+  }
   if (isOurs() || (isLoaded && !process.env["KCOVFS_SOCKET"])) return;
-  if ((require("./launcher.cjs") as import("./launcher.cts").Parts).isLauncher()) return;
-  const { isPresent } = require("./main_agent.cjs") as import("./main_agent.cts").Parts;
+  if ((require("./is_launcher.cjs") as import("./is_launcher.cts").Parts).isLauncher()) return;
+  const { isPresent } = require("./main_isolate.cjs") as import("./main_isolate.cts").Parts;
   if (isPresent()) return;
   if (!process.env["KCOVFS_SOCKET"]) setEnvironment();
-  const { startAgent } = require("./start_agent.cjs") as import("./start_agent.cts").Parts;
+  const { startAgent } = require(
+    "./start_by_environment.cjs",
+  ) as import("./start_by_environment.cts").Parts;
   startAgent(process.env["KCOVFS_SOCKET"]!, { isLoaded });
 }
 

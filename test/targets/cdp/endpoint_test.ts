@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { type Endpoint, findEndpoint } from "../../src/targets/endpoint.ts";
+import { type Endpoint, findEndpoint } from "../../../src/targets/cdp/endpoint.ts";
 
 const endpoint = suite("targets/endpoint");
 

@@ -1,11 +1,11 @@
 import { basename } from "node:path";
-import type { ProcessReader } from "../base/process_reader.ts";
+import type { ProcessReader } from "../../base/process_reader.ts";
 import { type ConnectOptions, globsOf, type TargetHost } from "./connector.ts";
-import type { Endpoint, Inspectable } from "./endpoint.ts";
-import { connectInspector } from "./inspector_link.ts";
+import type { Endpoint, Inspectable } from "../cdp/endpoint.ts";
+import { connectInspector } from "../inspector_link.ts";
 import { isLoopback } from "./loopback.ts";
-import type { Target } from "./target.ts";
-import { optimises } from "./v8_flags.ts";
+import type { Target } from "../target.ts";
+import { optimises } from "../v8_flags.ts";
 
 /** Makes targets of the isolates of a Deno or a Node, by their inspector alone. */
 export async function connectInspectors(

@@ -1,12 +1,12 @@
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { AreaFile } from "../../src/kcov/mod.ts";
-import { ALL_UNITS } from "../../src/kcov/coherence/unit.ts";
-import { scenarios } from "../scenarios.ts";
-import { deferred, FakeLink, turn } from "../targets/fake_link.ts";
-import { area, TracedWorld } from "./traced_world.ts";
-import { targetId } from "../../src/kcov/ids.ts";
+import type { AreaFile } from "../../../src/kcov/mod.ts";
+import { ALL_UNITS } from "../../../src/kcov/coherence/unit.ts";
+import { scenarios } from "../../scenarios.ts";
+import { deferred, FakeLink, turn } from "../../targets/fake_link.ts";
+import { area, TracedWorld } from "../traced_world.ts";
+import { targetId } from "../../../src/kcov/ids.ts";
 
 const tracer = suite("tracer");
 

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { CdpClient, CdpError } from "../../src/targets/cdp_client.ts";
+import { CdpClient, CdpError } from "../../../src/targets/cdp/client.ts";
 
 const cdp = suite("targets/cdp_client");
 

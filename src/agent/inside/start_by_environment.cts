@@ -1,6 +1,8 @@
 /** Brings the agent into a process before its first line, by what its environment says. */
 const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
-const { defaultName, MainAgent } = require("./main_agent.cjs") as import("./main_agent.cts").Parts;
+const { defaultName, MainAgent } = require(
+  "./main_isolate.cjs",
+) as import("./main_isolate.cts").Parts;
 
 const { compareExchange, load } = Atomics;
 const { ABSENT, CONTROL, READY, START_TIMEOUT, waitFor } = memory;

@@ -1,9 +1,9 @@
 import { readSync } from "node:fs";
-import { type CoveredBlocks, SINCE_RESET } from "../symbols/covered_blocks.ts";
-import { BLOCK_BYTES, type Segment } from "../symbols/pc_space.ts";
-import type { SharedFile } from "../base/shared_file.ts";
-import type { Target } from "../targets/target.ts";
-import type { Reporter } from "../base/reporter.ts";
+import { type CoveredBlocks, SINCE_RESET } from "../../symbols/covered_blocks.ts";
+import { BLOCK_BYTES, type Segment } from "../../symbols/pc_space.ts";
+import type { SharedFile } from "../../base/shared_file.ts";
+import type { Target } from "../../targets/target.ts";
+import type { Reporter } from "../../base/reporter.ts";
 
 export interface TracedBlocksOptions {
   readonly covered: CoveredBlocks;

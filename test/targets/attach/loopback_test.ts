@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { isLoopback, resolveHost } from "../../src/targets/loopback.ts";
+import { isLoopback, resolveHost } from "../../../src/targets/attach/loopback.ts";
 
 const loopback = suite("targets/loopback");
 

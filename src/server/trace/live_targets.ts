@@ -1,8 +1,8 @@
-import type { LiveReport, LoadedScript } from "../messages/live.ts";
-import type { LiveProgress } from "../messages/requests.ts";
-import type { LiveScript } from "../live/live_plan.ts";
-import { LiveProber, type LiveRequest } from "../scripts/live_prober.ts";
-import type { Target } from "../targets/target.ts";
+import type { LiveReport, LoadedScript } from "../../messages/live.ts";
+import type { LiveProgress } from "../../messages/requests.ts";
+import type { LiveScript } from "../../live/live_plan.ts";
+import { LiveProber, type LiveRequest } from "../../scripts/live_prober.ts";
+import type { Target } from "../../targets/target.ts";
 
 /** A target's scripts that had run before it was attached to. */
 interface LiveTarget {

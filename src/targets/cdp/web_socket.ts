@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
-import { acknowledgeAtOnce } from "../base/system_calls.ts";
-import type { CdpTransport } from "./cdp_transport.ts";
+import { acknowledgeAtOnce } from "../../base/system_calls.ts";
+import type { CdpTransport } from "./transport.ts";
 
 /** What is expected of the other side. */
 export interface WebSocketOptions {

@@ -1,6 +1,6 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { parseAddress } from "../../src/targets/address.ts";
+import { parseAddress } from "../../../src/targets/attach/address.ts";
 
 const address = suite("targets/address");
 

@@ -1,4 +1,4 @@
-import { CdpSession } from "./cdp_session.ts";
+import { CdpSession } from "./session.ts";
 import { connectWebSocket } from "./web_socket.ts";
 
 /** ms that the other side is given to take the connection. */

@@ -1,7 +1,7 @@
 import type * as v from "valibot";
 import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.js";
-import { check, checkJson } from "../base/shape.ts";
-import { EVENTS, MESSAGE, RESULTS, type Told } from "./cdp_shapes.ts";
+import { check, checkJson } from "../../base/shape.ts";
+import { EVENTS, MESSAGE, RESULTS, type Told } from "./shapes.ts";
 
 /** Node's own domain, which Deno has too (Node's `src/inspector/node_protocol.pdl`). */
 interface NodeCommands {

@@ -1,5 +1,5 @@
-import { TAKE_METHOD } from "../messages/protocol.ts";
-import { inTime } from "../base/in_time.ts";
+import { TAKE_METHOD } from "../../messages/protocol.ts";
+import { inTime } from "../../base/in_time.ts";
 import {
   CdpClient,
   type Commands,
@@ -7,8 +7,8 @@ import {
   type Events,
   type Params,
   type Result,
-} from "./cdp_client.ts";
-import type { CdpTransport } from "./cdp_transport.ts";
+} from "./client.ts";
+import type { CdpTransport } from "./transport.ts";
 
 /** A collection under way. */
 interface Taking {

@@ -22,7 +22,7 @@ const { joinNewWorkers, takeThreadData } = require(
 const { connect } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
 const { makeInterrupted } = require("./interrupted.cjs") as import("./interrupted.cts").Parts;
 const { onExit } = require("./on_exit.cjs") as import("./on_exit.cts").Parts;
-const { startTracing } = require("./tracing.cjs") as import("./tracing.cts").Parts;
+const { startTracing } = require("./start_probes.cjs") as import("./start_probes.cts").Parts;
 const { scriptSources } = require("./script_source.cjs") as import("./script_source.cts").Parts;
 
 type ThreadData = NonNullable<ReturnType<typeof takeThreadData>>;

@@ -1,6 +1,6 @@
-import type { TracedArea } from "../messages/protocol.ts";
-import { inTime } from "../base/in_time.ts";
-import { loopRound } from "../base/loop_round.ts";
+import type { TracedArea } from "../../messages/protocol.ts";
+import { inTime } from "../../base/in_time.ts";
+import { loopRound } from "../../base/loop_round.ts";
 import {
   type AreaFile,
   type EnabledArea,
@@ -8,14 +8,14 @@ import {
   type Mode,
   type Scope,
   type TargetPcs,
-} from "../kcov/mod.ts";
-import type { Registry } from "../targets/registry.ts";
-import type { Target } from "../targets/target.ts";
-import { TraceBuffer } from "./trace_buffer.ts";
-import type { TracedBlocks } from "./traced_blocks.ts";
-import { hasUnit, type Units } from "../kcov/coherence/unit.ts";
-import type { Reporter } from "../base/reporter.ts";
-import type { TargetId } from "../kcov/mod.ts";
+} from "../../kcov/mod.ts";
+import type { Registry } from "../../targets/registry.ts";
+import type { Target } from "../../targets/target.ts";
+import { TraceBuffer } from "./buffer.ts";
+import type { TracedBlocks } from "./marks.ts";
+import { hasUnit, type Units } from "../../kcov/coherence/unit.ts";
+import type { Reporter } from "../../base/reporter.ts";
+import type { TargetId } from "../../kcov/mod.ts";
 
 export interface TracerOptions {
   readonly registry: Registry;

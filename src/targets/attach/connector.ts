@@ -1,9 +1,9 @@
-import type { ProcessReader } from "../base/process_reader.ts";
-import type { CollectorName } from "../messages/protocol.ts";
-import type { Endpoint } from "./endpoint.ts";
-import type { Link } from "./link.ts";
-import type { Target, TargetInfo } from "./target.ts";
-import type { Reporter } from "../base/reporter.ts";
+import type { ProcessReader } from "../../base/process_reader.ts";
+import type { CollectorName } from "../../messages/protocol.ts";
+import type { Endpoint } from "../cdp/endpoint.ts";
+import type { Link } from "../link.ts";
+import type { Target, TargetInfo } from "../target.ts";
+import type { Reporter } from "../../base/reporter.ts";
 
 /** How what is attached to becomes targets. */
 export interface ConnectOptions {

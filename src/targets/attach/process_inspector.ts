@@ -1,7 +1,7 @@
-import type { Listener, ProcessFacts } from "../base/process_facts.ts";
-import type { ProcessReader } from "../base/process_reader.ts";
-import type { CdpSession } from "./cdp_session.ts";
-import { type Endpoint, findEndpoint } from "./endpoint.ts";
+import type { Listener, ProcessFacts } from "../../base/process_facts.ts";
+import type { ProcessReader } from "../../base/process_reader.ts";
+import type { CdpSession } from "../cdp/session.ts";
+import { type Endpoint, findEndpoint } from "../cdp/endpoint.ts";
 
 /** The inspector of a process. */
 export interface ProcessInspector {
