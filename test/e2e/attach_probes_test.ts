@@ -167,7 +167,7 @@ for (const [name, runtime] of RUNTIMES) {
       await using scene = new Scene();
       await scene.serve(...TRACE);
       const world = await World.start(scene, "live", runtime);
-      const checks = ["c", "a", "h", "t", ...name === "Deno" ? [] : ["p"]];
+      const checks = ["c", "a", "h", "t", "s", ...name === "Deno" ? [] : ["p"]];
       const check = async (when: string) => {
         for (const byte of checks) {
           assert.is(await answer(world.socket, byte), 0, `${byte} ${when}`);
@@ -265,7 +265,7 @@ scenario("probes are taken out when the server is killed, and can be had again",
   const { row } = await world.attach();
   assert.ok(row.scripts >= 2);
   assert.is(row.note.includes("cannot be parsed"), false);
-  for (const byte of ["c", "a", "h", "t", "p"]) assert.is(await answer(world.socket, byte), 0);
+  for (const byte of ["c", "a", "h", "t", "p", "s"]) assert.is(await answer(world.socket, byte), 0);
 });
 
 scenario("a script is left out that would stop the program for longer than it may", async () => {

@@ -8,7 +8,12 @@ import type { Worker } from "node:worker_threads";
 const v8 = require("node:v8") as typeof import("node:v8");
 const { fileURLToPath } = require("node:url") as typeof import("node:url");
 const { connect } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
-const { hashOf } = require("./written_texts.cjs") as import("./written_texts.cts").Parts;
+const { mendFunctionTexts } = require(
+  "./function_texts.cjs",
+) as import("./function_texts.cts").Parts;
+const { hashOf, WrittenTexts } = require(
+  "./written_texts.cjs",
+) as import("./written_texts.cts").Parts;
 
 type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 type Text = import("./written_texts.cts").WrittenText;
@@ -60,8 +65,8 @@ interface Edit {
 interface LiveParts {
   /** The ids of scripts that are there for edits alone. */
   readonly leftovers: Set<string>;
-  /** What is told of scripts as they were; undefined where that is told by other ways, or not at all. */
-  readonly texts: Texts | undefined;
+  /** What is told of scripts as they were; undefined where nothing is yet. */
+  texts: Texts | undefined;
 }
 
 const FLAG = "inspector-live-edit";
@@ -205,14 +210,13 @@ class LiveEdits {
 
   /** Stack traces, and functions as texts, are to be as they were. */
   #write({ id, url, text: code, insertions, firstPc, blocks }: Edit): void {
-    const { texts } = this.#live;
-    if (!texts) return;
+    const texts = this.#live.texts!;
     const before = this.#written.get(id);
     this.#written.delete(id);
     if (insertions.length > 0) {
       const names = url.startsWith("file:") ? [fileURLToPath(url), url] : [url];
       const probed = { code, insertions, hash: hashOf(code), firstPc, blocks };
-      this.#written.set(id, { names, text: texts.add(probed, { names }) });
+      this.#written.set(id, { names, text: texts.addChanged(probed, { names }) });
     }
     if (before) texts.drop(before);
   }
@@ -236,6 +240,10 @@ class LiveEdits {
  * @returns a function that ends it.
  */
 function serveLiveEdits(worker: Worker, live: LiveParts): () => void {
+  if (!live.texts) {
+    live.texts = new WrittenTexts();
+    mendFunctionTexts(Function.prototype, live.texts);
+  }
   const edits = new LiveEdits(live);
   const post = worker.postMessage.bind(worker);
   const listener = async ({ live, number }: { live?: Question; number?: number }) => {
