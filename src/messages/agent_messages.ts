@@ -1,6 +1,7 @@
 /** What an agent says about itself and its scripts, as the server checks it. */
 import * as v from "valibot";
-import { index, integer, named, record, texts } from "../base/shape.ts";
+import { index, integer, list, named, record, texts } from "../base/shape.ts";
+import type { LiveReport, LoadedScript } from "./live.ts";
 import type { ThreadId } from "../base/thread_id.ts";
 import type { TargetId } from "../kcov/mod.ts";
 
@@ -50,7 +51,26 @@ export const NEW_SOURCE = record({
   keepsValue: v.exactOptional(v.boolean()),
   /** Whether the code is to have a source map in it. */
   wantsMap: v.exactOptional(v.boolean()),
+  /** Whether it runs already: then it gets what is put into it, rather than code. */
+  isLive: v.exactOptional(v.boolean()),
 });
+
+/** Scripts that an isolate has loaded. */
+export const LOADED_SCRIPTS = list(record({
+  id: v.string(),
+  url: v.string(),
+  length: index,
+  isModule: v.boolean(),
+})) satisfies v.GenericSchema<unknown, readonly LoadedScript[]>;
+
+/** How far one of them has come; null when all were tried. */
+export const LIVE_REPORT = v.nullable(record({
+  url: v.string(),
+  done: index,
+  all: index,
+  refused: list(record({ row: index, status: v.string() })),
+  reason: v.exactOptional(v.string()),
+})) satisfies v.GenericSchema<unknown, LiveReport | null>;
 
 /** The URLs of the scripts of an isolate. */
 export const SCRIPT_URLS = texts;

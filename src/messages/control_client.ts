@@ -10,6 +10,8 @@ const MOST_BYTES = 256 * 1024 * 1024;
 const TIMEOUT = 10_000;
 /** ms where the answer waits for a target. */
 const LONG_TIMEOUT = 60_000;
+/** The same where scripts that run are to lose their probes. */
+const DETACH_TIMEOUT = 600_000;
 
 /** ms between two attempts to connect to a server whose queue is full. */
 const RETRY_INTERVAL = 20;
@@ -27,7 +29,7 @@ export async function askServer<K extends Kind>(
   kind: K,
   ...[params]: Rest<K>
 ): Promise<Result<K>> {
-  const timeout = params ? LONG_TIMEOUT : TIMEOUT;
+  const timeout = kind === "detach" ? DETACH_TIMEOUT : params ? LONG_TIMEOUT : TIMEOUT;
   const socket = await connectInTime(socketPath, timeout);
   try {
     const text = await new Promise<string>((resolve, reject) => {

@@ -7,8 +7,10 @@
  */
 export type { CollectorChoice, CollectorName, Hello, NewSource } from "./agent_messages.ts";
 
+import type { LiveScript } from "../live/live_plan.ts";
+
 /** Changes whenever the two sides would misunderstand each other. */
-export const PROTOCOL_VERSION = 8;
+export const PROTOCOL_VERSION = 9;
 
 /** The first byte of a frame. */
 export const FRAME = {
@@ -42,6 +44,10 @@ export const FRAME = {
   traced: 9,
   /** A `list`'s 32-bit number and JSON: the URLs of all scripts of the isolate. */
   scripts: 10,
+  /** A 32-bit number and JSON: `LoadedScript`s. Which of them are to have probes is to be answered by `chosen`. */
+  loaded: 11,
+  /** JSON: a `LiveReport`, or null when all loaded scripts were tried. */
+  edited: 12,
 
   // From the server:
   /** JSON: {@linkcode Welcome}. User code starts after it. */
@@ -73,6 +79,8 @@ export const FRAME = {
   areas: 24,
   /** A 32-bit number: to be answered by `scripts`. */
   list: 25,
+  /** A `loaded`'s number and JSON: indices of scripts, in the order in which they get probes. */
+  chosen: 26,
 
   // Between the command line and the server:
   /** JSON: a request of the command line's. The first and only frame. */
@@ -122,6 +130,8 @@ export interface ProbedSource {
   /** Lower half of the PC of the first block, and how many blocks there are. */
   readonly firstPc?: number;
   readonly blocks?: number;
+  /** Of a script that runs: what it gets. */
+  readonly live?: LiveScript;
 }
 
 /** How the server answers. */

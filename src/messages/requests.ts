@@ -5,6 +5,17 @@ import type { ThreadId } from "../base/thread_id.ts";
 import type { Counts, InstanceStatus, NodeId, TargetId } from "../kcov/mod.ts";
 import { COLLECTOR_CHOICE } from "./agent_messages.ts";
 
+/** How far an isolate has come: scripts that were tried once, of those that are measured. */
+export type LiveProgress = v.InferOutput<typeof LIVE_PROGRESS>;
+const LIVE_PROGRESS = record({
+  tried: index,
+  scripts: index,
+  /** Whether all were. */
+  isDone: v.boolean(),
+  /** Functions, or whole scripts, that stay as they are for now: `unprobed` names them. */
+  refused: index,
+});
+
 /** One target as `ps` shows it. */
 export type TargetRow = v.InferOutput<typeof TARGET_ROW>;
 const TARGET_ROW = record({
@@ -22,6 +33,8 @@ const TARGET_ROW = record({
   blocks: index,
   state: v.string(),
   note: v.string(),
+  /** How far the scripts have come that had run before it was attached to, where they get probes. */
+  live: v.exactOptional(LIVE_PROGRESS),
 });
 const TARGET_ROWS = list(TARGET_ROW);
 
@@ -116,6 +129,8 @@ const ATTACH_PARAMS = record({
   pid: v.exactOptional(index),
   /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
   starts: v.exactOptional(v.pipe(index, v.maxValue(MOST_STARTS, `at most ${MOST_STARTS}`))),
+  /** ms for which giving a script that runs probes may stop the program. */
+  attachPause: v.exactOptional(index),
 });
 
 /** Which target is to be let go. */

@@ -19,6 +19,17 @@ export interface Stretch {
 
 interface Insertion extends Stretch {
   readonly text: Text;
+  readonly block: number;
+  readonly group: number;
+}
+
+/** What is put into a source at an offset, for a block. */
+export interface WrittenInsertion {
+  readonly at: number;
+  readonly text: string;
+  readonly block: number;
+  /** Those of one have a meaning together only: what is put around a stretch. */
+  readonly group: number;
 }
 
 /**
@@ -27,32 +38,42 @@ interface Insertion extends Stretch {
  * the first is the outer one; what follows a stretch is within all that is put around it.
  */
 export class Edits {
+  /** Whose probes the next insertions are. */
+  block = 0;
+  #nextGroup = 0;
   readonly #openings: Insertion[] = [];
   readonly #closings: Insertion[] = [];
   readonly #followers: Insertion[] = [];
 
+  #own(): { block: number; group: number } {
+    return { block: this.block, group: this.#nextGroup++ };
+  }
+
   /** Puts text around a stretch. */
   wrap({ start, end }: Stretch, [before, after]: readonly [Text, Text]): void {
-    this.#openings.push({ start, end, text: before });
-    this.#closings.push({ start, end, text: after });
+    const owner = this.#own();
+    this.#openings.push({ start, end, text: before, ...owner });
+    this.#closings.push({ start, end, text: after, ...owner });
   }
 
   /** Puts text before whatever begins at an offset. */
   open(at: number, text: Text): void {
-    this.#openings.push({ start: at, end: Infinity, text });
+    this.#openings.push({ start: at, end: Infinity, text, ...this.#own() });
   }
 
   /** Puts text behind a stretch. */
   follow({ start, end }: Stretch, text: Text): void {
-    this.#followers.push({ start, end, text });
+    this.#followers.push({ start, end, text, ...this.#own() });
   }
 
   /** These, and within them others. */
   with(inner: Edits): Edits {
     const both = new Edits();
-    both.#openings.push(...this.#openings, ...inner.#openings);
-    both.#closings.push(...this.#closings, ...inner.#closings);
-    both.#followers.push(...this.#followers, ...inner.#followers);
+    const apart = (one: Insertion) => ({ ...one, group: this.#nextGroup + one.group });
+    both.#openings.push(...this.#openings, ...inner.#openings.map(apart));
+    both.#closings.push(...this.#closings, ...inner.#closings.map(apart));
+    both.#followers.push(...this.#followers, ...inner.#followers.map(apart));
+    both.#nextGroup = this.#nextGroup + inner.#nextGroup;
     return both;
   }
 
@@ -76,21 +97,35 @@ export class Edits {
    * @returns where, and how many characters there are: offsets into the source, each followed by a length.
    */
   apply(into: MagicString, pc: WritePc): number[] {
+    const lengths = new Map<number, number>();
+    for (const { at, text } of this.write(into.original, pc)) {
+      into.appendLeft(at, text);
+      lengths.set(at, (lengths.get(at) ?? 0) + text.length);
+    }
+    return [...lengths].flat();
+  }
+
+  /**
+   * Them as texts, in the order of the source. Each block's can be made without those of others.
+   *
+   * @param source What they go into.
+   */
+  write(source: string, pc: WritePc): WrittenInsertion[] {
     // Sorting is stable, so equals come in the order in which they are listed.
     const openings = [...this.#openings].sort((a, b) => a.start - b.start || b.end - a.end);
     const closings = [...this.#followers, ...this.#closings.toReversed()]
       .sort((a, b) => a.end - b.end || b.start - a.start);
-    const lengths = new Map<number, number>();
-    const put = (at: number, text: string) => {
-      into.appendLeft(at, text);
-      lengths.set(at, (lengths.get(at) ?? 0) + text.length);
-    };
-    for (const { end, text } of closings) put(end, written(text, pc));
-    for (const { start, text } of openings) {
-      const opening = written(text, pc);
-      put(start, isJoined(into.original, start, opening) ? ` ${opening}` : opening);
-    }
-    return [...lengths].sort(([a], [b]) => a - b).flat();
+    const insertions = [
+      ...closings.map(({ end, text, block, group }) => ({
+        ...{ at: end, text: written(text, pc), block, group },
+      })),
+      ...openings.map(({ start, text, block, group }) => {
+        const opening = written(text, pc);
+        const isApart = !isJoined(source, start, opening);
+        return { at: start, text: isApart ? opening : ` ${opening}`, block, group };
+      }),
+    ];
+    return insertions.sort((a, b) => a.at - b.at);
   }
 }
 

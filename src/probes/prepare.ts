@@ -11,7 +11,7 @@ import { parseSource, type ParseSourceOptions } from "../blocks/parse_source.ts"
 import { statementVisitors } from "../blocks/statement_ranges.ts";
 import { ComparisonProbes } from "./comparison_probes.ts";
 import { addEval } from "./eval_probes.ts";
-import { Edits, type WritePc } from "./edits.ts";
+import { Edits, type WritePc, type WrittenInsertion } from "./edits.ts";
 import { FunctionProbes, initialisersOf } from "./function_probes.ts";
 import { FunctionRows } from "./function_rows.ts";
 import { ProbeWalk } from "./probe_walk.ts";
@@ -54,11 +54,15 @@ export interface Emitted {
 
 /** A source that is to get probes. */
 export interface Prepared {
+  readonly source: string;
+  readonly program: Program;
   readonly table: BlockTable;
   /** Blocks without a probe, and why. */
   readonly unprobed: ReadonlyMap<number, Unprobed>;
   /** Writes it, as often as wanted. */
   emit(options: EmitOptions): Emitted;
+  /** What it gets, block by block. */
+  insertions(options: Pick<EmitOptions, "firstPc">): WrittenInsertion[];
 }
 
 /**
@@ -99,12 +103,17 @@ export function prepare(source: string, options: PrepareOptions): Prepared {
   }
   const emit = ({ firstPc, url, comparisons = true }: EmitOptions): Emitted => {
     const text = new MagicString(source);
-    const pc: WritePc = (block) => String((firstPc + 8 * block) | 0);
-    const insertions = (comparisons ? all : edits).apply(text, pc);
+    const insertions = (comparisons ? all : edits).apply(text, writePc(firstPc));
     const map = text.generateMap({ source: url, hires: "boundary" });
     return { code: text.toString(), map: map.toString(), insertions };
   };
-  return { table, unprobed, emit };
+  const insertions = ({ firstPc }: Pick<EmitOptions, "firstPc">) =>
+    all.write(source, writePc(firstPc));
+  return { source, program, table, unprobed, emit, insertions };
+}
+
+function writePc(firstPc: number): WritePc {
+  return (block) => String((firstPc + 8 * block) | 0);
 }
 
 interface Placing {
@@ -127,16 +136,17 @@ function valueless({ functionNodes }: ProbeWalk): HitStatement {
 function placeFirst({ program, walk, table, edits, unprobed, probing }: Placing): void {
   const probes = new FunctionProbes(edits, probing);
   const rows = new FunctionRows(table);
+  edits.block = 0;
   const none = probes.addProgram(0, program);
   if (none) unprobed.set(0, none);
   for (const node of walk.functionNodes) {
-    const block = table.firstBlock[rows.ofFunction(node)];
+    const block = edits.block = table.firstBlock[rows.ofFunction(node)];
     if (walk.isInObjectScope(node.start)) unprobed.set(block, "object scope");
     else probes.addFunction(block, node);
   }
   for (const initialiser of walk.classNodes.flatMap(initialisersOf)) {
     const { start } = initialiser.first;
-    const block = table.firstBlock[rows.ofInitialiser(start)];
+    const block = edits.block = table.firstBlock[rows.ofInitialiser(start)];
     const reason = walk.isInObjectScope(start)
       ? "object scope"
       : probes.addInitialiser(block, initialiser);
@@ -150,6 +160,7 @@ function placeOthers({ walk, table, edits, unprobed, probing }: Placing): void {
   for (let row = 0; row + 1 < firstBlock.length; row++) {
     for (let block = firstBlock[row] + 1; block < firstBlock[row + 1]; block++) {
       const start = blockStart[block];
+      edits.block = block;
       const place = walk.places.get(start);
       const reason = walk.isInObjectScope(start)
         ? "object scope"
@@ -166,7 +177,10 @@ function placeEvals({ walk, table, edits }: Placing): void {
   const calls = walk.evalCalls.filter(({ start }) => !walk.isInObjectScope(start))
     .sort((a, b) => a.start - b.start);
   const blocks = innermostBlocks(table, calls.map(({ start }) => start));
-  for (const [index, node] of calls.entries()) addEval(edits, { block: blocks[index], node });
+  for (const [index, node] of calls.entries()) {
+    edits.block = blocks[index];
+    addEval(edits, { block: blocks[index], node });
+  }
 }
 
 /** A comparison is told with the innermost block that it is in. */
@@ -177,6 +191,9 @@ function comparisonEdits(walk: ProbeWalk, table: BlockTable): Edits {
   const nodes = walk.comparing.filter(({ start }) => !walk.isInObjectScope(start))
     .sort((a, b) => a.start - b.start);
   const blocks = innermostBlocks(table, nodes.map(({ start }) => start));
-  for (const [index, node] of nodes.entries()) probes.add(blocks[index], node);
+  for (const [index, node] of nodes.entries()) {
+    edits.block = blocks[index];
+    probes.add(blocks[index], node);
+  }
   return edits;
 }

@@ -56,7 +56,7 @@ class ThreadError extends StateError {
 }
 
 /** MB; parsing recurses as deep as the source is nested. */
-const STACK_SIZE = 64;
+export const STACK_SIZE = 64;
 /**
  * ms that a table may take whose script has a map: files that it names may be where nobody answers. Without
  * its map the script has a table all the same.

@@ -1,4 +1,11 @@
-import type { CollectorChoice, Hello, NewSource, ProbedSource } from "../messages/protocol.ts";
+import type {
+  CollectorChoice,
+  CollectorName,
+  Hello,
+  NewSource,
+  ProbedSource,
+} from "../messages/protocol.ts";
+import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import type { Peer } from "../base/peer.ts";
 import { ProcessEnd } from "../base/process_end.ts";
 import type { ProcessReader } from "../base/process_reader.ts";
@@ -22,7 +29,7 @@ export interface AdmissionOptions {
   readonly registry: Registry;
   /** Takes what targets bring when they exit. */
   /** Gives targets probes, and says what they write into, where that is how the server learns. */
-  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  readonly tracing?: Pick<Tracing, "choose" | "live" | "probe" | "tracer">;
   readonly collector: Collector;
   readonly choice: CollectorChoice;
   readonly devices: Iterable<Pick<Device, "blindTo">>;
@@ -37,8 +44,8 @@ export interface AdmissionOptions {
 }
 
 const ONLY_PROBES =
-  "what runs already has no probes, and this server reads nothing else: start it " +
-  "with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
+  "it cannot have the agent while it runs, and without it no probes, and this server reads nothing else: " +
+  "start it with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
 
 const OTHER_PROCESS = "it says that a thread of another process has started it";
 /** Characters of what a target says that it runs on. */
@@ -87,7 +94,7 @@ export class Admission implements TargetHost {
     );
   }
 
-  async checkRunning(): Promise<void> {
+  async checkWithoutAgent(): Promise<void> {
     const { value, promise } = this.#options.isPassthrough;
     if (!this.#takesCounted(value ?? await promise)) throw new Error(ONLY_PROBES);
   }
@@ -95,6 +102,10 @@ export class Admission implements TargetHost {
   /** Whether what has no probes can be a target. */
   #takesCounted(isPassthrough: boolean): boolean {
     return this.#options.choice !== "trace" || !isPassthrough;
+  }
+
+  get collector(): CollectorName {
+    return this.#options.tracing ? "trace" : "v8";
   }
 
   /**
@@ -163,6 +174,18 @@ export class Admission implements TargetHost {
   async probe(link: Link, source: NewSource): Promise<ProbedSource> {
     const target = this.#links.get(link);
     return target ? await this.#options.tracing?.probe(target, source) ?? {} : {};
+  }
+
+  /** Which of the scripts that a target has loaded already are to have probes, by their indices. */
+  choose(link: Link, scripts: readonly LoadedScript[]): number[] {
+    const target = this.#links.get(link);
+    return target ? this.#options.tracing?.choose(target, scripts) ?? [] : [];
+  }
+
+  /** How far one of them has come; undefined when all were tried. */
+  edited(link: Link, report: LiveReport | undefined): void {
+    const target = this.#links.get(link);
+    if (target) this.#options.tracing?.live.take(target, report);
   }
 
   #enter(link: Link, info: TargetInfo): Target {

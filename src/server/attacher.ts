@@ -33,6 +33,8 @@ interface Attachment {
   readonly owner: number | undefined;
 }
 
+/** ms for which giving a script that runs probes may stop a program, unless the user says. */
+const ATTACH_PAUSE = 1000;
 const ONLY_OWNER =
   "only root, the server's user and the user whose process it is may do that; ask one of them";
 
@@ -94,13 +96,14 @@ export class Attacher {
   }
 
   async #attach(params: AttachParams, peer: Peer): Promise<Target[]> {
-    const { name, include = [], exclude = [], starts } = params;
+    const { name, include = [], exclude = [], starts, attachPause } = params;
     const address = parseAddress(params.address);
     const options: ConnectOptions = {
       ...(name && { name }),
       include,
       exclude,
       ...(starts && { starts }),
+      ...(attachPause !== undefined && { attachPause }),
     };
     if (address.kind === "process") {
       return await this.#attachProcess(address.pid, {
@@ -136,7 +139,6 @@ export class Attacher {
     const facts = await host.processes.readProcess(pid);
     if (!mayControl(peer, facts.uid)) throw new Error(ONLY_OWNER);
     this.#refuseTwice(pid);
-    await host.checkRunning();
     const { endpoint, isOpened } = await openInspector(facts, host.processes);
     const whole = {
       options: { ...options, pid, isOpened },
@@ -199,19 +201,32 @@ export class Attacher {
   ): Promise<Target[]> {
     const { host, connectors } = this.#options;
     const { options, owner } = attachment;
-    if (endpoint.kind === "node") {
-      await host.checkRunning();
-      const target = await this.#bringAgent(endpoint, attachment);
-      if (target) return [target];
-    }
+    const target = await this.#withAgent(endpoint, attachment);
+    if (target) return [target];
     const connect = endpoint.kind === "chromium" ? connectors.chromium : connectors.inspector;
     if (!connect) {
       throw new Error(`this version has nothing for ${endpoint.runtime}`);
     }
+    await host.checkWithoutAgent();
     return await connect(endpoint, hostFor(host, owner), options);
   }
 
-  /** Has the agent in a Node process that can have it; undefined for others. */
+  /** What has the agent, where it can; a Deno is counted by its inspector alone, but has probes by the agent. */
+  async #withAgent(endpoint: Endpoint, attachment: Attachment): Promise<Target | undefined> {
+    const { host } = this.#options;
+    if (endpoint.kind === "node") return await this.#bringAgent(endpoint, attachment);
+    const isWaiting = (attachment.options.starts ?? 0) > 0;
+    if (endpoint.kind !== "deno" || host.collector !== "trace" || isWaiting) return undefined;
+    try {
+      return await this.#bringAgent(endpoint, attachment);
+    } catch (error) {
+      const mayCount = await host.checkWithoutAgent().then(() => true, () => false);
+      if (!mayCount) throw error;
+      return undefined;
+    }
+  }
+
+  /** Has the agent in a process that can have it; undefined for others. */
   async #bringAgent(
     endpoint: Endpoint,
     { options, peer }: Attachment,
@@ -229,7 +244,10 @@ export class Attacher {
       const [include, exclude] = [options.include, options.exclude].map((globs) =>
         globs.length > 0 ? JSON.stringify(globs) : ""
       );
-      await injectAgent(session, { socketPath, name, include, exclude, attachment });
+      const { collector } = this.#options.host;
+      const { attachPause = ATTACH_PAUSE } = options;
+      const how = { collector, attachPause };
+      await injectAgent(session, { socketPath, name, include, exclude, attachment, ...how });
       const target = arrivals.find(attachment);
       if (!target) throw new Error("its agent did not come");
       if (!mayControl(peer, target.info.uid)) {
@@ -281,7 +299,8 @@ function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
   if (owner === undefined) return host;
   return {
     add: (link, info) => host.add(link, { ...info, uid: owner }),
-    checkRunning: () => host.checkRunning(),
+    collector: host.collector,
+    checkWithoutAgent: () => host.checkWithoutAgent(),
     farewell: (link, coverage) => host.farewell(link, coverage),
     collectTimeout: host.collectTimeout,
     processes: host.processes,

@@ -14,6 +14,7 @@ import { parseFlatJson } from "../base/flat_json.ts";
 import { check } from "../base/shape.ts";
 import { HELLO, type Hello, type NewSource } from "../messages/agent_messages.ts";
 import { type Peer, peerOf } from "../base/peer.ts";
+import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import { makeRunFolder, openRunFolder, SOCKET_NAME } from "../messages/run_folder.ts";
 import { mkfifo } from "../base/system_calls.ts";
 import { AgentLink } from "../targets/agent_link.ts";
@@ -30,6 +31,10 @@ export interface Agents {
   expired(link: AgentLink): void;
   /** A target's script is to have probes. Never rejects. */
   probe(link: AgentLink, source: NewSource): Promise<ProbedSource>;
+  /** Which of the scripts that it has loaded already are to have probes, by their indices. */
+  choose(link: AgentLink, scripts: readonly LoadedScript[]): readonly number[];
+  /** How far one of them has come; undefined when all were tried. */
+  edited(link: AgentLink, report: LiveReport | undefined): void;
 }
 
 /** Answers commands. */
@@ -242,6 +247,8 @@ export class ControlSocket implements AsyncDisposable {
       onFarewell: (coverage) => agents.farewell(link, coverage),
       onExpired: () => agents.expired(link),
       onSource: (source) => agents.probe(link, source),
+      onLoaded: (scripts) => agents.choose(link, scripts),
+      onEdited: (report) => agents.edited(link, report),
     }, {
       collectTimeout: this.#options.collectTimeout,
       isTraced: hello.collector === "trace",

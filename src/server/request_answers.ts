@@ -93,6 +93,7 @@ export class RequestAnswers {
       return targetRow(target, {
         counts: counts ?? collector.coverageOf(target).counts,
         unseen: isProbed ? tracing?.tracer.whyUnseen(target) : this.#blindness(target),
+        live: tracing?.live.progressOf(target),
       });
     });
   }

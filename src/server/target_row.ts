@@ -1,4 +1,4 @@
-import type { TargetRow } from "../messages/requests.ts";
+import type { LiveProgress, TargetRow } from "../messages/requests.ts";
 import type { ProbedCounts } from "./trace/probed_scripts.ts";
 import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
@@ -7,10 +7,11 @@ import { counted } from "../report/display_text.ts";
 /** What `ps` tells of a target, whose scripts have been counted. */
 export function targetRow(
   target: Target,
-  { counts, unseen }: {
+  { counts, unseen, live }: {
     counts: ProbedCounts & Partial<ScriptCounts>;
     /** Who does not see it, and why, if so. */
     unseen?: string | undefined;
+    live?: LiveProgress | undefined;
   },
 ): TargetRow {
   const { measured, blocks, coarse = 0, unnamed = 0, unparsed, unkept } = counts;
@@ -21,6 +22,9 @@ export function targetRow(
     coarse > 0 && `${counted(coarse, "function")} without block counters`,
     unnamed > 0 && `${counted(unnamed, "script")} without a URL`,
     unkept > 0 && `${counted(unkept, "script")} without PCs: ${counts.unkeptReason}`,
+    live && !live.isDone &&
+    `${live.tried} of ${counted(live.scripts, "loaded script")} tried for probes`,
+    live && live.refused > 0 && `${live.refused} left out by attach: see 'kcovfs ps -v'`,
     counts.isFull && "more scripts made than get probes",
     unparsed > 0 && `${counted(unparsed, "script")} that cannot be parsed`,
   ];
@@ -38,5 +42,6 @@ export function targetRow(
     blocks,
     state: target.state,
     note: notes.filter(Boolean).join(", "),
+    ...(live && { live }),
   };
 }

@@ -14,14 +14,24 @@ import {
   type Welcome,
 } from "../messages/protocol.ts";
 import type * as v from "valibot";
-import { NEW_SOURCE, type NewSource, SCRIPT_URLS, SOURCES } from "../messages/agent_messages.ts";
+import {
+  LIVE_REPORT,
+  LOADED_SCRIPTS,
+  NEW_SOURCE,
+  type NewSource,
+  SCRIPT_URLS,
+  SOURCES,
+} from "../messages/agent_messages.ts";
 import { parseFlatJson } from "../base/flat_json.ts";
 import { check } from "../base/shape.ts";
+import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import { CdpClient, type PreparedCommand } from "./cdp/client.ts";
 import type { Link, Taken } from "./link.ts";
 
 /** ms that an agent is given to put everything back before the connection ends without it. */
 const DETACH_TIMEOUT = 10_000;
+/** The same where scripts that run are to lose their probes. */
+const EDITED_DETACH_TIMEOUT = 600_000;
 
 interface Batch {
   coverage: Uint8Array | undefined;
@@ -47,6 +57,8 @@ const MOST_BYTES: ReadonlyMap<number, number> = new Map([
   [FRAME.message, 128 * 1024 * 1024],
   [FRAME.source, 64 * 1024 * 1024],
   [FRAME.scripts, 16 * 1024 * 1024],
+  [FRAME.loaded, 16 * 1024 * 1024],
+  [FRAME.edited, 4 * 1024 * 1024],
   // Why it cannot write into an area.
   [FRAME.traced, 64 * 1024],
 ]);
@@ -74,6 +86,10 @@ export interface AgentEvents {
   readonly onExpired: () => void;
   /** A script is about to be compiled, and waits for its probes. Never rejects. */
   readonly onSource: (source: NewSource) => Promise<ProbedSource>;
+  /** Which of the scripts that are loaded already are to have probes, by their indices. */
+  readonly onLoaded?: (scripts: readonly LoadedScript[]) => readonly number[];
+  /** How far one of them has come; undefined when all were tried. */
+  readonly onEdited?: (report: LiveReport | undefined) => void;
 }
 
 /** A Node process with the agent in it, on the control socket. */
@@ -94,6 +110,8 @@ export class AgentLink implements Link {
   #pipe: number | undefined;
   #gate = 0;
   #isLeaving = false;
+  /** Whether scripts that it had loaded before get probes. */
+  #isEdited = false;
   #isDetaching = false;
   /** Its last coverage was taken. */
   #hasLeft = false;
@@ -200,6 +218,17 @@ export class AgentLink implements Link {
           NEW_SOURCE,
           (number, source) => void this.#probe(number, source),
         );
+      case FRAME.loaded:
+        if (!this.#options.isTraced) {
+          return this.fail("it sends nonsense: scripts for probes, which it has none of");
+        }
+        this.#isEdited = true;
+        return this.#read(body, LOADED_SCRIPTS, (number, scripts) => {
+          const chosen = this.#events.onLoaded?.(scripts) ?? [];
+          this.#send(FRAME.chosen, packNumber(number), Buffer.from(JSON.stringify(chosen)));
+        });
+      case FRAME.edited:
+        return this.#edited(body);
       case FRAME.traced:
         return this.#tracing.answer(unpackNumber(body), decoder.decode(body.subarray(4)));
       case FRAME.scripts:
@@ -241,6 +270,16 @@ export class AgentLink implements Link {
       return this.fail(`it sends nonsense: ${(error as Error).message}`);
     }
     take(unpackNumber(body), value);
+  }
+
+  #edited(body: Uint8Array): void {
+    let report: LiveReport | null;
+    try {
+      report = check(LIVE_REPORT, parseFlatJson(body, BOUNDS));
+    } catch (error) {
+      return this.fail(`it sends nonsense: ${(error as Error).message}`);
+    }
+    this.#events.onEdited?.(report ?? undefined);
   }
 
   /** A target gives up a hold once. */
@@ -386,7 +425,8 @@ export class AgentLink implements Link {
     this.release();
     this.#isDetaching = true;
     this.#send(FRAME.detach);
-    const timer = setTimeout(() => this.#socket.destroy(), DETACH_TIMEOUT);
+    const limit = this.#isEdited ? EDITED_DETACH_TIMEOUT : DETACH_TIMEOUT;
+    const timer = setTimeout(() => this.#socket.destroy(), limit);
     await this.closed;
     clearTimeout(timer);
   }
@@ -403,6 +443,8 @@ const LENGTHS: ReadonlyMap<number, { readonly least: number; readonly most: numb
   [FRAME.source, { least: 4, most: Infinity }],
   [FRAME.traced, { least: 4, most: Infinity }],
   [FRAME.scripts, { least: 4, most: Infinity }],
+  [FRAME.loaded, { least: 4, most: Infinity }],
+  [FRAME.edited, { least: 0, most: Infinity }],
 ]);
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array();

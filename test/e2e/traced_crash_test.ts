@@ -162,13 +162,19 @@ for (const [which, measure] of Object.entries({ "are written": DIRECT, "fault": 
   });
 }
 
-scenario("a server whose clients read what probes write refuses to attach", async (scene) => {
-  await scene.serve(...DIRECT.options);
-  const { pid, socket } = await scene.service("paths", { isPlain: true });
-  const { status, stderr } = await scene.command("attach", String(pid));
-  assert.is(status, 1);
-  assert.match(stderr, /^kcovfs: Cannot .*what runs already has no probes.*\n$/);
-  await assertServes(socket);
-});
+scenario(
+  "a server whose clients read what probes write refuses what can have none",
+  async (scene) => {
+    await scene.serve(...DIRECT.options);
+    const args = ["--inspect-brk=127.0.0.1:9339"];
+    const waiting = scene.start([process.execPath, ...args, "--eval", "0"]);
+    await once(waiting.stderr!, "data");
+    const { status, stderr } = await scene.command("attach", "127.0.0.1:9339");
+    assert.is(status, 1);
+    assert.match(stderr, /^kcovfs: Cannot .*it cannot have the agent while it runs.*\n$/);
+    const { socket } = await scene.service("paths", { isPlain: true });
+    await assertServes(socket);
+  },
+);
 
 crash.run();

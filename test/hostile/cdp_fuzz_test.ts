@@ -214,7 +214,8 @@ cdp("what a browser announces never throws where nobody catches", () =>
           random.chance(80)
             ? Promise.resolve({ link, state: "running" })
             : Promise.reject(new Error("no")),
-        checkRunning: () => Promise.resolve(),
+        collector: "v8" as const,
+        checkWithoutAgent: () => Promise.resolve(),
         farewell: () => Promise.resolve(),
         reporter: { warn: (line: string) => warnings.push(line) },
       };

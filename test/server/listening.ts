@@ -15,6 +15,8 @@ export async function listen(
     farewell: () => Promise.resolve(),
     expired() {},
     probe: () => Promise.resolve({}),
+    choose: () => [],
+    edited() {},
     answer: () => Promise.reject(new Error("unexpected")),
     ...handlers,
   };

@@ -26,6 +26,7 @@ const FACTS: ServerFacts = {
 };
 const TRACING = {
   countsOf: () => ({ measured: 3, blocks: 40, unparsed: 1 }),
+  live: { progressOf: () => undefined },
   tracer: { whyUnseen: () => undefined, canWrite: () => true },
   unprobed: ({ id }: Target) => Promise.resolve([{ url: `file:///${id}.js`, reason: "why" }]),
 };

@@ -34,6 +34,8 @@ function mendFunctionTexts(prototype: CallableFunction, texts: Texts): () => voi
         captureStackTrace(error as object, ours);
         throw error;
       }
+      const written = isClass(own) ? texts.classText(text) : undefined;
+      if (written !== undefined) return written;
       return apply(includes, text, ["__kcov"]) ? texts.functionText(text) : text;
     },
   }.toString;
@@ -42,6 +44,12 @@ function mendFunctionTexts(prototype: CallableFunction, texts: Texts): () => voi
   return () => {
     if (prototype.toString === ours) defineProperty(prototype, "toString", property);
   };
+}
+
+/** Of nothing else can the prototype not be replaced, but of what V8 has itself. */
+function isClass(value: object): boolean {
+  return typeof value === "function" &&
+    getOwnPropertyDescriptor(value, "prototype")?.writable === false;
 }
 
 const parts = { mendFunctionTexts, standFor };

@@ -17,9 +17,12 @@ const { countEverything } = require(
 ) as import("./count_everything.cts").Parts;
 const { joinNewWorkers } = require("./new_workers.cjs") as import("./new_workers.cts").Parts;
 const { onExit } = require("./on_exit.cjs") as import("./on_exit.cts").Parts;
+const { serveLiveEdits } = require("./live_edits.cjs") as import("./live_edits.cts").Parts;
 const { makeInterrupted } = require("./interrupted.cjs") as import("./interrupted.cts").Parts;
 const { inlineProbes } = require("./inline_probes.cjs") as import("./inline_probes.cts").Parts;
-const { startTracing } = require("./start_probes.cjs") as import("./start_probes.cts").Parts;
+const { keptControl, startTracing } = require(
+  "./start_probes.cjs",
+) as import("./start_probes.cts").Parts;
 const { whyNoInspector, withoutDeprecation } = require(
   "./own_inspector.cjs",
 ) as import("./own_inspector.cts").Parts;
@@ -56,13 +59,15 @@ interface WorkerOptions {
   readonly collector?: string | undefined;
   /** By which the server knows that it has asked for this. */
   readonly attachment?: string;
+  /** ms for which giving a loaded script probes may stop the program. */
+  readonly attachPause?: number;
   /** See `new_workers.cts`. */
   readonly isLoaded?: boolean;
 }
 
 /** The agent's part in the main isolate. */
 class MainAgent {
-  readonly control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
+  readonly control: Int32Array;
   readonly worker: import("node:worker_threads").Worker;
   /** Whether the worker's thread has. */
   readonly hasEnded: () => boolean;
@@ -76,12 +81,14 @@ class MainAgent {
    * be caught when it goes wrong is looked into first.
    */
   constructor(options: WorkerOptions) {
-    const { control } = this;
     this.#options = options;
     const isTraced = options.collector === "trace";
+    const control = this.control = isTraced && keptControl() ||
+      new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
     const noRoom = whyNoRoom({ isTraced });
     if (noRoom) throw noRoom;
-    const noInspector = whyNoInspector();
+    // What the inspector has brought has one; a Deno that is asked within its answer ends.
+    const noInspector = options.attachment === undefined ? whyNoInspector() : undefined;
     if (noInspector && !isTraced) throw noInspector;
     store(control, CONTROL.natives, nativesWord());
     const natives = control.subarray(CONTROL.natives, CONTROL.natives + 1);
@@ -100,6 +107,11 @@ class MainAgent {
       startWorker(control, { ...options, noInspector: noInspectorReason, tracing: this.#tracing })
     );
     this.worker = started;
+    started.on("message", ({ restoring }: { restoring?: number }) => {
+      if (restoring === undefined) return;
+      this.restore();
+      started.postMessage({ lived: restoring, answer: undefined });
+    });
     this.hasEnded = hasEnded;
     try {
       Object.defineProperty(globalThis, AGENT, { value, configurable: true });
@@ -130,6 +142,9 @@ class MainAgent {
     if (attachment === undefined) return;
     const parent = memory.textIn(control);
     this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
+    if (!this.#tracing) return;
+    this.#undo.push(serveLiveEdits(worker, this.#tracing.live));
+    worker.postMessage("loaded");
   }
 
   /** Leaves everything as it was before, and has the worker end. */

@@ -19,6 +19,10 @@ interface AttachOptions {
   readonly exclude: string;
   /** By which the server knows what it has asked for. */
   readonly attachment: string;
+  /** `trace` for probes in the scripts, else V8's counters. */
+  readonly collector: string;
+  /** ms for which giving a loaded script probes may stop the program. */
+  readonly attachPause: number;
 }
 
 const { load } = Atomics;
@@ -30,6 +34,9 @@ const { load } = Atomics;
  */
 async function attach(options: AttachOptions): Promise<string> {
   if (isPresent()) return "a kcovfs server measures it already";
+  if (options.collector === "trace" && process.env["NODE_V8_COVERAGE"]) {
+    return "it has V8 count for NODE_V8_COVERAGE, which would lose its counts; start it by 'kcovfs run'";
+  }
   let agent: Agent;
   try {
     agent = new MainAgent({ ...options, name: options.name || defaultName() });
@@ -38,7 +45,9 @@ async function attach(options: AttachOptions): Promise<string> {
   }
   const { worker, control } = agent;
   const reason = await new Promise<string>((resolve) => {
-    worker.once("message", ({ reason }: { readonly reason: string }) => resolve(reason));
+    worker.on("message", ({ reason }: { readonly reason?: string }) => {
+      if (reason !== undefined) resolve(reason);
+    });
     worker.once("error", (error: Error) => resolve(error.message));
     worker.once("exit", () => resolve("its agent has ended"));
   });

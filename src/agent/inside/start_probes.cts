@@ -4,6 +4,7 @@ import type { MessagePort } from "node:worker_threads";
 
 const { Script } = require("node:vm") as typeof import("node:vm");
 const { MessageChannel } = require("node:worker_threads") as typeof import("node:worker_threads");
+const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
 const { makeProbes, WINDOW_SIZE, BLOCKS } = require("./probes.cjs") as import("./probes.cts").Parts;
 const { askForProbes } = require("./ask_for_probes.cjs") as import("./ask_for_probes.cts").Parts;
 const { findInternals } = require("./internals.cjs") as import("./internals.cts").Parts;
@@ -31,6 +32,7 @@ const { isWhole, WrittenTexts } = require(
 
 type Internals = import("./internals.cts").Internals;
 type LoadedScript = Parameters<Parameters<typeof probeLoadedScripts>[0]>[0];
+type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 type EvalCode = (pc: number, code: unknown) => unknown;
 
 /** For the agent's worker, and to begin with. */
@@ -39,6 +41,7 @@ interface Tracing {
   readonly blocks: { readonly address: bigint; readonly size: number };
   /** By which scripts with probes are asked for. */
   readonly port: MessagePort;
+  readonly live: LiveParts;
   /**
    * Scripts that are loaded from here on have probes.
    *
@@ -49,42 +52,88 @@ interface Tracing {
 }
 
 /**
+ * Where what stays for good is found again, by an agent that comes after another: what probes call, with the memory
+ * that it reads, and what is known of scripts.
+ */
+const KEPT = Symbol.for("kcovfs.probes");
+interface Kept {
+  readonly control: Int32Array;
+  readonly probes: ReturnType<typeof makeProbes>;
+  readonly live: LiveParts;
+  /** Whether probes find what they call. */
+  isDeclared: boolean;
+  evalCode: EvalCode;
+}
+
+/** What changes scripts that run: see `live_edits.cts`. */
+interface LiveParts {
+  /** The ids of scripts that are there for edits alone. */
+  readonly leftovers: Set<string>;
+  texts: Texts | undefined;
+}
+
+function findKept(): Kept | undefined {
+  return (globalThis as Record<symbol, unknown>)[KEPT] as Kept | undefined;
+}
+
+/** An isolate's memory, emptied, where it had probes before. */
+function keptControl(): Int32Array | undefined {
+  const control = findKept()?.control;
+  if (!control) return undefined;
+  const { generation, areas } = memory.CONTROL;
+  // Probes remember the areas of a generation.
+  for (let word = 0; word < areas; word++) if (word !== generation) control[word] = 0;
+  return control;
+}
+
+function makeKept(control: Int32Array): Kept {
+  const live = { leftovers: new Set<string>(), texts: undefined };
+  const evalCode: EvalCode = (_, code) => code;
+  return { control, probes: makeProbes(control), live, isDeclared: false, evalCode };
+}
+
+/**
  * Makes an isolate ready.
  *
  * @param main The memory of the process's main thread.
  * @throws when the native library cannot be loaded.
  */
 function startTracing(control: Int32Array, main: Int32Array): Tracing {
-  const probes = makeProbes(control);
+  const found = findKept();
+  const kept = found?.control === control ? found : makeKept(control);
+  const { probes } = kept;
   const { port1, port2 } = new MessageChannel();
   const ask = askForProbes(control, { port: port1, main });
   return {
     window: { address: probes.address, size: WINDOW_SIZE },
     blocks: { address: probes.blocks, size: BLOCKS },
     port: port2,
+    live: kept.live,
     begin(threadText) {
       const internals = findInternals();
       const begin = internals ? beginAsWritten : beginWithMaps;
-      return begin({ control, probes, ask, internals, threadText });
+      return begin({ control, kept, ask, internals, threadText });
     },
   };
 }
 
 interface Beginning {
   readonly control: Int32Array;
-  readonly probes: ReturnType<typeof makeProbes>;
+  readonly kept: Kept;
   readonly ask: ReturnType<typeof askForProbes>;
   readonly internals: Internals | undefined;
   readonly threadText: string | undefined;
 }
 
 /** The program sees its scripts as they were written. */
-function beginAsWritten({ control, probes, ask, internals, threadText }: Beginning): () => void {
-  const texts = new WrittenTexts();
+function beginAsWritten({ control, kept, ask, internals, threadText }: Beginning): () => void {
+  const isFirst = kept.live.texts === undefined;
+  const texts = kept.live.texts ??= new WrittenTexts();
   const made = new MadeScripts(ask, texts);
-  const evalCode: EvalCode = (pc, code) => made.evalCode(pc, code);
-  const functions = makeProbeFunctions(control, { ...probes, evalCode });
-  declare(functions);
+  kept.evalCode = (pc, code) => made.evalCode(pc, code);
+  const evalCode: EvalCode = (pc, code) => kept.evalCode(pc, code);
+  const functions = makeProbeFunctions(control, { ...kept.probes, evalCode });
+  declare(functions, kept);
   const probe = ({ url, source, name, wrapper }: LoadedScript): string | undefined => {
     const probed = ask({ url, source });
     if (isWhole(probed)) texts.add(probed, { names: [name, url], wrapper });
@@ -98,36 +147,51 @@ function beginAsWritten({ control, probes, ask, internals, threadText }: Beginni
   const { require } = internals!;
   const given = new GivenTexts((script) => made.code(script), { require, threadText });
   // What has probes stays as long as the isolate, and so do these.
-  mendStackTraces(internals!, texts);
-  mendFunctionTexts(Function.prototype, texts);
+  if (isFirst) {
+    mendStackTraces(internals!, texts);
+    mendFunctionTexts(Function.prototype, texts);
+  }
   const undo = [
     probeVmScripts((script) => made.code(script), prepare),
     probeFunctions(made),
     mendOthersCoverage(texts),
     probeLoadedScripts(probe, { internals: internals!, given }),
   ];
-  return () => undo.forEach((step) => step());
+  return () => {
+    undo.forEach((step) => step());
+    kept.evalCode = (_, code) => code;
+    keep(kept);
+  };
+}
+
+/** Another agent may come. */
+function keep(kept: Kept): void {
+  Object.defineProperty(globalThis, KEPT, { value: kept, configurable: true });
 }
 
 /** They stay for good, and so are not there for what has no server. */
-function declare(functions: ReturnType<typeof makeProbeFunctions>): void {
+function declare(functions: ReturnType<typeof makeProbeFunctions>, kept: Kept): void {
+  delete (globalThis as Record<symbol, unknown>)[KEPT];
+  if (kept.isDeclared) return;
+  kept.isDeclared = true;
   const run = (script: VmScript) => void script.runInThisContext();
   declareProbeFunctions(functions, { global: globalThis, run });
 }
 
 /** Stack traces show positions in the scripts as they were, by source maps. Deno's do so anyhow. */
-function beginWithMaps({ control, probes, ask }: Beginning): () => void {
-  declare(makeProbeFunctions(control, probes));
+function beginWithMaps({ control, kept, ask }: Beginning): () => void {
+  declare(makeProbeFunctions(control, kept.probes), kept);
   const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;
   setSourceMapsEnabled?.(true);
   const probe = ({ url, source }: LoadedScript) => ask({ url, source, wantsMap: true })?.code;
   const restore = probeLoadedScripts(probe);
   return () => {
     restore();
+    keep(kept);
     if (!sourceMapsEnabled) setSourceMapsEnabled?.(false);
   };
 }
 
-const parts = { startTracing };
+const parts = { keptControl, startTracing };
 module.exports = parts;
 export type Parts = typeof parts;

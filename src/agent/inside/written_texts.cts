@@ -43,6 +43,7 @@ class WrittenText {
   readonly #insertions: readonly number[];
   #lineStarts: number[] | undefined;
   #hash: string | undefined;
+  #source: string | undefined;
 
   constructor({ code, insertions }: Pick<Probed, "code" | "insertions">, maker: string) {
     this.code = code;
@@ -109,9 +110,14 @@ class WrittenText {
     return before + this.slice(0, code.length) + after;
   }
 
+  /** The script as it was. */
+  get source(): string {
+    return this.#source ??= this.slice(0, this.code.length);
+  }
+
   /** What V8 would say of the script as it was. */
   get hash(): string {
-    return this.#hash ??= hashOf(this.slice(0, this.code.length));
+    return this.#hash ??= hashOf(this.source);
   }
 
   /** Where the lines of the code begin, as V8 counts them. */
@@ -129,8 +135,12 @@ class WrittenText {
   }
 }
 
+const CLASS = /^class\b[^]*\}$/;
+
 /** All scripts with probes of an isolate. */
 class WrittenTexts {
+  /** Those that got their probes when they had run. */
+  readonly #changed: WrittenText[] = [];
   // What user code does to `Map.prototype` is none of its business.
   readonly #byHash: Record<string, WrittenText> = Object.create(null);
   readonly #byName: Record<string, WrittenText[]> = Object.create(null);
@@ -157,6 +167,45 @@ class WrittenTexts {
     while (at > 0 && this.#firstPcs[at - 1] > blockOf(probed.firstPc)) at--;
     this.#firstPcs.splice(at, 0, blockOf(probed.firstPc));
     this.#byPc.splice(at, 0, text);
+  }
+
+  /** Adds a script whose text has become another while it runs. */
+  addChanged(probed: Probed, names: Names): WrittenText {
+    const text = this.add(probed, names);
+    this.#changed[this.#changed.length] = text;
+    return text;
+  }
+
+  /**
+   * What the text of a class was. V8 remembers where that stood when the class was made, and gives what is there
+   * now.
+   *
+   * @returns undefined where it is what V8 gives.
+   */
+  classText(text: string): string | undefined {
+    for (let i = 0; i < this.#changed.length; i++) {
+      const { code, source } = this.#changed[i];
+      const at = apply(indexOf, code, [text]) as number;
+      const written = at < 0 ? "" : apply(slice, source, [at, at + text.length]) as string;
+      if (apply(exec, CLASS, [written])) return written;
+    }
+    return undefined;
+  }
+
+  /** Forgets a script that is another one by now. */
+  drop({ names, text }: { names: readonly string[]; text: WrittenText }): void {
+    for (const name of names) {
+      const named = this.#byName[name] ?? [];
+      const at = named.lastIndexOf(text);
+      if (at >= 0) named.splice(at, 1);
+    }
+    const place = this.#changed.indexOf(text);
+    if (place >= 0) this.#changed.splice(place, 1);
+    const at = this.#byPc.indexOf(text);
+    if (at < 0) return;
+    this.#byPc.splice(at, 1);
+    this.#firstPcs.splice(at, 1);
+    for (const hash in this.#byHash) if (this.#byHash[hash] === text) delete this.#byHash[hash];
   }
 
   ofHash(hash: string): WrittenText | undefined {
@@ -281,7 +330,7 @@ function isWhole(probed: Partial<Probed> | undefined): probed is Probed {
   return probed?.code !== undefined && probed.insertions !== undefined;
 }
 
-const parts = { isWhole, WrittenTexts };
+const parts = { hashOf, isWhole, WrittenTexts };
 module.exports = parts;
 export type Parts = typeof parts;
 export type { Probed, WrittenText };

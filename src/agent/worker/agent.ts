@@ -20,6 +20,7 @@ import {
   unpackNumber,
   type Welcome,
 } from "../../messages/protocol.ts";
+import type { LiveReport, LoadedScript } from "../../messages/live.ts";
 import { pickScripts } from "../../messages/script_slices.ts";
 import { parse, SHAPES } from "./server_messages.ts";
 
@@ -34,6 +35,8 @@ export interface AgentOptions {
   readonly trace?: (areas: readonly TracedArea[]) => Promise<void>;
   /** The URLs of all its scripts, where they can be had. */
   readonly list?: () => Promise<string[]>;
+  /** Called before the isolate is left as it was before. Never rejects. */
+  readonly leaving?: () => Promise<void>;
   /** The server lets the target go: `Agent.detach` is to be called. */
   readonly detach?: () => void;
   /** Called once, when the connection has ended and the isolate is left alone; `reason` is the system's. */
@@ -60,6 +63,8 @@ export class Agent {
   #turn: Promise<unknown> = Promise.resolve();
   /** Scripts that wait for their probes, by number. */
   readonly #sources = new Awaited<ProbedSource>();
+  /** Lists of loaded scripts of which some are to be chosen. */
+  readonly #choices = new Awaited<readonly number[]>();
   #isLeaving = false;
   #isDetaching = false;
   /** Settled when the isolate was taken hold of, or could not be. */
@@ -87,6 +92,7 @@ export class Agent {
     socket.on("close", async () => {
       this.#refuse(whyNotReached(failure));
       this.#sources.answerAll({});
+      this.#choices.answerAll([]);
       await this.#starting;
       await this.#restore();
       options.ended(failure?.message ?? "");
@@ -129,6 +135,9 @@ export class Agent {
         return;
       case FRAME.probed:
         this.#sources.answer(unpackNumber(body), parse(body.subarray(4), SHAPES.probed));
+        return;
+      case FRAME.chosen:
+        this.#choices.answer(unpackNumber(body), parse(body.subarray(4), SHAPES.indices));
         return;
       case FRAME.list:
         return void this.#list(unpackNumber(body));
@@ -183,6 +192,18 @@ export class Agent {
     if (this.#options.socket.destroyed) return Promise.resolve({});
     const text = Buffer.from(JSON.stringify(source));
     return this.#sources.ask((number) => this.#send(FRAME.source, packNumber(number), text));
+  }
+
+  /** Asks which of the scripts that are loaded are to have probes. */
+  choose(scripts: readonly LoadedScript[]): Promise<readonly number[]> {
+    if (this.#options.socket.destroyed) return Promise.resolve([]);
+    const text = Buffer.from(JSON.stringify(scripts));
+    return this.#choices.ask((number) => this.#send(FRAME.loaded, packNumber(number), text));
+  }
+
+  /** Tells how far a loaded script has come; undefined when all were tried. */
+  report(report: LiveReport | undefined): void {
+    this.#send(FRAME.edited, Buffer.from(JSON.stringify(report ?? null)));
   }
 
   async #list(number: number): Promise<void> {
@@ -296,6 +317,7 @@ export class Agent {
   async #restore(): Promise<void> {
     const isolate = this.#isolate;
     this.#isolate = undefined;
+    if (isolate) await this.#options.leaving?.();
     // Others may write into the areas as if they were alone when the server knows that this one is gone.
     await this.#options.trace?.([]);
     await isolate?.restore?.();

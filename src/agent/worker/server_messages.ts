@@ -53,6 +53,14 @@ const probed = members({
   firstPc: optional(time),
   blocks: optional(index),
   isFull: optional(flag),
+  live: optional((value, place) => live(value, place)),
+});
+const indices = listOf(index);
+const live = members({
+  ...{ at: indices, text: listOf(text), block: indices, firstBlock: indices },
+  ...{ functionRow: indices, functionStart: indices, functionEnd: indices },
+  ...{ resumed: indices, over: indices, fixed: indices, partly: indices },
+  ...{ firstPc: time, blocks: index },
 });
 const message: Check = (value, place) => {
   list(value, place);
@@ -67,6 +75,8 @@ export const SHAPES = {
   probed: probed as Shape<ProbedSource>,
   /** CDP messages, each as its id and its text. */
   messages: listOf(message) as Shape<readonly (readonly [number, string])[]>,
+  /** Of scripts in a list. */
+  indices: indices as Shape<readonly number[]>,
   /** The ids of scripts. */
   scriptIds: listOf(text) as Shape<readonly string[]>,
   /** As the environment has them. */

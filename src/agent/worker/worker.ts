@@ -8,10 +8,13 @@ import { connect } from "node:net";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Agent } from "./agent.ts";
 import { Areas } from "./areas.ts";
+import { Awaited } from "../../messages/awaited.ts";
+import type { LiveQuestions } from "../../messages/live.ts";
 import { connectToMainThread } from "./connection.ts";
 import { ABSENT, CONTROL } from "../../messages/shared_words.ts";
 import type { Isolate, IsolateOptions } from "../../messages/isolate.ts";
 import { listScripts } from "./list_scripts.ts";
+import { LiveScripts } from "./live_scripts.ts";
 import { MainThread } from "./main_thread.ts";
 import {
   type Hello,
@@ -36,6 +39,8 @@ interface WorkerData {
   /** Why the process has no inspector, if so: to ask for it would end the process. */
   readonly noInspector: string | undefined;
   readonly tracing?: ThreadTracing;
+  /** Where loaded scripts are to get probes: see `LiveScriptsOptions`. */
+  readonly attachPause: number | undefined;
 }
 
 /** What an isolate has whose scripts have probes: see `start_probes.cts`. */
@@ -65,7 +70,9 @@ type MainMessage =
   | "abandon"
   | "farewell"
   | "left"
-  | { readonly thread: NewThread };
+  | "loaded"
+  | { readonly thread: NewThread }
+  | { readonly lived: number; readonly answer: unknown };
 
 const isDeno = process.versions["deno"] !== undefined;
 /** ms that the worker threads are waited for when the process, or the server, goes. */
@@ -82,9 +89,12 @@ class Process {
   /** The agents of the worker threads, with what resolves when they have ended. */
   readonly #threads = new Map<Agent, Promise<void>>();
   #sessions: ThreadSessions | undefined;
+  readonly #questions = new Awaited<unknown>();
+  readonly #live: LiveScripts | undefined;
 
   constructor(data: WorkerData) {
-    const { socketPath, control, name, parent, attachment, noInspector, tracing } = data;
+    const { attachPause, socketPath, control, name, parent, attachment, noInspector, tracing } =
+      data;
     this.#globs = { ...globs("include", data.include), ...globs("exclude", data.exclude) };
     this.#socketPath = socketPath;
     this.#control = new Int32Array(control);
@@ -94,24 +104,64 @@ class Process {
       socket: connect(socketPath),
       hello: hello(name, { parent, attachment, ...this.#probed, ...this.#globs }),
       start: (welcome, options) =>
-        this.#start(welcome, { ...options, isTraced: Boolean(tracing), noInspector }),
+        this.#start(welcome, { ...options, isTraced: Boolean(tracing), noInspector, attachPause }),
       ...(tracing && { trace: tracer(this.#control, { tracing, tid: process.pid }) }),
       ...(tracing && noInspector === undefined && { list: () => listScripts(connectToMainThread) }),
+      leaving: () => this.#live?.end() ?? Promise.resolve(),
       detach: () => this.#detach(),
       ended: (reason) => this.#end(reason),
     });
     if (tracing) answerFor(tracing.port, { agent: this.#main, control: this.#control });
+    if (tracing && attachPause !== undefined) this.#live = this.#liveScripts(attachPause);
+  }
+
+  #liveScripts(pause: number): LiveScripts {
+    return new LiveScripts({
+      pause,
+      ask: (what, question) => this.#ask(what, question),
+      choose: (scripts) => this.#main.choose(scripts),
+      probe: async ({ url, source }) =>
+        (await this.#main.probe({ url, source, isLive: true })).live,
+      report: (report) => this.#main.report(report),
+    });
+  }
+
+  /** Asks the main thread, which answers between two turns of its event loop. */
+  async #ask<K extends keyof LiveQuestions>(
+    what: K,
+    question: LiveQuestions[K]["question"],
+  ): Promise<LiveQuestions[K]["answer"] | undefined> {
+    const live = { what, ...question };
+    return await this.#questions.ask((number) => parentPort!.postMessage({ live, number })) as
+      | LiveQuestions[K]["answer"]
+      | undefined;
+  }
+
+  /** The main thread has answered. */
+  takeAnswer(number: number, answer: unknown): void {
+    this.#questions.answer(number, answer);
+  }
+
+  /** The main thread's loader has its hooks: what was loaded before gets probes now. */
+  probeLoaded(): void {
+    this.#live?.begin();
   }
 
   /** Turns coverage on. */
   async #start(
     { isHeld }: Welcome,
-    { isTraced, noInspector, ...options }: IsolateOptions & {
+    { isTraced, noInspector, attachPause, ...options }: IsolateOptions & {
       isTraced: boolean;
+      attachPause: number | undefined;
       noInspector: string | undefined;
     },
   ): Promise<Isolate> {
-    if (!isHeld) return FREE;
+    if (!isHeld) {
+      setImmediate(() => parentPort!.postMessage({ reason: "" }));
+      const restore = () =>
+        this.#questions.ask((number) => parentPort!.postMessage({ restoring: number }));
+      return attachPause === undefined ? FREE : { ...FREE, restore };
+    }
     if (noInspector !== undefined) throw new Error(noInspector);
     const main = new MainThread(this.#control, {
       ...options,
@@ -196,6 +246,7 @@ class Process {
 
   /** The target goes on as it was before. */
   async #detach(): Promise<void> {
+    await this.#live?.end();
     await this.#threadsInTime((agent) => agent.detach());
     await this.#main.detach();
   }
@@ -290,6 +341,8 @@ function run(data: WorkerData): void {
     if (message === "abandon") target.abandon();
     else if (message === "farewell") target.farewell();
     else if (message === "left") process.exit();
+    else if (message === "loaded") target.probeLoaded();
+    else if ("lived" in message) target.takeAnswer(message.lived, message.answer);
     else target.joinFromMain(message.thread);
   });
 }

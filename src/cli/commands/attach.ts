@@ -1,9 +1,12 @@
 import type { Argv } from "yargs";
 import { askServer } from "../../messages/control_client.ts";
+import type { LiveProgress, TargetRow } from "../../messages/requests.ts";
+import { counted } from "../../report/display_text.ts";
 import { parseAddress } from "../../targets/attach/address.ts";
 import type { Command } from "../command.ts";
 import { findSocket } from "../find_server.ts";
 import { withGlobs, withMount } from "../options.ts";
+import { ProgressBar } from "../progress_bar.ts";
 import { USAGE, UserError } from "../../base/user_error.ts";
 
 interface Arguments {
@@ -12,6 +15,7 @@ interface Arguments {
   readonly name?: string;
   readonly include: string[];
   readonly exclude: string[];
+  readonly "attach-pause"?: number;
   readonly "allow-remote"?: boolean;
 }
 
@@ -31,6 +35,13 @@ export const attach: Command = {
         requiresArg: true,
         describe: "what the target is called [default: the script's name]",
       })
+      .option("attach-pause", {
+        type: "number",
+        requiresArg: true,
+        describe:
+          "ms for which putting probes into a script may stop the program; larger scripts are " +
+          "left out [default: 1000]",
+      })
       // Older versions had it here.
       .option("allow-remote", { type: "boolean", hidden: true })
       .example("kcovfs attach 4711", "a Node process, by its process id")
@@ -47,19 +58,50 @@ export const attach: Command = {
       );
     }
     checkAddress(address);
-    const rows = await askServer(await findSocket(options.mount), "attach", {
+    const attachPause = options["attach-pause"];
+    if (attachPause !== undefined && !(Number.isSafeInteger(attachPause) && attachPause > 0)) {
+      throw new UserError("--attach-pause is a number of ms, above 0", { status: USAGE });
+    }
+    const socket = await findSocket(options.mount);
+    const rows = await askServer(socket, "attach", {
       address,
       ...(name && { name }),
       include,
       exclude,
+      ...(attachPause !== undefined && { attachPause }),
     });
-    for (const { name, pid, runtime, link, hold } of rows) {
+    for (const { name, pid, runtime, link, hold, id } of rows) {
       const where = pid > 0 ? `pid ${pid}, ` : "";
       io.print(`kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold})\n`);
+      const row = await untilProbed(socket, id);
+      if (row?.live) io.print(`kcovfs: ${outcomeOf(row, row.live)}\n`);
     }
     return 0;
   },
 };
+
+/** ms between two looks at how far it is. */
+const LOOK_INTERVAL = 100;
+
+/** Resolves with the target's row when all scripts that it had loaded were tried, or it is gone. */
+async function untilProbed(socket: string, id: number): Promise<TargetRow | undefined> {
+  using bar = new ProgressBar("scripts with probes");
+  for (;;) {
+    const rows = await askServer(socket, "targets");
+    const row = rows.find((row) => row.id === id && row.state !== "ended");
+    // One without probes has no such list.
+    if (row?.collector !== "trace") return row;
+    const { tried, scripts, isDone } = row.live ?? { tried: 0, scripts: 0, isDone: false };
+    if (isDone) return row;
+    bar.update(tried, scripts);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL));
+  }
+}
+
+function outcomeOf({ scripts, blocks }: TargetRow, { refused }: LiveProgress): string {
+  const probed = `${counted(scripts, "script")} with probes, ${counted(blocks, "block")}`;
+  return refused > 0 ? `${probed}; ${refused} left out for now: see 'kcovfs ps -v'` : probed;
+}
 
 function checkAddress(text: string): void {
   try {

@@ -1,6 +1,8 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { NewSource, ProbedSource } from "../../messages/protocol.ts";
+import type { LiveScript } from "../../live/live_plan.ts";
+import type { LoadedScript } from "../../messages/live.ts";
 import { TURNS_SIZE } from "../../messages/turns.ts";
 import { findSourceUrl } from "../../blocks/source_url.ts";
 import type { CoveredBlocks } from "../../symbols/covered_blocks.ts";
@@ -16,6 +18,7 @@ import { makeSharedFile, SharedFile, type SharedFileOptions } from "../../base/s
 import type { SharedFolder } from "../../base/shared_folder.ts";
 import type { Registry } from "../../targets/registry.ts";
 import type { Target } from "../../targets/target.ts";
+import { LiveTargets } from "./live_targets.ts";
 import { blocksOf, TracedBlocks } from "./marks.ts";
 import { Tracer } from "./writers.ts";
 import type { Watchdog } from "../../watchdog/mod.ts";
@@ -80,6 +83,8 @@ const OWN = /\/node_modules\/(?:koffi|@koromix)\//;
 /** The `trace` collector: probes in the targets' scripts, and the memory that they write into. */
 export class Tracing implements AsyncDisposable {
   readonly tracer: Tracer;
+  /** The scripts that targets had loaded before they were attached to. */
+  readonly live = new LiveTargets();
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
   /** Of what may be said very often. */
@@ -184,7 +189,7 @@ export class Tracing implements AsyncDisposable {
 
   /** Gives a target's script probes, where it is measured. Never rejects. */
   async probe(target: Target, script: NewSource): Promise<ProbedSource> {
-    const { source, maker, keepsValue = false, wantsMap = false } = script;
+    const { source, maker, keepsValue = false, wantsMap = false, isLive = false } = script;
     const scripts = this.#scriptsOf(target);
     if (maker !== undefined && !this.#takeMade(scripts, source.length)) return { isFull: true };
     const url = findSourceUrl(source) ?? (script.url || nameOfMade(script));
@@ -203,6 +208,12 @@ export class Tracing implements AsyncDisposable {
     }
     try {
       const probed = await this.#options.pipeline.probe({ url, source, keepsValue });
+      if (isLive) {
+        const running = await this.#probeLive(target, { url, source, firstPc: probed.firstPc });
+        if (!running) return {};
+        await this.#measure(target, probed);
+        return { live: running };
+      }
       await this.#measure(target, probed);
       const { map: _map, base: _base, ...rest } = probed;
       return wantsMap ? { code: withMap(probed) } : rest;
@@ -214,6 +225,25 @@ export class Tracing implements AsyncDisposable {
       if (maker === undefined) reporter.warn(`Cannot measure ${url}: ${message}`);
       return {};
     }
+  }
+
+  /** What a script gets that runs; undefined where it stays as it is. */
+  async #probeLive(
+    target: Target,
+    script: { url: string; source: string; firstPc: number },
+  ): Promise<LiveScript | undefined> {
+    try {
+      return await this.live.probe(target, script);
+    } catch (error) {
+      this.#scriptsOf(target).reasons.set(script.url, (error as Error).message);
+      return undefined;
+    }
+  }
+
+  /** Which of the scripts that a target has loaded already are to have probes, by their indices. */
+  choose(target: Target, scripts: readonly LoadedScript[]): number[] {
+    const isMeasured = this.#options.filterFor(target);
+    return this.live.choose(target, scripts, (url) => isMeasured(url) && !OWN.test(url));
   }
 
   async #measure(target: Target, { base, blocks }: ProbedScript): Promise<void> {
@@ -258,6 +288,7 @@ export class Tracing implements AsyncDisposable {
       listed.filter((url) => isMeasured(url) && !OWN.test(url) && !reasons.has(url)),
     );
     return [
+      ...this.live.unprobed(target),
       ...[...reasons].flatMap(([url, reason]) => reason === undefined ? [] : [{ url, reason }]),
       ...[...others].map((url) => ({
         url,
@@ -267,6 +298,7 @@ export class Tracing implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.live[Symbol.asyncDispose]();
     this.#blocks[Symbol.dispose]();
     await this.#folder[Symbol.asyncDispose]();
     this.#options.watchdog.keep(this.#folder.path);

@@ -1,4 +1,5 @@
 import type { ProcessReader } from "../../base/process_reader.ts";
+import type { CollectorName } from "../../messages/protocol.ts";
 import type { Endpoint } from "../cdp/endpoint.ts";
 import type { Link } from "../link.ts";
 import type { Target, TargetInfo } from "../target.ts";
@@ -17,6 +18,8 @@ export interface ConnectOptions {
   readonly isOpened?: boolean;
   /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
   readonly starts?: number;
+  /** ms for which giving a script that runs probes may stop the program. */
+  readonly attachPause?: number;
   /** The path of the one WebSocket that is meant, where the user gave a URL. */
   readonly path?: string;
 }
@@ -35,8 +38,10 @@ export interface TargetHost {
    * before the target may run.
    */
   readonly add: (link: Link, info: TargetInfo) => Promise<Target>;
-  /** @throws when what runs already, and so has no probes, cannot be a target. */
-  readonly checkRunning: () => Promise<void>;
+  /** How agents are to learn what their targets execute. */
+  readonly collector: CollectorName;
+  /** @throws when what cannot have the agent, and so no probes, cannot be a target. */
+  readonly checkWithoutAgent: () => Promise<void>;
   /** Takes a target's last coverage; resolves when the target may exit. */
   readonly farewell: (link: Link, coverage: Uint8Array) => Promise<void>;
   /** ms that a target is given to answer. */

@@ -1,5 +1,6 @@
 import { readlinkSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { CollectorName } from "../../messages/protocol.ts";
 import * as v from "valibot";
 import { check, index, list, record } from "../../base/shape.ts";
 import type { CdpSession } from "../cdp/session.ts";
@@ -17,6 +18,8 @@ export interface Injection {
   readonly include: string;
   readonly exclude: string;
   readonly attachment: string;
+  readonly collector: CollectorName;
+  readonly attachPause: number;
 }
 
 /** Who a target is, by its own words. */
@@ -45,7 +48,7 @@ const WHO = `(() => {
   return {
     pid: process.pid,
     // It waits in the middle of Node's own start, with \`--inspect-brk\` once more after it.
-    isWaiting: !process.execArgv || get("node:perf_hooks").performance.nodeTiming.loopStart === -1 &&
+    isWaiting: !process.execArgv || get("node:perf_hooks").performance.nodeTiming?.loopStart === -1 &&
       /--inspect-(?:brk|wait)/.test([...process.execArgv, process.env.NODE_OPTIONS].join(" ")),
     namespace: tell(() => fs.readlinkSync("/proc/self/ns/pid")),
     files: FILES.map(file),
