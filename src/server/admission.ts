@@ -104,8 +104,12 @@ export class Admission implements TargetHost {
     return this.#options.choice !== "trace" || !isPassthrough;
   }
 
+  /**
+   * How what runs already is to be measured. With `auto` V8 counts it: to edit a program that runs is what
+   * the user asks for by `trace`.
+   */
   get collector(): CollectorName {
-    return this.#options.tracing ? "trace" : "v8";
+    return this.#options.tracing && this.#options.choice === "trace" ? "trace" : "v8";
   }
 
   /**
