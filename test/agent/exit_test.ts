@@ -87,7 +87,10 @@ scenario("what answers and is no server does not keep a target from running", as
   const { status, stdout, stderr } = await ended;
   server.close();
   assert.equal([status, stdout], [5, "exit 5\n"]);
-  assert.match(stderr, /^kcovfs: no server answers at [^\n]+\n$/);
+  assert.match(
+    stderr,
+    /^kcovfs: Cannot reach the server: it sends nonsense: [^\n]+: running without coverage\n$/,
+  );
 });
 
 scenario("a server that goes before it has welcomed lets the target run", async (world) => {
