@@ -7,7 +7,7 @@ import type { TargetId } from "../kcov/mod.ts";
 
 /** How a target's executed blocks are learned: from V8's counters, or from probes in the scripts. */
 export type CollectorName = v.InferOutput<typeof COLLECTOR>;
-const COLLECTOR = v.picklist(["v8", "trace"]);
+export const COLLECTOR = v.picklist(["v8", "trace"]);
 
 /** How those of a server's targets are: `auto`: by probes where there can be any, else by V8's counters. */
 export type CollectorChoice = v.InferOutput<typeof COLLECTOR_CHOICE>;

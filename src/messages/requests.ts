@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { index, list, named, record, texts } from "../base/shape.ts";
 import type { ThreadId } from "../base/thread_id.ts";
 import type { Counts, InstanceStatus, NodeId, TargetId } from "../kcov/mod.ts";
-import { COLLECTOR_CHOICE } from "./agent_messages.ts";
+import { COLLECTOR, COLLECTOR_CHOICE } from "./agent_messages.ts";
 
 /** How far an isolate has come: scripts that were tried once, of those that are measured. */
 export type LiveProgress = v.InferOutput<typeof LIVE_PROGRESS>;
@@ -131,6 +131,8 @@ const ATTACH_PARAMS = record({
   starts: v.exactOptional(v.pipe(index, v.maxValue(MOST_STARTS, `at most ${MOST_STARTS}`))),
   /** ms for which giving a script that runs probes may stop the program. */
   attachPause: v.exactOptional(index),
+  /** How what it executes is learned; the server's way, unless given. */
+  collector: v.exactOptional(COLLECTOR),
 });
 
 /** Which target is to be let go. */

@@ -35,6 +35,7 @@ interface Attachment {
 
 /** ms for which giving a script that runs probes may stop a program, unless the user says. */
 const ATTACH_PAUSE = 1000;
+const NO_PROBES = "the server gives none probes; start it with --collector auto or trace";
 const ONLY_OWNER =
   "only root, the server's user and the user whose process it is may do that; ask one of them";
 
@@ -96,7 +97,7 @@ export class Attacher {
   }
 
   async #attach(params: AttachParams, peer: Peer): Promise<Target[]> {
-    const { name, include = [], exclude = [], starts, attachPause } = params;
+    const { name, include = [], exclude = [], starts, attachPause, collector } = params;
     const address = parseAddress(params.address);
     const options: ConnectOptions = {
       ...(name && { name }),
@@ -104,6 +105,7 @@ export class Attacher {
       exclude,
       ...(starts && { starts }),
       ...(attachPause !== undefined && { attachPause }),
+      ...(collector && { collector }),
     };
     if (address.kind === "process") {
       return await this.#attachProcess(address.pid, {
@@ -214,9 +216,12 @@ export class Attacher {
   /** What has the agent, where it can; a Deno is counted by its inspector alone, but has probes by the agent. */
   async #withAgent(endpoint: Endpoint, attachment: Attachment): Promise<Target | undefined> {
     const { host } = this.#options;
+    const { collector = host.collector } = attachment.options;
+    if (collector === "trace" && host.collector !== "trace") throw new Error(NO_PROBES);
+    if (collector === "v8") await host.checkWithoutAgent();
     if (endpoint.kind === "node") return await this.#bringAgent(endpoint, attachment);
     const isWaiting = (attachment.options.starts ?? 0) > 0;
-    if (endpoint.kind !== "deno" || host.collector !== "trace" || isWaiting) return undefined;
+    if (endpoint.kind !== "deno" || collector !== "trace" || isWaiting) return undefined;
     try {
       return await this.#bringAgent(endpoint, attachment);
     } catch (error) {
@@ -244,8 +249,7 @@ export class Attacher {
       const [include, exclude] = [options.include, options.exclude].map((globs) =>
         globs.length > 0 ? JSON.stringify(globs) : ""
       );
-      const { collector } = this.#options.host;
-      const { attachPause = ATTACH_PAUSE } = options;
+      const { attachPause = ATTACH_PAUSE, collector = this.#options.host.collector } = options;
       const how = { collector, attachPause };
       await injectAgent(session, { socketPath, name, include, exclude, attachment, ...how });
       const target = arrivals.find(attachment);

@@ -25,6 +25,8 @@ async function rowsOf(scene: Scene): Promise<Record<string, Record<string, unkno
   );
 }
 
+const COUNTED = ["--name", "counted", "--collector", "v8"];
+
 auto("what starts as a target has probes, which write into what clients map", async () => {
   await using scene = new Scene();
   const server = await scene.serve(...AUTO);
@@ -40,7 +42,7 @@ auto("with one that V8 counts beside it, both are read exactly", async () => {
   await scene.serve(...AUTO);
   const probed = await scene.service("paths", { target: "probed" });
   const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  assertDone(await scene.command("attach", String(counted.pid), ...COUNTED));
   const rows = await rowsOf(scene);
   assert.equal([rows["probed"]["collector"], rows["counted"]["collector"]], ["trace", "v8"]);
   const { kcov } = scene;
@@ -56,7 +58,7 @@ auto("both at once, by clients of their own, and by a file of the probed one alo
   await scene.serve(...AUTO);
   const probed = await scene.service("paths", { target: "probed" });
   const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  assertDone(await scene.command("attach", String(counted.pid), ...COUNTED));
   const own = (name: string) => `${scene.mount}/kcov.d/${name}`;
   const requests = 300;
   await Promise.all([
@@ -76,7 +78,7 @@ auto("an instance that is open when a counted target comes is told to be blind t
   });
   await new Promise((resolve) => client.stdout!.once("data", resolve));
   const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  assertDone(await scene.command("attach", String(counted.pid), ...COUNTED));
   const said = "1 open instance does not see it";
   assert.match(server.warnings(), said);
   assert.match(String((await rowsOf(scene))["counted"]["note"]), "1 instance does not see it");
@@ -94,7 +96,7 @@ auto("worker threads with probes are held, and exact, when a counted target is t
   await scene.serve(...AUTO);
   const { socket } = await scene.service("paths", { target: "probed", place: "worker" });
   const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  assertDone(await scene.command("attach", String(counted.pid), ...COUNTED));
   await assertExact({ kcov: scene.kcov, socket, requests: 300, measure: FAULTS });
 });
 
@@ -104,7 +106,7 @@ auto("without passthrough all come by faults", async () => {
   const probed = await scene.service("paths", { target: "probed" });
   await assertExact({ kcov: scene.kcov, socket: probed.socket, requests: 200, measure: FAULTS });
   const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  assertDone(await scene.command("attach", String(counted.pid), ...COUNTED));
   await assertExact({ kcov: scene.kcov, socket: counted.socket, requests: 200, measure: COUNTS });
 });
 

@@ -16,6 +16,7 @@ interface Arguments {
   readonly include: string[];
   readonly exclude: string[];
   readonly "attach-pause"?: number;
+  readonly collector?: "v8" | "trace";
   readonly "allow-remote"?: boolean;
 }
 
@@ -41,6 +42,11 @@ export const attach: Command = {
         describe:
           "ms for which putting probes into a script may stop the program; larger scripts are " +
           "left out [default: 1000]",
+      })
+      .option("collector", {
+        choices: ["v8", "trace"] as const,
+        requiresArg: true,
+        describe: "by V8's counts, or by probes, where the server does both [default: by probes]",
       })
       // Older versions had it here.
       .option("allow-remote", { type: "boolean", hidden: true })
@@ -69,6 +75,7 @@ export const attach: Command = {
       include,
       exclude,
       ...(attachPause !== undefined && { attachPause }),
+      ...(options.collector && { collector: options.collector }),
     });
     for (const { name, pid, runtime, link, hold, id } of rows) {
       const where = pid > 0 ? `pid ${pid}, ` : "";

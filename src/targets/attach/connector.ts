@@ -20,6 +20,8 @@ export interface ConnectOptions {
   readonly starts?: number;
   /** ms for which giving a script that runs probes may stop the program. */
   readonly attachPause?: number;
+  /** How what it executes is learned; the server's way, unless given. */
+  readonly collector?: CollectorName;
   /** The path of the one WebSocket that is meant, where the user gave a URL. */
   readonly path?: string;
 }
