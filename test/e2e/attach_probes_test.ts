@@ -8,6 +8,10 @@ import { askServer } from "../../src/messages/control_client.ts";
 import type { TargetRow } from "../../src/messages/requests.ts";
 import { Asker } from "./attach_world.ts";
 import { compileFile, DENO, execute, type Finished, NODES, Scene, WITH_DENO } from "./harness.ts";
+import { isolate } from "../hostile/isolated.ts";
+
+// Inspectors that are opened by a signal are all at the same port.
+isolate();
 
 const attach = suite("attach, with probes");
 

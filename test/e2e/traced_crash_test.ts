@@ -13,6 +13,10 @@ import { until } from "../until.ts";
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, finish, KCOVFS, NODES, Scene } from "./harness.ts";
 import { DIRECT, FAULTS } from "./measures.ts";
+import { isolate } from "../hostile/isolated.ts";
+
+// Inspectors that are opened by a signal are all at the same port.
+isolate();
 
 const crash = suite("crashes while probes write");
 
