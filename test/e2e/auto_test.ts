@@ -4,6 +4,10 @@ import * as assert from "uvu/assert";
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, type Finished, KCOVFS, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS } from "./measures.ts";
+import { isolate } from "../hostile/isolated.ts";
+
+// Inspectors that are opened by a signal are all at the same port.
+isolate();
 
 const auto = suite("auto");
 

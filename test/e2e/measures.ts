@@ -12,7 +12,7 @@ export interface Measure {
 }
 
 /** By V8's counters. */
-export const COUNTS: Measure = { options: [], env: {} };
+export const COUNTS: Measure = { options: ["--collector", "v8"], env: {} };
 
 /** By probes, whose areas clients map. */
 export const DIRECT: Measure = {
