@@ -28,10 +28,12 @@ import { threadId } from "../base/thread_id.ts";
 export interface AdmissionOptions {
   readonly registry: Registry;
   /** Takes what targets bring when they exit. */
-  /** Gives targets probes, and says what they write into, where that is how the server learns. */
-  readonly tracing?: Pick<Tracing, "choose" | "live" | "probe" | "tracer">;
   readonly collector: Collector;
+  /** Gives targets probes, where the server has any. */
+  readonly tracing?: Pick<Tracing, "choose" | "live" | "probe" | "tracer">;
+  /** Which targets may come. */
   readonly choice: CollectorChoice;
+  /** Some of their instances may be open already, and not see who comes. */
   readonly devices: Iterable<Pick<Device, "blindTo">>;
   /** Whether clients can map the memory that probes write into. */
   readonly isPassthrough: Deferred<boolean>;

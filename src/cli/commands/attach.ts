@@ -77,9 +77,12 @@ export const attach: Command = {
       ...(attachPause !== undefined && { attachPause }),
       ...(options.collector && { collector: options.collector }),
     });
-    for (const { name, pid, runtime, link, hold, id } of rows) {
+    for (const { name, pid, runtime, link, hold, id, collector } of rows) {
       const where = pid > 0 ? `pid ${pid}, ` : "";
-      io.print(`kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold})\n`);
+      const way = collector === "v8" ? "counted by V8, for it runs already" : "by its probes";
+      io.print(
+        `kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold}): ${way}\n`,
+      );
       const row = await untilProbed(socket, id);
       if (row?.live) io.print(`kcovfs: ${outcomeOf(row, row.live)}\n`);
     }
