@@ -1,4 +1,5 @@
 /** What runs already gets probes while it runs, and loses them again: it answers as before throughout. */
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -69,19 +70,25 @@ function assertDone({ status, stderr }: Finished): void {
 /** A service that runs without us, and the ways to deal with it. */
 class World {
   readonly scene: Scene;
-  readonly socket: string;
-  readonly pid: number;
+  readonly service: { socket: string; pid: number; child: ChildProcess };
   readonly #address: string;
 
   private constructor(
     scene: Scene,
-    service: { socket: string; pid: number },
+    service: { socket: string; pid: number; child: ChildProcess },
     address: string,
   ) {
     this.scene = scene;
-    this.socket = service.socket;
-    this.pid = service.pid;
+    this.service = service;
     this.#address = address;
+  }
+
+  get socket(): string {
+    return this.service.socket;
+  }
+
+  get pid(): number {
+    return this.service.pid;
   }
 
   static async start(
@@ -148,10 +155,10 @@ for (const [name, runtime] of RUNTIMES) {
       await using scene = new Scene();
       const server = await scene.serve(...TRACE);
       const world = await World.start(scene, "paths", runtime);
-      await using asker = new Asker(world.socket);
+      await using asker = new Asker(world.service);
       for (let round = 0; round < ROUNDS; round++) {
         const { stdout, row } = await world.attach();
-        assert.match(stdout, /^kcovfs: attached live .* link agent, hold unneeded\)\n/);
+        assert.match(stdout, /^kcovfs: attached live .* link agent, hold unneeded\): by its probes\n/);
         assert.match(stdout, /\nkcovfs: \d scripts with probes, \d+ blocks\n$/);
         assert.equal([row.collector, row.live?.refused], ["trace", 0]);
         assert.ok((await world.ask("\x01")).size > 5);

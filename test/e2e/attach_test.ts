@@ -47,9 +47,10 @@ for (const [name, node] of Object.entries(NODES)) {
     async () => {
       await using scene = new Scene();
       await scene.serve();
-      const { socket, pid } = await scene.service("paths", { node, isPlain: true });
+      const service = await scene.service("paths", { node, isPlain: true });
+      const { socket, pid } = service;
       {
-        await using asker = new Asker(socket);
+        await using asker = new Asker(service);
         await until(() => asker.answers >= 3000);
       }
       const { stdout, ...rest } = await scene.command("attach", String(pid), "--name", "api");
@@ -158,13 +159,14 @@ scenario(
     const server = await scene.serveWith({
       env: { ...ONE_ARENA, NODE_OPTIONS: options.join(" ") },
     });
-    const { socket, pid } = await scene.service("paths", {
+    const service = await scene.service("paths", {
       isPlain: true,
       args: options,
       env: ONE_ARENA,
     });
+    const { pid } = service;
     const { control } = scene;
-    await using asker = new Asker(socket);
+    await using asker = new Asker(service);
     const memory = async () => ({
       service: await memoryWithoutGarbage(pid),
       server: await memoryWithoutGarbage(server.pid!),
@@ -211,7 +213,7 @@ scenario("what is let go while it is traced stops counting, and the client goes 
   const one = await scene.service("paths", { isPlain: true });
   const two = await scene.service("paths");
   assertDone(await scene.command("attach", String(one.pid), "--name", "one"));
-  await using _asker = new Asker(one.socket);
+  await using _asker = new Asker(one);
   const reading = assertExact({ kcov: scene.kcov, socket: two.socket, requests: 300 });
   assertDone(await scene.command("detach", "one"));
   assertDone(await scene.command("attach", String(one.pid), "--exclude", "**"));

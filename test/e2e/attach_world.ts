@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Scene } from "./harness.ts";
+import { finish, type Scene } from "./harness.ts";
 
 // From dist/test/e2e, where this runs: programs are not compiled.
 const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", import.meta.url));
@@ -61,11 +61,15 @@ export class Asker implements AsyncDisposable {
   wrong = 0;
   readonly #socket: Socket;
   readonly #ended: Promise<void>;
+  readonly #child: ChildProcess;
   #isEnding = false;
 
-  constructor(service: string) {
-    this.#socket = connect(service);
+  constructor({ socket, child }: { socket: string; child: ChildProcess }) {
+    this.#socket = connect(socket);
+    this.#child = child;
     this.#ended = this.#ask();
+    // Reported when it is awaited, at the end.
+    this.#ended.catch(() => {});
   }
 
   async #ask(): Promise<void> {
@@ -81,7 +85,11 @@ export class Asker implements AsyncDisposable {
   #request(byte: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#socket.once("data", (answer) => resolve(answer.readUInt32LE()));
-      this.#socket.once("close", () => reject(new Error("the service hung up")));
+      this.#socket.once("close", async () => {
+        // A process that dies closes its sockets first.
+        const { status, signal, stderr } = await finish(this.#child, 1000);
+        reject(new Error(`the service hung up; it ended by ${signal ?? status}: ${stderr}`));
+      });
       this.#socket.write(Uint8Array.of(1, 0, 0, 0, byte));
     }).finally(() => this.#socket.removeAllListeners()) as Promise<number>;
   }
