@@ -16,7 +16,7 @@ export function hasUnit(units: Units, unit: UnitId): boolean {
 
 /** A set of units; units can be added to it and taken from it. */
 export class UnitSet {
-  /** Whether the set has all units but those below. */
+  /** Whether the set has the units other than those below. */
   #rest = false;
   readonly #differing = new Set<UnitId>();
 
