@@ -20,10 +20,13 @@ import { threadId } from "../base/thread_id.ts";
 
 export interface AdmissionOptions {
   readonly registry: Registry;
-  /** Gives targets probes, and the areas for these; absent where the server has no probes. */
-  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  /** Takes the last coverage of targets that exit. */
   readonly collector: Collector;
+  /** Gives targets probes; absent if the server has none. */
+  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  /** Which targets may come. */
   readonly choice: CollectorChoice;
+  /** Some of their instances may be open already, and not see who comes. */
   readonly devices: Iterable<Pick<Device, "blindTo">>;
   /** Whether clients can map the memory that probes write into. */
   readonly isPassthrough: Deferred<boolean>;

@@ -30,7 +30,7 @@ interface Made {
 const { apply, construct } = Reflect;
 const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf } = Object;
 const { captureStackTrace } = Error;
-const { get: getOf, set: setOf } = Map.prototype;
+const { get: getOf, has: hasIn, set: setOf } = Map.prototype;
 const { exec } = RegExp.prototype;
 const { startsWith } = String.prototype;
 const OURS = path.join(__dirname, "../..", path.sep);
@@ -72,8 +72,14 @@ class MadeScripts {
     return outcome;
   }
 
+  /** Whether a text stays as it is, whoever makes a script of it: to find the maker is dear. */
+  #isLeft(source: string): boolean {
+    return this.#isFull && !apply(hasIn, this.#known, [source]);
+  }
+
   /** The text to compile a script as; undefined for the text as it is. */
   code(made: Made): string | undefined {
+    if (this.#isLeft(made.source)) return undefined;
     const maker = made.maker ?? makerNow().name;
     const { probed } = this.#probe({ ...made, maker });
     if (!probed) return undefined;
@@ -101,6 +107,7 @@ class MadeScripts {
     const head = `(${prefix} anonymous(`;
     const start = head.length + parameters.length + "\n) {\n".length;
     const source = `${head}${parameters}\n) {\n${body}\n})`;
+    if (this.#isLeft(source)) return undefined;
     const { name: maker, origin } = makerNow();
     const outcome = this.#probe({ source, ...UNNAMED, maker, keepsValue: false });
     if (!outcome.probed) return undefined;
