@@ -24,6 +24,7 @@ import {
 } from "../messages/agent_messages.ts";
 import { parseFlatJson } from "../base/flat_json.ts";
 import { check } from "../base/shape.ts";
+import { FRAME_BOUNDS, hasKnownLength, mostFrameBytes, parseFrame } from "./agent_frames.ts";
 import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import { CdpClient, type PreparedCommand } from "./cdp/client.ts";
 import type { Link, Taken } from "./link.ts";
@@ -46,27 +47,6 @@ export interface AgentLinkOptions {
   readonly isTraced: boolean;
 }
 
-/**
- * The most bytes of a frame from a target, by the frame's type; frames of other types have only a number. The
- * largest program that was measured, TypeScript's compiler on a program, sends 3.4 MB in its first
- * collection, for 9 MB of scripts.
- */
-const MOST_BYTES: ReadonlyMap<number, number> = new Map([
-  // All sources that are not known yet.
-  [FRAME.message, 128 * 1024 * 1024],
-  [FRAME.source, 64 * 1024 * 1024],
-  [FRAME.scripts, 16 * 1024 * 1024],
-  [FRAME.loaded, 16 * 1024 * 1024],
-  [FRAME.edited, 4 * 1024 * 1024],
-  // The reason why it cannot write into an area.
-  [FRAME.traced, 64 * 1024],
-]);
-/** A number or two. */
-const MOST_OTHER_BYTES = 64;
-/** For a collection: the bytes that are read in a fraction of the target's time, within these bounds. */
-const TAKEN_BYTES_PER_MS = 12 * 1024;
-const LEAST_TAKEN_BYTES = 4 * 1024 * 1024;
-const MOST_TAKEN_BYTES = 64 * 1024 * 1024;
 /** Bytes of messages that answer nothing, while an answer is awaited. */
 const MOST_USELESS_BYTES = 64 * 1024 * 1024;
 /** Bytes that the target has not read yet. */
@@ -76,9 +56,6 @@ const MOST_UNREAD_BYTES = 64 * 1024 * 1024;
  */
 const MOST_PROBING = 1024;
 const MOST_PROBING_BYTES = 64 * 1024 * 1024;
-/** Bounds of the structure of a target's messages: most of their size is in strings. */
-const BOUNDS = { depth: 16, marks: 1_000_000 };
-
 /** Messages that an agent sends of its own accord. */
 export interface AgentEvents {
   /** Takes the target's last coverage; the target exits when the promise is settled. */
@@ -159,9 +136,7 @@ export class AgentLink implements Link {
 
   /** Bytes of the longest frame of a type that the target may send. */
   mostBytes(type: number): number {
-    if (type !== FRAME.taken) return MOST_BYTES.get(type) ?? MOST_OTHER_BYTES;
-    const readInTime = this.#options.collectTimeout * TAKEN_BYTES_PER_MS;
-    return Math.min(Math.max(readInTime, LEAST_TAKEN_BYTES), MOST_TAKEN_BYTES);
+    return mostFrameBytes(type, this.#options.collectTimeout);
   }
 
   /** Ends the connection with a target that does something forbidden. */
@@ -190,8 +165,7 @@ export class AgentLink implements Link {
   /** Takes a frame of the agent's. Never throws: a frame that makes no sense ends the connection. */
   receive(type: number, body: Uint8Array): void {
     if (this.#socket.destroyed) return;
-    const length = LENGTHS.get(type);
-    if (!length || body.length < length.least || body.length > length.most) {
+    if (!hasKnownLength(type, body.length)) {
       return this.fail(`it sends nonsense: ${body.length} bytes of type ${type}`);
     }
     switch (type) {
@@ -247,7 +221,7 @@ export class AgentLink implements Link {
     const pending = this.#client.pending;
     if (pending === 0) return;
     try {
-      this.#client.take(parseFlatJson(body, BOUNDS));
+      this.#client.take(parseFlatJson(body, FRAME_BOUNDS));
     } catch {
       // The message makes no sense.
     }
@@ -264,23 +238,23 @@ export class AgentLink implements Link {
     schema: S,
     take: (number: number, value: v.InferOutput<S>) => void,
   ): void {
-    let value: v.InferOutput<S>;
+    const value = this.#parse(body.subarray(4), schema);
+    if (value !== undefined) take(unpackNumber(body), value);
+  }
+
+  /** @returns undefined when the text makes no sense, and so the connection has ended. */
+  #parse<S extends v.GenericSchema>(body: Uint8Array, schema: S): v.InferOutput<S> | undefined {
     try {
-      value = check(schema, parseFlatJson(body.subarray(4), BOUNDS));
+      return parseFrame(body, schema);
     } catch (error) {
-      return this.fail(`it sends nonsense: ${(error as Error).message}`);
+      this.fail(`it sends nonsense: ${(error as Error).message}`);
+      return undefined;
     }
-    take(unpackNumber(body), value);
   }
 
   #edited(body: Uint8Array): void {
-    let report: LiveReport | null;
-    try {
-      report = check(LIVE_REPORT, parseFlatJson(body, BOUNDS));
-    } catch (error) {
-      return this.fail(`it sends nonsense: ${(error as Error).message}`);
-    }
-    this.#events.onEdited?.(report ?? undefined);
+    const report = this.#parse(body, LIVE_REPORT);
+    if (report !== undefined) this.#events.onEdited?.(report ?? undefined);
   }
 
   /** A target can give up a hold only once. */
@@ -433,22 +407,6 @@ export class AgentLink implements Link {
   }
 }
 
-/**
- * Bytes of an agent's frame, by its type; {@linkcode AgentLink.mostBytes} bounds those without an end here.
- */
-const LENGTHS: ReadonlyMap<number, { readonly least: number; readonly most: number }> = new Map([
-  [FRAME.message, { least: 0, most: Infinity }],
-  [FRAME.taken, { least: 4, most: Infinity }],
-  [FRAME.held, { least: 8, most: 8 }],
-  [FRAME.unheld, { least: 4, most: 4 }],
-  [FRAME.farewell, { least: 0, most: 0 }],
-  [FRAME.expired, { least: 0, most: 0 }],
-  [FRAME.source, { least: 4, most: Infinity }],
-  [FRAME.traced, { least: 4, most: Infinity }],
-  [FRAME.scripts, { least: 4, most: Infinity }],
-  [FRAME.loaded, { least: 4, most: Infinity }],
-  [FRAME.edited, { least: 0, most: Infinity }],
-]);
 const decoder = new TextDecoder();
 const NOTHING = new Uint8Array();
 

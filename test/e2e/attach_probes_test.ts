@@ -158,7 +158,10 @@ for (const [name, runtime] of RUNTIMES) {
       await using asker = new Asker(world.service);
       for (let round = 0; round < ROUNDS; round++) {
         const { stdout, row } = await world.attach();
-        assert.match(stdout, /^kcovfs: attached live .* link agent, hold unneeded\): by its probes\n/);
+        assert.match(
+          stdout,
+          /^kcovfs: attached live .* link agent, hold unneeded\): by its probes\n/,
+        );
         assert.match(stdout, /\nkcovfs: \d scripts with probes, \d+ blocks\n$/);
         assert.equal([row.collector, row.live?.refused], ["trace", 0]);
         assert.ok((await world.ask("\x01")).size > 5);
