@@ -93,8 +93,8 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
   }
 
   /**
-   * Rejects when the thread dies of the job or is ended, and with a {@linkcode ThreadStartError} when no thread
-   * can be started for it.
+   * Rejects when the thread dies of the job or is ended, and with a {@linkcode ThreadStartError} when no
+   * thread can be started for it.
    *
    * @param options `limit`: ms that the job itself may take. A thread that takes longer is abandoned: it may
    * have opened a file of a filesystem that does not answer.

@@ -38,9 +38,9 @@ export class Pidfd implements Disposable {
   }
 
   /**
-   * Whether it has ended by now; a process, when all its threads have. Only its namespaces tell that a process's
-   * first thread has ended before the others, since it has given them back: `pidfd_poll` waits for the others
-   * (`kernel/pid.c`, Linux 6.15).
+   * Whether it has ended by now; a process, when all its threads have. Only its namespaces tell that a
+   * process's first thread has ended before the others, since it has given them back: `pidfd_poll` waits for
+   * the others (`kernel/pid.c`, Linux 6.15).
    */
   get hasEnded(): boolean {
     if (this.#isOpen) {

@@ -3,8 +3,8 @@ import { basename } from "node:path";
 import { isIPv6 } from "node:net";
 
 /**
- * A process as the kernel describes it: `proc_pid_status(5)` and others. To read this waits for locks and pages
- * of the process, so the server leaves it to its {@linkcode ProcessReader}.
+ * A process as the kernel describes it: `proc_pid_status(5)` and others. To read this waits for locks and
+ * pages of the process, so the server leaves it to its {@linkcode ProcessReader}.
  */
 export interface ProcessFacts {
   readonly pid: number;

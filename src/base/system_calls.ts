@@ -76,8 +76,8 @@ export function ioctlWith(fd: number, call: { request: number; argument: bigint 
 }
 
 /**
- * `write(2)` on a thread of the pool: with Deno `fs.write` occupies the thread that calls it (measured: 2.9.5).
- * The bytes must not change before it is done.
+ * `write(2)` on a thread of the pool: with Deno `fs.write` occupies the thread that calls it (measured:
+ * 2.9.5). The bytes must not change before it is done.
  *
  * @returns 0, or EIO for any failure: the errno is that thread's and is lost.
  */
@@ -95,8 +95,8 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /**
- * Takes the lock of an open file (`flock(2)`) if it is free. The kernel releases it when the last descriptor of
- * this opening is closed, however the process ends.
+ * Takes the lock of an open file (`flock(2)`) if it is free. The kernel releases it when the last descriptor
+ * of this opening is closed, however the process ends.
  *
  * @throws {SystemCallError}
  */

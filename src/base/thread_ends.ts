@@ -18,8 +18,8 @@ const WAIT = 1000;
 const WAKE = 0;
 
 /**
- * Reports the end of threads as soon as they end, by `epoll(7)` on a thread of the pool. It occupies that thread
- * while anything is watched, and up to a second longer.
+ * Reports the end of threads as soon as they end, by `epoll(7)` on a thread of the pool. It occupies that
+ * thread while anything is watched, and up to a second longer.
  */
 export class ThreadEnds implements AsyncDisposable {
   readonly #watched = new Map<number, { pidfd: Pidfd; onEnd: () => void }>();

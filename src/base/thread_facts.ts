@@ -1,6 +1,6 @@
 /**
- * Facts about threads from `/proc`. To read them may take locks of those threads, whose owner may be waiting for
- * this process. So only a thread that nobody waits for may call these (see `thread_facts_worker.ts`).
+ * Facts about threads from `/proc`. To read them may take locks of those threads, whose owner may be waiting
+ * for this process. So only a thread that nobody waits for may call these (see `thread_facts_worker.ts`).
  */
 import { readFileSync } from "node:fs";
 

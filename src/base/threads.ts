@@ -47,9 +47,9 @@ const MOST_PATIENCE = 10_000;
 const STACK = 1;
 
 /**
- * The threads that call us: whether they live, and in which process. A thread that anybody waits for takes none
- * of their locks, since the owner of a lock may in turn be waiting for us. `exec`, for example, closes our files
- * under `exec_update_lock` (measured on Linux 6.18: reading `/proc/TID/stat` then waits for ever).
+ * The threads that call us: whether they live, and in which process. A thread that anybody waits for takes
+ * none of their locks, since the owner of a lock may in turn be waiting for us. `exec`, for example, closes
+ * our files under `exec_update_lock` (measured on Linux 6.18: reading `/proc/TID/stat` then waits for ever).
  *
  * Since Linux 6.11 descriptors tell all of it, and at once. On older kernels a thread of our own reads when
  * threads began, every 100 ms and when somebody asks.
