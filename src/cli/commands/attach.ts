@@ -31,7 +31,7 @@ export const attach: Command = {
         requiresArg: true,
         describe: "what the target is called [default: the script's name]",
       })
-      // Older versions had it here.
+      // Accepted because older versions had it here.
       .option("allow-remote", { type: "boolean", hidden: true })
       .example("kcovfs attach 4711", "a Node process, by its process id")
       .example("kcovfs attach 127.0.0.1:9229", "what was started with --inspect")
