@@ -51,10 +51,10 @@ export async function runInputs(
 }
 
 /** A place in a library that does not execute the same blocks for the same input. */
-/** The inputs for which that was found. @default {all} */
-  /** Those for which that was found. @default {all} */
+export interface Exception {
+  /** The inputs for which that was found. @default {all} */
+  readonly inputs?: readonly number[];
   /** The end of the file's path. */
-  /** How the file's path ends. */
   readonly file: string;
   /**
    * The beginning of the place's first line; its last is the next of the same depth that begins with a brace.

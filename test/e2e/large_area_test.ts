@@ -95,9 +95,9 @@ large(
     const written = readBy(context.pid) - readBefore;
     assert.ok(written > 512 * MIB, `the kernel has written back ${written} KiB only`);
     const after = memoryOf(context.pid);
+    process.stdout.write(`KiB before ${before}, at most ${after.most}, afterwards ${after.now}\n`);
     // Pages of zeros are not kept. The rest are buffers in use, 256 KiB a WRITE and 1 MiB a store ahead,
     // until they are collected as garbage.
-    // 1 MiB a store ahead, until they are collected as garbage.
     assert.ok(after.most - before < 128 * MIB, `${after.most - before} KiB more at most`);
     assert.ok(after.now - before < 64 * MIB, `${after.now - before} KiB more afterwards`);
   },
