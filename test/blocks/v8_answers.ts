@@ -96,7 +96,6 @@ export interface Observation {
   /** The probes that were reached since the observation before. */
   readonly probes: readonly number[];
   /** The PCs of the probes that `prepare` has put in, since then, too. */
-  /** The errors that sources threw. */
   readonly pcs: readonly number[];
 }
 
@@ -115,7 +114,7 @@ export interface SourcesReport {
   /** The script of source number i has the URL `fixture:i`. */
   readonly scripts: readonly ReportedScript[];
   readonly observations: readonly Observation[];
-  /** What the sources threw. */
+  /** The errors that the sources threw. */
   readonly errors: readonly string[];
 }
 
