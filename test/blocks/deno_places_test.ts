@@ -1,5 +1,5 @@
 /**
- * Of the same TypeScript Deno runs another text than Node does, and has a source map for it. Blocks stand in
+ * From the same TypeScript Deno makes another text than Node does, with a source map. Blocks stand in
  * the same places all the same. This compares each file of this repository, and some that are written to be
  * hard, with the real results of Deno and Node.
  */

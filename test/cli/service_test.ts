@@ -94,7 +94,7 @@ service("systemd takes the unit, and its exposure is at most 4.0", async () => {
   assert.ok(Number(level) <= 4, level);
 });
 
-/** Prints the messages that systemd would get. */
+/** Starts a listener that prints the messages which systemd would get. */
 async function listen(scene: Scene, address: string): Promise<ChildProcess> {
   const listener = scene.start([compile("notify_listener"), address]);
   await lineWith(listener, "listening");

@@ -164,7 +164,7 @@ for (const [name, measure] of Object.entries(MEASURES)) {
     }
   });
 
-  // What probes have written stays, whatever happens to the process.
+  // The hits that probes have written stay, whatever happens to the process.
   const loses = measure === COUNTS ? "loses what was not collected" : "loses nothing";
   short(`a process that is killed ${loses}`, async (context) => {
     const { scene } = context;

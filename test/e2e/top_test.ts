@@ -119,7 +119,7 @@ top("the metrics are what happened, as Prometheus reads them", async (context) =
     [own.executions_total, own.full_areas_total, own.pcs_total, own.area_words, own.area_records],
     [100, 100, 700, 8, 7],
   );
-  // The fault of the last read may have ended only after the count was read.
+  // The fault of the last read ends only when the next request could begin.
   assert.ok(own.faults_total >= 99 && own.faults_total <= 201, `${own.faults_total} faults`);
   for (const stage of ["collecting", "answering", "holding"]) {
     assert.ok(own[`fault_seconds_total ${stage}`] > 0, stage);

@@ -132,7 +132,7 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
-/** s without the end of an input after which the process hangs and is ended. */
+/** s: if no input ends for so long, the process hangs and is ended. */
 const PATIENCE = 60;
 
 const WATCHDOG = `
@@ -152,7 +152,7 @@ setInterval(() => {
 export class Watch implements Disposable {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4));
   readonly #worker: Worker;
-  /** Resolves when its thread no longer depends on this one. */
+  /** Resolves when its thread has all that it needs of the process. */
   readonly ready: Promise<unknown>;
   #strays: unknown[] = [];
   readonly #note = (error: unknown): void => void this.#strays.push(error);

@@ -80,7 +80,7 @@ function holdingsOf({ pid }: ChildProcess): Holdings {
   };
 }
 
-/** If targets write into buffers of their own: one for PCs and one for comparisons. */
+/** Buffers of a target, where targets write into buffers of their own: one for PCs, one for comparisons. */
 const BUFFERS = 2;
 /** Calls are random, so the first may enable nothing of a kind. */
 const MOST_ROUNDS = 20;

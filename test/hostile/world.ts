@@ -289,7 +289,7 @@ export class World implements AsyncDisposable {
     await until(() => sharedFolders().length === 0, "no shared memory is left");
   }
 
-  /** Only living processes have left traces, and none is stopped. */
+  /** Nothing of processes that have ended is left, and no process is stopped. */
   assertTidy(): void {
     const stopped = readdirSync("/proc").filter((name) => stateOf(Number(name) || -1) === "T");
     assert.equal(stopped, [], "these processes are stopped");

@@ -47,7 +47,7 @@ function explore(scopes: readonly UnitScope[], most: number): number {
 }
 
 /**
- * The number of worlds up to the largest number of steps that is walked. A change of the protocol, or of the
+ * The number of worlds up to the step at which the wanted most is reached. A change of the protocol, or of the
  * world, changes the number: check that the walk still goes everywhere, and write the new one.
  */
 interface Known {
