@@ -29,6 +29,15 @@ async function rowsOf(scene: Scene): Promise<Record<string, Record<string, unkno
   );
 }
 
+/** A server, a target with probes, and one that V8 counts because it ran before. */
+async function startBoth(scene: Scene) {
+  await scene.serve(...AUTO);
+  const probed = await scene.service("paths", { target: "probed" });
+  const counted = await scene.service("paths", { isPlain: true });
+  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  return { probed, counted };
+}
+
 auto("what starts as a target has probes, which write into what clients map", async () => {
   await using scene = new Scene();
   const server = await scene.serve(...AUTO);
@@ -41,10 +50,7 @@ auto("what starts as a target has probes, which write into what clients map", as
 
 auto("with one that V8 counts beside it, both are read exactly", async () => {
   await using scene = new Scene();
-  await scene.serve(...AUTO);
-  const probed = await scene.service("paths", { target: "probed" });
-  const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  const { probed, counted } = await startBoth(scene);
   const rows = await rowsOf(scene);
   assert.equal([rows["probed"]["collector"], rows["counted"]["collector"]], ["trace", "v8"]);
   const { kcov } = scene;
@@ -57,10 +63,7 @@ auto("with one that V8 counts beside it, both are read exactly", async () => {
 
 auto("both at once, by clients of their own, and by a file of the probed one alone", async () => {
   await using scene = new Scene();
-  await scene.serve(...AUTO);
-  const probed = await scene.service("paths", { target: "probed" });
-  const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  const { probed, counted } = await startBoth(scene);
   const own = (name: string) => `${scene.mount}/kcov.d/${name}`;
   const requests = 300;
   await Promise.all([

@@ -53,9 +53,12 @@ export const attach: Command = {
       include,
       exclude,
     });
-    for (const { name, pid, runtime, link, hold } of rows) {
+    for (const { name, pid, runtime, link, hold, collector } of rows) {
       const where = pid > 0 ? `pid ${pid}, ` : "";
-      io.print(`kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold})\n`);
+      const way = collector === "v8" ? "counted by V8, for it runs already" : "by its probes";
+      io.print(
+        `kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold}): ${way}\n`,
+      );
     }
     return 0;
   },

@@ -37,7 +37,7 @@ export const env: Command = {
       io.print(`${REGISTER}\n`);
       return 0;
     }
-    const changes = changesTo(await environmentFor(options));
+    const changes = changesTo((await environmentFor(options)).env);
     io.print(json ? `${JSON.stringify(changes, null, 2)}\n` : shellLines(changes));
     return 0;
   },
