@@ -18,7 +18,7 @@ export interface SymbolSegment extends Segment {
   readonly positionsLength: number;
 }
 
-/** A script that is to get PCs. */
+/** A script without PCs, which gets some. */
 export interface NewSymbols extends BlockPlaces {
   readonly url: string;
   readonly hash: string;

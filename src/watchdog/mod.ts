@@ -15,7 +15,7 @@ const CONNECTION = {
 } as const;
 const FOLDER = v.pipe(v.string(), v.startsWith("/"), v.minLength(2));
 
-/** A FUSE connection that is to be ended when the server dies. */
+/** A FUSE connection that must be aborted when the server dies. */
 export type WatchedConnection = v.InferOutput<typeof WATCHED_CONNECTION>;
 const WATCHED_CONNECTION = record(CONNECTION);
 
