@@ -16,7 +16,7 @@ import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 
 const test = suite("blocks/deno_places");
 
-// This runs in dist/test/coverage.
+// This runs in dist/test/blocks.
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const DENO = join(ROOT, "test/node_modules/.bin/deno");
 const NODE = join(ROOT, "test/node_modules/node24/bin/node");

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// This runs in dist/test/coverage; programs are not compiled, so it uses the sources' folder.
+// This runs in dist/test/blocks; programs are not compiled, so it uses the sources' folder.
 const TEST = fileURLToPath(new URL("../../../test/", import.meta.url));
 const PROGRAMS = join(TEST, "fixtures/programs");
 
