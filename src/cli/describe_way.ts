@@ -1,6 +1,6 @@
 import type { ServerFacts } from "../messages/requests.ts";
 
-/** Which way a server learns what its targets execute, on a line. */
+/** A line that says how a server measures its targets. */
 export function describeWay(
   { collector, isPassthrough }: Pick<ServerFacts, "collector" | "isPassthrough">,
 ): string {

@@ -5,10 +5,10 @@ import { findSocket } from "./find_server.ts";
 import { type GlobArguments, withGlobs, withMount } from "./options.ts";
 import { targetEnvironment } from "./target_environment.ts";
 
-/** What {@linkcode withTarget} adds to the arguments. */
+/** The arguments of {@linkcode withTarget}. */
 export type TargetArguments = GlobArguments & { mount?: string; name?: string };
 
-/** The options of the commands that make targets of what is started. */
+/** The options of the commands that start targets. */
 export function withTarget<T>(argv: Argv<T>) {
   return withGlobs(withMount(argv)).option("name", {
     type: "string",
@@ -18,9 +18,9 @@ export function withTarget<T>(argv: Argv<T>) {
 }
 
 /**
- * The environment in which what is started is a target of the server that is meant, and what that server is.
+ * The server that is meant, and the environment in which a program becomes a target of it.
  *
- * @param options As of `targetEnvironment`.
+ * @param options As for `targetEnvironment`.
  */
 export async function environmentFor(
   { mount, name, include, exclude }: TargetArguments,

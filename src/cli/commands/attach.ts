@@ -48,7 +48,7 @@ export const attach: Command = {
         requiresArg: true,
         describe: "by V8's counts, or by probes, where the server does both [default: by probes]",
       })
-      // Older versions had it here.
+      // Accepted because older versions had it here.
       .option("allow-remote", { type: "boolean", hidden: true })
       .example("kcovfs attach 4711", "a Node process, by its process id")
       .example("kcovfs attach 127.0.0.1:9229", "what was started with --inspect")

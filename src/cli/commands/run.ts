@@ -30,7 +30,7 @@ export const run: Command = {
       io.warn(`${reason}: running without coverage`);
     }
     const { env, server } = await environmentFor(argv as unknown as TargetArguments, { isDenied });
-    // A program's stderr is read by programs, too, unless it is a terminal.
+    // Unless stderr is a terminal, programs may read it.
     if (process.stderr.isTTY) io.warn(describeWay(server));
     return await waitFor(await start(command, { env, stdio: "inherit" }));
   },
