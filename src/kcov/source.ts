@@ -2,8 +2,11 @@ import type { Units } from "./coherence/unit.ts";
 import type { NodeId } from "../fuse/mod.ts";
 import type { TargetId, UnitId } from "./ids.ts";
 
-/** How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. */
-export type Mode = "pc" | "cmp";
+/**
+ * How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. `fold`: PCs, and a full area is
+ * folded.
+ */
+export type Mode = "pc" | "fold" | "cmp";
 
 /** The targets that an instance is told of, by their numbers. */
 export type Scope = "all" | ReadonlySet<TargetId>;
@@ -17,13 +20,13 @@ export interface TargetPcs {
   /** The target's number. */
   readonly target: TargetId;
   /**
-   * `counts`: which blocks it has executed. `trace`: all that it has executed, in order. `comparisons`:
-   * what it has compared, in order.
+   * `counts`: which blocks it has executed. `trace`: all that it has executed, in order. `folded`: the same,
+   * perhaps folded. `comparisons`: what it has compared, in order.
    */
-  readonly kind: "counts" | "trace" | "comparisons";
+  readonly kind: "counts" | "trace" | "folded" | "comparisons";
   /**
-   * The lower halves of PCs; of comparisons the two halves of four words each, as kcov has them. Valid until
-   * its next collection.
+   * The lower halves of PCs; of comparisons the two halves of four words each, as kcov has them; of what is
+   * perhaps folded the two halves of each word. Valid until its next collection.
    */
   readonly pcs: Uint32Array;
 }

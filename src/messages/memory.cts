@@ -17,7 +17,8 @@ const CONTROL = {
   textLength: 5,
   /** Words of the area in the window, which probes write without further ado; 0 where none is. */
   limit: 6,
-  /** The limit with which the window is enough: at any other, the tables say where else hits go. */
+  /** The limit with which the window is enough: at any other, the tables say where else hits go, or what is
+   * to be folded. */
   enough: 7,
   /** Not 0 where comparisons are recorded. */
   comparisons: 8,
@@ -40,7 +41,8 @@ const CONTROL = {
 /** Words of a table of areas: how many there are, then {@linkcode AREA}'s words for each. */
 const AREAS_SIZE = 2048;
 /**
- * The words of an area: the halves of its address, how many words it has, and {@linkcode AREA_COMPARISONS}.
+ * The words of an area: the halves of its address, how many words it has, and {@linkcode AREA_COMPARISONS}
+ * or {@linkcode AREA_FOLDS}.
  * Where others write into it, too: the halves of the address of its turns (see `turns.ts`), the descriptor of
  * their file, and which of the writers this isolate is; else 0.
  */
@@ -50,6 +52,7 @@ const AREA = {
   size: 8,
 } as const;
 const AREA_COMPARISONS = 1;
+const AREA_FOLDS = 2;
 
 /** Bits of a word of turns that count a writer's turns; the others say which writer it is: see `turns.ts`. */
 const COUNT_BITS = 19;
@@ -107,7 +110,7 @@ function textIn(control: Int32Array): string {
 }
 
 const memory = {
-  ...{ CONTROL, CONTROL_SIZE, AREA, AREA_COMPARISONS, AREAS_SIZE, COUNT_BITS },
+  ...{ CONTROL, CONTROL_SIZE, AREA, AREA_COMPARISONS, AREA_FOLDS, AREAS_SIZE, COUNT_BITS },
   ...{ READY, ABSENT, GATES, GATE_CLOSED, GATE_WAITING, GATE_OPEN, AGENT_SYMBOL },
   ...{ START_TIMEOUT, FAREWELL_TIMEOUT, textIn, waitFor },
 } as const;

@@ -43,7 +43,9 @@ interface BufferNeeds {
   readonly words: number;
 }
 
-const MODES = ["pc", "cmp"] as const;
+const MODES = ["pc", "fold", "cmp"] as const;
+/** As {@linkcode TargetPcs} has what a buffer takes. */
+const KINDS = { pc: "trace", fold: "folded", cmp: "comparisons" } as const;
 /** Why a link is closed that was let go: see {@linkcode Link.closed}. */
 const DETACHED = "detached";
 
@@ -206,8 +208,7 @@ export class Tracer {
       });
       if (!buffer) return [];
       const { path, words } = buffer;
-      const takesComparisons = mode === "cmp";
-      return [{ id: `${mode} ${words}`, path, words, takesComparisons, isShared: false }];
+      return [{ id: `${mode} ${words}`, path, words, ...takesOf(mode), isShared: false }];
     });
   }
 
@@ -229,7 +230,7 @@ export class Tracer {
   /** A client's area, into which its targets write. */
   #directArea({ words, mode, scope, turns }: EnabledArea, path: string): TracedArea {
     const isShared = this.#alive().filter((other) => inScope(scope, other.id)).length > 1;
-    const area = { id: path, path, words, takesComparisons: mode === "cmp", isShared };
+    const area = { id: path, path, words, ...takesOf(mode), isShared };
     return isShared && turns !== undefined ? { ...area, turns } : area;
   }
 
@@ -254,7 +255,7 @@ export class Tracer {
       if (target.state !== "held" && target.state !== "ended") continue;
       for (const buffer of Object.values(buffers)) {
         const pcs = buffer.drain();
-        const kind = buffer.mode === "pc" ? "trace" : "comparisons";
+        const kind = KINDS[buffer.mode];
         if (pcs.length > 0) drained.push({ target: target.id, kind, pcs });
       }
       if (target.state === "ended") this.#forget(target);
@@ -269,6 +270,10 @@ export class Tracer {
     this.#traced.delete(target);
     this.#options.blocks?.forget(target);
   }
+}
+
+function takesOf(mode: Mode): Pick<TracedArea, "takesComparisons" | "folds"> {
+  return { takesComparisons: mode === "cmp", ...(mode === "fold" && { folds: true }) };
 }
 
 function isTraced({ info }: Target): boolean {
