@@ -214,7 +214,8 @@ scenario("scripts that are ended while it is folded leave it whole", async (worl
   await isolate.areas.set([area]);
   const ring = new Set(Object.keys(edgeCounts(trace([0, 1, 2, 3, 4, 5, 6, 7, 0]))));
   let ended = 0;
-  for (let round = 0; round < 30; round++) {
+  // That it is full then says that it was about to be folded.
+  for (let round = 0; round < 30 || ended < 3; round++) {
     world.write(area, 0, 0n);
     await isolate.timeOut(1, { isRound: true });
     if (found(world, area).length === area.words - 1) ended++;
@@ -226,7 +227,6 @@ scenario("scripts that are ended while it is folded leave it whole", async (worl
     assert.is(counts["20000003"], 254, "the loop after it was folded");
     assert.is(counts["30000009"], 1, "and what comes then is there");
   }
-  assert.ok(ended > 0, "some were ended when it was full");
 });
 
 folding.run();
