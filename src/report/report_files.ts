@@ -7,13 +7,13 @@ import { fileCoverage } from "./file_coverage.ts";
 import { outlineFile } from "./outline_file.ts";
 import { ReportPaths } from "./report_path.ts";
 
-/** What is needed for files. */
+/** The sources of files, and a listener. */
 export interface ReportSources extends FileSources {
-  /** Told how many of the files are done. */
+  /** Gets the number of files that are done, and of all. */
   readonly progress: (done: number, total: number) => void;
 }
 
-/** The files that targets have executed something of, in Istanbul's terms, by path. */
+/** The files in which targets have executed code, in Istanbul's terms, by path. */
 export async function reportFiles(
   targets: readonly CoveredTarget[],
   { progress, ...sources }: ReportSources,

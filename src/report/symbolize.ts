@@ -3,16 +3,16 @@ import { scriptPath } from "../blocks/script_filter.ts";
 import { visible } from "./display_text.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 
-/** How positions are written. */
+/** The form of positions. */
 export interface SymbolOptions {
-  /** Put before each file's name; see {@linkcode fileName}. */
+  /** Is put before each file's name; see {@linkcode fileName}. */
   readonly prefix?: string;
 }
 
 /**
  * All blocks in the format of gVisor's `runsc symbolize -all`, which syzkaller parses: the PC on one
- * line, `file:line.column,line.column` on the next. A script's lines follow each other, though a source
- * map may place them in several files.
+ * line, `file:line.column,line.column` on the next. The lines of a script are together, though a source map
+ * may place them in several files.
  */
 export function* symbolLines(
   symbols: SymbolTable,
@@ -32,7 +32,7 @@ export function formatSymbols(symbols: SymbolTable): string {
   return [...symbolLines(symbols)].join("");
 }
 
-/** The same of one PC; its second line is `?` where no script has it. */
+/** The same for one PC; its second line is `?` where no script has it. */
 export function symbolize(symbols: SymbolTable, pc: bigint, options: SymbolOptions = {}): string {
   const block = blockOfPc(pc);
   const found = block < 0 ? undefined : symbols.locate(block);
@@ -40,12 +40,13 @@ export function symbolize(symbols: SymbolTable, pc: bigint, options: SymbolOptio
   return `${formatPc(block)}\n${fileName(found.url, options)}:${found.range}\n`;
 }
 
-/** Of a name with a prefix: syzkaller takes lines of 64 KiB. */
+/** Characters of a name with a prefix: syzkaller accepts lines of 64 KiB. */
 const MOST_CHARACTERS = 4096;
 
 /**
- * A path without line breaks, which would break the format, and without what a terminal acts on. With a prefix it is a path below that, as
- * syzkaller takes it (`gvisorLineRe` in `pkg/cover/backend/gvisor.go`): without colons, and not too long.
+ * A path without line breaks, which would break the format, and without characters that a terminal acts on.
+ * With a prefix it is a path below that, as syzkaller accepts it (`gvisorLineRe` in
+ * `pkg/cover/backend/gvisor.go`): without colons, and not too long.
  */
 export function fileName(url: string, { prefix }: SymbolOptions): string {
   const path = visible(scriptPath(url), encodeURIComponent);

@@ -1,6 +1,6 @@
 /**
- * Where blocks lie among PCs. A PC is a 64-bit kernel address whose upper half is 0xffffffff, of which
- * only the lower half is handled here: 0x80000000 + 8 × the block's number.
+ * The place of blocks among PCs. A PC is a 64-bit kernel address whose upper half is 0xffffffff. Only the
+ * lower half is handled here: 0x80000000 + 8 × the block's number.
  *
  * The range and the distance are syzkaller's: it throws away a call's whole signal when one PC is
  * outside the kernel's text (0xffffffff80000000 to 0xffffffffff000000), and its filter drops the low
@@ -10,10 +10,10 @@ import { createHash } from "node:crypto";
 
 /** The lower half of the first PC. */
 export const FIRST_PC = 0x80000000;
-/** Blocks that there is room for: up to 0xfeffffff. */
+/** The number of blocks that have room: up to 0xfeffffff. */
 export const BLOCKS = (0xff000000 - FIRST_PC) / 8;
 
-/** Bytes of a map with one for each number that a block can have, in whole pages. */
+/** The bytes of a map with a byte for each number that a block can have, in whole pages. */
 export const BLOCK_BYTES = 0x10000000;
 
 /** The lower half of a block's PC. */
@@ -21,7 +21,7 @@ export function pcOfBlock(block: number): number {
   return FIRST_PC + block * 8;
 }
 
-/** The number of the block at a PC, or -1 where none can be. */
+/** The number of the block at a PC; -1 where there can be none. */
 export function blockOfPc(pc: bigint): number {
   const low = Number(pc & 0xffffffffn);
   if (pc >> 32n !== 0xffffffffn && pc >> 32n !== 0n) return -1;
@@ -40,15 +40,15 @@ export interface Segment {
   readonly count: number;
 }
 
-/** Where a script's blocks should lie: it depends on nothing but the script. */
+/** The base that a script should get: it depends on nothing but the script. */
 export function preferredBase(script: { url: string; hash: string; count: number }): number {
   const digest = createHash("sha256").update(`${script.hash} ${script.url}`).digest();
   return digest.readUInt32LE(0) % (BLOCKS - script.count);
 }
 
 /**
- * The place nearest after `preferred` where `count` blocks are free, going around at the end; -1 when
- * there is none.
+ * The place nearest after `preferred` where `count` blocks are free. The search goes around at the end; -1
+ * when there is no such place.
  *
  * @param taken Segments by ascending base, which do not overlap.
  */
@@ -70,7 +70,7 @@ function nextFree(taken: readonly Segment[], wanted: { from: number; count: numb
   return from + wanted.count <= BLOCKS ? from : -1;
 }
 
-/** The first segment that ends after a block: it holds the block or lies beyond it. */
+/** The first segment that ends after a block: it contains the block or lies beyond it. */
 export function firstEndingAfter(segments: readonly Segment[], block: number): number {
   let low = 0;
   let high = segments.length;

@@ -6,18 +6,18 @@ import type { CountedScript } from "../../src/scripts/pipeline.ts";
 import { scriptHash } from "../../src/symbols/script_hash.ts";
 import type { LoadedScript } from "../../src/scripts/script_job.ts";
 
-/** The first script's first block has this number; each further script begins so much later. */
+/** The first script's first block has this number; each further script begins this much later. */
 export const STRIDE = 1000;
 
 export class EngineWorld {
   readonly engine: Engine;
   /** Sources whose tables were made. */
   readonly built: string[] = [];
-  /** URLs of source maps that were handed over with them. */
+  /** The URLs of source maps that came with them. */
   readonly mapUrls: (string | undefined)[] = [];
   readonly #tables = new Map<string, Promise<CountedScript>>();
   readonly #targets: TargetCoverage[] = [];
-  /** Made to fail when it is set. */
+  /** If set, tables fail to be made with this error. */
   failure: Error | undefined;
 
   constructor() {

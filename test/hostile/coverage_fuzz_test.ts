@@ -1,4 +1,4 @@
-/** Sources, source maps, reports of V8's, symbol tables and kept sources that others have written. */
+/** Sources, source maps, V8's reports, symbol tables and kept sources that others have written. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
@@ -22,7 +22,7 @@ import type { Random } from "./random.ts";
 
 const coverage = suite("hostile, coverage");
 
-// From dist/test/hostile, where this runs: fixtures are not compiled.
+// This runs in dist/test/hostile; fixtures are not compiled, so it uses the sources' folder.
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/", import.meta.url));
 const BUILT = path.join(FIXTURES, "origins/built");
 const read = (file: string) => fs.readFileSync(file, "utf8");
@@ -59,7 +59,7 @@ function checkTable(table: BlockTable): void {
   }
 }
 
-/** What `call` throws, if it is of a type and one line. */
+/** The error that `call` throws, if it has this type and one line. */
 function refusal(call: () => void, Type: new (message: string) => Error): string {
   try {
     call();
@@ -191,7 +191,7 @@ coverage("a source map that makes no sense leaves each block a place", () =>
     show: ({ text }) => shown(text),
   }));
 
-/** Lone surrogates are in no file. */
+/** No file has lone surrogates. */
 function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }
@@ -201,7 +201,7 @@ interface ReportInput {
   readonly text: Uint8Array;
 }
 
-/** What V8 would say of a script, as far as ranges go. */
+/** V8's report of a script, with made-up ranges. */
 function reportOf(table: BlockTable, random: Random): object {
   const { functionStart, functionEnd, blockStart, blockEnd, firstBlock } = table;
   const functions = Array.from(functionStart, (startOffset, row) => {
@@ -288,7 +288,7 @@ coverage(
         await target.learn(sources, unknown);
         refusal(() => void target.absorb(text), SyntaxError);
         target.drain();
-        // Each of the four scripts is told of at most; their names are for whoever shows the lines.
+        // At most one warning for each of the four scripts; the code that prints lines makes names harmless.
         if (warnings.length > 4) throw new Error(`${warnings.length} warnings`);
       },
       show: ({ text }) => shown(Buffer.from(text).toString()),

@@ -5,7 +5,7 @@ import { edgeCounts, foldedWord, pcWord } from "../folding/edge_counts.ts";
 
 const area = suite("area");
 
-/** PCs' lower halves: the n-th block. */
+/** The lower half of the n-th block's PC. */
 const pc = (n: number) => 0x80000000 + n * 8;
 const pcs = (from: number, to: number) =>
   Uint32Array.from({ length: to - from }, (_, i) => pc(from + i));

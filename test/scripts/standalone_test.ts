@@ -13,14 +13,14 @@ function standaloneOf(source: string): string {
   return withPrelude({ code, firstPc: FIRST_PC });
 }
 
-/** What a program leaves in `seen`. */
+/** The value that a program leaves in `seen`. */
 function run(code: string, globals: object = {}): unknown {
   const context = { seen: undefined as unknown, ...globals };
   runInNewContext(code, context);
   return context.seen;
 }
 
-/** With probes of each kind, each saying what the program would say without. */
+/** Programs for probes of each kind, each with the same result as without probes. */
 const PROGRAMS: Record<string, unknown> = {
   "seen = 1;": 1,
   "'use strict'; seen = (function () { return this; })();": undefined,

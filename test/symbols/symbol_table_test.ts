@@ -23,7 +23,7 @@ function script(url: string, count: number, hash = "aa") {
   return { url, hash, positions, files: [] as string[], fileOf: new Uint32Array(count) };
 }
 
-/** A line of the file's by hand. */
+/** A line of the file, written by hand. */
 function line(base: number | string, count: number | string, url: string, positions = "1.1,1.2") {
   return `kcovfs1\t${base}\t${count}\taa\t${JSON.stringify(url)}\t${positions}\n`;
 }
