@@ -165,7 +165,7 @@ scenario(
 );
 
 scenario(
-  "who reads while it is folded finds edges that were taken, and all of them",
+  "who reads while the isolate stands still in folding finds all edges, and only those taken",
   async (world, isolate) => {
     const area = areaOf(world, 256);
     await isolate.areas.set([area]);

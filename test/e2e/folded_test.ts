@@ -4,7 +4,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { eachOf } from "../rounds.ts";
 import { compile, execute, NODES, Scene } from "./harness.ts";
-import { type Measure, PATIENT, TRACES } from "./measures.ts";
+import { COUNTS, type Measure, PATIENT, TRACES } from "./measures.ts";
 
 const folded = suite("folded areas");
 
@@ -47,5 +47,20 @@ for (const [which, measure] of Object.entries(TRACES)) {
     }
   });
 }
+
+folded("where V8 counts, the mode is taken, and each block is told once", async () => {
+  await using scene = new Scene();
+  await scene.serve(...PATIENT, ...COUNTS.options);
+  const { socket } = await scene.service("loops");
+  const { status, stdout, stderr } = await execute([
+    compile("folded"),
+    scene.kcov,
+    socket,
+    "counted",
+  ]);
+  assert.equal([status, stderr], [0, ""]);
+  assert.match(stdout, /^blocks \d+\n$/);
+  assert.ok(Number(stdout.split(" ")[1]) > 3);
+});
 
 folded.run();

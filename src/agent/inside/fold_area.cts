@@ -36,9 +36,9 @@ interface FoldingArea {
 /**
  * Folds a full area.
  *
- * Ended or interrupted wherever, it leaves the area as full as it was, and the next hit folds anew. In the few
- * instructions between the copy and the count the area holds edges and after them the words of before, of which
- * some are counted in the edges, too: who reads then counts those twice, and no edge that was not taken.
+ * If this is interrupted or ended, the area is as full as it was, and the next hit folds it again. Between the copy
+ * and the count the area holds edges, and after them words of before, some of which these edges count already. If
+ * it is ended there, or killed, those count twice; but each edge was taken.
  *
  * @returns {@linkcode DONE} when it stays full, for it has too many edges; {@linkcode AGAIN} when a hit is to be
  * tried again; or {@linkcode CHANGED}.
