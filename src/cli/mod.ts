@@ -20,7 +20,7 @@ import { run } from "./commands/run.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
-import { explainUsage } from "./explain_usage.ts";
+import { explainUsage } from "./usage_errors.ts";
 import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */

@@ -1,5 +1,6 @@
 import { addedByNode } from "../blocks/block_places.ts";
 import { stripTypes } from "../blocks/original_source.ts";
+import type { BlockNumber } from "../symbols/pc_space.ts";
 import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolPosition, SymbolTable } from "../symbols/symbol_table.ts";
 import type { ReportedText } from "./outline_file.ts";
@@ -7,8 +8,8 @@ import { readText, scriptTexts } from "./script_texts.ts";
 
 /** A script's blocks, and which of them have executed. */
 export interface ScriptBlocks {
-  /** Its first block's number. */
-  readonly base: number;
+  /** Its first block. */
+  readonly base: BlockNumber;
   readonly isCovered: (block: number) => boolean;
 }
 

@@ -53,9 +53,10 @@ export class PcLines {
   async of(pc: bigint, options: PcLineOptions = {}): Promise<string> {
     const block = blockOfPc(pc);
     const { segments } = this.#symbols;
-    const segment = segments[firstEndingAfter(segments, Math.max(block, 0))];
     const unknown = `0x${pc.toString(16)} ?\n`;
-    if (block < 0 || !segment || segment.base > block) return unknown;
+    if (block === undefined) return unknown;
+    const segment = segments[firstEndingAfter(segments, block)];
+    if (!segment || segment.base > block) return unknown;
     let script = this.#scripts.get(segment);
     if (!script) this.#scripts.set(segment, script = this.#read(segment));
     const { positions, own, originals } = await script;

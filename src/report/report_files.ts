@@ -1,5 +1,6 @@
 import type { CoveredTarget } from "../messages/requests.ts";
 import { unpackBits } from "../symbols/block_bits.ts";
+import { blockNumber } from "../symbols/pc_space.ts";
 import { loopRound } from "../base/loop_round.ts";
 import { coveredFiles, type FileSources, type ScriptBlocks } from "./covered_files.ts";
 import type { ReportedFile } from "./coverage_report.ts";
@@ -19,7 +20,10 @@ export async function reportFiles(
   { progress, ...sources }: ReportSources,
 ): Promise<ReportedFile[]> {
   const scripts = targets.flatMap(({ scripts }) =>
-    scripts.map(({ base, blocks }): ScriptBlocks => ({ base, isCovered: unpackBits(blocks) }))
+    scripts.map(({ base, blocks }): ScriptBlocks => ({
+      base: blockNumber(base),
+      isCovered: unpackBits(blocks),
+    }))
   );
   const files = [...(await coveredFiles(scripts, sources)).values()];
   const reported: ReportedFile[] = [];

@@ -1,4 +1,4 @@
-import { blockOfPc, formatPc } from "../symbols/pc_space.ts";
+import { blockAt, blockOfPc, formatPc } from "../symbols/pc_space.ts";
 import { scriptPath } from "../blocks/script_filter.ts";
 import { visible } from "./display_text.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
@@ -21,7 +21,7 @@ export function* symbolLines(
   for (const segment of symbols.segments) {
     let text = "";
     for (const [i, { url, range }] of symbols.positions(segment).entries()) {
-      text += `${formatPc(segment.base + i)}\n${fileName(url, options)}:${range}\n`;
+      text += `${formatPc(blockAt(segment, i))}\n${fileName(url, options)}:${range}\n`;
     }
     yield text;
   }
@@ -35,8 +35,8 @@ export function formatSymbols(symbols: SymbolTable): string {
 /** The same for one PC; its second line is `?` where no script has it. */
 export function symbolize(symbols: SymbolTable, pc: bigint, options: SymbolOptions = {}): string {
   const block = blockOfPc(pc);
-  const found = block < 0 ? undefined : symbols.locate(block);
-  if (!found) return `0x${pc.toString(16)}\n?\n`;
+  const found = block === undefined ? undefined : symbols.locate(block);
+  if (block === undefined || !found) return `0x${pc.toString(16)}\n?\n`;
   return `${formatPc(block)}\n${fileName(found.url, options)}:${found.range}\n`;
 }
 

@@ -5,7 +5,7 @@ import { executedBlocks } from "../blocks/executed_blocks.ts";
 import { FunctionIndex } from "../blocks/function_index.ts";
 import { PcBuffer } from "./pc_buffer.ts";
 import type { CountedScript, Pipeline } from "./pipeline.ts";
-import { pcOfBlock, type Segment } from "../symbols/pc_space.ts";
+import { type PcLow, pcOfBlock, type Segment } from "../symbols/pc_space.ts";
 import type { LoadedScript } from "./script_job.ts";
 import type { ScriptReport } from "../blocks/script_report.ts";
 import { StateError } from "../blocks/state_error.ts";
@@ -17,7 +17,7 @@ export type ScriptText = string | { readonly source: string; readonly mapUrl?: s
 interface Script extends CountedScript {
   readonly index: FunctionIndex;
   /** The lower half of its first block's PC. */
-  readonly firstPc: number;
+  readonly firstPc: PcLow;
 }
 
 /** A script of a target's, and the marks of its blocks. */

@@ -6,7 +6,7 @@ import type { BlockTable } from "../blocks/block_table.ts";
 import { findMapUrl } from "../blocks/map_url.ts";
 import { inState, StateError } from "../blocks/state_error.ts";
 import { mapComment } from "../probes/map_comment.ts";
-import { pcOfBlock, type Segment } from "../symbols/pc_space.ts";
+import { type BlockNumber, type PcLow, pcOfBlock, type Segment } from "../symbols/pc_space.ts";
 import { scriptHash } from "../symbols/script_hash.ts";
 import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
@@ -30,9 +30,9 @@ export interface CountedScript {
 /** A script with probes. */
 export interface ProbedScript extends ProbedCode {
   /** The lower half of its first block's PC. */
-  readonly firstPc: number;
-  /** Its first block's number. */
-  readonly base: number;
+  readonly firstPc: PcLow;
+  /** Its first block. */
+  readonly base: BlockNumber;
 }
 
 export interface PipelineOptions {

@@ -1,3 +1,4 @@
+import type { PcLow } from "../symbols/pc_space.ts";
 import type { BlockPlaces } from "../blocks/block_places.ts";
 import type { BlockTable } from "../blocks/block_table.ts";
 import type { SourceText } from "../symbols/source_store.ts";
@@ -16,7 +17,7 @@ export interface LoadedScript {
 export interface ScriptJob extends LoadedScript {
   readonly isProbed: boolean;
   /** The lower half of its first block's PC; without it, the job is the places of the blocks. */
-  readonly firstPc?: number;
+  readonly firstPc?: PcLow;
   /** Whether to ignore its source map. */
   readonly isPlain?: boolean;
 }

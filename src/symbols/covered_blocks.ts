@@ -1,4 +1,4 @@
-import { FIRST_PC, firstEndingAfter, type Segment } from "./pc_space.ts";
+import { type BlockNumber, blockOfPcLow, firstEndingAfter, type Segment } from "./pc_space.ts";
 
 /** Marks of blocks that have executed: before the last reset, or since. Other blocks have 0. */
 export const BEFORE_RESET = 1;
@@ -6,8 +6,8 @@ export const SINCE_RESET = 2;
 
 /** A script's blocks. */
 export interface CoveredScript {
-  /** Its first block's number. */
-  readonly base: number;
+  /** Its first block. */
+  readonly base: BlockNumber;
   /** By block; see {@linkcode CoveredBlocks.marksOf}. */
   readonly marks: Uint8Array;
 }
@@ -17,7 +17,7 @@ export interface CoveredScript {
  * back under its name, its blocks are added to those from before.
  */
 export class CoveredBlocks {
-  readonly #targets = new Map<string, Map<number, Uint8Array>>();
+  readonly #targets = new Map<string, Map<BlockNumber, Uint8Array>>();
 
   /**
    * The marks of a script's blocks in a target, a byte a block; always the same array. The caller sets a
@@ -41,7 +41,7 @@ export class CoveredBlocks {
     { pcs, segments }: { pcs: Iterable<number>; segments: readonly Segment[] },
   ): void {
     for (const pc of pcs) {
-      const block = (pc - FIRST_PC) / 8;
+      const block = blockOfPcLow(pc);
       const segment = segments[firstEndingAfter(segments, block)];
       if (!segment || segment.base > block) continue;
       this.marksOf(target, segment)[block - segment.base] = SINCE_RESET;
@@ -82,7 +82,7 @@ export class CoveredBlocks {
 
 /** Merges the blocks that several targets have executed of the same scripts, by ascending block. */
 export function mergeScripts(scripts: Iterable<CoveredScript>): CoveredScript[] {
-  const merged = new Map<number, Uint8Array>();
+  const merged = new Map<BlockNumber, Uint8Array>();
   for (const { base, marks } of scripts) {
     const sum = merged.get(base);
     if (!sum) merged.set(base, marks.slice());

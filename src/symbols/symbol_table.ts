@@ -1,10 +1,17 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as v from "valibot";
-import { check, index, record, texts } from "../base/shape.ts";
+import { check, index, named, record, texts } from "../base/shape.ts";
 import type { BlockPlaces } from "../blocks/block_places.ts";
 import { withFileLock } from "./file_lock.ts";
-import { BLOCKS, findFree, firstEndingAfter, preferredBase, type Segment } from "./pc_space.ts";
+import {
+  type BlockNumber,
+  BLOCKS,
+  findFree,
+  firstEndingAfter,
+  preferredBase,
+  type Segment,
+} from "./pc_space.ts";
 
 /** A script whose blocks have PCs. */
 export interface SymbolSegment extends Segment {
@@ -168,7 +175,7 @@ export class SymbolTable implements Disposable {
     const count = script.positions.length / 4;
     const preferred = preferredBase({ url, hash, count });
     const base = findFree(this.#segments, { preferred, count });
-    if (base < 0) {
+    if (base === undefined) {
       throw new RangeError(`Cannot give ${count} blocks of ${url} PCs: no room is left`);
     }
     this.#write(Buffer.from(formatLine(script, base, count)));
@@ -192,7 +199,7 @@ export class SymbolTable implements Disposable {
   }
 
   /** Looks a block up by its number. */
-  locate(block: number): SymbolPosition | undefined {
+  locate(block: BlockNumber): SymbolPosition | undefined {
     const segment = this.#segments[firstEndingAfter(this.#segments, block)];
     if (!segment || segment.base > block) return undefined;
     return placeOf(segment, this.#places(segment)[block - segment.base]);
@@ -233,7 +240,7 @@ function keyOf(script: { url: string; hash: string }): string {
   return `${script.hash} ${script.url}`;
 }
 
-function formatLine(script: NewSymbols, base: number, count: number): string {
+function formatLine(script: NewSymbols, base: BlockNumber, count: number): string {
   const { hash, url, positions } = script;
   const { files, fileOf } = usedFiles(script);
   const fields = [base, count, hash, JSON.stringify(url)];
@@ -286,7 +293,7 @@ function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
 /** The content of a line, without the places. */
 const LINE = v.pipe(
   record({
-    base: index,
+    base: named<BlockNumber>(),
     count: v.pipe(index, v.minValue(1)),
     hash: v.string(),
     url: v.string(),

@@ -78,7 +78,7 @@ deno("its PCs are those that are counted, but for what Deno puts around CommonJS
   assert.equal(others.map(({ url }) => url.split("/").at(-1)).sort(), ["common.cjs", "half.cjs"]);
   assert.is(traced.segments.length + others.length, counted.segments.length);
   const isOthers = (pc: string) => {
-    const block = blockOfPc(BigInt(pc));
+    const block = blockOfPc(BigInt(pc))!;
     return others.some(({ base, count }) => block >= base && block < base + count);
   };
   for (const [i, pcs] of counted.pcs.entries()) {

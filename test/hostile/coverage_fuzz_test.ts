@@ -14,6 +14,7 @@ import { Pipeline } from "../../src/scripts/pipeline.ts";
 import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 import { SourceStore } from "../../src/symbols/source_store.ts";
 import type { ScriptReport } from "../../src/blocks/script_report.ts";
+import { blockAt } from "../../src/symbols/pc_space.ts";
 import { type SymbolSegment, SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { randomProgram } from "../blocks/random_program.ts";
 import { fuzz } from "./fuzzing.ts";
@@ -345,7 +346,7 @@ coverage(
           if (length > Math.min(segment.count, bytes.length)) {
             throw new Error(`${length} positions`);
           }
-          for (const block of [segment.base, segment.base + segment.count - 1]) {
+          for (const block of [segment.base, blockAt(segment, segment.count - 1)]) {
             const place = table.locate(block);
             if (typeof place?.url !== "string" || typeof place.range !== "string") {
               throw new Error(`block ${block} is nowhere`);

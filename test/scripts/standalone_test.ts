@@ -1,12 +1,13 @@
 import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { blockOfPcLow, pcOfBlock } from "../../src/symbols/pc_space.ts";
 import { prepare } from "../../src/probes/prepare.ts";
 import { withPrelude } from "../../src/scripts/standalone.ts";
 
 const standalone = suite("scripts/standalone");
 
-const FIRST_PC = 0x9abcde00;
+const FIRST_PC = pcOfBlock(blockOfPcLow(0x9abcde00));
 
 function standaloneOf(source: string): string {
   const { code } = prepare(source, {}).emit({ firstPc: FIRST_PC, url: "file:///a.js" });

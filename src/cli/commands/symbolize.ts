@@ -77,7 +77,8 @@ export const symbolize: Command = {
     let hasUnknown = false;
     for await (const text of options.pc?.length ? options.pc : wordsOfInput()) {
       const pc = options["after-call"] ? blockAfter(parsePc(text)) : parsePc(text);
-      hasUnknown ||= !symbols.locate(blockOfPc(pc));
+      const block = blockOfPc(pc);
+      hasUnknown ||= block === undefined || !symbols.locate(block);
       io.print(options.runsc ? symbolizePc(symbols, pc, options) : await lines.of(pc, options));
     }
     return hasUnknown ? 1 : 0;

@@ -1,6 +1,6 @@
 import { readSync } from "node:fs";
 import { type CoveredBlocks, SINCE_RESET } from "../../symbols/covered_blocks.ts";
-import { BLOCK_BYTES, type Segment } from "../../symbols/pc_space.ts";
+import { BLOCK_BYTES, blockAt, type BlockNumber, type Segment } from "../../symbols/pc_space.ts";
 import type { SharedFile } from "../../base/shared_file.ts";
 import type { Target } from "../../targets/target.ts";
 import type { Reporter } from "../../base/reporter.ts";
@@ -179,7 +179,8 @@ function piecesOf(blocks: Iterable<number>): Set<number> {
 }
 
 /** At least one block of a script in each piece that has its blocks. */
-export function* blocksOf({ base, count }: Segment): Generator<number> {
-  for (let block = base; block < base + count; block += PIECE) yield block;
-  if (count > 0) yield base + count - 1;
+export function* blocksOf(segment: Segment): Generator<BlockNumber> {
+  const { count } = segment;
+  for (let index = 0; index < count; index += PIECE) yield blockAt(segment, index);
+  if (count > 0) yield blockAt(segment, count - 1);
 }
