@@ -110,7 +110,8 @@ export const SUITES: readonly Suite[] = [
     name: "chai",
     repository: "chaijs/chai",
     commit: "099f48a326f0d77a0e4e9a34d7050b4217dd62d1",
-    command: "echo 'export * from \"./lib/chai.js\"' > index.js; mocha --timeout 60000 --require ./test/bootstrap/index.js --reporter tap 'test/*.js'",
+    command:
+      "echo 'export * from \"./lib/chai.js\"' > index.js; mocha --timeout 60000 --require ./test/bootstrap/index.js --reporter tap 'test/*.js'",
 
     test: TAP,
   },
@@ -126,7 +127,8 @@ export const SUITES: readonly Suite[] = [
     name: "uvu",
     repository: "lukeed/uvu",
     commit: "9419247b8f93b61ce9a3aeca562f08491101a765",
-    command: "for f in assert diff parse suite uvu; do node -r esm -r module-alias/register test/$f.js; done",
+    command:
+      "for f in assert diff parse suite uvu; do node -r esm -r module-alias/register test/$f.js; done",
 
     test: /Total: +(\d+)/g,
     // The package `esm`, which loads it, does not start on newer ones.
@@ -144,7 +146,8 @@ export const SUITES: readonly Suite[] = [
     name: "commander.js",
     repository: "tj/commander.js",
     commit: "8247364da749736570161e95682b07fc2d72497b",
-    command: "jest -i --ci tests/argument tests/option tests/help --verbose --coverageReporters=text",
+    command:
+      "jest -i --ci tests/argument tests/option tests/help --verbose --coverageReporters=text",
 
     test: /^ +[✓✕○]/gm,
   },

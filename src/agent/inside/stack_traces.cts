@@ -283,7 +283,9 @@ function mendedArrow(told: unknown, texts: Texts): string | undefined {
   const marked = apply(slice, told, [second + 1]) as string;
   const marks = apply(exec, /^([^^]*)(\^*)([^]*)$/, [marked]) as RegExpExecArray;
   // Where they were is not told; it is rarely further to the left than the cut.
-  if (marks[2] === "" && marked.length >= LONGEST_MARKS) return `${place}\n${found.line}\n${marked}`;
+  if (marks[2] === "" && marked.length >= LONGEST_MARKS) {
+    return `${place}\n${found.line}\n${marked}`;
+  }
   const start = found.text.column(line, marks[1].length + 1) - 1;
   const end = found.text.column(line, marks[1].length + marks[2].length + 1) - 1;
   const indent = apply(replace, /[^\t]/g, [apply(slice, found.line, [0, start]), " "]) as string;
