@@ -44,7 +44,6 @@ export const SUITES: readonly Suite[] = [
     repository: "koajs/koa",
     commit: "e0ba8ef39d27fe5dae5492f9fe753d155124f994",
     command: NODE_TEST,
-
     test: TAP,
   },
   {
@@ -54,7 +53,6 @@ export const SUITES: readonly Suite[] = [
     // Its own mocha does not start on Node 26.
     install: "install mocha@11",
     command: "mocha --timeout 60000 --reporter tap",
-
     test: TAP,
   },
   {
@@ -63,7 +61,6 @@ export const SUITES: readonly Suite[] = [
     commit: "a3714473feb3d2908add734d340e7755fd85e0a3",
     command:
       "mocha --timeout 60000 --require test/support/env --reporter tap --check-leaks test/ test/acceptance/",
-
     test: TAP,
   },
   {
@@ -71,7 +68,6 @@ export const SUITES: readonly Suite[] = [
     repository: "thlorenz/proxyquire",
     commit: "1967b1b7f012a25cf0d6b0c75aafbdaf1afe0ae3",
     command: "mocha --timeout 60000 --require should --reporter tap --ui bdd test",
-
     test: TAP,
   },
   {
@@ -79,7 +75,6 @@ export const SUITES: readonly Suite[] = [
     repository: "ljharb/qs",
     commit: "3a890d4ecd3deb72a45d90be36f4f8c5970467c7",
     command: "tape 'test/**/*.js'",
-
     test: TAP,
   },
   {
@@ -87,7 +82,6 @@ export const SUITES: readonly Suite[] = [
     repository: "evanw/node-source-map-support",
     commit: "7b5b81eb14c9ee6c6537398262bf7dab8580621c",
     command: "mocha --timeout 60000 --reporter tap",
-
     test: TAP,
   },
   {
@@ -95,7 +89,6 @@ export const SUITES: readonly Suite[] = [
     repository: "felixge/node-stack-trace",
     commit: "68ba5373d4a24984dc7075240258cbbc0f797cea",
     command: NODE_TEST,
-
     test: TAP,
   },
   {
@@ -103,7 +96,6 @@ export const SUITES: readonly Suite[] = [
     repository: "jhnns/rewire",
     commit: "22a66efc729d2a645b471163ae9a351521e0e875",
     command: "mocha --timeout 60000 -r ts-node/register --reporter tap",
-
     test: TAP,
   },
   {
@@ -112,7 +104,6 @@ export const SUITES: readonly Suite[] = [
     commit: "099f48a326f0d77a0e4e9a34d7050b4217dd62d1",
     command:
       "echo 'export * from \"./lib/chai.js\"' > index.js; mocha --timeout 60000 --require ./test/bootstrap/index.js --reporter tap 'test/*.js'",
-
     test: TAP,
   },
   {
@@ -120,7 +111,6 @@ export const SUITES: readonly Suite[] = [
     repository: "danez/pirates",
     commit: "bf340ebe15c123c40949b03dec50bf917a85bb08",
     command: "ava --tap --concurrency=1",
-
     test: TAP,
   },
   {
@@ -129,19 +119,9 @@ export const SUITES: readonly Suite[] = [
     commit: "9419247b8f93b61ce9a3aeca562f08491101a765",
     command:
       "for f in assert diff parse suite uvu; do node -r esm -r module-alias/register test/$f.js; done",
-
     test: /Total: +(\d+)/g,
     // The package `esm`, which loads it, does not start on newer ones.
     runtimes: ["Node 20"],
-  },
-  {
-    name: "commander.js",
-    repository: "tj/commander.js",
-    commit: "8247364da749736570161e95682b07fc2d72497b",
-    command:
-      "jest -i --ci tests/argument tests/option tests/help --verbose --coverageReporters=text",
-
-    test: /^ +[✓✕○]/gm,
   },
   {
     name: "ramda",
@@ -152,69 +132,18 @@ export const SUITES: readonly Suite[] = [
     test: TAP,
   },
   {
-    name: "mocha",
-    repository: "mochajs/mocha",
-    commit: "e6b9ee773481fd739ae24caeb42f32ac0b010f95",
-    command:
-      "node bin/mocha.js --timeout 60000 --reporter tap 'test/unit/**/*.spec.cjs' 'test/node-unit/**/*.spec.{cjs,js}'",
-
-    test: TAP,
-  },
-  {
     name: "lodash",
     repository: "lodash/lodash",
     commit: "9429a4ee03056e5b7be9a85a54571d7630f05983",
     command: "node test/test",
-
     test: /PASS: +(\d+)/g,
     masks: [[/^.*Please wait.*$/gm, ""], [/Finished in \d+/g, "Finished in"]],
-  },
-  {
-    name: "node-semver",
-    repository: "npm/node-semver",
-    commit: "6e05b7637396ac66522cff8731f07cfe0ef49a29",
-    command: "tap --no-coverage --jobs=1 --reporter=tap",
-
-    test: TAP,
   },
   {
     name: "stack-utils",
     repository: "tapjs/stack-utils",
     commit: "be2a608a000f35c97679e78d88898d4fc09e0a13",
     command: "tap --no-coverage --jobs=1 --reporter=tap",
-
-    test: TAP,
-  },
-  {
-    name: "tape",
-    repository: "tape-testing/tape",
-    commit: "a53bbbe6fa0d62cbbd41de6092511c3cd2584a38",
-    command: "tap --no-coverage test/*.js --reporter=tap",
-
-    test: TAP,
-  },
-  {
-    name: "c8",
-    repository: "bcoe/c8",
-    commit: "ee2f1cfc5584d41bb2d51b788d0953dab0c798f8",
-    command: "node ./bin/c8.js mocha --timeout 60000 --timeout=60000 --reporter tap ./test/*.js",
-    env: { TS_NODE_SKIP_PROJECT: "true" },
-    test: TAP,
-  },
-  {
-    name: "testdouble.js",
-    repository: "testdouble/testdouble.js",
-    commit: "293753e7380eab997a23d09014f4595313c2f2b0",
-    command: "teenytest --helper test/helper.js 'test/unit/**/*.test.{js,ts}'",
-
-    test: TAP,
-  },
-  {
-    name: "esmock",
-    repository: "iambumblehead/esmock",
-    commit: "88a5433daaf9a4b0dd546ce93af12679fc1df071",
-    command: NODE_TEST,
-    folder: "tests/tests-node",
     test: TAP,
   },
 ];
