@@ -124,20 +124,12 @@ export const SUITES: readonly Suite[] = [
     runtimes: ["Node 20"],
   },
   {
-    name: "ramda",
-    repository: "ramda/ramda",
-    commit: "612d6a09d27f6ce19713c2eaf4592f9b9001c398",
-    command: "mocha --timeout 60000 --require @babel/register --reporter tap",
-    env: { BABEL_ENV: "cjs" },
-    test: TAP,
-  },
-  {
     name: "lodash",
     repository: "lodash/lodash",
     commit: "9429a4ee03056e5b7be9a85a54571d7630f05983",
     command: "node test/test",
     test: /PASS: +(\d+)/g,
-    masks: [[/^.*Please wait.*$/gm, ""], [/Finished in \d+/g, "Finished in"]],
+    masks: [[/^.*Please wait.*$|^ *-{20,}$/gm, ""], [/Finished in \d+/g, "Finished in"]],
   },
   {
     name: "stack-utils",
