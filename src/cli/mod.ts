@@ -12,6 +12,7 @@ import { env } from "./commands/env.ts";
 import { fuzz } from "./commands/fuzz.ts";
 import { installService } from "./commands/install_service.ts";
 import { instrument } from "./commands/instrument.ts";
+import { libfuzzer } from "./commands/libfuzzer.ts";
 import { mount } from "./commands/mount.ts";
 import { ps } from "./commands/ps.ts";
 import { replay } from "./commands/replay.ts";
@@ -25,7 +26,7 @@ import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
-  ...[fuzz, mount, run, attach, detach, ps, symbolize],
+  ...[libfuzzer, fuzz, mount, run, attach, detach, ps, symbolize],
   ...[top, report, env, instrument, replay, unmount, doctor, installService],
 ];
 

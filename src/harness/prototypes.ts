@@ -1,0 +1,106 @@
+import { stackHere } from "./describe_error.ts";
+import { CLASSES, type Found } from "./protocol.ts";
+
+const { getOwnPropertyDescriptor, defineProperty, is } = Object;
+const { deleteProperty, ownKeys } = Reflect;
+
+/** Those that pollution reaches, by the names that they have in findings. */
+const WATCHED: readonly (readonly [name: string, prototype: object])[] = [
+  ["Object", Object.prototype],
+  ["Array", Array.prototype],
+  ["Function", Function.prototype],
+  ["String", String.prototype],
+  ["Number", Number.prototype],
+  ["Boolean", Boolean.prototype],
+  ["RegExp", RegExp.prototype],
+  ["Date", Date.prototype],
+  ["Error", Error.prototype],
+  ["Promise", Promise.prototype],
+  ["Map", Map.prototype],
+  ["Set", Set.prototype],
+].map(([name, prototype]) => [`${name}.prototype`, prototype as object]);
+
+/** One of each: a loop over its keys meets those that were put into its prototypes. */
+const SAMPLES: readonly object[] = [[], () => {}, new String(""), new Number(0), /./, new Error()];
+
+interface Known {
+  readonly name: string;
+  readonly prototype: object;
+  readonly own: ReadonlyMap<PropertyKey, PropertyDescriptor>;
+}
+
+/** Sees what an input puts into the prototypes that all code shares, and takes it out again. */
+export class Prototypes {
+  #known: Known[] = [];
+  #enumerable = 0;
+
+  constructor() {
+    this.remember();
+  }
+
+  /** From here on, what there is now is as it should be. */
+  remember(): void {
+    this.#known = WATCHED.map(([name, prototype]) => ({
+      name,
+      prototype,
+      own: new Map(ownKeys(prototype).map((key) =>
+        [key, getOwnPropertyDescriptor(prototype, key)!] as const
+      )),
+    }));
+    this.#enumerable = countEnumerable();
+  }
+
+  /** Whether something may have changed: in a tenth of a microsecond, after each input. */
+  get mayHaveChanged(): boolean {
+    return countEnumerable() !== this.#enumerable || hasChangedMethods();
+  }
+
+  /** @returns what has changed, which is as before then. */
+  check(): Found | undefined {
+    const changes = this.#known.flatMap((known) => restore(known));
+    if (changes.length === 0) {
+      this.remember();
+      return undefined;
+    }
+    return { class: CLASSES.pollution, message: changes.join(", "), stack: stackHere() };
+  }
+}
+
+/** What is assigned can be enumerated, and none of the runtime's own is. */
+function countEnumerable(): number {
+  let count = 0;
+  for (const sample of SAMPLES) {
+    // deno-lint-ignore guard-for-in -- Those of the prototypes are looked for.
+    for (const _key in sample) count++;
+  }
+  return count;
+}
+
+const { toString, valueOf, hasOwnProperty, constructor } = Object.prototype;
+
+/** What is most often overwritten: assigning keeps it from being enumerated. */
+function hasChangedMethods(): boolean {
+  const now = Object.prototype;
+  return now.toString !== toString || now.valueOf !== valueOf ||
+    now.hasOwnProperty !== hasOwnProperty || now.constructor !== constructor;
+}
+
+function restore({ name, prototype, own }: Known): string[] {
+  const changes: string[] = [];
+  for (const key of ownKeys(prototype)) {
+    if (own.has(key)) continue;
+    changes.push(`${name}.${String(key)} was added`);
+    deleteProperty(prototype, key);
+  }
+  for (const [key, before] of own) {
+    const now = getOwnPropertyDescriptor(prototype, key);
+    if (now && is(now.value, before.value) && now.get === before.get) continue;
+    changes.push(`${name}.${String(key)} was ${now ? "changed" : "removed"}`);
+    try {
+      defineProperty(prototype, key, before);
+    } catch {
+      // It can no longer be changed.
+    }
+  }
+  return changes;
+}

@@ -1,0 +1,51 @@
+/**
+ * A thread that sees where the main thread is when that is asked for, which it cannot be asked itself: it is
+ * in a loop.
+ */
+import * as inspector from "node:inspector";
+import { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { framesOf } from "./describe_error.ts";
+import { type Sightings, WATCH } from "./protocol.ts";
+
+/** How often it looks, and how many ms after the last time. */
+const LOOKS = 12;
+const INTERVAL = 15;
+const FRAMES = 100;
+/** V8 runs it on top of what the main thread does, in regular expressions, too. */
+const EXPRESSION =
+  `(() => { const { stackTraceLimit } = Error; Error.stackTraceLimit = ${FRAMES};
+  const { stack } = new Error(); Error.stackTraceLimit = stackTraceLimit; return stack; })()`;
+
+const session = new inspector.Session();
+session.connectToMainThread();
+
+function look(): Promise<readonly string[]> {
+  return new Promise((resolve) => {
+    session.post("Runtime.evaluate", { expression: EXPRESSION }, (error, answer) => {
+      const frames = framesOf(error ? "" : answer.result.value);
+      // Those of the expression are on top.
+      resolve(frames.filter((frame) => !/at (?:<anonymous>:|eval \(<anonymous>)/.test(frame)));
+    });
+  });
+}
+
+async function sightings(): Promise<Sightings> {
+  const stacks: (readonly string[])[] = [];
+  for (let i = 0; i < LOOKS; i++) {
+    stacks.push(await look());
+    await sleep(INTERVAL);
+  }
+  return { stacks };
+}
+
+const asked = new Socket({ fd: WATCH });
+asked.on("error", () => {});
+asked.on("data", async () => {
+  const text = Buffer.from(JSON.stringify(await sightings()));
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(text.length);
+  asked.write(Buffer.concat([size, text]));
+});
+// Nobody is there any more: the main thread may be in a loop.
+asked.on("close", () => process.kill(process.pid, "SIGKILL"));
