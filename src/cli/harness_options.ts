@@ -78,7 +78,9 @@ function checkExpected(texts: string[]): string[] {
     const [, source, flags] = /^\/(.*)\/([a-z]*)$/s.exec(text) ?? [];
     const isClass = /^[\p{L}$_][\p{L}\p{N}$_.-]*$/u.test(text);
     if (source === undefined && !isClass) {
-      throw new UserError(`--expect '${text}' is neither a class nor a /pattern/`, { status: USAGE });
+      throw new UserError(`--expect '${text}' is neither a class nor a /pattern/`, {
+        status: USAGE,
+      });
     }
     try {
       if (source !== undefined) new RegExp(source, flags);

@@ -18,6 +18,7 @@ import { ps } from "./commands/ps.ts";
 import { replay } from "./commands/replay.ts";
 import { report } from "./commands/report.ts";
 import { run } from "./commands/run.ts";
+import { runInput } from "./commands/run_input.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
@@ -26,7 +27,7 @@ import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
-  ...[libfuzzer, fuzz, mount, run, attach, detach, ps, symbolize],
+  ...[libfuzzer, runInput, fuzz, mount, run, attach, detach, ps, symbolize],
   ...[top, report, env, instrument, replay, unmount, doctor, installService],
 ];
 

@@ -17,7 +17,9 @@ const reportShape = record({
   header: record({ event: v.optional(v.string(), ""), trigger: v.optional(v.string(), "") }),
 });
 
-const BY_NUMBER = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+const BY_NUMBER = new Map(
+  Object.entries(constants.signals).map(([name, number]) => [number, name]),
+);
 
 /** How much an input may take. */
 export interface Limits {
@@ -40,7 +42,11 @@ export function readFailure(text: string): LoadFailure {
 /** @param text Where the main thread was; nothing, if it could not say so. */
 export function hangOf(text: string, { timeout }: Limits): Found {
   const stack = commonStack(readSightings(text));
-  return { class: CLASSES.hang, message: `no end after ${timeout} s of processor time`, stack };
+  const isIdle = stack.length === 0;
+  const message = isIdle
+    ? "it waits for what does not come"
+    : `no end after ${timeout} s of processor time`;
+  return { class: CLASSES.hang, message, stack };
 }
 
 export function memoryOf(text: string, { memory }: Limits): Found {

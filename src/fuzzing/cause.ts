@@ -27,9 +27,14 @@ export function causeOf(found: Found, folder: string): string {
   const isOverflow = found.class === "RangeError" && OVERFLOW.test(found.message);
   // Where a recursion happens to be when the stack is full does not matter.
   const telling = isOverflow ? [...new Set(names)].sort() : withoutRepeats(names).slice(0, TOP);
-  const isNameless = telling.length === 0 && found.class !== CLASSES.hang;
-  const text = [found.class, ...telling, ...(isNameless ? [found.message] : [])].join("\n");
+  const text = [found.class, ...telling.length > 0 ? telling : [kindOf(found)]].join("\n");
   return `${found.class}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
+}
+
+/** What tells it from others without a stack. */
+function kindOf({ class: name, message }: Found): string {
+  // The input may have chosen the key.
+  return name === CLASSES.pollution ? message.replace(/^(\w+\.prototype).*/s, "$1") : message;
 }
 
 /** Where a program is that was seen several times: the frames that all have in common, from the outermost. */
@@ -46,8 +51,7 @@ export function commonStack({ stacks }: Sightings): readonly string[] {
 }
 
 function placeOf(frame: string, folder: string): Place {
-  const [, name = "", inner, bare] =
-    /^\s*at (?:async )?(?:(.*?) \((.*)\)|(.*))$/.exec(frame) ?? [];
+  const [, name = "", inner, bare] = /^\s*at (?:async )?(?:(.*?) \((.*)\)|(.*))$/.exec(frame) ?? [];
   const file = (inner ?? bare ?? "").replace(/:\d+:\d+$/, "").replace(/^<anonymous>$/, "");
   const path = file.startsWith("file:") ? fileURLToPath(file) : file;
   return {

@@ -3,7 +3,15 @@
  * on. A message is three numbers of 32 bits (the kind, by the harness's answers in `bridges/harness.h`, the
  * size of a text and that of the input), the text, and the input. The answer is `c` to go on, or `s` to stop.
  */
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -32,11 +32,16 @@ export function harnessCommand(
 /** A target's full path. */
 export function checkTarget(target: string): string {
   const path = resolve(target);
-  if (!existsSync(path)) throw new UserError(`Cannot fuzz ${target}: no such file`, { status: USAGE });
+  if (!existsSync(path)) {
+    throw new UserError(`Cannot fuzz ${target}: no such file`, { status: USAGE });
+  }
   if (!statSync(path).isFile()) {
-    throw new UserError(`Cannot fuzz ${target}: it is no file; name the module that exports 'fuzz'`, {
-      status: USAGE,
-    });
+    throw new UserError(
+      `Cannot fuzz ${target}: it is no file; name the module that exports 'fuzz'`,
+      {
+        status: USAGE,
+      },
+    );
   }
   typeOptions(path);
   return path;

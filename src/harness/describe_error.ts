@@ -7,6 +7,8 @@ const MOST_FRAMES = 50;
 /** Where the harness's own scripts are. */
 const OURS = fileURLToPath(new URL(".", import.meta.url));
 const FRAME = /^\s+at /;
+/** Of an ES module. */
+const URL_IN_FRAME = /file:\/\/\S+?(?=:\d+:\d+\)?$)/;
 
 /** What is told of a thrown value, which may be anything. Nothing that it does when looked at is let out. */
 export function describeThrown(thrown: unknown): Found {
@@ -26,7 +28,16 @@ export function framesOf(stack: unknown): string[] {
   const frames = stack.split("\n").filter((line) => FRAME.test(line));
   // What called the harness is of no interest.
   const end = frames.findIndex((line) => line.includes(OURS));
-  return (end < 0 ? frames : frames.slice(0, end)).slice(0, MOST_FRAMES);
+  const theirs = end < 0 ? frames : frames.slice(0, end);
+  return theirs.slice(0, MOST_FRAMES).map((frame) => frame.replace(URL_IN_FRAME, pathOf));
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    return url;
+  }
 }
 
 /** The stack of who calls, without the harness's frames on top of it. */

@@ -75,7 +75,10 @@ export class FuzzedDataProvider {
   }
 
   consumeFloatInRange(min: number, max: number): number {
-    return this.#inRange([min, max], { most: MAX_FLOAT, part: () => this.consumeProbabilityFloat() });
+    return this.#inRange([min, max], {
+      most: MAX_FLOAT,
+      part: () => this.consumeProbabilityFloat(),
+    });
   }
 
   consumeDouble(): number {

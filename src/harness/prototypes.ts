@@ -43,9 +43,9 @@ export class Prototypes {
     this.#known = WATCHED.map(([name, prototype]) => ({
       name,
       prototype,
-      own: new Map(ownKeys(prototype).map((key) =>
-        [key, getOwnPropertyDescriptor(prototype, key)!] as const
-      )),
+      own: new Map(
+        ownKeys(prototype).map((key) => [key, getOwnPropertyDescriptor(prototype, key)!] as const),
+      ),
     }));
     this.#enumerable = countEnumerable();
   }
@@ -55,15 +55,56 @@ export class Prototypes {
     return countEnumerable() !== this.#enumerable || hasChangedMethods();
   }
 
-  /** @returns what has changed, which is as before then. */
-  check(): Found | undefined {
-    const changes = this.#known.flatMap((known) => restore(known));
+  /**
+   * @param again Does once more what was done, for its stack to be known.
+   * @returns what has changed, which is as before then.
+   */
+  check(again: () => void): Found | undefined {
+    const changes = this.#restore();
     if (changes.length === 0) {
       this.remember();
       return undefined;
     }
-    return { class: CLASSES.pollution, message: changes.join(", "), stack: stackHere() };
+    const message = changes.map(({ name, key, how }) => `${name}.${String(key)} was ${how}`);
+    const stack = traceChange(changes, again);
+    this.#restore();
+    return { class: CLASSES.pollution, message: message.join(", "), stack };
   }
+
+  #restore(): Change[] {
+    return this.#known.flatMap((known) => restore(known));
+  }
+}
+
+interface Change {
+  readonly name: string;
+  readonly prototype: object;
+  readonly key: PropertyKey;
+  readonly how: string;
+}
+
+/** Where the first of them is assigned. */
+function traceChange(changes: readonly Change[], again: () => void): string[] {
+  let stack: string[] = [];
+  for (const { prototype, key } of changes) {
+    const before = getOwnPropertyDescriptor(prototype, key);
+    if (before && !before.configurable) continue;
+    defineProperty(prototype, key, {
+      configurable: true,
+      get: () => before?.value,
+      set(value) {
+        if (this !== prototype) {
+          const own = { value, configurable: true, enumerable: true, writable: true };
+          defineProperty(this, key, own);
+        } else if (stack.length === 0) stack = stackHere();
+      },
+    });
+  }
+  again();
+  for (const { prototype, key, how } of changes) {
+    if (how === "added") deleteProperty(prototype, key);
+  }
+  return stack;
 }
 
 /** What is assigned can be enumerated, and none of the runtime's own is. */
@@ -85,17 +126,17 @@ function hasChangedMethods(): boolean {
     now.hasOwnProperty !== hasOwnProperty || now.constructor !== constructor;
 }
 
-function restore({ name, prototype, own }: Known): string[] {
-  const changes: string[] = [];
+function restore({ name, prototype, own }: Known): Change[] {
+  const changes: Change[] = [];
   for (const key of ownKeys(prototype)) {
     if (own.has(key)) continue;
-    changes.push(`${name}.${String(key)} was added`);
+    changes.push({ name, prototype, key, how: "added" });
     deleteProperty(prototype, key);
   }
   for (const [key, before] of own) {
     const now = getOwnPropertyDescriptor(prototype, key);
     if (now && is(now.value, before.value) && now.get === before.get) continue;
-    changes.push(`${name}.${String(key)} was ${now ? "changed" : "removed"}`);
+    changes.push({ name, prototype, key, how: now ? "changed" : "removed" });
     try {
       defineProperty(prototype, key, before);
     } catch {

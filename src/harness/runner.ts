@@ -16,6 +16,8 @@ export class Runner {
   /** What the input that runs has done wrong first. */
   #found: Found | undefined;
   #isRunning = false;
+  /** Runs it once more. */
+  #again = () => {};
   /** ms until the last of its short timers. */
   #timers = 0;
 
@@ -71,6 +73,7 @@ export class Runner {
     this.#found = undefined;
     this.#timers = 0;
     this.#isRunning = true;
+    this.#again = () => void fuzz(input);
     try {
       const result = fuzz(input);
       if (isPromiseLike(result)) return result;
@@ -105,10 +108,19 @@ export class Runner {
     this.#isRunning = false;
     const prototypes = this.#prototypes;
     if (prototypes?.mayHaveChanged) {
-      const found = prototypes.check();
+      const found = prototypes.check(() => this.#runAgain());
       if (found) this.#tell(found);
     }
     return this.#found;
+  }
+
+  /** What comes of it is known. */
+  #runAgain(): void {
+    try {
+      this.#again();
+    } catch {
+      // As it was the first time.
+    }
   }
 
   #has(oracle: HarnessOptions["without"][number]): boolean {

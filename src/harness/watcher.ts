@@ -13,8 +13,7 @@ const LOOKS = 12;
 const INTERVAL = 15;
 const FRAMES = 100;
 /** V8 runs it on top of what the main thread does, in regular expressions, too. */
-const EXPRESSION =
-  `(() => { const { stackTraceLimit } = Error; Error.stackTraceLimit = ${FRAMES};
+const EXPRESSION = `(() => { const { stackTraceLimit } = Error; Error.stackTraceLimit = ${FRAMES};
   const { stack } = new Error(); Error.stackTraceLimit = stackTraceLimit; return stack; })()`;
 
 const session = new inspector.Session();

@@ -64,7 +64,9 @@ function joinNewWorkers(
     construct(target, [file, options, ...rest], newTarget) {
       const make = (options: unknown) =>
         Reflect.construct(target, [file, options, ...rest], newTarget) as Worker;
-      if (load(main, memory.CONTROL.state) !== memory.READY || isOurs(options)) return make(options);
+      if (load(main, memory.CONTROL.state) !== memory.READY || isOurs(options)) {
+        return make(options);
+      }
       const { port1, port2 } = new MessageChannel();
       const control = new SharedArrayBuffer(memory.CONTROL_SIZE);
       const env = environmentOf(options);

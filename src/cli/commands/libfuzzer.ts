@@ -2,7 +2,14 @@ import { existsSync, mkdirSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Argv } from "yargs";
 import { USAGE, UserError } from "../../base/user_error.ts";
-import { endOf, hangOf, type Limits, memoryOf, readFailure, readFound } from "../../fuzzing/answers.ts";
+import {
+  endOf,
+  hangOf,
+  type Limits,
+  memoryOf,
+  readFailure,
+  readFound,
+} from "../../fuzzing/answers.ts";
 import { buildLibfuzzerBridge } from "../../fuzzing/build_bridge.ts";
 import { Findings, group, summarize } from "../../fuzzing/findings.ts";
 import { END, FindingsServer, type Report } from "../../fuzzing/findings_server.ts";
@@ -192,7 +199,9 @@ function makeCorpus([first, ...others]: readonly string[]): void {
   if (first !== undefined && !existsSync(first)) mkdirSync(first, { recursive: true });
   const missing = others.find((folder) => !existsSync(folder));
   if (missing === undefined) return;
-  throw new UserError(`Cannot read the corpus ${missing}: no such file or folder`, { status: USAGE });
+  throw new UserError(`Cannot read the corpus ${missing}: no such file or folder`, {
+    status: USAGE,
+  });
 }
 
 /** The scripts that guide. */
