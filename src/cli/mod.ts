@@ -81,7 +81,7 @@ function tell(error: unknown, { args, io }: { args: readonly string[]; io: Io })
     if (log.enabled) { for (const line of stack.split("\n")) io.warn(line); }
     return 1;
   }
-  if (error.status !== USAGE) {
+  if (!error.isUsage) {
     io.warn(message);
     return error.status;
   }

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/user_error.ts";
+import { BROKEN } from "./harness_command.ts";
 
 const SOURCES = fileURLToPath(new URL("../../../bridges", import.meta.url));
 /** What Debian calls versions of its own, the newest first. */
@@ -49,9 +50,10 @@ function findCompiler(): { compiler: string; version: string } {
     const { status, stdout } = spawnSync(compiler, ["--version"], { encoding: "utf8" });
     if (status === 0) return { compiler, version: stdout };
   }
-  throw new UserError(`Cannot build the bridge to libFuzzer: there is no clang (${INSTALL})`, {
-    status: 2,
-  });
+  throw new UserError(
+    `Cannot build the bridge to libFuzzer: there is no clang (${INSTALL})`,
+    BROKEN,
+  );
 }
 
 function compile([compiler, ...args]: readonly string[]): void {
@@ -59,7 +61,8 @@ function compile([compiler, ...args]: readonly string[]): void {
   if (status === 0) return;
   const said = stderr?.split("\n").find((line) => /error|cannot|fatal/i.test(line));
   const reason = error?.message ?? said ?? `status ${status}`;
-  throw new UserError(`Cannot build the bridge to libFuzzer: ${reason.trim()} (${INSTALL})`, {
-    status: 2,
-  });
+  throw new UserError(
+    `Cannot build the bridge to libFuzzer: ${reason.trim()} (${INSTALL})`,
+    BROKEN,
+  );
 }

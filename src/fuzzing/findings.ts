@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { UserError } from "../base/user_error.ts";
+import { BROKEN } from "./harness_command.ts";
 import type { Found } from "../harness/protocol.ts";
 import { causeOf } from "./cause.ts";
 
@@ -81,7 +82,7 @@ export class Findings {
       writeFileSync(`${file}.txt`, text);
     } catch (error) {
       const { message } = error as Error;
-      throw new UserError(`Cannot keep a finding: ${message}; see --findings`, { status: 2 });
+      throw new UserError(`Cannot keep a finding: ${message}; see --findings`, BROKEN);
     }
   }
 }

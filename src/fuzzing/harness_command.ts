@@ -10,6 +10,9 @@ const TYPESCRIPT = [".ts", ".mts", ".cts"];
 /** The Node that first strips types, if it is told to: minor version of 22. */
 const STRIPS_WHEN_TOLD = 6;
 
+/** Of a `UserError`: nothing can be looked for. Status 1 says that something was found. */
+export const BROKEN = { status: 2, isUsage: false } as const;
+
 /**
  * The command that starts a harness.
  *

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import type { Duplex } from "node:stream";
 import { UserError } from "../base/user_error.ts";
+import { BROKEN } from "./harness_command.ts";
 import { ANSWER, CHANNEL, type Found, type LoadFailure, WATCH } from "../harness/protocol.ts";
 import { endOf, hangOf, type Limits, memoryOf, readFailure, readFound } from "./answers.ts";
 
@@ -59,10 +60,11 @@ export class HarnessProcess implements AsyncDisposable {
     const answer = await harness.#answer();
     if (answer === undefined) return harness;
     await harness[Symbol.asyncDispose]();
-    const [where = ""] = answer.stack;
-    throw new UserError(`Cannot load it: ${answer.message}${where.replace(/^ */, " ")}`, {
-      status: 2,
-    });
+    const where = answer.stack.find((frame) => !frame.includes("(node:"));
+    throw new UserError(
+      `Cannot load it: ${answer.message}${where ? ` ${where.trim()}` : ""}`,
+      BROKEN,
+    );
   }
 
   /** @returns what the input did wrong; then `hasEnded` may be so. */

@@ -35,12 +35,12 @@ export class FuzzedDataProvider {
 
   consumeIntegral(maxNumBytes: number, isSigned = false): number {
     checkBytes(maxNumBytes);
-    return Number(signed(this.#fromEnd(maxNumBytes), { bytes: maxNumBytes, isSigned }));
+    return Number(this.consumeBigIntegral(maxNumBytes, isSigned));
   }
 
   consumeBigIntegral(maxNumBytes: number, isSigned = false): bigint {
     checkLength(maxNumBytes);
-    return signed(this.#fromEnd(maxNumBytes), { bytes: maxNumBytes, isSigned });
+    return inRange(rangeOf(maxNumBytes, isSigned), (bytes) => this.#fromEnd(bytes));
   }
 
   consumeIntegralInRange(min: number, max: number): number {
@@ -50,11 +50,7 @@ export class FuzzedDataProvider {
   }
 
   consumeBigIntegralInRange(min: bigint, max: bigint): bigint {
-    if (min > max) throw new Error("min must be less than or equal to max");
-    const range = max - min;
-    const bytes = Math.ceil(range.toString(2).length / 8);
-    const value = range === 0n ? 0n : this.#fromEnd(bytes);
-    return min + value % (range + 1n);
+    return inRange([min, max], (bytes) => this.#fromEnd(bytes));
   }
 
   /** Any, NaN among them. */
@@ -128,15 +124,16 @@ export class FuzzedDataProvider {
   }
 
   consumeBigIntegrals(maxLength: number, numBytesPerIntegral: number, isSigned = false): bigint[] {
+    const range = rangeOf(numBytesPerIntegral, isSigned);
     return this.#list(maxLength, numBytesPerIntegral).map((bytes) =>
-      signed(bigOf(bytes), { bytes: numBytesPerIntegral, isSigned })
+      inRange(range, () => bigOf(bytes))
     );
   }
 
   consumeNumbers(maxLength: number): number[] {
     return this.#list(maxLength, DOUBLE).map((bytes) => {
       const all = Buffer.alloc(DOUBLE);
-      bytes.copy(all, DOUBLE - bytes.length);
+      bytes.copy(all);
       return all.readDoubleBE();
     });
   }
@@ -216,11 +213,21 @@ function bigOf(bytes: Uint8Array): bigint {
   return bytes.length === 0 ? 0n : BigInt(`0x${Buffer.from(bytes).toString("hex")}`);
 }
 
-function signed(
-  value: bigint,
-  { bytes, isSigned }: { bytes: number; isSigned: boolean },
+/** Signed ones are counted from the least: where no bytes are left, they are that. */
+function rangeOf(bytes: number, isSigned: boolean): readonly [min: bigint, max: bigint] {
+  const count = 1n << BigInt(bytes * 8);
+  return isSigned && bytes > 0 ? [-count / 2n, count / 2n - 1n] : [0n, count - 1n];
+}
+
+/** @param take Gives the number that so many bytes are. */
+function inRange(
+  [min, max]: readonly [bigint, bigint],
+  take: (bytes: number) => bigint,
 ): bigint {
-  return isSigned ? BigInt.asIntN(bytes * 8, value) : value;
+  if (min > max) throw new Error("min must be less than or equal to max");
+  const range = max - min;
+  if (range === 0n) return min;
+  return min + take(Math.ceil(range.toString(2).length / 8)) % (range + 1n);
 }
 
 function printableFor(character: string): string {

@@ -13,7 +13,7 @@ import {
 import { buildLibfuzzerBridge } from "../../fuzzing/build_bridge.ts";
 import { Findings, group, summarize } from "../../fuzzing/findings.ts";
 import { END, FindingsServer, type Report } from "../../fuzzing/findings_server.ts";
-import { checkTarget, harnessCommand } from "../../fuzzing/harness_command.ts";
+import { BROKEN, checkTarget, harnessCommand } from "../../fuzzing/harness_command.ts";
 import { ANSWER, type Found, type LoadFailure } from "../../harness/protocol.ts";
 import type { Command, Io } from "../command.ts";
 import { checkForKcov, runWithKcov } from "../fuzz_session.ts";
@@ -37,9 +37,8 @@ type Arguments = ServerArguments & HarnessArguments & {
 
 /** Between the words of the harness's command: see `bridges/libfuzzer.c`. */
 const SEPARATOR = "\x1f";
-/** When something was found; when it cannot be looked for. */
+/** The status when something was found. */
 const FOUND = 1;
-const BROKEN = 2;
 /** What libFuzzer ends with when it is interrupted. */
 const INTERRUPTED = 72;
 
@@ -91,34 +90,49 @@ export const libfuzzer: Command = {
         "options behind '--' are libFuzzer's",
       ),
   async run(argv, io) {
-    const options = argv as unknown as Arguments;
-    const target = checkTarget(options.target);
-    const globs = globsOf(target, options);
-    checkForKcov();
-    makeCorpus(options.corpus);
-    const bridge = buildLibfuzzerBridge();
-    const session = new Session(target, { options, io });
-    using server = await FindingsServer.start((report) => session.take(report, server));
-    const limits = limitsOf(options);
-    const harness = harnessCommand(harnessOptions(target, options), {
-      memory: limits.memory,
-      reports: server.reports,
-    });
-    const theirs = (argv["--"] as unknown[] | undefined)?.map(String) ?? [];
-    const status = await runWithKcov([bridge, ...theirs, ...options.corpus], {
-      options: { ...options, ...globs },
-      io,
-      env: {
-        ...server.env,
-        KCOVFS_NAME: "fuzz",
-        KCOVFS_HARNESS: harness.join(SEPARATOR),
-        KCOVFS_HARNESS_TIMEOUT: String(limits.timeout),
-        KCOVFS_HARNESS_MEMORY: String(limits.memory),
-      },
-    });
-    return session.end(status, server.executions);
+    try {
+      return await fuzz(argv as unknown as Arguments, { theirs: optionsAfterDashes(argv), io });
+    } catch (error) {
+      if (!(error instanceof UserError) || error.status !== FOUND) throw error;
+      throw new UserError(error.message, { ...BROKEN, cause: error });
+    }
   },
 };
+
+function optionsAfterDashes(argv: Record<string, unknown>): string[] {
+  return (argv["--"] as unknown[] | undefined)?.map(String) ?? [];
+}
+
+/** @param how `theirs`: libFuzzer's options. */
+async function fuzz(
+  options: Arguments,
+  { theirs, io }: { theirs: readonly string[]; io: Io },
+): Promise<number> {
+  const target = checkTarget(options.target);
+  const globs = globsOf(target, options);
+  checkForKcov();
+  const bridge = buildLibfuzzerBridge();
+  makeCorpus(options.corpus);
+  const session = new Session(target, { options, io });
+  using server = await FindingsServer.start((report) => session.take(report, server));
+  const limits = limitsOf(options);
+  const harness = harnessCommand(harnessOptions(target, options), {
+    memory: limits.memory,
+    reports: server.reports,
+  });
+  const status = await runWithKcov([bridge, ...theirs, ...options.corpus], {
+    options: { ...options, ...globs },
+    io,
+    env: {
+      ...server.env,
+      KCOVFS_NAME: "fuzz",
+      KCOVFS_HARNESS: harness.join(SEPARATOR),
+      KCOVFS_HARNESS_TIMEOUT: String(limits.timeout),
+      KCOVFS_HARNESS_MEMORY: String(limits.memory),
+    },
+  });
+  return session.end(status, server.executions);
+}
 
 /** One run: what is found in it, and what is said of that. */
 class Session {
@@ -166,7 +180,7 @@ class Session {
     if (this.#failure) {
       const { message, stack } = this.#failure;
       for (const line of stack) this.#io.print(`${line}\n`);
-      throw new UserError(`Cannot fuzz ${this.#options.target}: ${message}`, { status: BROKEN });
+      throw new UserError(`Cannot fuzz ${this.#options.target}: ${message}`, BROKEN);
     }
     const { all } = this.#findings;
     if (all.length > 0) {
@@ -174,9 +188,7 @@ class Session {
       return FOUND;
     }
     if (status !== 0 && status !== INTERRUPTED) {
-      throw new UserError(`libFuzzer ended with status ${status}: see what it says above`, {
-        status: BROKEN,
-      });
+      throw new UserError(`libFuzzer ended with status ${status}: see what it says above`, BROKEN);
     }
     const seconds = (performance.now() - this.#start) / 1000;
     this.#io.print(`nothing found in ${group(executions)} executions, ${seconds.toFixed(1)} s\n`);
