@@ -70,6 +70,11 @@ export class FindingsServer implements Disposable {
     return join(this.#folder, "reports");
   }
 
+  /** A place for the fuzzer's dictionary, as long as this is there. */
+  get dictionary(): string {
+    return join(this.#folder, "dictionary");
+  }
+
   /** What tells a bridge of this. */
   get env(): NodeJS.ProcessEnv {
     return { KCOVFS_FINDINGS: this.#socket, KCOVFS_EXECUTIONS: this.#executionsFile };

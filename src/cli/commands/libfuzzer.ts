@@ -11,6 +11,7 @@ import {
   readFound,
 } from "../../fuzzing/answers.ts";
 import { buildLibfuzzerBridge } from "../../fuzzing/build_bridge.ts";
+import { withDictionary } from "../../fuzzing/dictionary.ts";
 import { Findings, group, summarize } from "../../fuzzing/findings.ts";
 import { END, FindingsServer, type Report } from "../../fuzzing/findings_server.ts";
 import { BROKEN, checkTarget, harnessCommand } from "../../fuzzing/harness_command.ts";
@@ -120,7 +121,8 @@ async function fuzz(
     memory: limits.memory,
     reports: server.reports,
   });
-  const status = await runWithKcov([bridge, ...theirs, ...options.corpus], {
+  const engine = withDictionary(theirs, { file: server.dictionary, without: options.without });
+  const status = await runWithKcov([bridge, ...engine, ...options.corpus], {
     options: { ...options, ...globs },
     io,
     env: {
