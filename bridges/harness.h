@@ -55,7 +55,7 @@ struct harness {
 /* How many times its processor time an input may take in all: it may sleep. */
 #define HARNESS_PATIENCE 10
 /* ms in which it tells where it is, or ends when it has said that it does. */
-#define HARNESS_GRACE 3000
+#define HARNESS_GRACE 5000
 
 static inline double harness_now(clockid_t clock) {
   struct timespec now;

@@ -12,7 +12,7 @@ const INTERVAL = 50;
 /** How many times its processor time an input may take in all, as in `bridges/harness.h`. */
 const PATIENCE = 10;
 /** ms that the harness has to tell where it is. */
-const GRACE = 3000;
+const GRACE = 5000;
 /** Of `/proc/PID/stat`: ticks in a second. */
 const TICKS = 100;
 

@@ -14,17 +14,27 @@ process.argv.splice(1, 2, options.target);
 const channel = new Channel();
 const runner = new Runner(options);
 
+/** Inputs after which the event loop turns in any case: something of the module's own may wait for it. */
+const TURN = 256;
+
 /**
- * Input after input. Between two, the event loop turns once: promises, ticks and rejections of an input are
- * over before it is answered.
+ * Input after input. Where one has begun something asynchronous, the event loop turns before it is answered:
+ * promises, ticks and rejections of an input are over then.
  */
 function serve(fuzz: Fuzz): void {
   let isWaiting = false;
-  const next = () => {
-    const input = channel.read();
-    if (!input) return exit(0);
-    const promise = runner.start(fuzz, input);
-    if (!promise) return turn();
+  const serveSome = () => {
+    for (let i = 0; i < TURN; i++) {
+      const input = channel.read();
+      if (!input) return exit(0);
+      const promise = runner.start(fuzz, input);
+      if (promise) return wait(promise);
+      if (runner.isAsync) return turn();
+      answer();
+    }
+    setImmediate(serveSome);
+  };
+  const wait = (promise: PromiseLike<unknown>) => {
     isWaiting = true;
     runner.settle(promise).then(() => {
       isWaiting = false;
@@ -36,10 +46,8 @@ function serve(fuzz: Fuzz): void {
     else setImmediate(finish);
   };
   const finish = () => {
-    const found = runner.finish();
-    if (found) channel.answer(ANSWER.finding, found);
-    else channel.ok();
-    next();
+    answer();
+    serveSome();
   };
   process.on("beforeExit", () => {
     if (!isWaiting) return;
@@ -47,7 +55,13 @@ function serve(fuzz: Fuzz): void {
     runner.neverSettled();
     turn();
   });
-  next();
+  serveSome();
+}
+
+function answer(): void {
+  const found = runner.finish();
+  if (found) channel.answer(ANSWER.finding, found);
+  else channel.ok();
 }
 
 /** The agent of a target does not look at threads with this option: see `agent/inside/new_workers.cts`. */

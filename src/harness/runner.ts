@@ -1,3 +1,4 @@
+import { createHook } from "node:async_hooks";
 import { describeThrown, stackHere } from "./describe_error.ts";
 import { makeIsExpected } from "./expected.ts";
 import type { Fuzz } from "./load_target.ts";
@@ -18,6 +19,8 @@ export class Runner {
   #isRunning = false;
   /** Runs it once more. */
   #again = () => {};
+  /** Whether it has begun anything that goes on when the function has returned. */
+  #isAsync = false;
   /** ms until the last of its short timers. */
   #timers = 0;
 
@@ -35,7 +38,7 @@ export class Runner {
     const onError = (thrown: unknown) => isOn && this.#thrown(thrown);
     process.on("unhandledRejection", onError);
     process.on("uncaughtException", onError);
-    this.#watchTimers();
+    this.#watchAsync();
   }
 
   /** To be called once it is loaded: what it has done to prototypes is as it should be. */
@@ -71,6 +74,7 @@ export class Runner {
    */
   start(fuzz: Fuzz, input: Buffer): PromiseLike<unknown> | undefined {
     this.#found = undefined;
+    this.#isAsync = false;
     this.#timers = 0;
     this.#isRunning = true;
     this.#again = () => void fuzz(input);
@@ -96,6 +100,11 @@ export class Runner {
   neverSettled(): void {
     if (!this.#has("hang")) return;
     this.#tell({ class: CLASSES.hang, message: "the promise is never settled", stack: [] });
+  }
+
+  /** Whether the event loop is to turn before the input is at its end. */
+  get isAsync(): boolean {
+    return this.#isAsync;
   }
 
   /** ms that are to pass before the input is at its end. */
@@ -139,16 +148,17 @@ export class Runner {
     this.#found ??= found;
   }
 
-  /** An input's short timers belong to it. */
-  #watchTimers(): void {
-    const theirs = globalThis.setTimeout;
-    globalThis.setTimeout = new Proxy(theirs, {
-      apply: (call, self, args: unknown[]) => {
-        const delay = Math.max(1, Number(args[1]) || 0);
-        if (this.#isRunning && delay <= LONGEST_TIMER && delay > this.#timers) this.#timers = delay;
-        return Reflect.apply(call, self, args);
+  /** Node tells of promises, ticks, timers and requests as they are made. */
+  #watchAsync(): void {
+    createHook({
+      init: (_id, type, _trigger, resource) => {
+        if (!this.#isRunning) return;
+        this.#isAsync = true;
+        if (type !== "Timeout") return;
+        const { _idleTimeout: delay = 0 } = resource as { _idleTimeout?: number };
+        if (delay <= LONGEST_TIMER && delay > this.#timers) this.#timers = delay;
       },
-    });
+    }).enable();
   }
 }
 

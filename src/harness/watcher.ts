@@ -9,8 +9,8 @@ import { framesOf } from "./describe_error.ts";
 import { type Sightings, WATCH } from "./protocol.ts";
 
 /** How often it looks, and how many ms after the last time. */
-const LOOKS = 12;
-const INTERVAL = 15;
+const LOOKS = 24;
+const INTERVAL = 40;
 const FRAMES = 100;
 /** V8 runs it on top of what the main thread does, in regular expressions, too. */
 const EXPRESSION = `(() => { const { stackTraceLimit } = Error; Error.stackTraceLimit = ${FRAMES};

@@ -8,7 +8,7 @@ import { describe, preview } from "../../fuzzing/findings.ts";
 import { checkTarget, harnessCommand } from "../../fuzzing/harness_command.ts";
 import { HarnessProcess, type HarnessStart } from "../../fuzzing/harness_process.ts";
 import { minimize } from "../../fuzzing/minimize.ts";
-import type { Found } from "../../harness/protocol.ts";
+import { CLASSES, type Found } from "../../harness/protocol.ts";
 import type { Command, Io } from "../command.ts";
 import {
   type HarnessArguments,
@@ -89,10 +89,11 @@ async function runAll(
     io.print(`== ${cause}, by ${file} (${input.length} bytes): ${preview(input)}\n`);
     io.print(`${describe(found)}\n`);
     if (!isToMinimize) continue;
-    const shorter = await harness.minimize(
-      input,
-      (found) => causeOf(found, dirname(target)) === cause,
-    );
+    // Where a loop is seen is not always the same.
+    const isLoop = found.class === CLASSES.hang || found.class === CLASSES.memory;
+    const isSame = (other: Found) =>
+      isLoop ? other.class === found.class : causeOf(other, dirname(target)) === cause;
+    const shorter = await harness.minimize(input, isSame);
     writeFileSync(`${file}.min`, shorter);
     io.print(`shortest: ${file}.min (${shorter.length} bytes): ${preview(shorter)}\n`);
   }
