@@ -22,7 +22,7 @@ import { runInput } from "./commands/run_input.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
-import { explainUsage } from "./explain_usage.ts";
+import { explainUsage } from "./usage_errors.ts";
 import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */
@@ -31,7 +31,7 @@ export const COMMANDS: readonly Command[] = [
   ...[top, report, env, instrument, replay, unmount, doctor, installService],
 ];
 
-/** A command of yargs' own: its name and what it does. */
+/** A command of yargs' own: its name and its description. */
 export const COMPLETION = [
   "completion",
   "print a script that completes commands in bash or zsh",
@@ -55,7 +55,7 @@ export async function main(
   options: { self?: Session | undefined } = {},
 ): Promise<number> {
   const io: Io = {
-    // Names of scripts and targets are in it, which others have made up.
+    // It contains names of scripts and targets, which others have made up.
     print: (text) => process.stdout.write(visibleLines(text)),
     warn: (line) => process.stderr.write(`kcovfs: ${onOneLine(line)}\n`),
     self: options.self,
@@ -70,7 +70,7 @@ export async function main(
 }
 
 /**
- * Tells an error, of whatever kind: the only place that decides how.
+ * Prints an error of any kind; only this function decides how.
  *
  * @returns the exit status.
  */

@@ -90,13 +90,16 @@ export const report: Command = {
   },
 };
 
-/** What there is to report on, and where its symbols are. */
+/** The targets to report on, and the folder of their symbols. */
 interface Covered {
   readonly state: string;
   readonly targets: readonly CoveredTarget[];
 }
 
-/** Whether a server is meant, or one that has ended, by its state folder or for want of others. */
+/**
+ * Whether the report is on a running server. Otherwise it is on one that has ended: its state folder is
+ * named, or none runs.
+ */
 async function isServed({ mount, state }: Arguments): Promise<boolean> {
   return state === undefined && await isServerMeant(mount);
 }
@@ -107,7 +110,7 @@ async function askFor({ mount, since, reset }: Arguments): Promise<Covered> {
   return { state, targets: await askServer(socket, "covered", { since, isReset: reset }) };
 }
 
-/** Of what the last server has left: whose, and when, is said first. */
+/** Reads the record of the last server, and first prints whose it was and when it ended. */
 async function readFor({ since, reset, ...options }: Arguments, io: Io): Promise<Covered> {
   const state = resolve(options.state ?? DEFAULT_STATE);
   const record = await recordIn(state);
@@ -144,7 +147,7 @@ async function recordIn(state: string): Promise<CoveredRecord | undefined> {
   }
 }
 
-/** By `passwd(5)`; the number of a user that is not in there. */
+/** By `passwd(5)`; for a user that is not in there, the number. */
 async function userName(uid: number): Promise<string> {
   const users = await readFile("/etc/passwd", "utf8").catch(() => "");
   const user = users.split("\n").map((line) => line.split(":")).find((user) =>
@@ -190,7 +193,7 @@ async function write(
   }
 }
 
-/** A path that leads to nowhere but into the folder that it is resolved against. */
+/** A path that cannot lead out of the folder that it is resolved against. */
 function within(path: string): string {
   return path.replace(/^\/+/, "");
 }
