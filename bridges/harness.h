@@ -7,7 +7,7 @@
  *   ...
  *   switch (harness_run(&harness, data, size)) { ... }
  *
- * What it says is in harness.text, until the next call.
+ * Its text is in harness.text, until the next call.
  */
 #ifndef KCOVFS_HARNESS_H
 #define KCOVFS_HARNESS_H

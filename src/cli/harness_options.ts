@@ -45,7 +45,7 @@ export function withHarness<T>(argv: Argv<T>) {
 
 type Parsed<A> = A extends Argv<infer T> ? T : never;
 
-/** What {@linkcode withHarness} adds to the arguments. */
+/** The arguments that {@linkcode withHarness} adds. */
 export type HarnessArguments = Parsed<ReturnType<typeof withHarness<unknown>>>;
 
 export function harnessOptions(target: string, argv: HarnessArguments): HarnessOptions {

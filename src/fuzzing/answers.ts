@@ -1,4 +1,4 @@
-/** What the answers of a harness mean, and its end: findings. */
+/** Makes findings of a harness's answers, and of its end. */
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
@@ -55,7 +55,7 @@ export function memoryOf(text: string, { memory }: Limits): Found {
 }
 
 /**
- * What the end of a harness was.
+ * Tells how a harness has ended.
  *
  * @param text Its status, as wait(2) has it.
  * @param reports Where Node has written a report, if it ran out of memory.

@@ -8,7 +8,7 @@ import { UserError } from "../base/user_error.ts";
 import { BROKEN } from "./harness_command.ts";
 
 const SOURCES = fileURLToPath(new URL("../../../bridges", import.meta.url));
-/** What Debian calls versions of its own, the newest first. */
+/** Debian's names for several versions, the newest first. */
 const COMPILERS = ["clang", ...Array.from({ length: 12 }, (_, i) => `clang-${25 - i}`)];
 const INSTALL = "on Debian: apt-get install clang libclang-rt-dev";
 const FLAGS = ["-O2", "-Wall"];

@@ -15,7 +15,7 @@ interface Place {
 }
 
 /**
- * What a finding is called: its class and a number. Those with the same class and the same functions on top
+ * Names a finding: its class and a number. Those with the same class and the same functions on top
  * of the stack have the same cause.
  *
  * @param folder The target's.
@@ -31,7 +31,7 @@ export function causeOf(found: Found, folder: string): string {
   return `${found.class}-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`;
 }
 
-/** What tells it from others without a stack. */
+/** Tells findings without a stack apart. */
 function kindOf({ class: name, message }: Found): string {
   // The input may have chosen the key.
   return name === CLASSES.pollution ? message.replace(/^(\w+\.prototype).*/s, "$1") : message;

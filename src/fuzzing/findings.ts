@@ -31,7 +31,7 @@ export interface FindingsOptions {
   readonly replay: readonly string[];
 }
 
-/** What was found: each cause once, its input and its description in a folder. */
+/** All findings of a run: each cause once, its input and its description in a folder. */
 export class Findings {
   readonly #options: FindingsOptions;
   readonly #byCause = new Map<string, Finding>();

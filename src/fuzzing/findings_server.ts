@@ -20,7 +20,7 @@ const HEAD = 12;
 const GO_ON = "c";
 const STOP = "s";
 
-/** What the bridge's answers are called that a harness does not give. */
+/** Answers that the bridge gives for a harness that cannot. */
 export const END = { died: 0x64, hang: 0x68, memory: 0x6d } as const;
 
 /** An input that was not fine. */
@@ -75,7 +75,7 @@ export class FindingsServer implements Disposable {
     return join(this.#folder, "dictionary");
   }
 
-  /** What tells a bridge of this. */
+  /** The environment by which a bridge finds this. */
   get env(): NodeJS.ProcessEnv {
     return { KCOVFS_FINDINGS: this.#socket, KCOVFS_EXECUTIONS: this.#executionsFile };
   }

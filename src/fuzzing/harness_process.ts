@@ -158,7 +158,7 @@ export class HarnessProcess implements AsyncDisposable {
   }
 }
 
-/** What comes on a socket, in the sizes that it is asked for in. */
+/** Reads a socket in the sizes that are asked for. */
 class Messages {
   readonly #stream: Duplex;
   #received = Buffer.alloc(0);

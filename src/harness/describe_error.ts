@@ -10,7 +10,7 @@ const FRAME = /^\s+at /;
 /** Of an ES module. */
 const URL_IN_FRAME = /file:\/\/\S+?(?=:\d+:\d+\)?$)/;
 
-/** What is told of a thrown value, which may be anything. Nothing that it does when looked at is let out. */
+/** Describes a thrown value, which may be anything. An exception that it throws when it is read is caught. */
 export function describeThrown(thrown: unknown): Found {
   if (typeof thrown !== "object" || thrown === null) {
     return { class: `thrown-${typeOf(thrown)}`, message: textOf(thrown), stack: [] };
@@ -26,7 +26,7 @@ export function describeThrown(thrown: unknown): Found {
 export function framesOf(stack: unknown): string[] {
   if (typeof stack !== "string") return [];
   const frames = stack.split("\n").filter((line) => FRAME.test(line));
-  // What called the harness is of no interest.
+  // The harness's own callers are of no interest.
   const end = frames.findIndex((line) => line.includes(OURS));
   const theirs = end < 0 ? frames : frames.slice(0, end);
   return theirs.slice(0, MOST_FRAMES).map((frame) => frame.replace(URL_IN_FRAME, pathOf));

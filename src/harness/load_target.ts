@@ -24,7 +24,7 @@ export async function loadTarget(path: string): Promise<Fuzz | LoadFailure> {
 
 function findFuzz(exports: Record<string, unknown>): Fuzz | undefined {
   const all = exports["default"] as Record<string, unknown> | undefined;
-  // What a CommonJS module exports that was compiled from an ES module may have a default of its own.
+  // A CommonJS module that was compiled from an ES module may have a default export of its own.
   const inner = all?.["default"] as Record<string, unknown> | undefined;
   const candidates = [exports["fuzz"], all?.["fuzz"], inner?.["fuzz"], all, inner];
   return candidates.find((candidate) => typeof candidate === "function") as Fuzz | undefined;

@@ -60,7 +60,7 @@ export interface HarnessOptions {
   readonly without: readonly Oracle[];
 }
 
-/** What an oracle has found. */
+/** A finding of an oracle. */
 export interface Found {
   /** An error's class, or one of {@linkcode CLASSES}. */
   readonly class: string;

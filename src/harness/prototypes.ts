@@ -110,7 +110,7 @@ function traceChange(changes: readonly Change[], again: () => void): string[] {
   return stack;
 }
 
-/** What is assigned can be enumerated, and none of the runtime's own is. */
+/** Assigned properties can be enumerated; the runtime's own cannot. */
 function countEnumerable(): number {
   let count = 0;
   for (const sample of SAMPLES) {
@@ -122,7 +122,7 @@ function countEnumerable(): number {
 
 const { toString, valueOf, hasOwnProperty, constructor } = Object.prototype;
 
-/** What is most often overwritten: assigning keeps it from being enumerated. */
+/** Looks at the methods that are overwritten most often: assigning does not make them enumerable. */
 function hasChangedMethods(): boolean {
   const now = Object.prototype;
   return now.toString !== toString || now.valueOf !== valueOf ||

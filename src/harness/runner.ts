@@ -14,7 +14,7 @@ export class Runner {
   readonly #options: HarnessOptions;
   readonly #isExpected: (thrown: unknown) => boolean;
   readonly #prototypes: Prototypes | undefined;
-  /** What the input that runs has done wrong first. */
+  /** The first finding of the input that runs. */
   #found: Found | undefined;
   #isRunning = false;
   /** Runs it once more. */
@@ -123,7 +123,7 @@ export class Runner {
     return this.#found;
   }
 
-  /** What comes of it is known. */
+  /** Its outcome is known already. */
   #runAgain(): void {
     try {
       this.#again();

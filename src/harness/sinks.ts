@@ -29,7 +29,7 @@ const SHELLS = /(?:^|\/)(?:ba|da|z|k|a)?sh$/;
  * @param found Is told of each finding; the call that led to it fails.
  */
 export function watchSinks(without: readonly Oracle[], found: (found: Found) => void): void {
-  // What `import * as` gives cannot be written to.
+  // The object of `import * as` cannot be written to.
   const require = createRequire(import.meta.url);
   if (!without.includes("traversal")) {
     const modules = [require("node:fs"), require("node:fs/promises")] as Members[];

@@ -40,7 +40,7 @@ type Arguments = ServerArguments & HarnessArguments & {
 const SEPARATOR = "\x1f";
 /** The status when something was found. */
 const FOUND = 1;
-/** What libFuzzer ends with when it is interrupted. */
+/** libFuzzer's status when it is interrupted. */
 const INTERRUPTED = 72;
 
 /** `kcovfs libfuzzer` */
