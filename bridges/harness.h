@@ -54,6 +54,8 @@ struct harness {
 #define HARNESS_LOOK 0.05
 /* How many times its processor time an input may take in all: it may sleep. */
 #define HARNESS_PATIENCE 10
+/* Seconds of processor time that loading the module may take, at least. */
+#define HARNESS_LOADING 60
 /* ms in which it tells where it is, or ends when it has said that it does. */
 #define HARNESS_GRACE 5000
 
@@ -253,6 +255,12 @@ static inline enum harness_answer harness_start(struct harness *harness) {
   harness->channel = channel[0];
   harness->watcher = watcher[0];
   setsockopt(harness->channel, SOL_SOCKET, SO_RCVTIMEO, &look, sizeof look);
-  return harness_wait(harness);
+  struct harness loading = *harness;
+  if (loading.timeout > 0 && loading.timeout < HARNESS_LOADING)
+    loading.timeout = HARNESS_LOADING;
+  enum harness_answer answer = harness_wait(&loading);
+  loading.timeout = harness->timeout;
+  *harness = loading;
+  return answer;
 }
 #endif

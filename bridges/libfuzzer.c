@@ -126,6 +126,8 @@ static void start_harness(void) {
 
 static void start(void) {
   int words = 0;
+  /* Without kcovfs there is nothing to be guided by. */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (char *word = strtok(strdup(variable("KCOVFS_HARNESS")), SEPARATOR); word && words < 255;
        word = strtok(NULL, SEPARATOR))
     command[words++] = word;

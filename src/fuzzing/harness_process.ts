@@ -9,6 +9,8 @@ import { endOf, hangOf, type Limits, memoryOf, readFailure, readFound } from "./
 
 /** ms between two looks at what an input takes. */
 const INTERVAL = 50;
+/** s of processor time that loading the module may take, at least. */
+const LOADING = 60;
 /** How many times its processor time an input may take in all, as in `bridges/harness.h`. */
 const PATIENCE = 10;
 /** ms that the harness has to tell where it is. */
@@ -57,7 +59,7 @@ export class HarnessProcess implements AsyncDisposable {
   /** @throws {UserError} where the module cannot be loaded. */
   static async start(options: HarnessStart): Promise<HarnessProcess> {
     const harness = new HarnessProcess(options);
-    const answer = await harness.#answer();
+    const answer = await harness.#answer({ isLoading: true });
     if (answer === undefined) return harness;
     await harness[Symbol.asyncDispose]();
     const where = answer.stack.find((frame) => !frame.includes("(node:"));
@@ -82,9 +84,9 @@ export class HarnessProcess implements AsyncDisposable {
     await this.#ended;
   }
 
-  async #answer(): Promise<Found | LoadFailure | undefined> {
+  async #answer({ isLoading = false } = {}): Promise<Found | LoadFailure | undefined> {
     const wrong = new AbortController();
-    const watching = this.#watchLimits(wrong.signal);
+    const watching = this.#watchLimits(wrong.signal, { isLoading });
     let first = await Promise.race([this.#channel.next(1), watching]);
     if (first === undefined && this.#isInterrupted) first = await watching;
     wrong.abort();
@@ -100,8 +102,9 @@ export class HarnessProcess implements AsyncDisposable {
   }
 
   /** Resolves when a limit is reached, and the process has been ended for it. */
-  async #watchLimits(over: AbortSignal): Promise<Found> {
-    const { timeout, memory } = this.#limits;
+  async #watchLimits(over: AbortSignal, { isLoading }: { isLoading: boolean }): Promise<Found> {
+    const { memory } = this.#limits;
+    const timeout = this.#limits.timeout && Math.max(this.#limits.timeout, isLoading ? LOADING : 0);
     const [start, used] = [performance.now(), this.#processorTime()];
     for (;;) {
       await new Promise((resolve) => setTimeout(resolve, INTERVAL));

@@ -179,12 +179,10 @@ class Session {
   /** @returns the exit status. */
   end(status: number, executions: number): number {
     if (this.#error) throw this.#error;
-    if (this.#failure) {
-      const { message, stack } = this.#failure;
-      for (const line of stack) this.#io.print(`${line}\n`);
-      throw new UserError(`Cannot fuzz ${this.#options.target}: ${message}`, BROKEN);
-    }
     const { all } = this.#findings;
+    const failure = this.#failure && this.#describeFailure(this.#failure);
+    if (failure && all.length === 0) throw failure;
+    if (failure) this.#io.warn(failure.message);
     if (all.length > 0) {
       if (this.#options["keep-going"]) this.#io.print(summarize(all));
       return FOUND;
@@ -195,6 +193,11 @@ class Session {
     const seconds = (performance.now() - this.#start) / 1000;
     this.#io.print(`nothing found in ${group(executions)} executions, ${seconds.toFixed(1)} s\n`);
     return 0;
+  }
+
+  #describeFailure({ message, stack }: LoadFailure): UserError {
+    for (const line of stack) this.#io.print(`${line}\n`);
+    return new UserError(`Cannot fuzz ${this.#options.target}: ${message}`, BROKEN);
   }
 
   /** @returns undefined where the oracle is off. */
