@@ -101,8 +101,8 @@ static inline void edges_free(struct edges *edges) {
   edges->capacity = edges->known = 0;
 }
 
-/* Adds what an area holds to the counters, which the caller clears. Returns how many edges are known by now:
- * all those of this struct's life. */
+/* Adds what an area holds to the counters, which the caller clears. The target must not run: folding moves words.
+ * Returns how many edges are known by now: all those of this struct's life. */
 static inline size_t edges_count(struct edges *edges, const uint64_t *area) {
   uint64_t count = __atomic_load_n(&area[0], __ATOMIC_ACQUIRE);
   uint64_t previous = 0;

@@ -24,8 +24,8 @@ export function harnessCommand(
   { memory, reports }: { memory: number; reports: string },
 ): string[] {
   const reporting = ["--report-on-fatalerror", "--report-compact", `--report-directory=${reports}`];
-  // A little more than what the harness may take: whoever watches it is to see it first.
-  const heap = memory > 0 ? [`--max-old-space-size=${Math.ceil(memory * 1.25)}`] : [];
+  // More than the harness may take: whoever watches it is to see it first, and where it is.
+  const heap = memory > 0 ? [`--max-old-space-size=${Math.ceil(memory * 1.5) + 256}`] : [];
   return [
     ...[isDeno() ? "node" : process.execPath, "--enable-source-maps", ...heap, ...reporting],
     ...[...typeOptions(options.target), HARNESS, JSON.stringify(options)],

@@ -1,4 +1,7 @@
 /** `bridges/edges.h`, by a small C program that says what it makes of areas. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,6 +10,7 @@ import { compileFile, execute } from "../e2e/harness.ts";
 const edges = suite("bridges/edges");
 
 const SOURCE = fileURLToPath(new URL("../../../test/bridges/edges.c", import.meta.url));
+const DOCUMENT = fileURLToPath(new URL("../../../docs/folding.md", import.meta.url));
 /** Counts end here. */
 const MOST = 254;
 
@@ -114,6 +118,36 @@ edges(
 edges("an empty area has no edges", async () => {
   const [area] = await count([[]]);
   assert.equal(area, { known: 0, counters: [] });
+});
+
+/** What the decoder that `docs/folding.md` shows calls `edge` with, of words. */
+async function decoded(words: readonly bigint[]): Promise<string[]> {
+  const shown = /```c\n(uint64_t previous.*?)```/s.exec(readFileSync(DOCUMENT, "utf8"))![1];
+  const folder = mkdtempSync(join(tmpdir(), "kcovfs-decoder-"));
+  try {
+    const source = join(folder, "decoder.c");
+    const area = [BigInt(words.length), ...words].map((word) => `0x${word.toString(16)}ull`);
+    writeFileSync(
+      source,
+      `#include <stdint.h>
+       #include <stdio.h>
+       static uint64_t area[] = {${area}};
+       static void edge(uint64_t a, uint64_t b, uint64_t n) { printf("%lu %lu %lu\\n", a, b, n); }
+       int main(void) { ${shown} return 0; }`,
+    );
+    const program = join(folder, "decoder");
+    const compiled = await execute(["cc", "-Wall", "-Wextra", "-Werror", source, "-o", program]);
+    assert.equal([compiled.status, compiled.stderr], [0, ""]);
+    return (await execute([program])).stdout.trimEnd().split("\n");
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+edges("the decoder that the document shows finds the same edges", async () => {
+  const words = [folded(0, 1, 1), folded(1, 0xabcdef1, 254), ...trace(0xabcdef1, 3, 4)];
+  assert.equal(await decoded(words), ["0 1 1", "1 180150001 254", "180150001 3 1", "3 4 1"]);
+  assert.equal(await decoded(trace(7, 8)), ["0 7 1", "7 8 1"]);
 });
 
 edges.run();
