@@ -168,7 +168,7 @@ static inline enum harness_answer harness_interrupt(struct harness *harness, enu
   struct timeval patience = {HARNESS_GRACE / 1000, 0};
   setsockopt(harness->watcher, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   harness->size = 0;
-  if (send(harness->watcher, "?", 1, MSG_NOSIGNAL) == 1)
+  if (send(harness->watcher, why == HARNESS_MEMORY ? "!" : "?", 1, MSG_NOSIGNAL) == 1)
     harness_receive_text(harness, harness->watcher);
   harness_end(harness, 0);
   return why;

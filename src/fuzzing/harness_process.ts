@@ -114,15 +114,15 @@ export class HarnessProcess implements AsyncDisposable {
       const isLate = this.#processorTime() - used > timeout || waited > timeout * PATIENCE;
       if (timeout > 0 && isLate) return hangOf(await this.#interrupt(), this.#limits);
       if (memory > 0 && this.#resident() > memory) {
-        return memoryOf(await this.#interrupt(), this.#limits);
+        return memoryOf(await this.#interrupt("!"), this.#limits);
       }
     }
   }
 
   /** @returns where it was. */
-  async #interrupt(): Promise<string> {
+  async #interrupt(question = "?"): Promise<string> {
     this.#isInterrupted = true;
-    this.#watch.write("?");
+    this.#watch.write(question);
     const nobody = new Promise<string>((resolve) => setTimeout(resolve, GRACE, "").unref());
     const text = await Promise.race([this.#watch.text(), nobody]);
     this.#kill();

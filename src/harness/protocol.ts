@@ -9,6 +9,8 @@
 
 export const CHANNEL = 3;
 export const WATCH = 4;
+/** Asked so on {@linkcode WATCH}, it answers at once, by fewer looks. */
+export const URGENT = 0x21;
 
 /** The first byte of an answer. */
 export const ANSWER = {

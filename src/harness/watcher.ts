@@ -6,7 +6,7 @@ import * as inspector from "node:inspector";
 import { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { framesOf } from "./describe_error.ts";
-import { type Sightings, WATCH } from "./protocol.ts";
+import { type Sightings, URGENT, WATCH } from "./protocol.ts";
 
 /** How often it looks, and how many ms after the last time. */
 const LOOKS = 24;
@@ -29,19 +29,21 @@ function look(): Promise<readonly string[]> {
   });
 }
 
-async function sightings(): Promise<Sightings> {
+/** @param isUrgent Whether the process may end at any time: it takes memory. */
+async function sightings(isUrgent: boolean): Promise<Sightings> {
   const stacks: (readonly string[])[] = [];
-  for (let i = 0; i < LOOKS; i++) {
+  const [looks, interval] = isUrgent ? [3, 5] : [LOOKS, INTERVAL];
+  for (let i = 0; i < looks; i++) {
     stacks.push(await look());
-    await sleep(INTERVAL);
+    await sleep(interval);
   }
   return { stacks };
 }
 
 const asked = new Socket({ fd: WATCH });
 asked.on("error", () => {});
-asked.on("data", async () => {
-  const text = Buffer.from(JSON.stringify(await sightings()));
+asked.on("data", async ([question]: Buffer) => {
+  const text = Buffer.from(JSON.stringify(await sightings(question === URGENT)));
   const size = Buffer.alloc(4);
   size.writeUInt32LE(text.length);
   asked.write(Buffer.concat([size, text]));
