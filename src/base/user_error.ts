@@ -9,11 +9,20 @@ export class UserError extends Error {
   override name = "UserError";
   /** The exit status of a command that fails by it. */
   readonly status: number;
+  /** Whether the command line makes no sense. */
+  readonly isUsage: boolean;
 
-  /** @param options `status`: 1, unless given; {@linkcode USAGE} where the command line makes no sense. */
-  constructor(message: string, options: { status?: number; cause?: unknown } = {}) {
-    const { status = 1, ...rest } = options;
+  /**
+   * @param options `status`: 1, unless given; {@linkcode USAGE} where the command line makes no sense.
+   * `isUsage`: false where the status is that of a command for which 1 means something else.
+   */
+  constructor(
+    message: string,
+    options: { status?: number; isUsage?: boolean; cause?: unknown } = {},
+  ) {
+    const { status = 1, isUsage = status === USAGE, ...rest } = options;
     super(message, rest);
     this.status = status;
+    this.isUsage = isUsage;
   }
 }

@@ -12,11 +12,13 @@ import { env } from "./commands/env.ts";
 import { fuzz } from "./commands/fuzz.ts";
 import { installService } from "./commands/install_service.ts";
 import { instrument } from "./commands/instrument.ts";
+import { libfuzzer } from "./commands/libfuzzer.ts";
 import { mount } from "./commands/mount.ts";
 import { ps } from "./commands/ps.ts";
 import { replay } from "./commands/replay.ts";
 import { report } from "./commands/report.ts";
 import { run } from "./commands/run.ts";
+import { runInput } from "./commands/run_input.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
@@ -25,7 +27,7 @@ import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
-  ...[fuzz, mount, run, attach, detach, ps, symbolize],
+  ...[libfuzzer, runInput, fuzz, mount, run, attach, detach, ps, symbolize],
   ...[top, report, env, instrument, replay, unmount, doctor, installService],
 ];
 
@@ -79,7 +81,7 @@ function tell(error: unknown, { args, io }: { args: readonly string[]; io: Io })
     if (log.enabled) { for (const line of stack.split("\n")) io.warn(line); }
     return 1;
   }
-  if (error.status !== USAGE) {
+  if (!error.isUsage) {
     io.warn(message);
     return error.status;
   }

@@ -27,6 +27,8 @@ function refused(found: Finished, status: number, text: RegExp): void {
 }
 
 const COMMANDS = [
+  "libfuzzer",
+  "run-input",
   "fuzz",
   "mount",
   "run",
@@ -89,6 +91,11 @@ const SENSELESS: readonly [string[], RegExp][] = [
   [["top", "--interval", "0"], /--interval takes seconds, from 0\.1 to 86400; see/],
   [["top", "--interval", "soon"], /--interval takes seconds/],
   [["top", "--count", "1.5"], /--count takes a whole number above 0; see 'kcovfs top --help'/],
+  [["libfuzzer"], /: <target> is missing; see 'kcovfs libfuzzer --help'/],
+  [["run-input"], /: <target> is missing; see 'kcovfs run-input --help'/],
+  [["run-input", "a.mjs"], /: <file\.\.> is missing; see 'kcovfs run-input --help'/],
+  [["libfuzzer", "/", "--timeout", "0"], /--timeout takes a number from 0\.1 to 86400; see/],
+  [["libfuzzer", "/"], /Cannot fuzz \/: it is no file; name the module that exports 'fuzz'; see/],
   [["run"], /a command is missing: put it after '--'; see 'kcovfs run --help'/],
   [["fuzz"], /a command is missing: put it after '--'; see 'kcovfs fuzz --help'/],
   [["run", "node", "x.js"], /see 'kcovfs run --help'/],

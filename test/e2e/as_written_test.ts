@@ -38,6 +38,13 @@ const SAME: Record<string, Program> = {
   },
   "the value of a text on the command line": { args: ["-p", "if (1) { 5 } else { 6 }"] },
   "a text on the command line that is wrong": { args: ["-e", "if (1) { foo( }"], measured: 0 },
+  "an error farther to the right than Node has marks for": {
+    args: [
+      "--stack-trace-limit=4",
+      "-e",
+      `const f = (x) => x ? 1 : 0; ${"f(1); ".repeat(300)}null.x;`,
+    ],
+  },
   "a text on standard input": {
     args: [],
     input: "console.log((() => { if (1) return new Error('i').stack.split('\\n')[1]; })())",

@@ -14,6 +14,7 @@ const { load, store } = Atomics;
 
 /** The environment data of a worker thread that joins. */
 const KEY = "kcovfs.agent";
+const IS_OURS = Symbol.for("kcovfs.ours");
 const PRELOAD = path.join(__dirname, "preload.cjs");
 
 /** The agent's data for a worker thread. */
@@ -63,7 +64,9 @@ function joinNewWorkers(
     construct(target, [file, options, ...rest], newTarget) {
       const make = (options: unknown) =>
         Reflect.construct(target, [file, options, ...rest], newTarget) as Worker;
-      if (load(main, memory.CONTROL.state) !== memory.READY) return make(options);
+      if (load(main, memory.CONTROL.state) !== memory.READY || isOurs(options)) {
+        return make(options);
+      }
       const { port1, port2 } = new MessageChannel();
       const control = new SharedArrayBuffer(memory.CONTROL_SIZE);
       const env = environmentOf(options);
@@ -108,6 +111,11 @@ function joinNewWorkers(
     workerThreads.Worker = Worker;
     syncBuiltinESMExports();
   };
+}
+
+/** A thread of kcovfs's own, in a harness: see `harness/main.ts`. */
+function isOurs(options: unknown): boolean {
+  return (options as Record<symbol, unknown> | undefined)?.[IS_OURS] === true;
 }
 
 /**

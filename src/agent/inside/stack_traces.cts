@@ -65,6 +65,8 @@ const GIVEN_TEXT = path.join(__dirname, "given_text.cjs");
 const LOADED_SCRIPTS = path.join(__dirname, "loaded_scripts.cjs");
 const LOADER = "node:internal/modules/cjs/loader";
 const EXECUTION = "node:internal/process/execution";
+/** Node cuts a line of marks after so many characters: there may be none left. */
+const LONGEST_MARKS = 1020;
 /** The place at the end of a frame. */
 const PLACE = /:(\d+):(\d+)(\)?)$/;
 /** The place in the origin of an `eval`, with the file's name. */
@@ -278,9 +280,12 @@ function mendedArrow(told: unknown, texts: Texts): string | undefined {
   const name = apply(slice, place, [0, colon]) as string;
   const found = lineIn(texts.named(name), line, text);
   if (!found) return undefined;
-  const marks = apply(exec, /^([^^]*)(\^*)([^]*)$/, [
-    apply(slice, told, [second + 1]),
-  ]) as RegExpExecArray;
+  const marked = apply(slice, told, [second + 1]) as string;
+  const marks = apply(exec, /^([^^]*)(\^*)([^]*)$/, [marked]) as RegExpExecArray;
+  // Where they were is not told; it is rarely further to the left than the cut.
+  if (marks[2] === "" && marked.length >= LONGEST_MARKS) {
+    return `${place}\n${found.line}\n${marked}`;
+  }
   const start = found.text.column(line, marks[1].length + 1) - 1;
   const end = found.text.column(line, marks[1].length + marks[2].length + 1) - 1;
   const indent = apply(replace, /[^\t]/g, [apply(slice, found.line, [0, start]), " "]) as string;
