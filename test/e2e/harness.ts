@@ -73,7 +73,7 @@ export function compileFile(source: string, ...others: string[]): string {
   if (known) return known;
   const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", source, ...others];
   const hash = createHash("sha256").update(JSON.stringify(args));
-  const headers = [CLIENTS, dirname(source)].flatMap((folder) =>
+  const headers = [CLIENTS, ...[source, ...others].map(dirname)].flatMap((folder) =>
     readdirSync(folder).filter((name) => name.endsWith(".h")).map((name) => join(folder, name))
   );
   for (const file of [source, ...others, ...headers]) hash.update(readFileSync(file));
