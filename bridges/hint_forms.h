@@ -3,7 +3,6 @@
 #define HINT_FORMS_H
 #define _GNU_SOURCE
 #include "hints.h"
-#include <stdio.h>
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -55,30 +54,60 @@ struct form {
   uint8_t ignores_case;
 };
 
+/* What an input has, to tell at once of most texts that they are not in it. */
+struct view {
+  const uint8_t *data;
+  size_t size;
+  /* A bit a byte, and a bit two bytes that follow each other, letters of either case being the same. */
+  uint64_t bytes[256 / 64], twos[65536 / 64];
+};
+
 struct forms {
+  const struct view *view;
   size_t count;
   struct form list[40];
 };
 
-static struct form *add_form(struct forms *forms, const uint8_t *from, size_t from_length) {
-  struct form *form = &forms->list[forms->count];
-  if (forms->count == COUNT(forms->list) || from_length == 0 || from_length > HINT_BYTES)
-    return NULL;
-  forms->count++;
-  memset(form, 0, sizeof *form);
-  form->from_length = from_length;
-  memcpy(form->from, from, from_length);
-  return form;
+static uint8_t upper(uint8_t byte) { return byte >= 'a' && byte <= 'z' ? byte - 32 : byte; }
+
+static void look(struct view *view, const uint8_t *data, size_t size) {
+  memset(view, 0, sizeof *view);
+  view->data = data;
+  view->size = size;
+  for (size_t i = 0; i < size; i++) {
+    unsigned byte = upper(data[i]), two = byte << 8 | (i + 1 < size ? upper(data[i + 1]) : 0);
+    view->bytes[byte / 64] |= 1ull << byte % 64;
+    view->twos[two / 64] |= 1ull << two % 64;
+  }
+}
+
+static int may_have(const struct view *view, const uint8_t *bytes, size_t length) {
+  for (size_t i = 0; i < length; i++) {
+    unsigned byte = upper(bytes[i]), two = byte << 8 | (i + 1 < length ? upper(bytes[i + 1]) : 0);
+    if (!(view->bytes[byte / 64] >> byte % 64 & 1))
+      return 0;
+    if (i + 1 < length && !(view->twos[two / 64] >> two % 64 & 1))
+      return 0;
+  }
+  return length > 0;
 }
 
 static void add_texts(struct forms *forms, const uint8_t *from, size_t from_length,
                       const uint8_t *to, size_t to_length, int ignores_case) {
-  struct form *form = add_form(forms, from, from_length);
-  if (!form)
+  struct form *form = &forms->list[forms->count];
+  if (forms->count == COUNT(forms->list) || from_length > HINT_BYTES || to_length > HINT_BYTES)
     return;
+  if (!may_have(forms->view, from, from_length))
+    return;
+  if (from_length == to_length && !memcmp(from, to, to_length))
+    return;
+  forms->count++;
+  form->from_length = from_length;
+  memcpy(form->from, from, from_length);
   form->to_length = to_length;
   memcpy(form->to, to, to_length);
   form->ignores_case = ignores_case;
+  form->weight = 0;
 }
 
 static int is_negative(uint64_t value, size_t size) { return value >> (8 * size - 1) & 1; }
@@ -103,11 +132,33 @@ static void add_numbers(struct forms *forms, uint64_t from, uint64_t to, size_t 
   }
 }
 
-static void add_printed(struct forms *forms, const char *format, uint64_t from, uint64_t to) {
-  char one[HINT_BYTES], other[HINT_BYTES];
-  int length = snprintf(one, sizeof one, format, (unsigned long long)from);
-  int other_length = snprintf(other, sizeof other, format, (unsigned long long)to);
-  add_texts(forms, (uint8_t *)one, length, (uint8_t *)other, other_length, 0);
+static size_t print(uint8_t *text, uint64_t value, unsigned base, char ten) {
+  uint8_t digits[20];
+  size_t count = 0;
+  do {
+    unsigned digit = value % base;
+    digits[count++] = digit < 10 ? '0' + digit : ten + digit - 10;
+  } while (value /= base);
+  for (size_t i = 0; i < count; i++)
+    text[i] = digits[count - 1 - i];
+  return count;
+}
+
+static size_t print_signed(uint8_t *text, int64_t value) {
+  text[0] = '-';
+  return value < 0 ? 1 + print(text + 1, -(uint64_t)value, 10, 0) : print(text, value, 10, 0);
+}
+
+static void add_digits(struct forms *forms, uint64_t from, uint64_t to, unsigned base, char ten) {
+  uint8_t one[20], other[20];
+  size_t length = print(one, from, base, ten), other_length = print(other, to, base, ten);
+  add_texts(forms, one, length, other, other_length, 0);
+}
+
+static void add_signed(struct forms *forms, int64_t from, int64_t to) {
+  uint8_t one[24], other[24];
+  size_t length = print_signed(one, from), other_length = print_signed(other, to);
+  add_texts(forms, one, length, other, other_length, 0);
 }
 
 /* A number may stand in an input in its own width, in a wider one, in the fewest bytes that hold both, in
@@ -124,12 +175,12 @@ static void number_forms(struct forms *forms, uint64_t from, uint64_t to, size_t
     if (width <= 4)
       add_numbers(forms, from, to, width);
   }
-  add_printed(forms, "%llu", from, to);
+  add_digits(forms, from, to, 10, 0);
   if (is_signed)
-    add_printed(forms, "%lld", extended(from, size, 1), extended(to, size, 1));
+    add_signed(forms, extended(from, size, 1), extended(to, size, 1));
   if (from > 9 || to > 9) {
-    add_printed(forms, "%llx", from, to);
-    add_printed(forms, "%llX", from, to);
+    add_digits(forms, from, to, 16, 'a');
+    add_digits(forms, from, to, 16, 'A');
   }
 }
 
@@ -146,6 +197,13 @@ static void add_wide(struct forms *forms, const struct hint_text *from, const st
   add_texts(forms, one + 1, 2 * from->length, other + 1, 2 * to->length, 0);
 }
 
+static int has_letter(const struct hint_text *text) {
+  for (size_t i = 0; i < text->length; i++)
+    if (upper(text->bytes[i]) >= 'A' && upper(text->bytes[i]) <= 'Z')
+      return 1;
+  return 0;
+}
+
 /* A text as it is, without some of what was known before it, in the other case, in UTF-16. */
 static void text_forms(struct forms *forms, const struct hint_text *from, const struct hint_text *to, size_t size) {
   size_t known = size && from->length >= size ? from->length - size : 0;
@@ -160,10 +218,9 @@ static void text_forms(struct forms *forms, const struct hint_text *from, const 
   set_text(&one, from->bytes + known, from_length - known);
   set_text(&other, to->bytes + known, to_length - known);
   add_wide(forms, &one, &other);
-  add_texts(forms, one.bytes, one.length, other.bytes, other.length, 1);
+  if (one.length > 1 && has_letter(&one))
+    add_texts(forms, one.bytes, one.length, other.bytes, other.length, 1);
 }
-
-static uint8_t upper(uint8_t byte) { return byte >= 'a' && byte <= 'z' ? byte - 32 : byte; }
 
 static const uint8_t *find(const uint8_t *data, size_t size, const struct form *form) {
   if (!form->ignores_case)
@@ -178,21 +235,16 @@ static const uint8_t *find(const uint8_t *data, size_t size, const struct form *
   return NULL;
 }
 
-#define MOST_SEARCHED 8192
 #define MOST_PLACES 16
 
 /* Finds the first places behind a start, and around it. Returns their number. */
-static size_t find_places(const struct form *form, const uint8_t *data, size_t size, size_t start,
-                          size_t places[MOST_PLACES]) {
-  size_t count = 0;
+static size_t find_places(const struct form *form, const struct view *view, size_t start, size_t places[MOST_PLACES]) {
+  size_t count = 0, over = start + form->from_length - 1;
   for (int part = 0; part < 2; part++) {
-    const uint8_t *at = part ? data : data + start;
-    size_t over = start + form->from_length - 1;
-    const uint8_t *end = part && over < size ? data + over : data + size;
-    if (end - at > MOST_SEARCHED)
-      end = at + MOST_SEARCHED;
+    const uint8_t *at = view->data + (part ? 0 : start);
+    const uint8_t *end = view->data + (part && over < view->size ? over : view->size);
     for (; count < MOST_PLACES && at < end && (at = find(at, end - at, form)); at++)
-      places[count++] = at - data;
+      places[count++] = at - view->data;
   }
   return count;
 }

@@ -316,10 +316,13 @@ void hints_add(struct hints *hints, const uint64_t *area) {
 
 /* ---- Inputs ---- */
 
+/* Bytes of an input that are searched, from a place that chance names. */
+#define MOST_SEARCHED 4096
+
 /* Chooses one of the places of a form, if there are any. */
-static int locate(struct hints *hints, struct form *form, const uint8_t *data, size_t size) {
+static int locate(struct hints *hints, struct form *form, const struct view *view) {
   size_t places[MOST_PLACES];
-  size_t count = find_places(form, data, size, size ? below(hints, size) : 0, places);
+  size_t count = find_places(form, view, view->size ? below(hints, view->size) : 0, places);
   if (count)
     form->at = places[below(hints, count)];
   return count > 0;
@@ -346,35 +349,37 @@ static size_t put(struct hints *hints, uint8_t *data, size_t size, size_t max, s
   return result ? result : splice(data, size, max, at, left < length ? left : length, bytes, length);
 }
 
-/* Replaces one side of a pair by the other. Returns 0 where the input has none of it. */
-static size_t replace(struct hints *hints, const struct hint_pair *pair, int is_reversed,
-                      uint8_t *data, size_t size, size_t max) {
+/* A longer match is likelier to be what was compared. */
+static struct form *choose(struct hints *hints, struct forms *forms) {
+  uint32_t weights = 0;
+  for (size_t i = 0; i < forms->count; i++) {
+    struct form *form = &forms->list[i];
+    size_t length = form->from_length < 8 ? form->from_length : 8;
+    if (locate(hints, form, forms->view))
+      weights += form->weight = length * length;
+  }
+  if (weights == 0)
+    return NULL;
+  uint32_t chosen = below(hints, weights);
+  struct form *form = forms->list;
+  for (; chosen >= form->weight; form++)
+    chosen -= form->weight;
+  return form;
+}
+
+/* Finds one side of a pair, to put the other in its place. NULL where the input has none of it. */
+static struct form *relate(struct hints *hints, const struct hint_pair *pair, int is_reversed, struct forms *forms) {
   const struct hint_text *from = is_reversed ? &pair->to : &pair->from;
   const struct hint_text *to = is_reversed ? &pair->from : &pair->to;
-  struct forms forms = {.count = 0};
-  uint32_t weights = 0;
-  text_forms(&forms, from, to, pair->size);
+  forms->count = 0;
+  text_forms(forms, from, to, pair->size);
   if (pair->size) {
     /* What is compared by < is as often decided beside it. */
     uint64_t off = next_random(hints) % 8 ? 0 : next_random(hints) % 2 ? 1 : -1ull;
     uint64_t mask = ~0ull >> (64 - 8 * pair->size);
-    number_forms(&forms, number(from, pair->size), (number(to, pair->size) + off) & mask, pair->size);
+    number_forms(forms, number(from, pair->size), (number(to, pair->size) + off) & mask, pair->size);
   }
-  for (size_t i = 0; i < forms.count; i++) {
-    struct form *form = &forms.list[i];
-    int is_idle = form->from_length == form->to_length && !memcmp(form->from, form->to, form->to_length);
-    if (is_idle || !locate(hints, form, data, size))
-      continue;
-    size_t length = form->from_length < 8 ? form->from_length : 8;
-    weights += form->weight = length * length;
-  }
-  if (weights == 0)
-    return 0;
-  uint32_t chosen = below(hints, weights);
-  struct form *form = forms.list;
-  for (; chosen >= form->weight; form++)
-    chosen -= form->weight;
-  return put(hints, data, size, max, form->at, form->from_length, form->to, form->to_length);
+  return choose(hints, forms);
 }
 
 /* What is of the newest area counts as if it had been tried less. */
@@ -412,12 +417,18 @@ static struct hint_pair *pick_pair(struct hints *hints) {
 #define MOST_PICKED 12
 
 static size_t replace_any(struct hints *hints, uint8_t *data, size_t size, size_t max) {
+  struct view view;
+  struct forms forms = {.view = &view};
+  size_t window = size < MOST_SEARCHED ? size : MOST_SEARCHED;
+  size_t start = below(hints, size - window + 1);
+  look(&view, data + start, window);
   for (int i = 0; i < MOST_PICKED; i++) {
     const struct hint_pair *pair = pick_pair(hints);
     int is_reversed = !pair->is_const && next_random(hints) % 2;
-    size_t result = replace(hints, pair, is_reversed, data, size, max);
-    if (!result && !pair->is_const)
-      result = replace(hints, pair, !is_reversed, data, size, max);
+    struct form *form = relate(hints, pair, is_reversed, &forms);
+    if (!form && !pair->is_const)
+      form = relate(hints, pair, !is_reversed, &forms);
+    size_t result = form ? put(hints, data, size, max, start + form->at, form->from_length, form->to, form->to_length) : 0;
     if (result)
       return result;
   }

@@ -51,12 +51,12 @@ static void mutate(void) {
     /* Of the size that it may take, for a checker of memory to see what goes beyond. */
     uint8_t *exact = malloc(max ? max : 1);
     memcpy(exact, input, size < max ? size : max);
-    memcpy(data, exact, size);
+    memcpy(data, exact, size < max ? size : max);
     size_t mutated = hints_mutate(&hints, exact, size, max, i * 2654435761u);
     if (mutated)
       print(exact, mutated);
     else
-      printf(memcmp(exact, data, size) ? "changed" : "-");
+      printf(memcmp(exact, data, size < max ? size : max) ? "changed" : "-");
     puts("");
     free(exact);
   }
