@@ -39,7 +39,7 @@ static struct hint_site *find_site(struct hints *hints, uint64_t pc) {
   }
   if (!worst->count)
     hints->used[hints->used_count++] = worst - hints->sites;
-  memset(worst, 0, sizeof *worst);
+  memset(worst, 0, offsetof(struct hint_site, pairs));
   worst->pc = pc;
   return worst;
 }
@@ -299,19 +299,63 @@ static void add_record(struct hints *hints, struct chain *chain, const uint64_t 
   }
 }
 
-void hints_add(struct hints *hints, const uint64_t *area) {
+/* Whether something is told of a place for the first time. */
+static int is_told_first(struct hints *hints, uint64_t pc, uint64_t what) {
+  uint64_t bit = mix(mix(pc) + what) % HINT_BITS;
+  uint64_t *word = &hints->told[bit / 64], mask = 1ull << bit % 64;
+  int is_first = !(*word & mask);
+  *word |= mask;
+  return is_first;
+}
+
+/* Of what is no constant, each input has another. */
+static int has_come_further(struct hints *hints, const uint64_t record[4]) {
+  enum { PLACE, EQUAL, CONSTANT };
+  int is_equal = record[1] == record[2];
+  int is_further = is_told_first(hints, record[3], PLACE);
+  if (is_equal)
+    is_further |= is_told_first(hints, record[3], EQUAL);
+  if (record[0] & 1)
+    is_further |= is_told_first(hints, record[3], mix(record[1] + record[0]) + CONSTANT + is_equal);
+  return is_further;
+}
+
+static void add_records(struct hints *hints, const uint64_t *area) {
   struct chain chain = {.word = 0};
-  uint64_t count = area[0];
   hints->round++;
   hints->idle++;
   hints->recent_count = 0;
-  for (uint64_t i = 0; i < count; i++)
+  for (uint64_t i = 0; i < area[0]; i++)
     add_record(hints, &chain, area + 1 + 4 * i);
   for (size_t i = 0; i < hints->recent_count; i++) {
     struct hint_site *site = &hints->sites[hints->recent[i]];
     if (site->round == hints->round && site->run.length > 1)
       end_run(hints, site);
   }
+}
+
+/* Remembers the places for the input that was asked about; the last ones, where there are too many. */
+static void focus(struct hints *hints) {
+  struct hint_focus *focus = &hints->focuses[hints->asked / 2 % HINT_FOCUSES];
+  uint32_t count = hints->recent_count;
+  focus->hash = hints->asked;
+  focus->round = hints->round;
+  focus->count = count < HINT_FOCUSED ? count : HINT_FOCUSED;
+  memcpy(focus->sites, hints->recent + count - focus->count, focus->count * sizeof *focus->sites);
+}
+
+unsigned hints_add(struct hints *hints, const uint64_t *area) {
+  unsigned further = 0;
+  for (uint64_t i = 0; i < area[0]; i++)
+    further += has_come_further(hints, area + 1 + 4 * i);
+  if (further || !hints->asked || hints->has_found) {
+    add_records(hints, area);
+    if (hints->asked)
+      focus(hints);
+  } else {
+    hints->idle++;
+  }
+  return further;
 }
 
 /* ---- Inputs ---- */
@@ -382,16 +426,28 @@ static struct form *relate(struct hints *hints, const struct hint_pair *pair, in
   return choose(hints, forms);
 }
 
-/* What is of the newest area counts as if it had been tried less. */
+/* What is of the input's area, else of the newest one, counts as if it had been tried less. */
 static uint32_t cost_of(const struct hints *hints, uint32_t tries, uint32_t round) {
-  return round == hints->round ? tries / 8 : tries + 1;
+  return round == hints->focused ? tries / 8 : tries + 1;
 }
 
-/* Of some that chance names, the one tried least; half the times of the newest area. */
+static uint32_t hash_of(const uint8_t *data, size_t size) {
+  uint64_t hash = mix(size + 1);
+  for (size_t i = 0; i < size; i++)
+    hash = (hash ^ data[i]) * 0x100000001b3;
+  return mix(hash) | 1;
+}
+
+/* Of some that chance names, the one tried least; mostly of the input's own, else half the times of the newest
+ * area. */
 static struct hint_site *pick_site(struct hints *hints) {
-  int is_recent = hints->recent_count && next_random(hints) % 2;
-  const uint16_t *list = is_recent ? hints->recent : hints->used;
-  uint32_t count = is_recent ? hints->recent_count : hints->used_count;
+  const struct hint_focus *focus = hints->focus;
+  const uint16_t *list = hints->used;
+  uint32_t count = hints->used_count, chance = next_random(hints) % 4;
+  if (focus && focus->count && chance)
+    list = focus->sites, count = focus->count;
+  else if (!focus && hints->recent_count && chance % 2)
+    list = hints->recent, count = hints->recent_count;
   struct hint_site *best = NULL;
   for (int i = 0; i < 4; i++) {
     struct hint_site *site = &hints->sites[list[below(hints, count)]];
@@ -447,6 +503,10 @@ static size_t insert_operand(struct hints *hints, uint8_t *data, size_t size, si
   const struct hint_pair *pair = pick_pair(hints);
   const struct hint_text *text = !pair->is_const && next_random(hints) % 2 ? &pair->from : &pair->to;
   size_t known = text->length - pair->size;
+  if (pair->size && next_random(hints) % 4 == 0) {
+    uint8_t digits[20];
+    return put_in(hints, digits, print(digits, number(text, pair->size), 10, 0), data, size, max);
+  }
   size_t skipped = known && next_random(hints) % 2 ? known : 0;
   size_t length = text_length(text->bytes, text->length);
   uint8_t swapped[8];
@@ -478,6 +538,10 @@ size_t hints_mutate(struct hints *hints, uint8_t *data, size_t size, size_t max,
   size_t result = 0;
   if (size > max)
     return 0;
+  uint32_t hash = hash_of(data, size);
+  const struct hint_focus *focus = &hints->focuses[hash / 2 % HINT_FOCUSES];
+  hints->focus = focus->hash == hash ? focus : NULL;
+  hints->focused = hints->focus ? focus->round : hints->round;
   if (hints->used_count == 0)
     return insert_word(hints, data, size, max);
   if (chance < 12) {
@@ -504,22 +568,17 @@ size_t hints_word(const struct hints *hints, size_t index, const uint8_t **bytes
 /* Rounds without anything new after which the share is halved, and again after twice as many, ... */
 #define PATIENCE 16
 
-static uint32_t hash_of(const uint8_t *data, size_t size) {
-  uint64_t hash = mix(size + 1);
-  for (size_t i = 0; i < size; i++)
-    hash = (hash ^ data[i]) * 0x100000001b3;
-  return mix(hash) | 1;
-}
-
-int hints_worthwhile(struct hints *hints, const uint8_t *data, size_t size, uint64_t now) {
+int hints_worthwhile(struct hints *hints, const uint8_t *data, size_t size, int has_found, uint64_t now) {
   uint32_t hash = hash_of(data, size);
   uint32_t *known = &hints->inputs[hash / 2 % HINT_INPUTS];
   if (!hints->started)
     hints->started = now ? now : 1;
+  hints->asked = hash;
+  hints->has_found = has_found;
   if (*known == hash)
     return 0;
   uint64_t expected = hints->runs ? hints->spent / hints->runs : 0;
-  uint64_t share = hints->share;
+  uint64_t share = has_found ? hints->share : (hints->share + 1) / 2;
   for (uint32_t idle = hints->idle / PATIENCE; idle && share > 1; idle /= 2)
     share /= 2;
   if (hints->runs && (hints->spent + expected) * 100 > (now - hints->started) * share)

@@ -3,10 +3,11 @@
  * Calls hints.c as the lines say, and prints what comes of it:
  *
  *     add TYPE ARG1 ARG2 PC ...      an area of these records, all in hex
+ *     further TYPE ARG1 ARG2 PC ...  the same; prints how many of them tell of something new
  *     mutate COUNT MAX INPUT         so many mutations, a line each; "-" for none; bytes in hex
  *     word BYTES
  *     words                          a line of all
- *     worthwhile NOW INPUT           0 or 1
+ *     worthwhile FOUND NOW INPUT     0 or 1
  *     spent START END */
 #include "../../bridges/hints.h"
 #include <stdio.h>
@@ -34,12 +35,12 @@ static void print(const uint8_t *bytes, size_t size) {
     printf("%02x", bytes[i]);
 }
 
-static void add(void) {
+static unsigned add(void) {
   uint64_t count = 0;
   for (char *word; (word = strtok(NULL, " \n"));)
     area[1 + count++] = strtoull(word, NULL, 16);
   area[0] = count / 4;
-  hints_add(&hints, area);
+  return hints_add(&hints, area);
 }
 
 static void mutate(void) {
@@ -78,6 +79,8 @@ int main(int argc, char **argv) {
     char *verb = strtok(line, " \n");
     if (!strcmp(verb, "add"))
       add();
+    else if (!strcmp(verb, "further"))
+      printf("%u\n", add());
     else if (!strcmp(verb, "mutate"))
       mutate();
     else if (!strcmp(verb, "word")) {
@@ -86,9 +89,10 @@ int main(int argc, char **argv) {
     } else if (!strcmp(verb, "words"))
       words();
     else if (!strcmp(verb, "worthwhile")) {
+      int has_found = atoi(strtok(NULL, " \n"));
       uint64_t now = strtoull(strtok(NULL, " \n"), NULL, 10);
       size_t size = parse(strtok(NULL, " \n"), bytes);
-      printf("%d\n", hints_worthwhile(&hints, bytes, size, now));
+      printf("%d\n", hints_worthwhile(&hints, bytes, size, has_found, now));
     } else if (!strcmp(verb, "spent")) {
       uint64_t start = strtoull(strtok(NULL, " \n"), NULL, 10);
       hints_spent(&hints, start, strtoull(strtok(NULL, " \n"), NULL, 10));

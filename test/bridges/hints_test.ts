@@ -58,9 +58,8 @@ class Store {
     this.#seed = seed;
   }
 
-  add({ records }: { records: readonly RecordWords[] }): this {
-    this.#lines.push(`add ${records.flat().map((word) => word.toString(16)).join(" ")}`);
-    return this;
+  add({ records }: { records: readonly RecordWords[] }, verb = "add"): this {
+    return this.say(`${verb} ${records.flat().map((word) => word.toString(16)).join(" ")}`);
   }
 
   say(line: string): this {
@@ -189,7 +188,7 @@ hints("of a switch each case is tried", () => {
 hints("what is in no relation to the input is put in, too, at a lower weight", () => {
   const found = new Store().add(new Area().compare(8, "computed", "wanted", true)).mutations("....");
   assert.ok(found.some((text) => text.includes("wanted")));
-  const related = new Store().add(new Area().compare(8, "....", "wxyz", true)).mutations("....");
+  const related = new Store().add(new Area().compare(8, "abcd", "wxyz", true)).mutations("abcd");
   assert.ok(related.filter((text) => text === "wxyz").length > MANY / 2);
 });
 
@@ -291,18 +290,43 @@ hints("the same seed makes the same mutations, another one others", () => {
 
 hints("an input is worth a run once, and within the share of the time", () => {
   const store = new Store();
-  for (const line of ["worthwhile 1000 61", "worthwhile 1001 61", "spent 1000 2000"]) store.say(line);
+  for (const line of ["worthwhile 1 1000 61", "worthwhile 1 1001 61", "spent 1000 2000"]) store.say(line);
   // A run takes 1 ms, so that a second one is due 8 ms after the beginning.
-  for (const now of [2000, 8900, 9100]) store.say(`worthwhile ${now} 62`);
+  for (const now of [2000, 8900, 9100]) store.say(`worthwhile 1 ${now} 62`);
   assert.equal(store.run(), ["1", "0", "0", "0", "1"]);
 });
 
 hints("while comparisons tell nothing new, fewer runs are worth it", () => {
-  const store = new Store().say("worthwhile 1000 61").say("spent 1000 2000");
+  const store = new Store().say("worthwhile 1 1000 61").say("spent 1000 2000");
   const same = new Area().compare(8, 65, 90, true);
   for (let i = 0; i < 100; i++) store.add(same);
-  for (const now of [9100, 50_000, 150_000]) store.say(`worthwhile ${now} 62`);
+  for (const now of [9100, 50_000, 150_000]) store.say(`worthwhile 1 ${now} 62`);
   assert.equal(store.run(), ["1", "0", "0", "1"]);
+});
+
+hints("what has found nothing gets half of the share", () => {
+  const store = new Store().say("worthwhile 1 1000 61").say("spent 1000 2000");
+  for (const [found, now] of [[0, 9100], [0, 15_000], [0, 17_000]]) {
+    store.say(`worthwhile ${found} ${now} 62`);
+  }
+  assert.equal(store.run(), ["1", "0", "0", "1"]);
+});
+
+hints("an area tells whether the program has come further than ever", () => {
+  const store = new Store();
+  for (
+    const [input, further] of [
+      ["abcdefgh", 1],
+      ["xbcdefgh", 0],
+      ["wxyzstuvabc", 1],
+      ["wxyzstuvxyz", 0],
+      ["wxyzstuv0123", 1],
+    ] as const
+  ) {
+    store.add(new Area().startsWith(8, input, "wxyzstuv0123"), "further");
+    const told = parseInt(store.run().at(-1)!, 10);
+    assert.is(told > 0, further === 1, input);
+  }
 });
 
 hints("any records and inputs do", () => {
