@@ -30,11 +30,14 @@ export function withMount<T>(argv: Argv<T>) {
 }
 
 /**
- * `--include` and `--exclude`, of every command that starts a server or targets.
+ * `--include` and `--exclude`, of every command that starts a server or targets, or takes some scripts.
  *
- * @param options `of`: what stands before "scripts" in the help. `fallback`: what is meant without them.
+ * @param options `verb`: what is done with them. `of`: what stands before "scripts" in the help. `fallback`: what is meant without them.
  */
-export function withGlobs<T>(argv: Argv<T>, { of = "", fallback = ["all", "none"] } = {}) {
+export function withGlobs<T>(
+  argv: Argv<T>,
+  { verb = "measure", of = "", fallback = ["all", "none"] } = {},
+) {
   const whose = `scripts${of} whose path or URL matches the glob, in quotes; repeatable`;
   return argv
     .option("include", {
@@ -43,7 +46,7 @@ export function withGlobs<T>(argv: Argv<T>, { of = "", fallback = ["all", "none"
       nargs: 1,
       default: [] as string[],
       defaultDescription: fallback[0],
-      describe: `measure only ${whose}`,
+      describe: `${verb} only ${whose}`,
       coerce: (globs: string[]) => checkGlobs("--include", globs),
     })
     .option("exclude", {
@@ -52,7 +55,7 @@ export function withGlobs<T>(argv: Argv<T>, { of = "", fallback = ["all", "none"
       nargs: 1,
       default: [] as string[],
       defaultDescription: fallback[1],
-      describe: `do not measure ${whose}`,
+      describe: `do not ${verb} ${whose}`,
       coerce: (globs: string[]) => checkGlobs("--exclude", globs),
     });
 }

@@ -153,11 +153,14 @@ hints("a length that the input names becomes the length that it has", () => {
   becomes(new Area().compare(8, 0x41414141, 12), "AAAA........", "\x0c\0\0\0........");
 });
 
-hints("a text becomes one of the same length, or a longer one, that takes more place or moves the rest", () => {
-  becomes(new Area().compare(8, "abcd", "wxyz", true), "<abcd>", "<wxyz>");
-  becomes(new Area().compare(8, "ab", "script", true), "<ab>", "<script>");
-  becomes(new Area().compare(8, "ab", "script", true), "<ab>1234", "<script4");
-});
+hints(
+  "a text becomes one of the same length, or a longer one, that takes more place or moves the rest",
+  () => {
+    becomes(new Area().compare(8, "abcd", "wxyz", true), "<abcd>", "<wxyz>");
+    becomes(new Area().compare(8, "ab", "script", true), "<ab>", "<script>");
+    becomes(new Area().compare(8, "ab", "script", true), "<ab>1234", "<script4");
+  },
+);
 
 hints("a text becomes a shorter one", () => {
   becomes(new Area().compare(8, "abcdef", "xy", true), "<abcdef>", "<xy>");
@@ -186,7 +189,9 @@ hints("of a switch each case is tried", () => {
 });
 
 hints("what is in no relation to the input is put in, too, at a lower weight", () => {
-  const found = new Store().add(new Area().compare(8, "computed", "wanted", true)).mutations("....");
+  const found = new Store().add(new Area().compare(8, "computed", "wanted", true)).mutations(
+    "....",
+  );
   assert.ok(found.some((text) => text.includes("wanted")));
   const related = new Store().add(new Area().compare(8, "abcd", "wxyz", true)).mutations("abcd");
   assert.ok(related.filter((text) => text === "wxyz").length > MANY / 2);
@@ -290,7 +295,9 @@ hints("the same seed makes the same mutations, another one others", () => {
 
 hints("an input is worth a run once, and within the share of the time", () => {
   const store = new Store();
-  for (const line of ["worthwhile 1 1000 61", "worthwhile 1 1001 61", "spent 1000 2000"]) store.say(line);
+  for (const line of ["worthwhile 1 1000 61", "worthwhile 1 1001 61", "spent 1000 2000"]) {
+    store.say(line);
+  }
   // A run takes 1 ms, so that a second one is due 8 ms after the beginning.
   for (const now of [2000, 8900, 9100]) store.say(`worthwhile 1 ${now} 62`);
   assert.equal(store.run(), ["1", "0", "0", "0", "1"]);

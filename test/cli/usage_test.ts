@@ -34,6 +34,7 @@ const COMMANDS = [
   "symbolize",
   "top",
   "report",
+  "dictionary",
   "replay",
   "instrument",
   "unmount",
