@@ -1,10 +1,9 @@
 /**
- * Executions a second of the closed loop for three sizes of target, by each way of measuring it, side by
- * side with the same loop without coverage. The floor of `v8` is a service that collects in-process;
- * Jazzer.js has its counters in-process, too, and nobody reads them.
+ * Executions a second of the closed loop for three sizes of target, by each way of measuring, side by side
+ * with the same loop without coverage. The floor of `v8` is a service that collects in-process; Jazzer.js has
+ * its counters in-process, too, and nobody reads them.
  *
- * Run it with `node dist/bench/closed_loop_bench.js [ROUNDS]`; what it printed last is in
- * `closed_loop_bench.txt`.
+ * Run it with `node dist/bench/closed_loop_bench.js [ROUNDS]`; its last output is in `closed_loop_bench.txt`.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,7 +16,7 @@ import { findWants, Scenes, startSubjects, type Subject } from "./closed_loop_su
 const HERE = fileURLToPath(new URL("../../bench/", import.meta.url));
 /** Requests of a round. */
 const TARGETS = { classifier: 3000, js_yaml: 600, prettier: 150 };
-/** Rounds that warm up: tables are made, windows learned, and V8 compiles. */
+/** Rounds of warm-up: tables are made, windows learned, and V8 compiles. */
 const WARM_UP = 3;
 
 /** Medians of the rounds, in us. */

@@ -1,4 +1,4 @@
-/** What `closed_loop_bench.ts` measures side by side: the same service, without and with coverage. */
+/** The subjects of `closed_loop_bench.ts`, side by side: the same service, without and with coverage. */
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { COUNTS, DIRECT, FAULTS, type Measure } from "../test/e2e/measures.ts";
 
 const HERE = fileURLToPath(new URL("../../bench/", import.meta.url));
 
-/** A service that runs; the arguments are `closed_loop.c`'s. */
+/** A running service; the members are the arguments of `closed_loop.c`. */
 export interface Subject {
   readonly name: string;
   /** The device, or `-` for a loop without one. */
@@ -31,7 +31,7 @@ export class Scenes implements AsyncDisposable {
   }
 }
 
-/** What lacks, as the command that mends it; undefined when nothing does. */
+/** The command that installs missing parts; undefined when nothing is missing. */
 export function findWants(): string | undefined {
   const isInstalled = existsSync(join(HERE, "node_modules/@jazzer.js/instrumentor"));
   return isInstalled ? undefined : "sh scripts/install.sh bench";

@@ -1,7 +1,7 @@
 /**
- * The time of a page fault that is served with nothing to collect, side by side with filesystems that
- * do no more than that. Run it with `node dist/bench/fault_bench.js [--rounds N] [--faults N]`; what it
- * printed last is in `fault_bench.txt`.
+ * The time of a page fault that is served with nothing to collect, side by side with filesystems that do no
+ * more than that. Run it with `node dist/bench/fault_bench.js [--rounds N] [--faults N]`; its last output is
+ * in `fault_bench.txt`.
  */
 import { spawnSync } from "node:child_process";
 import { availableParallelism, release } from "node:os";
@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { execute, Scene } from "../test/e2e/harness.ts";
 import { compileClient, findWants, Mounts, startSubjects, type Subject } from "./fault_subjects.ts";
 
-/** Where the client and the servers run, as CPU lists of taskset(1). */
+/** The CPUs of the client and of the servers, as lists of taskset(1). */
 const PLACEMENTS = [
   { name: "one core", client: "0", server: "0" },
   { name: "two cores", client: "0", server: "1" },
@@ -17,13 +17,13 @@ const PLACEMENTS = [
 
 type Placement = typeof PLACEMENTS[number];
 
-/** Medians of one run of the client, in µs: of the touches, and of the way from one to the next. */
+/** Medians of one run of the client, in µs: of the touches, and of the time from one to the next. */
 interface Sample {
   readonly fault: number;
   readonly round: number;
 }
 
-/** What each subject took under each placement, round by round. */
+/** The times of each subject under each placement, round by round. */
 type Samples = Map<Subject, Map<Placement, Sample[]>>;
 
 function place(server: number, placement: Placement): void {

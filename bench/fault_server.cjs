@@ -1,7 +1,7 @@
 "use strict";
 
 /**
- * `fault_server.cjs DIR`: what `fault_server.c` is, with fuse-native, which cannot drop pages: its one
+ * `fault_server.cjs DIR`: the same as `fault_server.c`, with fuse-native. That cannot drop pages, so its one
  * file is `kept`.
  */
 

@@ -1,4 +1,4 @@
-/** `fault_server.js DIR`: what `fault_server.c` is, with `src/fuse` alone. */
+/** `fault_server.js DIR`: the same as `fault_server.c`, with `src/fuse` alone. */
 import { abi, Errno, type Filesystem, type Notifier, serve } from "../src/fuse/mod.ts";
 import { fileHandle, nodeId } from "../src/fuse/ids.ts";
 

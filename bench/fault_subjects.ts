@@ -10,7 +10,7 @@ const HERE = fileURLToPath(new URL("../../bench/", import.meta.url));
 const BUILT = fileURLToPath(new URL("./", import.meta.url));
 const LIBFUSE_HEADERS = "/usr/include/fuse3";
 
-/** A file whose page 0 is faulted in; the arguments are `fault_client.c`'s. */
+/** A file whose page 0 is faulted in; the members are the arguments of `fault_client.c`. */
 export interface Subject {
   readonly name: string;
   readonly path: string;
@@ -19,7 +19,7 @@ export interface Subject {
   readonly server: ChildProcess;
 }
 
-/** What lacks, as the commands that mend it; undefined when nothing does. */
+/** The commands that install missing parts; undefined when nothing is missing. */
 export function findWants(): string | undefined {
   if (availableParallelism() < 2) return "a machine with two CPUs";
   const wants: string[] = [];
@@ -36,7 +36,7 @@ export function findWants(): string | undefined {
   return wants.length > 0 ? wants.join("; ") : undefined;
 }
 
-/** The program that faults. */
+/** The client: the program that faults. */
 export function compileClient(): string {
   return compileFile(join(HERE, "fault_client.c"));
 }
@@ -50,7 +50,7 @@ function compileServer(scene: Scene): string {
   return program;
 }
 
-/** Mounts to be undone before their servers are ended. */
+/** Mounts that must be unmounted before their servers end. */
 export class Mounts implements Disposable {
   readonly #scene: Scene;
   readonly #directories: string[] = [];

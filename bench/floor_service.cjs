@@ -2,8 +2,8 @@
 
 /**
  * The floor of the closed loop: a service that collects in-process, with Node's own inspector session,
- * after each request and before its answer. Started like `serve.cjs`, under the flags of a target;
- * with a third argument `plain` without any coverage.
+ * after each request and before its answer. It is started like `serve.cjs`, under the flags of a target;
+ * with a third argument `plain` it has no coverage at all.
  */
 
 const v8 = require("node:v8");

@@ -1,9 +1,9 @@
 /**
- * What a probe costs in a loop, where V8 has optimised it unless it says otherwise: ns of the thread's own
- * time, less those of the same loop without it, and how many times as long as where one instance is
- * enabled. The buffer of a target whose areas come to clients by faults is like the area of one instance.
+ * The cost of a probe in a loop, which V8 has optimised unless the row says otherwise: ns of the thread's own
+ * time, less those of the same loop without the probe; and the ratio to the loop with one enabled instance. A
+ * target whose areas come to clients by faults has a buffer, which is like the area of one instance.
  *
- * Run it with `node dist/bench/hit_bench.js [ROUNDS]`; what it printed last is in `hit_bench.txt`.
+ * Run it with `node dist/bench/hit_bench.js [ROUNDS]`; its last output is in `hit_bench.txt`.
  */
 import { availableParallelism, release } from "node:os";
 import { fileURLToPath } from "node:url";

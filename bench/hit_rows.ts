@@ -1,24 +1,24 @@
-/** What `hit_bench.ts` measures. */
+/** The rows of `hit_bench.ts`. */
 import { type AreaOptions } from "./probes_alone.ts";
 
 /** A probe in a loop. */
 export interface HitRow {
   readonly name: string;
   readonly probe: string;
-  /** What instances are enabled. */
+  /** The areas of enabled instances. */
   readonly areas: readonly AreaOptions[];
-  /** What is written in all, if that is not once a pass. */
+  /** How many records are written in all, if that is not one a pass. */
   readonly records?: number;
   readonly isBeyondWindow?: boolean;
-  /** Flags of Node's. */
+  /** Flags for Node. */
   readonly flags?: readonly string[];
 }
 
-/** A lower half, as probes have it. */
+/** The lower half of a PC, as probes have it. */
 const PC = -2126008808;
 const HIT = `__kcov(${PC})`;
 const COMPARISON = `__kcov_const(${PC}, i, 7)`;
-/** Words that are full at once, and what comes into them. */
+/** Words of an area that is full at once. */
 const FEW = 64;
 const NOT_OPTIMISED = ["--no-opt", "--no-maglev"];
 

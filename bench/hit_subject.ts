@@ -5,12 +5,12 @@ import { threadClock } from "./thread_time.ts";
 
 /** Passes of the loop: fewer than an area has words. */
 const PASSES = 200_000;
-/** Of the thread's own time, in ns; the second half of it counts. */
+/** ns of the thread's own time; the second half of it counts. */
 const DURATION = 5e8;
 
 type Loop = (passes: number) => number;
 
-/** Has a loop of its own compiled, as if a loader had: what stands in it is no string. */
+/** Compiles a loop of its own, as a loader would: the probe is code in it, not a string that it evaluates. */
 function compile(probe: string): Loop {
   const body = `let sum = 0;
     for (let i = 0; i < passes; i++) { ${probe}; sum = (sum + i) | 0; }

@@ -1,11 +1,11 @@
 "use strict";
 
 /**
- * Jazzer.js in this process, as its command line has it (`init` in `dist/core.js` of `@jazzer.js/core`):
+ * Jazzer.js in this process, as its command line sets it up (`init` in `dist/core.js` of `@jazzer.js/core`):
  * counters of blocks, and hooks at comparisons.
  *
- * Its native addon is left out, which needs a newer C library than many machines have, and with it what
- * comparisons of strings and numbers call there: all that is measured is JavaScript, in its favour.
+ * Its native addon is left out, since it needs a newer C library than many machines have, and with it the
+ * native part of comparisons of strings and numbers. So only JavaScript is measured, in its favour.
  */
 
 const NATIVE = [

@@ -1,6 +1,6 @@
 "use strict";
 
-/** A service all of whose code Jazzer.js has instrumented, but itself. Started like `serve.cjs`. */
+/** A service whose code Jazzer.js has instrumented, except for its own. Started like `serve.cjs`. */
 
 const { join } = require("node:path");
 const { Instrumentor, registerEsmLoaderHooks, registerInstrumentor } = require("./jazzer.cjs");

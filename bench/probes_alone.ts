@@ -1,4 +1,4 @@
-/** The agent's probes in this very process, without a server: for what is measured in a loop. */
+/** The agent's probes in this very process, without a server, to measure them in a loop. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Areas } from "../src/agent/worker/areas.ts";
@@ -22,7 +22,7 @@ const { inlineProbes } = require("../src/agent/inside/inline_probes.cjs") as {
   inlineProbes: () => () => void;
 };
 
-/** What an area is like. */
+/** The properties of an area. */
 export interface AreaOptions {
   /** @default {1048576} */
   readonly words?: number;
@@ -30,7 +30,7 @@ export interface AreaOptions {
   readonly takesComparisons?: boolean;
 }
 
-/** Words of an area that the window just shows. */
+/** The words of the largest area that the window shows whole. */
 export const WINDOW_WORDS = WINDOW_SIZE / 8;
 
 const OWNER = { mode: 0o600, uid: process.geteuid!(), gid: process.getegid!() };
@@ -40,7 +40,7 @@ export class ProbesAlone implements AsyncDisposable {
   readonly #folder: SharedFolder;
   readonly #areas: Areas;
   readonly #files: SharedFile[] = [];
-  /** What is in them. */
+  /** The contents of the areas. */
   readonly #words: Int32Array[] = [];
 
   private constructor(folder: SharedFolder, areas: Areas) {
@@ -63,7 +63,7 @@ export class ProbesAlone implements AsyncDisposable {
     return new ProbesAlone(await SharedFolder.make(), areas);
   }
 
-  /** Has probes write into new areas, and no others. */
+  /** Has probes write into new areas, and into no others. */
   async write(options: readonly AreaOptions[]): Promise<void> {
     const areas = options.map((one, i): TracedArea => {
       const { words = WINDOW_WORDS, isShared = false, takesComparisons = false } = one;
@@ -80,12 +80,12 @@ export class ProbesAlone implements AsyncDisposable {
     await this.#areas.set(areas);
   }
 
-  /** What a client stores into `area[0]`, of all areas. */
+  /** Stores into `area[0]` of all areas, as a client does. */
   reset(count = 0): void {
     for (const words of this.#words) words[0] = count;
   }
 
-  /** Of the last area. */
+  /** The count of the last area. */
   get count(): number {
     return this.#words.at(-1)?.[0] ?? 0;
   }

@@ -1,9 +1,9 @@
 /**
- * How many times as long libraries take with probes in them as they are, once V8 has optimised both; and
- * with what Jazzer.js puts into them: its counters of blocks, alone and with its hooks at comparisons (whose
- * native part is left out, in its favour). Of the thread's own time.
+ * How many times as long libraries take with probes as without, once V8 has optimised both; the same for the
+ * instrumentation of Jazzer.js: its counters of blocks, alone and with its hooks at comparisons (without their
+ * native part, in its favour). Measured in the thread's own time.
  *
- * Run it with `node dist/bench/slowdown_bench.js [ROUNDS]`; what it printed last is in `slowdown_bench.txt`.
+ * Run it with `node dist/bench/slowdown_bench.js [ROUNDS]`; its last output is in `slowdown_bench.txt`.
  */
 import { availableParallelism, release } from "node:os";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-/** The libraries whose speed with probes `slowdown_bench.ts` measures, and what they do. */
+/** The libraries whose speed with probes `slowdown_bench.ts` measures, and their work. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ const LIBRARIES = fileURLToPath(new URL("../../test/node_modules/", import.meta.
 export interface Library {
   /** In the order in which they are loaded. */
   readonly files: readonly string[];
-  /** @returns the work, of the exports of each file. */
+  /** @returns the work; `exports` are those of each file. */
   readonly prepare: (exports: readonly unknown[]) => () => unknown;
 }
 
@@ -68,7 +68,7 @@ export const SLOWDOWN_LIBRARIES: Readonly<Record<string, Library>> = {
   },
 };
 
-/** Where a file of theirs is, and its source. */
+/** The path of a library's file, and its source. */
 export function readScript(file: string): { readonly path: string; readonly source: string } {
   return { path: join(LIBRARIES, file), source: text(file) };
 }

@@ -12,7 +12,7 @@ import { threadClock } from "./thread_time.ts";
 
 type Instrument = (script: { readonly path: string; readonly source: string }) => string;
 
-/** Of the thread's own time, in ns; the second half of it counts. */
+/** ns of the thread's own time; the second half of it counts. */
 const DURATION = 1e9;
 const FIRST_PC = -2126008808;
 

@@ -1,10 +1,10 @@
 /**
- * How long services take from their start until they answer: as they are, and as targets. `new` is with
- * an empty symbol table; `known` with what the start before put into it, for a server that was started anew;
- * `kept` with a server that has had the same scripts before. Counted with `v8`, a script's blocks are
- * found when it is first collected from, which is after this.
+ * The time from a service's start to its first answer, with and without kcovfs. `new` has an empty symbol
+ * table; `known` has the entries of the start before, as for a server that was started anew; `kept` has a
+ * server that has seen the same scripts before. With `v8` a script's blocks are found at the first
+ * collection, which comes after the measured time.
  *
- * Run it with `node dist/bench/start_bench.js [ROUNDS]`; what it printed last is in `start_bench.txt`.
+ * Run it with `node dist/bench/start_bench.js [ROUNDS]`; its last output is in `start_bench.txt`.
  */
 import { availableParallelism, release } from "node:os";
 import { Scene } from "../test/e2e/harness.ts";

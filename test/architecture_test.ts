@@ -1,4 +1,4 @@
-/** Folders of `src` know those below them only, as the table of `docs/architecture.md` says. */
+/** Folders of `src` know only those below them, as the table of `docs/architecture.md` says. */
 import { readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,9 +9,9 @@ const architecture = suite("architecture");
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const SRC = path.join(ROOT, "src");
-/** A row of the table: a folder, what it holds, and the folders that it may import from. */
+/** A row of the table: a folder, its contents, and the folders that it may import from. */
 const ROW = /^\| `src\/(\w+)`\s*\|[^|]*\|([^|]*)\|$/gm;
-/** A path relative to the file it stands in, as imports, `require` and `new URL` have it. */
+/** A path relative to the file it stands in, in imports, `require` and `new URL`. */
 const PATH = /["'](\.{1,2}\/[^"'\n]+\.[cm]?[jt]s)["']/g;
 
 function allowed(): Map<string, readonly string[]> {
@@ -58,7 +58,7 @@ architecture("the table has no arrow that nobody needs, and no circle", () => {
       assert.ok(found.some((arrow) => arrow.from === from && arrow.to === to), `${from} to ${to}`);
     }
   }
-  // Each folder stands below all that use it, so going up always comes to an end.
+  // Each folder stands below all that use it, so going up always ends.
   const rest = new Set(table.keys());
   for (let before = -1; before !== rest.size;) {
     before = rest.size;
@@ -69,7 +69,7 @@ architecture("the table has no arrow that nobody needs, and no circle", () => {
   assert.equal([...rest], [], "these use each other");
 });
 
-/** What a built file loads of ours, and of packages, when it is loaded or later. */
+/** The files of ours, and the packages, that a built file loads when it is loaded or later. */
 function loads(file: string): string[] {
   const text = readFileSync(file, "utf8");
   const named = /(?:\bfrom|\bimport|\brequire\(|\bimport\()\s*["']([^"'\n]+)["']/g;

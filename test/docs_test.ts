@@ -11,7 +11,7 @@ const LONGEST_README = 10_000;
 
 const docs = suite("the documents");
 
-/** All of them, by their paths in the repository. */
+/** All documents, by their paths in the repository. */
 function findDocuments(): string[] {
   const inFolder = (folder: string) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
@@ -25,14 +25,14 @@ function readProse(path: string): string {
   return readFileSync(path, "utf8").replace(/^ *```.*?^ *```$/gms, "");
 }
 
-/** What GitHub makes of a document's headings: the anchors that links lead to. */
+/** The anchors that GitHub makes of a document's headings. */
 function anchorsOf(path: string): string[] {
   return [...readProse(path).matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-")
   );
 }
 
-/** The links of a document that lead into this repository: where to, and to which anchor. */
+/** The links of a document that lead into this repository: the file and the anchor. */
 function linksOf(path: string): { link: string; file: string; anchor?: string }[] {
   return [...readProse(path).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link)
     .filter((link) => !/^[a-z]+:/.test(link))

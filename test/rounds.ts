@@ -1,5 +1,5 @@
 /**
- * How often the tests repeat what they try. `npm test` repeats as often as finds what is to be found;
+ * The number of repetitions in tests. `npm test` repeats often enough to find what there is to find;
  * `npm run test:long`, which sets `KCOVFS_TEST_LONG=1`, repeats all of it.
  */
 
@@ -10,7 +10,7 @@ export function rounds(usual: number, { long }: { readonly long: number }): numb
   return IS_LONG ? long : usual;
 }
 
-/** What stands at most this often in a list; all of it in the long tests. */
+/** At most so many items of a list; all of it in the long tests. */
 export function some<T>(list: readonly T[], { usual }: { readonly usual: number }): readonly T[] {
   return IS_LONG ? list : list.slice(0, usual);
 }
@@ -18,7 +18,9 @@ export function some<T>(list: readonly T[], { usual }: { readonly usual: number 
 type Values = readonly unknown[];
 type Row<Lists extends readonly Values[]> = { [I in keyof Lists]: Lists[I][number] };
 
-/** Each value of each list in some row, its values going round; all rows there can be in the long tests. */
+/**
+ * Rows in which each value of each list occurs, with values going round; all possible rows in the long tests.
+ */
 export function eachOf<const Lists extends readonly Values[]>(...lists: Lists): Row<Lists>[] {
   if (IS_LONG) return product(lists) as Row<Lists>[];
   const length = Math.max(...lists.map((list) => list.length));
@@ -28,7 +30,7 @@ export function eachOf<const Lists extends readonly Values[]>(...lists: Lists): 
   );
 }
 
-/** Each two values of two lists in some row; all rows there can be in the long tests. */
+/** Rows in which each two values of two lists occur; all possible rows in the long tests. */
 export function pairsOf<const Lists extends readonly Values[]>(...lists: Lists): Row<Lists>[] {
   const all = product(lists.map((list) => [...list.keys()]));
   const chosen = IS_LONG ? all : chooseByPairs(all);

@@ -1,6 +1,6 @@
 /**
- * Runs the test files, each in a process of its own. Two run at a time, the longest first; what measures
- * time, or keeps both cores busy on purpose, runs alone at the end. Tests that cannot run here are listed
+ * Runs the test files, each in a process of its own. Two run at a time, the longest first. Files that measure
+ * time, or keep both cores busy on purpose, run alone at the end. Tests that cannot run here are listed
  * with the reason. The last line is `N passed, N failed`.
  */
 import { spawn } from "node:child_process";
@@ -16,14 +16,14 @@ const TIMEOUT = (IS_LONG ? 60 : 20) * 60_000;
 const LANES = 2;
 const O_CLOEXEC = 0o2000000;
 
-/** Files that are about how long something takes, or that keep both cores busy. */
+/** Files that measure time, or that keep both cores busy. */
 const ALONE: readonly string[] = [
   "e2e/crash_wait",
   "e2e/exactness_busy",
   "hostile/crowds",
   "hostile/stress",
 ];
-/** The files that take longest, those first that take most: so the lanes end together. */
+/** The files that take longest, in descending order: so the lanes end together. */
 const LONGEST: readonly string[] = [
   "e2e/chromium",
   "e2e/exactness",
@@ -57,7 +57,7 @@ const LONGEST: readonly string[] = [
   "e2e/executor",
 ];
 
-/** What came of a file. */
+/** The result of a file. */
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
@@ -67,7 +67,7 @@ interface Outcome {
   readonly skips: readonly string[];
 }
 
-/** The files whose names contain one of these, in the order in which they are to begin. */
+/** The files whose names contain one of these, in the order in which they begin. */
 function findTests(wanted: readonly string[]): string[] {
   const all = readdirSync(HERE, { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith("_test.js"));
@@ -86,7 +86,7 @@ function nameOf(file: string): string {
   return file.replace(/_test\.js$/, "");
 }
 
-/** Runs a file to its end, and prints all that it says. */
+/** Runs a file to its end, and prints all its output. */
 async function runFile(file: string): Promise<Outcome> {
   const began = performance.now();
   const child = spawn(process.execPath, [join(HERE, file)], {
@@ -131,7 +131,10 @@ function outcomeOf(file: string, output: string, status: number | string | null)
   return { passed: passed || 0, failed: 1, failures: [`${file}: ${wrong}`], skips };
 }
 
-/** Closes what this process was given besides 0, 1 and 2: its children would have it, too. */
+/**
+ * Closes descriptors that this process has inherited besides 0, 1 and 2: its children would inherit them,
+ * too.
+ */
 function closeInherited(): void {
   for (const fd of readdirSync("/proc/self/fd").map(Number)) {
     if (fd <= 2) continue;
@@ -139,10 +142,10 @@ function closeInherited(): void {
       const [, flags] = readFileSync(`/proc/self/fdinfo/${fd}`, "latin1").match(
         /^flags:\s+(\d+)/m,
       )!;
-      // What Node opens for itself has it.
+      // Node's own descriptors have this flag.
       if ((parseInt(flags, 8) & O_CLOEXEC) === 0) closeSync(fd);
     } catch {
-      // It was that of the folder that was read.
+      // This was the descriptor of the folder that was read.
     }
   }
 }

@@ -6,8 +6,8 @@ interface Suite {
 export type Scenario<World> = (sentence: string, run: (world: World) => unknown) => void;
 
 /**
- * Tests that begin with a new world each, which is cleaned up however they end. What the command line says picks
- * those whose sentences contain it.
+ * Tests that each begin with a new world, which is cleaned up however they end. The command line selects those
+ * whose sentences contain its text.
  */
 export function scenarios<World extends AsyncDisposable>(
   suite: Suite,

@@ -1,4 +1,4 @@
-/** What `npm start` and `npm test` do before anything is built. */
+/** `npm start` and `npm test` before anything is built. */
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const scripts = suite<{ folder: string; bin: string }>("scripts");
 /** A PATH with the tools of a small system, and nothing that the tests need. */
 scripts.before((context) => {
   context.folder = mkdtempSync(join(tmpdir(), "kcovfs-scripts-"));
-  // Another user is to read it.
+  // Another user must be able to read it.
   chmodSync(context.folder, 0o755);
   context.bin = join(context.folder, "bin");
   mkdirSync(context.bin);

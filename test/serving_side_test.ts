@@ -1,4 +1,7 @@
-/** No thread that a client may be waiting for takes a lock of a client's: what it would read in `/proc` is told. */
+/**
+ * No thread that a client may be waiting for takes a lock of a client's by reading `/proc`: other threads
+ * read it.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,17 +11,20 @@ import * as assert from "uvu/assert";
 const serving = suite("the serving side");
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
-/** What is loaded into targets, and commands, which no client waits for. */
+/** Code that is loaded into targets, and commands: no client waits for them. */
 const ELSEWHERE = /^(?:agent|cli|deno|doctor|watchdog)\//;
 /** A path to another process's or thread's entry in `/proc`. */
 const ENTRY = /\/proc\/(?:\$\{[^}]+\}|\[0-9)[^`"'\s]*/g;
-/** The modules that read such entries, and who may load them: a process, or a thread, that nobody waits for. */
+/**
+ * The modules that read such entries, and the modules that may load them: a process or thread nobody waits
+ * for.
+ */
 const READERS: Readonly<Record<string, readonly string[]>> = {
   "base/process_facts.ts": ["base/process_reader_main.ts"],
   "base/process_reader_main.ts": [],
   "base/thread_facts.ts": ["base/thread_facts_worker.ts"],
 };
-/** What takes no lock of whom it tells of: see `fs/proc/base.c` and `fs/proc_namespace.c`. */
+/** Entries whose reading takes no lock of the process: see `fs/proc/base.c` and `fs/proc_namespace.c`. */
 const LOCKLESS: Readonly<Record<string, string>> = {
   // `proc_pid_schedstat` prints three numbers of the task's.
   "targets/thread_activity.ts": "/proc/${pid}/task/${tid}/schedstat",

@@ -1,7 +1,7 @@
 /** Tests that cannot run on every machine. */
 
 /**
- * Has uvu count a test as skipped, and says why; `run.ts` lists these lines.
+ * Makes uvu count a test as skipped, and prints why; `run.ts` lists these lines.
  *
  * @param reason What the machine lacks.
  */

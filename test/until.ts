@@ -1,12 +1,12 @@
-/** ms that something may take to come about: the machine may be busy. */
+/** ms to wait for a condition: the machine may be busy. */
 const PATIENCE = 60_000;
 /** ms between two looks. */
 const PERIOD = 2;
 
 /**
- * Waits until something is so that nobody tells of.
+ * Waits until a condition holds that nobody reports.
  *
- * @param what Is said when it has not come about within a minute.
+ * @param what The error's text when the condition has not come about within a minute.
  */
 export async function until(
   isSo: () => boolean | Promise<boolean>,

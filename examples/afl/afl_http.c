@@ -203,7 +203,7 @@ static void serve_afl(void) {
   uint32_t was_killed;
   pid_t told = 0;
   while (read(FORKSRV_FD, &was_killed, 4) == 4) {
-    /* What AFL++ killed may have replied before that. */
+    /* A service that AFL++ killed may have replied before that. */
     if (was_killed && service == told)
       restart_service();
     /* The process that AFL++ is to kill after too long a time is the service. */
@@ -224,7 +224,7 @@ static int post_once(void) {
 
 static void read_options(int argc, char **argv) {
   int option;
-  /* What comes after COMMAND is its own. */
+  /* Arguments after COMMAND are its own. */
   while ((option = getopt(argc, argv, "+p:u:t:")) != -1) {
     if (option == 'p' && (known_port = atoi(optarg)) > 0)
       continue;

@@ -2,7 +2,7 @@
  * Reminders over HTTP: `node service.mjs` listens on a port of its own choice, which it prints. It does not
  * know that it is fuzzed.
  *
- * What is posted says when to remind in the next week, as ISO 8601 does: once, after `PT36H`; five
+ * A posted text says when to remind in the next week, as ISO 8601 does: once, after `PT36H`; five
  * times, every `R5/P1DT12H`; or without end, every `R/PT90M`. The reply says how often that is.
  */
 import { createServer } from "node:http";

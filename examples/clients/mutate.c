@@ -120,7 +120,7 @@ static uint32_t execute(const struct input *input) {
   uint32_t reply = request(input);
   uint64_t n = __atomic_load_n(&cover[0], __ATOMIC_RELAXED);
   executions++;
-  /* What the first input executes is measured by now, so that it has symbols. */
+  /* The code of the first input is measured by now, so it has symbols. */
   if (executions == 1 && symbols)
     read_symbols();
   for (uint64_t i = 1; i <= n; i++) {

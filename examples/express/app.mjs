@@ -1,7 +1,7 @@
 /**
- * Orders over HTTP, an app as Express's own manual has them. It does not know that it is fuzzed.
+ * Orders over HTTP, an app like those in Express's own manual. It does not know that it is fuzzed.
  *
- * What is posted to `/orders` is a form, `count=24*2`, or the same as JSON. A count may be reckoned:
+ * A post to `/orders` is a form, `count=24*2`, or the same as JSON. A count may be a calculation:
  * `24*2`, `24-2` or `24/2`, and it may be in dozens: `2d`. The reply says how many labels were printed.
  */
 import express from "express";
@@ -9,13 +9,13 @@ import express from "express";
 const app = express();
 app.use(express.json(), express.urlencoded());
 
-/** A number at the beginning of a text, and what comes after it; undefined where there is none. */
+/** A number at the beginning of a text, and the rest of the text; undefined where there is none. */
 function takeNumber(text) {
   const digits = text.match(/^\d{1,4}/)?.[0];
   return digits && { number: Number(digits), rest: text.slice(digits.length) };
 }
 
-/** Undefined for an operator that there is not. */
+/** Undefined for an unknown operator. */
 function reckon(left, operator, right) {
   switch (operator) {
     case "*":
@@ -43,7 +43,7 @@ app.post("/orders", (request, response) => {
   const { count } = request.body ?? {};
   const number = typeof count === "string" ? parseCount(count) : undefined;
   if (number === undefined) return response.status(400).json({ error: "no count" });
-  // The bug: what was reckoned need not be a whole number, and may be below 0.
+  // The bug: a calculated count need not be a whole number, and may be below 0.
   const labels = new Array(number).fill("label");
   response.json({ labels: labels.length });
 });

@@ -4,9 +4,9 @@
  * A filesystem in memory, built with fuse-native, to be fuzzed: `node memory.cjs DIRECTORY` mounts it
  * there. It does not know kcov.
  *
- * It is one folder of files. A file may have a policy, its attribute `user.policy`: `r`, it cannot be
- * written; `q` and a digit, it has at most so many blocks of 16 bytes; `k` and a name, when another
- * file is put in its place it is kept under that name.
+ * It is one folder of files. A file may have a policy, its attribute `user.policy`. `r`: it cannot be
+ * written. `q` and a digit: it has at most so many blocks of 16 bytes. `k` and a name: when another
+ * file replaces it, it is kept under that name.
  */
 
 const Fuse = require("fuse-native");
@@ -16,7 +16,7 @@ const ATTRIBUTE = "user.policy";
 const NONE = { text: "", isReadOnly: false, quota: Infinity, kept: undefined };
 const ROOT = { mode: 0o40755, size: 4096 };
 
-/** What an operation is refused with. */
+/** An operation is refused. */
 class Refusal extends Error {
   constructor(code) {
     super(code);
@@ -74,7 +74,7 @@ function put(name, file) {
   const replaced = files.get(name);
   if (replaced) {
     const { kept } = replaced.policy;
-    // The bug: it may be its own place where it is kept.
+    // The bug: a file may be kept under its own name.
     if (kept) put(kept, replaced);
   }
   files.set(name, file);
@@ -87,7 +87,7 @@ function rename(from, to) {
   put(to.slice(1), file);
 }
 
-/** Without the callbacks; what they return is a number, or what is to be told. */
+/** The operations without callbacks; they return a number or the result. */
 const operations = {
   getattr: (path) => path === "/" ? ROOT : { mode: 0o100600, size: find(path).bytes.length },
   readdir: () => [...files.keys()],
@@ -110,7 +110,7 @@ const operations = {
   },
 };
 
-/** As fuse-native calls them. An error that is no refusal is the filesystem's own: EIO. */
+/** As fuse-native calls them. Any error but a refusal is the filesystem's own: EIO. */
 function withCallback(operation) {
   return (...args) => {
     const reply = args.pop();
@@ -131,7 +131,7 @@ const fuse = new Fuse(
   Object.fromEntries(
     Object.entries(operations).map(([name, operation]) => [name, withCallback(operation)]),
   ),
-  // Linux remembers nothing, so that the same calls execute the same code.
+  // Linux must cache nothing, so that the same calls execute the same code.
   { timeout: false, entryTimeout: "0", attrTimeout: "0" },
 );
 fuse.open((error) => {

@@ -1,5 +1,5 @@
 /**
- * A decoder of small images, that is to be fuzzed.
+ * A decoder of small images, to be fuzzed.
  *
  *     0 "TI"    2 version    3 width    4 height    5 runs...
  *
@@ -11,7 +11,7 @@ const HEADER = 5;
 const LITERAL = 0x80;
 const LONGEST_SIDE = 64;
 
-/** What is no image. */
+/** The bytes are no image. */
 export class FormatError extends Error {}
 
 function decodeHeader(bytes) {
@@ -42,7 +42,7 @@ export function decode(bytes) {
       filled += n;
     } else {
       if (version < 2) throw new FormatError("not a run");
-      // The bug: above, a run that goes beyond the image is noticed.
+      // The bug: unlike above, nobody checks that the run stays within the image.
       const run = bytes.subarray(at, at + n - LITERAL);
       pixels.set(run, filled);
       filled += run.length;

@@ -74,7 +74,7 @@ static uint8_t request(const uint8_t *data, uint32_t size) {
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
   (void)argc, (void)argv;
   start_target();
-  /* What is loaded for the first input is not that input's. */
+  /* Code that is loaded for the first input must not count as that input's. */
   if (request(NULL, 0) == ERROR)
     fail("the target");
   open_kcov();

@@ -1,6 +1,6 @@
 /**
- * Decodes what comes on standard input, each with its length (u32, little endian) before it. The reply
- * is a byte: 1 for an image, 0 for what is none, 2 for any other error, which is printed.
+ * Decodes messages from standard input, each with its length (u32, little endian) before it. The reply
+ * is a byte: 1 for an image, 0 for no image, 2 for any other error, which is printed.
  */
 import { decode, FormatError } from "./decode.mjs";
 

@@ -46,7 +46,7 @@ func openKcov() *[coverSize]uint64 {
 	if err != nil {
 		log.Fatal("kcov: ", err)
 	}
-	// What is traced is a thread, and it is this one that stays.
+	// kcov traces a thread, so this goroutine must stay on its own.
 	runtime.LockOSThread()
 	ioctl(fd, kcovEnable, kcovTracePC)
 	return (*[coverSize]uint64)(unsafe.Pointer(&area[0]))

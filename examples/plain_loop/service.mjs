@@ -1,6 +1,6 @@
 /**
- * A service to be fuzzed, which does not know it: messages of 8 bytes come on standard input, and each
- * is answered by a byte: the number of the command that it was, 0 for none, 255 when it failed.
+ * A service to be fuzzed, which does not know that: messages of 8 bytes come on standard input. Each
+ * is answered by a byte: the number of its command, 0 for no command, 255 for a failure.
  *
  *     0 "DB"    2 command    3 table    4 first row    5 last row    6 unused
  */

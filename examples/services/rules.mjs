@@ -3,7 +3,7 @@
  *
  *     node rules.mjs SOCKET
  *
- * Rules are parsed by acorn, of npm, and evaluated here. Nothing in this file knows that it is fuzzed.
+ * acorn, from npm, parses the rules; this file evaluates them. Nothing in it knows that it is fuzzed.
  *
  * On the socket, a request is its length (u32, little endian) and that many bytes; the reply is one
  * u32. A request's bytes are a message:
@@ -87,7 +87,7 @@ function remove(version, flags, body) {
   if (first >= BUILT_IN) {
     if (!(flags & FLAG.force)) return REPLY.refused;
     if (first > last) {
-      // The bug: below, a range that ends before it begins is malformed.
+      // The bug: this fails for a range that ends before it begins; below, that is malformed.
       throw new RangeError(`cannot remove ${last - first + 1} rules`);
     }
   }

@@ -1,4 +1,4 @@
-/** A value that somebody waits for, and another will have. */
+/** A value that some wait for until another has it. */
 export class Deferred<T> {
   readonly promise: Promise<T>;
   readonly #settle: (value: T) => void;
@@ -10,7 +10,7 @@ export class Deferred<T> {
     this.#settle = (value) => settle(value);
   }
 
-  /** What it was resolved with last; undefined before. */
+  /** The value that it was last resolved with; undefined before. */
   get value(): T | undefined {
     return this.#value;
   }

@@ -4,7 +4,7 @@ const COMMA = 0x2c;
 const OPENING = 0x7b;
 const CLOSING = 0x7d;
 
-/** How much structure a text may have. */
+/** Limits of a text's structure. */
 interface Bounds {
   /** Arrays and objects within each other. */
   readonly depth: number;
@@ -13,10 +13,10 @@ interface Bounds {
 }
 
 /**
- * Parses JSON of somebody who is not trusted, most of which is in strings: what V8 reads in no time is read,
- * and what is made to take long is not (20 MB of `[` take `JSON.parse` 12 s).
+ * Parses JSON of somebody who is not trusted, and most of whose text is in strings. It reads any text that V8
+ * reads quickly, and refuses a text that is made to take long: 20 MB of `[` take `JSON.parse` 12 s.
  *
- * @throws {SyntaxError} when it is no JSON, or has more structure than the bounds say.
+ * @throws {SyntaxError} when it is no JSON, or exceeds the bounds.
  */
 export function parseFlatJson(bytes: Uint8Array, bounds: Bounds): unknown {
   checkStructure(bytes, bounds);
@@ -35,7 +35,7 @@ function checkStructure(bytes: Uint8Array, bounds: Bounds): void {
   let marks = 0;
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at];
-    // `[` and `{` differ in this bit alone, and so do `]` and `}`.
+    // `[` and `{` differ only in this bit, and so do `]` and `}`.
     const bracket = byte | 0x20;
     if (byte === QUOTE) at = stringEnd(bytes, at);
     if (bracket === OPENING) depth++;
@@ -47,7 +47,7 @@ function checkStructure(bytes: Uint8Array, bounds: Bounds): void {
   }
 }
 
-/** Where the quote is that ends the string which begins at `start`; the end of the text without one. */
+/** The offset of the quote that ends the string which begins at `start`; the end of the text without one. */
 function stringEnd(bytes: Uint8Array, start: number): number {
   for (let at = start;;) {
     at = bytes.indexOf(QUOTE, at + 1);

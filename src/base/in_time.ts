@@ -4,10 +4,10 @@ export class LateError extends Error {
 }
 
 /**
- * Waits so long for an answer.
+ * Waits for an answer for a limited time.
  *
- * @param options `reason`: what is said of one that does not come.
- * @throws {LateError} when nothing has come within so many ms.
+ * @param options `reason`: the error's message.
+ * @throws {LateError} when nothing has come within that many ms.
  */
 export async function inTime<T>(
   answer: Promise<T>,

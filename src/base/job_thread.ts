@@ -3,13 +3,12 @@ import { Deferred } from "./deferred.ts";
 import { LateError } from "./in_time.ts";
 import { exitNow } from "./system_calls.ts";
 
-/** What a {@linkcode JobThread} runs. */
 export interface JobThreadOptions {
-  /** Of the module that the thread runs: it calls {@linkcode serveJobs}. */
+  /** The URL of the module that the thread runs: it calls {@linkcode serveJobs}. */
   readonly module: URL;
-  /** Tells the module that it was started as such: its `workerData`. */
+  /** The thread's `workerData`, which tells the module that it was started as such. */
   readonly name: string;
-  /** What it does, as in `build a block table`, for errors. */
+  /** The thread's work, as in `build a block table`, for errors. */
   readonly job: string;
   /** MB of stack. */
   readonly stackSize: number;
@@ -30,7 +29,7 @@ export interface Done<Reply> {
 /** The first message of a thread: its module is loaded. */
 export const LOADED = "loaded";
 
-/** No thread can be had now, which is no job's fault: there may be no descriptor left, or no memory. */
+/** No thread can be started now, through no fault of a job: there may be no descriptor or memory left. */
 export class ThreadStartError extends Error {
   override name = "ThreadStartError";
 }
@@ -58,18 +57,18 @@ export function serveJobs<Request, Reply>(name: string, answer: (request: Reques
 }
 
 /**
- * A thread that does one job after the other, and that may die of one. It is started at first use, or before
- * by {@linkcode JobThread.start}, and ends with this object; without jobs it keeps nothing alive.
+ * A thread that does one job after the other, and that may die of one. It starts at first use, or before by
+ * {@linkcode JobThread.start}, and ends with this object. Without jobs it does not keep the process alive.
  */
 export class JobThread<Request, Reply> implements AsyncDisposable {
   readonly #options: JobThreadOptions;
   readonly #pending = new Map<number, Pending<Request, Reply>>();
   #worker: Worker | undefined;
-  /** Resolves when the thread has loaded its module, or with why it could not. */
+  /** Resolves when the thread has loaded its module, or with the error that kept it from that. */
   #loading = new Deferred<ThreadStartError | undefined>();
   #isLoaded = false;
   #nextId = 1;
-  /** Of the job that the thread does now, where that has a limit. */
+  /** The timer of the job that the thread does now, if that job has a limit. */
   #timer: NodeJS.Timeout | undefined;
   #isDisposed = false;
 
@@ -84,7 +83,7 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
   /**
    * Resolves when the thread can do jobs.
    *
-   * @throws {ThreadStartError} when none can be started now.
+   * @throws {ThreadStartError} when no thread can be started now.
    */
   async start(): Promise<void> {
     if (this.#isDisposed) throw this.#ended("was ended");
@@ -94,11 +93,11 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
   }
 
   /**
-   * Rejects when the thread dies of the job, or is ended, and with a {@linkcode ThreadStartError} when there
-   * is none that could do it.
+   * Rejects when the thread dies of the job or is ended, and with a {@linkcode ThreadStartError} when no
+   * thread can be started for it.
    *
-   * @param options `limit`: ms that the job itself may take. A thread that takes longer, as one does that
-   * opens a file of a filesystem that does not answer, is left to itself.
+   * @param options `limit`: ms that the job itself may take. A thread that takes longer is abandoned: it may
+   * have opened a file of a filesystem that does not answer.
    */
   run(request: Request, options: { limit?: number } = {}): Promise<Reply> {
     if (this.#isDisposed) return Promise.reject(this.#ended("was ended"));
@@ -128,7 +127,7 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
     this.#worker?.postMessage(job);
   }
 
-  /** Starts a thread, which gets all jobs. Where that cannot be done they are rejected. */
+  /** Starts a thread, which gets all jobs. If that fails, the jobs are rejected. */
   #tryStart(): void {
     this.#loading = new Deferred();
     this.#isLoaded = false;
@@ -153,7 +152,7 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
         this.#isLoaded = true;
         this.#loading.resolve(undefined);
       } else this.#finish(message);
-      // Once disposed of, it is waited for: without it this process might end before that.
+      // Once disposed of, the thread is waited for: if it were not referenced, this process might end before.
       if (this.#pending.size === 0 && !this.#isDisposed) worker.unref();
       this.#beginOldest();
     });
@@ -168,7 +167,7 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
     pending?.resolve(reply);
   }
 
-  /** The thread died, of the oldest job if it had begun: a new one gets the others. */
+  /** The thread has died, of the oldest job if that had begun. A new thread gets the other jobs. */
   #replace(worker: Worker, error: Error): void {
     if (worker !== this.#worker) return;
     this.#worker = undefined;
@@ -203,10 +202,10 @@ export class JobThread<Request, Reply> implements AsyncDisposable {
   }
 }
 
-/** Threads that were left to themselves and have not ended. */
+/** Threads that were abandoned and have not ended. */
 const left = new Set<Worker>();
 
-/** Lets a thread end when it can, which may be never: this process ends without it. */
+/** Lets a thread end when it can, which may be never: this process does not wait for it. */
 function leave(worker: Worker): void {
   if (left.size === 0) process.once("exit", endWithout);
   left.add(worker);
@@ -216,7 +215,7 @@ function leave(worker: Worker): void {
   worker.unref();
 }
 
-/** The end of a process waits for all its threads. */
+/** Ends the process without its threads: its normal end waits for all of them. */
 function endWithout(status: number): void {
   if (left.size > 0) exitNow(status);
 }

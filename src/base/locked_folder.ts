@@ -4,22 +4,22 @@ import * as path from "node:path";
 import { tryLock } from "./system_calls.ts";
 
 const WRITABLE_BY_OTHERS = 0o022;
-/** How often a folder may be taken for abandoned before it is locked. */
+/** Attempts to make a folder: others may take it for abandoned before it is locked. */
 const MOST_ATTEMPTS = 100;
 
-/** Which folders of a place a removal is about. */
+/** Selects the folders of a place for removal. */
 export interface FolderKind {
   /** Matches the names of the folders. */
   readonly name: RegExp;
-  /** Whether somebody uses a folder all the same, who does not lock it. @default nobody does */
+  /** Tells whether a folder is in use by somebody who does not lock it. @default nobody does */
   readonly isInUse?: (folder: string) => Promise<boolean>;
 }
 
 /**
  * A folder of this process's own that is locked (`flock(2)`) while the process lives.
  *
- * The lock is how anybody tells a folder in use from one whose process was killed. It holds across pid
- * namespaces, where process ids say nothing.
+ * The lock tells a folder in use from one whose process was killed. It holds across pid namespaces, where
+ * process ids say nothing.
  */
 export class LockedFolder implements AsyncDisposable {
   readonly path: string;
@@ -34,7 +34,7 @@ export class LockedFolder implements AsyncDisposable {
   /**
    * Makes a folder that only its owner can use, whatever the umask.
    *
-   * @param prefix What its path begins with.
+   * @param prefix The beginning of its path.
    * @throws when it cannot be made or locked.
    */
   static make(prefix: string): LockedFolder {
@@ -52,7 +52,7 @@ export class LockedFolder implements AsyncDisposable {
     );
   }
 
-  /** Removes it and what is in it. */
+  /** Removes the folder and all that is in it. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -61,7 +61,7 @@ export class LockedFolder implements AsyncDisposable {
   }
 }
 
-/** Removes what killed processes of the same user have left in a place. What cannot be removed stays. */
+/** Removes the folders that killed processes of the same user have left in a place, where possible. */
 export async function removeAbandoned(
   place: string,
   kind: FolderKind,
@@ -71,7 +71,7 @@ export async function removeAbandoned(
   }
 }
 
-/** What killed processes of the same user have left in a place. */
+/** Finds the folders that killed processes of the same user have left in a place. */
 export async function findAbandoned(
   place: string,
   kind: FolderKind,
@@ -81,7 +81,7 @@ export async function findAbandoned(
   return found;
 }
 
-/** Each folder is locked until the next one is asked for, so that nobody else removes it meanwhile. */
+/** Each folder stays locked until the next one is asked for, so that nobody else removes it meanwhile. */
 async function* abandoned(
   place: string,
   kind: FolderKind,
@@ -115,7 +115,7 @@ function lockFolder(folder: string): number | undefined {
   let isLocked = false;
   try {
     const { uid, mode, ino } = fs.fstatSync(fd);
-    // Places may be writable by all: what another user made there is not to be trusted with a removal by root.
+    // Places may be writable by all: root must not trust another user's folder with a removal.
     const isOurs = uid === process.geteuid!() &&
       (mode & WRITABLE_BY_OTHERS) === 0;
     isLocked = isOurs && tryLock(fd) &&
@@ -126,7 +126,7 @@ function lockFolder(folder: string): number | undefined {
   }
 }
 
-/** Undefined where there is no such file any more. */
+/** Undefined where the file does not exist any more. */
 function whereItIs<T>(look: () => T): T | undefined {
   try {
     return look();

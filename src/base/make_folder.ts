@@ -1,8 +1,8 @@
 import { chmod, lstat, mkdir } from "node:fs/promises";
 
 /**
- * Makes a folder with these permissions, whatever the umask, in one that is there. One that this user has
- * made before is given them, too.
+ * Makes a folder with these permissions, whatever the umask, in a folder that exists. A folder that this user
+ * has made before gets them, too.
  */
 export async function makeFolder(folder: string, mode: number): Promise<void> {
   try {

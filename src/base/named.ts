@@ -1,6 +1,6 @@
 /**
- * A number that names things of one kind. Neither a number of another kind nor just any number can be passed
- * for it; it costs nothing when the program runs. The folder whose things they are has the one function that
- * makes such numbers.
+ * A number that names things of one kind. Numbers of another kind and plain numbers cannot be passed for it.
+ * It costs nothing at run time. Only one function makes such numbers; it is in the folder that has the
+ * things.
  */
 export type Named<K extends string> = number & { readonly "~kind": K };

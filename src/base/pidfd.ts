@@ -1,4 +1,4 @@
-/** Descriptors of processes and threads (`pidfd_open(2)`). To ask them takes no lock of whom they name. */
+/** Descriptors of processes and threads (`pidfd_open(2)`). To ask them takes no lock of the process. */
 import { constants } from "node:os";
 import { errno, libc, SystemCallError } from "./system_calls.ts";
 
@@ -26,7 +26,7 @@ export class Pidfd implements Disposable {
   }
 
   /**
-   * @param options `isThread`: whether the number may be that of any thread, not of a process's first alone.
+   * @param options `isThread`: whether the number may be that of any thread, not only of a process's first.
    * Linux has that since 6.9.
    * @throws {SystemCallError} ESRCH or EINVAL when there is none; EINVAL where the kernel is older; EMFILE.
    */
@@ -38,9 +38,9 @@ export class Pidfd implements Disposable {
   }
 
   /**
-   * Whether it has ended by now; a process, when all its threads have. A process's first thread that has ended
-   * before the others is told only by its namespaces, which it has given back: `pidfd_poll` waits for the
-   * others (`kernel/pid.c`, Linux 6.15).
+   * Whether it has ended by now; a process, when all its threads have. Only its namespaces tell that a
+   * process's first thread has ended before the others, since it has given them back: `pidfd_poll` waits for
+   * the others (`kernel/pid.c`, Linux 6.15).
    */
   get hasEnded(): boolean {
     if (this.#isOpen) {
@@ -60,7 +60,7 @@ export class Pidfd implements Disposable {
     return libc("int poll(void *, unsigned long, int)")(poll, 1, 0) > 0;
   }
 
-  /** Whether it has a namespace; "unknown" where the kernel does not tell, or not us. */
+  /** Whether it has a namespace; "unknown" where the kernel does not tell, or does not tell us. */
   #askNamespace(): "some" | "none" | "unknown" {
     const ioctl = libc("int ioctl(int, unsigned long, unsigned long)");
     const namespace = ioctl(this.fd, PIDFD_GET_UTS_NAMESPACE, 0);
@@ -81,7 +81,7 @@ export class Pidfd implements Disposable {
   }
 }
 
-/** Not by Node: Deno does not know descriptors of others. */
+/** Closes a descriptor by libc, not by Node: Deno does not know descriptors that it has not opened. */
 export function close(fd: number): void {
   libc("int close(int)")(fd);
 }

@@ -4,23 +4,23 @@ import { Pidfd } from "./pidfd.ts";
 
 /** `PIDFD_GET_INFO` of `include/uapi/linux/pidfd.h`, Linux 6.13: `_IOWR(0xff, 11, struct pidfd_info)`. */
 const PIDFD_GET_INFO = 0xc040ff0b;
-/** The bytes of `struct pidfd_info` as it was first, and where its `mask` and its `exit_code` are. */
+/** The bytes of `struct pidfd_info` in its first version, and where its `mask` and its `exit_code` are. */
 const INFO_SIZE = 64;
 const MASK = 0;
 const EXIT_CODE = 60;
-/** In `mask`: that `exit_code` is wanted, and that it is there. Linux 6.15. */
+/** In `mask`: that `exit_code` is asked for, and that it is there. Linux 6.15. */
 const PIDFD_INFO_EXIT = 8n;
-/** The low bits of a wait status, as wait(2) has it: the signal that has ended the process. */
+/** The low bits of a wait status (wait(2)): the signal that has ended the process. */
 const SIGNAL_BITS = 0x7f;
-/** ms between two looks at a process that is about to end, and how long that is waited for. */
+/** ms between two looks at a process that is about to end, and ms after which looking stops. */
 const INTERVAL = 10;
 const PATIENCE = 2000;
 
-/** By what signal a process ends that is nobody's child here. */
+/** Finds out which signal ends a process that is not a child of this one. */
 export class ProcessEnd implements Disposable {
   readonly #process: Pidfd;
   #isOpen = true;
-  /** As wait(2) has it, once it has ended; 0 where nobody can tell. */
+  /** The wait status (wait(2)), once the process has ended; 0 where nobody can tell. */
   #status: number | undefined;
 
   private constructor(process: Pidfd) {
@@ -37,10 +37,10 @@ export class ProcessEnd implements Disposable {
   }
 
   /**
-   * Waits a while for it to end.
+   * Waits a while for the process to end.
    *
-   * @returns undefined where it lives on, has ended by itself, or nobody can tell: the kernel does once its
-   * parent has asked, from Linux 6.15 on. (`/proc/PID/stat` would tell before that, but may wait for a lock.)
+   * @returns undefined where it lives on, has ended by itself, or nobody can tell. The kernel tells once the
+   * parent has asked, from Linux 6.15 on. (`/proc/PID/stat` would tell before, but may wait for a lock.)
    */
   async signal(): Promise<NodeJS.Signals | undefined> {
     const deadline = performance.now() + PATIENCE;

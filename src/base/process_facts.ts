@@ -3,8 +3,8 @@ import { basename } from "node:path";
 import { isIPv6 } from "node:net";
 
 /**
- * What the kernel tells of a process: `proc_pid_status(5)` and others. To read it waits for locks and pages of
- * the process, so the server leaves that to its {@linkcode ProcessReader}.
+ * A process as the kernel describes it: `proc_pid_status(5)` and others. To read this waits for locks and
+ * pages of the process, so the server leaves it to its {@linkcode ProcessReader}.
  */
 export interface ProcessFacts {
   readonly pid: number;
@@ -12,9 +12,9 @@ export interface ProcessFacts {
   readonly program: string;
   /** One letter: `R`, `S`, `T` (stopped), `Z` (ended), ... */
   readonly state: string;
-  /** Whose it is: root's, where its real user and the one whose rights it has differ. */
+  /** Its user; root where its real user and its effective user differ. */
   readonly uid: number;
-  /** Whether it has a handler for SIGUSR1, which otherwise would kill it. */
+  /** Whether it has a handler for SIGUSR1, which would kill it otherwise. */
   readonly handlesSigusr1: boolean;
   /** Whether it was started with an inspector, as far as its arguments and NODE_OPTIONS say. */
   readonly hasInspectOption: boolean;
@@ -98,7 +98,7 @@ export async function listenersOf(pid: number): Promise<Listener[]> {
     .map(({ address, port }) => ({ address, port }));
 }
 
-/** Who listens at a port of this network, for a message: `pid 4711 (node)`; undefined where nobody does. */
+/** The process that listens at a port of this network, for a message: `pid 4711 (node)`; undefined if none. */
 export async function whoListens(port: number): Promise<string | undefined> {
   const pid = await listenerAt(port);
   if (pid === undefined) return undefined;

@@ -6,7 +6,7 @@ import { inTime } from "./in_time.ts";
 import type { Listener, ProcessFacts } from "./process_facts.ts";
 import { check, checkJson, index, list, record } from "./shape.ts";
 
-/** The questions that a reader answers: by name, what is asked and what is answered. */
+/** The questions that a reader answers, by name, with the shapes of question and answer. */
 export const QUESTIONS = {
   /** So many bytes at an address of a thread's memory, in base64; null where they cannot be read whole. */
   memory: {
@@ -49,7 +49,7 @@ export type Answer = v.InferOutput<typeof ANSWER>;
 export const ANSWER = record({
   id: index,
   answer: v.exactOptional(v.unknown()),
-  /** Why there is none. */
+  /** Why there is no answer. */
   error: v.exactOptional(v.string()),
 });
 
@@ -62,15 +62,15 @@ interface Pending {
 const PATIENCE = { memory: 2000, other: 10_000 } as const;
 /** ms that the process may take to start. */
 const START = 30_000;
-/** Threads of the reader's pool: so many questions may be stuck at a time before others wait for them. */
+/** Threads of the reader's pool. If as many questions are stuck, further ones wait. */
 const THREADS = "64";
 
 /**
  * Reads the memory, the arguments and the environment of other processes, in a process of its own.
  *
- * To read these waits for locks of theirs, and for their pages: for ever, where a page is one that somebody
- * provides who does not (`userfaultfd(2)`, a FUSE mount). A thread that is stuck there can be ended by
- * SIGKILL alone. So nothing that serves may read them, and what is stuck is killed.
+ * To read these waits for locks of those processes, and for their pages. It waits for ever if somebody is to
+ * provide a page and does not (`userfaultfd(2)`, a FUSE mount). Only SIGKILL can end a thread that is stuck
+ * there. So no process that serves may read them, and a reader that is stuck is killed.
  *
  * The process is started at first use.
  */
@@ -114,12 +114,12 @@ export class ProcessReader implements AsyncDisposable {
     return await this.#ask("listenerAt", { port }) ?? undefined;
   }
 
-  /** Who listens at a port of this network, for a message: `pid 4711 (node)`. */
+  /** The process that listens at a port of this network, for a message: `pid 4711 (node)`. */
   async whoListens(port: number): Promise<string | undefined> {
     return await this.#ask("whoListens", { port }) ?? undefined;
   }
 
-  /** Rejects when it is not answered in time; whoever is asked after that is another process. */
+  /** Rejects when no answer comes in time; later questions go to another process. */
   async #ask<K extends Kind>(kind: K, ask: Ask<K>): Promise<AnswerTo<K>> {
     const reader = this.#current ??= this.#start();
     await inTime(reader.ready, START, { reason: `no reader starts within ${START} ms` });
@@ -143,7 +143,7 @@ export class ProcessReader implements AsyncDisposable {
     return reader;
   }
 
-  /** What else it was asked may still be answered. */
+  /** Its other questions may still be answered. */
   #replace(reader: ReaderProcess, patience: number): void {
     if (this.#current === reader) this.#current = undefined;
     setTimeout(() => reader.end(), patience).unref();
@@ -154,7 +154,7 @@ export class ProcessReader implements AsyncDisposable {
   }
 }
 
-/** The number of the answer that it gives when it has started. */
+/** The number of the answer that a reader gives when it has started. */
 export const READY = 0;
 
 /** One process that reads. */
@@ -162,7 +162,7 @@ class ReaderProcess {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, Pending>();
   readonly #ended: Promise<void>;
-  /** Rejects when it has ended before it was. */
+  /** Rejects when the process has ended before it was ready. */
   readonly ready: Promise<unknown>;
   #next = READY + 1;
 
@@ -206,7 +206,7 @@ class ReaderProcess {
     });
   }
 
-  /** What makes no sense ends it: what it was asked is asked of another. */
+  /** A line that makes no sense ends the process. Its questions are asked of another. */
   #receiveLine(line: string): void {
     try {
       this.#receive(checkJson(ANSWER, line));
@@ -223,7 +223,7 @@ class ReaderProcess {
     else pending?.reject(new Error(error));
   }
 
-  /** Nothing else ends a thread that is stuck. */
+  /** Kills it: nothing else ends a thread that is stuck. */
   async end(): Promise<void> {
     this.#child.ref();
     this.#child.kill("SIGKILL");

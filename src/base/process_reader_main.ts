@@ -60,12 +60,12 @@ async function answer<K extends Kind>({ id, kind, ask }: Question & { kind: K })
   process.stdout.write(`${JSON.stringify(reply)}\n`);
 }
 
-/** A thread that is stuck would have `exit` wait for it. */
+/** Ends the process by a signal: `exit` would wait for a thread that is stuck. */
 function end(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
-/** Whoever asks what makes no sense is not who started this. */
+/** A line that makes no sense does not come from the process that started this one. */
 function receive(line: string): void {
   try {
     answer(checkJson(QUESTION, line));

@@ -1,10 +1,10 @@
-/** Takes what the user should know. One is made, by whoever starts the program. */
+/** Takes lines for the user. The code that starts the program makes one. */
 export interface Reporter {
-  /** @param line What has happened, to what, and what to do about it. */
+  /** @param line Says what has happened, to what, and what to do about it. */
   warn(line: string): void;
 }
 
-/** How often something may be said: so many times in so many ms. */
+/** How many lines may be said in how many ms. */
 export interface ReportLimits {
   readonly most: number;
   readonly interval: number;
@@ -22,7 +22,7 @@ export class LimitedReporter implements Reporter {
     this.#limits = limits;
   }
 
-  /** Says a line, unless there were many of late: then the last of them says that more are left out. */
+  /** Says a line, unless there were many lately: then the last of them says that more are left out. */
   warn(line: string): void {
     const now = performance.now();
     if (now - this.#began > this.#limits.interval) {

@@ -1,4 +1,4 @@
-/** Checks what has come from another process, or from a file: it may be anything. */
+/** Checks values that have come from another process or from a file: they may be anything. */
 import * as v from "valibot";
 
 /** A value is not as its schema says. The message is one line: what is wrong, and where. */
@@ -6,13 +6,13 @@ export class ShapeError extends Error {
   override name = "ShapeError";
 }
 
-/** Characters of what has come that an error quotes. */
+/** Characters of a wrong value that an error quotes. */
 const MOST_QUOTED = 40;
-/** Of a list that is wrong in each of its places, the first place is enough. */
+/** If a list is wrong in each place, the first place is enough. */
 const FIRST_ONLY = { abortEarly: true } as const;
 
 /**
- * @returns the value as its schema has it: what the schema does not name is left out.
+ * @returns the value without the members that the schema does not name.
  * @throws {ShapeError} when it is not as the schema says.
  */
 export function check<S extends v.GenericSchema>(schema: S, value: unknown): v.InferOutput<S> {
@@ -48,7 +48,7 @@ export const integer = v.pipe(v.number(), v.safeInteger("a whole number"));
 /** A whole number from 0 on. */
 export const index = v.pipe(integer, v.minValue(0, "a whole number from 0 on"));
 
-/** The same, of numbers that name things: a number that has come from elsewhere gets its type here. */
+/** The same, for numbers that name things: a number that has come from elsewhere gets its type here. */
 export function named<N extends number>(): v.GenericSchema<unknown, N> {
   return index as v.GenericSchema<unknown, number> as v.GenericSchema<unknown, N>;
 }
@@ -56,7 +56,7 @@ export function named<N extends number>(): v.GenericSchema<unknown, N> {
 /**
  * A list of texts, or of numbers, that may be very long. It is checked in a tenth of the time of `v.array`.
  *
- * @param what What each item is, which `isItem` tells.
+ * @param what The name of such an item; `isItem` tells whether it is one.
  */
 function longList<T>(what: string, isItem: (item: unknown) => boolean) {
   return v.pipe(
@@ -76,7 +76,7 @@ function longList<T>(what: string, isItem: (item: unknown) => boolean) {
   );
 }
 
-/** What valibot calls things, and what a user does. */
+/** Valibot's names of types, and the words that users know. */
 const WORDS: Readonly<Record<string, string>> = {
   ...{ Object: "an object", Array: "a list" },
   ...{ string: "a text", number: "a number", boolean: "true or false" },
@@ -103,7 +103,7 @@ function shown(input: unknown): string {
   return Array.isArray(input) ? "a list" : "an object";
 }
 
-/** Without line breaks, and whatever else a terminal acts upon. */
+/** Quotes a text without line breaks and other characters that a terminal acts upon. */
 function quoted(text: string): string {
   const clipped = text.length > MOST_QUOTED ? `${text.slice(0, MOST_QUOTED)}...` : text;
   return clipped.replace(/[\p{Cc}\u2028\u2029]/gu, "?");

@@ -3,10 +3,10 @@ import { dirname } from "node:path";
 import { reserve } from "./system_calls.ts";
 import { orFull } from "./shared_folder.ts";
 
-/** Bytes of a file, from its start, that there is memory for from the beginning. */
+/** Bytes at the start of a file that have memory from the beginning. */
 const RESERVED = 16 * 1024 * 1024;
 
-/** Who may map a file: permission bits and owner. */
+/** The permission bits and the owner of a file: they decide who may map it. */
 export interface SharedFileOptions {
   readonly mode: number;
   readonly uid: number;
@@ -14,11 +14,11 @@ export interface SharedFileOptions {
 }
 
 /**
- * A file in memory that other processes map: targets by its path, and the clients of a mount whose files it
- * stands behind.
+ * A file in memory that other processes map: targets by its path, and clients through a file of a mount that
+ * it backs.
  *
  * Beyond the first 16 MiB it is sparse: memory follows the pages that are written, not the size. When the
- * tmpfs is full, who writes to a page that is not there yet is ended by SIGBUS.
+ * tmpfs is full, a process that writes to a page without memory is ended by SIGBUS.
  */
 export class SharedFile implements Disposable {
   readonly path: string;
@@ -44,8 +44,8 @@ export class SharedFile implements Disposable {
   }
 
   /**
-   * Makes the file longer, by zeros. It is never made shorter: mappings of what is cut off would end
-   * their processes by SIGBUS.
+   * Makes the file longer, by zeros. It is never made shorter: SIGBUS would end processes that have mapped the
+   * part that is cut off.
    *
    * @param bytes The new size.
    * @throws ENOSPC, as `code`, when there is no memory for its beginning.
@@ -62,7 +62,7 @@ export class SharedFile implements Disposable {
   }
 
   /**
-   * Makes the file longer, by zeros, all of it sparse: {@linkcode reserve} what is to be written.
+   * Makes the file longer, by zeros, all of it sparse: {@linkcode reserve} the parts that will be written.
    *
    * @param bytes The new size.
    */
@@ -72,7 +72,7 @@ export class SharedFile implements Disposable {
   }
 
   /**
-   * Takes memory for a part of the file, so that nobody who writes there is ended by SIGBUS.
+   * Takes memory for a part of the file, so that SIGBUS ends nobody who writes there.
    *
    * @throws ENOSPC, as `code`, when there is not that much.
    */
@@ -80,7 +80,7 @@ export class SharedFile implements Disposable {
     orFull(placeOf(this.path), () => reserve(this.fd, bytes, from));
   }
 
-  /** Removes the file; what others have mapped lives on. */
+  /** Removes the file; mappings of other processes live on. */
   [Symbol.dispose](): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
@@ -91,15 +91,15 @@ export class SharedFile implements Disposable {
 
 function create(path: string, { mode, uid, gid }: SharedFileOptions): number {
   const fd = fs.openSync(path, "wx+", 0o600);
-  // The umask is to have no say.
+  // `open` has applied the umask.
   fs.fchmodSync(fd, mode);
   fs.fchownSync(fd, uid, gid);
   return fd;
 }
 
 /**
- * Makes a file in memory that other processes map and this one does not: so many bytes, all zeros, for all
- * of which there is memory.
+ * Makes a file in memory that other processes map and this one does not. It has so many bytes, all zeros, and
+ * memory for all of them.
  *
  * @throws ENOSPC, as `code`, when there is not that much; then there is no file.
  */

@@ -4,14 +4,14 @@ import * as path from "node:path";
 import { type FolderKind, LockedFolder, removeAbandoned } from "./locked_folder.ts";
 import { UserError } from "./user_error.ts";
 
-/** Where the kernel keeps files in memory, on machines as they are commonly set up. */
+/** Places where machines usually keep files in memory. */
 export const SHARED_PLACES: readonly string[] = ["/dev/shm", "/run"];
 /** `TMPFS_MAGIC` of `include/uapi/linux/magic.h`. */
 const TMPFS_MAGIC = 0x01021994;
 const PREFIX = "kcovfs-shared-";
 /** The folders of servers in such a place. */
 export const SHARED_FOLDERS: FolderKind = { name: new RegExp(`^${PREFIX}`) };
-/** Any user may go through to a file that it was told of; only the owner lists and makes files. */
+/** Any user may go through to a file whose path it knows; only the owner lists and makes files. */
 const MODE = 0o711;
 
 /** A folder in memory, of this process's own, for files that other processes map. */
@@ -27,10 +27,10 @@ export class SharedFolder implements AsyncDisposable {
   }
 
   /**
-   * Makes the folder, and removes what killed processes of the same user have left beside it.
+   * Makes the folder, and removes those that killed processes of the same user have left beside it.
    *
    * @param places The folders it may be in; it is in the first that is a tmpfs.
-   * @throws when none of them is, or that one is full.
+   * @throws when none of them is a tmpfs, or that one is full.
    */
   static async make(
     places: readonly string[] = SHARED_PLACES,
@@ -49,7 +49,7 @@ export class SharedFolder implements AsyncDisposable {
     throw new UserError(`Cannot share memory: there is no tmpfs on ${places.join(" or ")}`);
   }
 
-  /** Removes it and what is in it; memory that is mapped lives until its last mapping ends. */
+  /** Removes the folder and all that is in it; memory that is mapped lives until its last mapping ends. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#folder[Symbol.asyncDispose]();
   }
@@ -61,10 +61,10 @@ async function isInMemory(place: string): Promise<boolean> {
 }
 
 /**
- * Does what takes memory of a tmpfs. Where there is none left, the error says which tmpfs is full, and what
- * makes it larger.
+ * Does work that takes memory of a tmpfs. If none is left, the error says which tmpfs is full and how to make
+ * it larger.
  *
- * @param what Begins the error's message.
+ * @param what The beginning of the error's message.
  * @throws ENOSPC, as `code`, then.
  */
 export function orFull<T>(place: string, work: () => T, what = ""): T {

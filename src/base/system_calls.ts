@@ -1,4 +1,4 @@
-/** System calls that Node has nothing of, by `koffi`, which is loaded at first use. */
+/** System calls that Node does not have, by `koffi`, which is loaded at first use. */
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import { getSystemErrorName } from "node:util";
@@ -25,20 +25,20 @@ function koffi(): typeof Koffi {
 }
 
 /**
- * The same function on a thread of the pool. Bytes that it is given may not change, nor be collected, until
- * it is done. The errno is that thread's and is not told.
+ * The same function on a thread of the pool. Bytes that are passed to it must not change, nor be collected,
+ * before it is done. Its errno is that thread's and is lost.
  */
 export function libcAside(declaration: string): AsideCall {
   const call = libc(declaration) as unknown as Koffi.KoffiFunc<Call>;
   return (...args) => call.async(...args);
 }
 
-/** Why the last call failed. Nothing may come between the two: what Node does by itself sets it anew. */
+/** The errno of the last call. Nothing may come between the two: Node's own calls change it. */
 export function errno(): number {
   return loaded!.errno();
 }
 
-/** Why a system call failed, the errno's name as `code`. */
+/** A system call has failed. `code` is the errno's name. */
 export class SystemCallError extends Error {
   override name = "SystemCallError";
   readonly code: string;
@@ -76,10 +76,10 @@ export function ioctlWith(fd: number, call: { request: number; argument: bigint 
 }
 
 /**
- * `write(2)` on a thread of the pool: with Deno `fs.write` occupies the thread that calls it (measured: 2.9.5).
- * The bytes may not change until it is done.
+ * `write(2)` on a thread of the pool: with Deno `fs.write` occupies the thread that calls it (measured:
+ * 2.9.5). The bytes must not change before it is done.
  *
- * @returns 0, or EIO whatever the reason: the errno is that thread's.
+ * @returns 0, or EIO for any failure: the errno is that thread's and is lost.
  */
 export function writeAside(fd: number, bytes: Uint8Array): Promise<number> {
   const write = libcAside("int64_t write(int, const void *, size_t)");
@@ -95,8 +95,8 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /**
- * Takes the lock of an open file (`flock(2)`), if nobody has it. The kernel gives it back when the last
- * descriptor of this opening is closed, however its process ends.
+ * Takes the lock of an open file (`flock(2)`) if it is free. The kernel releases it when the last descriptor
+ * of this opening is closed, however the process ends.
  *
  * @throws {SystemCallError}
  */
@@ -108,10 +108,10 @@ export function tryLock(fd: number): boolean {
 }
 
 /**
- * Has the filesystem take memory or disk for the first bytes of a file, so that writing them cannot fail
- * (`posix_fallocate(3)`). What is there already stays.
+ * Has the filesystem take memory or disk for bytes of a file, so that writing them cannot fail
+ * (`posix_fallocate(3)`). Bytes that are there already stay.
  *
- * @param from Where the bytes begin, which are the first unless it is given.
+ * @param from Where these bytes begin; by default at the start of the file.
  * @throws {SystemCallError} ENOSPC when there is not that much.
  */
 export function reserve(fd: number, bytes: number, from = 0): void {
@@ -133,9 +133,9 @@ function mmap(...args: Argument[]): bigint {
 }
 
 /**
- * Maps so many bytes of a file, from its start, shared with whoever else maps it.
+ * Maps so many bytes of a file, from its start, shared with all others that map it.
  *
- * @param options `at`: the address, in place of what is there; anywhere, unless given.
+ * @param options `at`: the address; it replaces a mapping that is there. By default the kernel chooses.
  * @returns the address.
  * @throws {SystemCallError} EINVAL for 0 bytes.
  */
@@ -146,9 +146,9 @@ export function mapFile(fd: number, options: { bytes: number; at?: bigint }): bi
 }
 
 /**
- * Maps so many bytes of a file, from its start, shared with whoever else maps it.
+ * Maps so many bytes of a file, from its start, shared with all others that map it.
  *
- * @returns the address, and the memory there: what reads and writes it must not outlive the mapping.
+ * @returns the address and the memory there. Code that reads or writes it must not outlive the mapping.
  * @throws {SystemCallError} EINVAL for 0 bytes.
  */
 export function mapShared(fd: number, bytes: number): { address: bigint; memory: ArrayBuffer } {
@@ -156,7 +156,7 @@ export function mapShared(fd: number, bytes: number): { address: bigint; memory:
   return { address, memory: koffi().view(address, bytes) };
 }
 
-/** Puts zeros where a file was mapped, which take up memory only where they are written over. */
+/** Replaces a file's mapping by zeros, which take memory only where they are written over. */
 export function mapZeros(address: bigint, bytes: number): void {
   mmap(address, bytes, PROT_READ_WRITE, MAP_PRIVATE_FIXED_ANONYMOUS_NORESERVE, -1, 0);
 }
@@ -173,7 +173,7 @@ const SOCK_DGRAM_CLOEXEC = 0x80002;
 const MSG_NOSIGNAL = 0x4000;
 
 /**
- * Sends a datagram to a Unix socket, which Node has no way to.
+ * Sends a datagram to a Unix socket, which Node cannot.
  *
  * @param address A path, or `@` and a name that is no file's (`unix(7)`, "abstract").
  * @throws {SystemCallError}
@@ -188,7 +188,7 @@ export function sendDatagram(address: string, data: Uint8Array): void {
   const send = libc("long sendto(int, const void *, size_t, int, const void *, unsigned int)");
   const sent = send(...[fd, data, data.length, MSG_NOSIGNAL], ...[sockaddr, sockaddr.length]);
   const number = sent < 0 ? errno() : 0;
-  // Deno does not know descriptors of others.
+  // Not by Node: Deno does not know descriptors that it has not opened.
   libc("int close(int)")(fd);
   if (number !== 0) throw new SystemCallError(what, number);
 }
@@ -196,7 +196,7 @@ export function sendDatagram(address: string, data: Uint8Array): void {
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 
-/** Who connected a Unix socket (`SO_PEERCRED`, `unix(7)`); undefined for what is no such socket. */
+/** The peer of a Unix socket (`SO_PEERCRED`, `unix(7)`); undefined for any other descriptor. */
 export function peerCredentials(
   fd: number,
 ): { pid: number; uid: number; gid: number } | undefined {
@@ -210,7 +210,7 @@ export function peerCredentials(
     return undefined;
   }
   const [pid, uid, gid] = credentials;
-  // Of what is no Unix socket the kernel says -1.
+  // For anything but a Unix socket the kernel says -1.
   return uid === -1 ? undefined : { pid, uid: uid >>> 0, gid: gid >>> 0 };
 }
 
@@ -227,7 +227,7 @@ export function signalOnParentDeath(signal: number): void {
   prctl(PR_SET_PDEATHSIG, signal);
 }
 
-/** How much later than asked for the calling thread may be woken, in ns; 50 µs unless set. */
+/** Sets by how many ns the kernel may wake the calling thread late; 50 µs unless set. */
 export function setTimerSlack(ns: number): void {
   prctl(PR_SET_TIMERSLACK, ns);
 }
@@ -244,8 +244,8 @@ const TCP_QUICKACK = 12;
 const ONE = Int32Array.of(1);
 
 /**
- * Acknowledges what has come over a TCP connection, and what comes next, without delay. Linux falls back
- * to delaying by itself (`tcp(7)`), so it is to be called whenever something has come.
+ * Acknowledges at once all that has come over a TCP connection, and the next that comes. Linux falls back to
+ * delayed acknowledgements by itself (`tcp(7)`), so call this whenever something has come.
  */
 export function acknowledgeAtOnce(fd: number): void {
   libc("int setsockopt(int, int, int, const int *, unsigned int)")(
@@ -254,7 +254,7 @@ export function acknowledgeAtOnce(fd: number): void {
   );
 }
 
-/** `_exit(2)`: ends this process with all its threads, whatever they do; nothing more of it is run. */
+/** `_exit(2)`: ends this process with all its threads at once; nothing more of it runs. */
 export function exitNow(status: number): void {
   libc("void _exit(int)")(status);
 }

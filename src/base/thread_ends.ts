@@ -10,16 +10,16 @@ const EPOLLIN = 1;
 const EVENT = process.arch === "x64" ? { size: 12, data: 4 } : { size: 16, data: 8 };
 const MOST_EVENTS = 64;
 /**
- * ms that the thread of the pool waits at a time. Nothing depends on it: it bounds how long a process that
- * leaves without disposing of this waits for its threads.
+ * ms that the thread of the pool waits at a time. It matters in one case only: a process that exits without
+ * disposing of this waits for its threads that long.
  */
 const WAIT = 1000;
-/** The number of what only wakes the thread. */
+/** The event number that only wakes the thread. */
 const WAKE = 0;
 
 /**
- * Tells when threads end, as soon as they do, by `epoll(7)` on a thread of the pool. It occupies that thread
- * while anything is watched, and up to a second longer.
+ * Reports the end of threads as soon as they end, by `epoll(7)` on a thread of the pool. It occupies that
+ * thread while anything is watched, and up to a second longer.
  */
 export class ThreadEnds implements AsyncDisposable {
   readonly #watched = new Map<number, { pidfd: Pidfd; onEnd: () => void }>();
@@ -33,7 +33,7 @@ export class ThreadEnds implements AsyncDisposable {
   /**
    * Calls `onEnd` once, when the thread has ended, and never before this returns.
    *
-   * @param pidfd Is not to be disposed of before what this returns was called.
+   * @param pidfd Must not be disposed of before the returned function was called.
    * @returns a function that ends the watch.
    * @throws {SystemCallError} EMFILE or ENOMEM.
    */
@@ -90,7 +90,7 @@ export class ThreadEnds implements AsyncDisposable {
         onEnd?.();
       }
     }
-    // At once: whoever is watched from here on is waited for anew.
+    // At once: threads that are watched from here on need a new wait.
     this.#waiting = undefined;
   }
 
@@ -98,7 +98,7 @@ export class ThreadEnds implements AsyncDisposable {
     this.#isDisposed = true;
     if (this.#epoll < 0) return;
     if (this.#waiting) {
-      // A call on the pool alone keeps no process.
+      // A call on the pool alone does not keep the process alive.
       const alive = setInterval(() => {}, WAIT);
       libc("int64_t write(int, const void *, size_t)")(this.#wake, Int32Array.of(1, 0), 8);
       await this.#waiting;

@@ -1,10 +1,10 @@
 /**
- * What `/proc` tells of threads. To read it may take locks of theirs, whose owner may be waiting for this
- * process: only a thread that nobody waits for may call these (see `thread_facts_worker.ts`).
+ * Facts about threads from `/proc`. To read them may take locks of those threads, whose owner may be waiting
+ * for this process. So only a thread that nobody waits for may call these (see `thread_facts_worker.ts`).
  */
 import { readFileSync } from "node:fs";
 
-/** A process, by what it calls itself. */
+/** A process and the name that it gives itself. */
 export interface NamedProcess {
   readonly pid: number;
   /** As in `/proc/PID/comm`: any text, of 15 bytes at most. */
@@ -12,8 +12,8 @@ export interface NamedProcess {
 }
 
 /**
- * When a thread began, in clock ticks since boot, for numbers of threads are used again; undefined when
- * there is none by this number, or when it has ended.
+ * When a thread began, in clock ticks since boot: numbers of threads are used again. Undefined when no thread
+ * has this number, or when it has ended.
  */
 export function readStart(tid: number): number | undefined {
   const stat = readText(`/proc/${tid}/stat`);
@@ -25,7 +25,7 @@ export function readStart(tid: number): number | undefined {
   return isDead ? undefined : Number(fields[19]);
 }
 
-/** The process of a thread; undefined where it is gone, or in no namespace that is seen from here. */
+/** The process of a thread; undefined where it is gone, or in a namespace that is not seen from here. */
 export function readProcessName(tid: number): NamedProcess | undefined {
   const pid = Number(readText(`/proc/${tid}/status`)?.match(/^Tgid:\s*(\d+)$/m)?.[1]);
   const name = pid > 0 ? readText(`/proc/${pid}/comm`) : undefined;

@@ -9,11 +9,11 @@ import type { ThreadId } from "./thread_id.ts";
 /** A thread of this machine that is being watched. */
 export interface Thread extends Disposable {
   readonly tid: ThreadId;
-  /** No other thread that this process has watched has it. */
+  /** A number of its own: no other thread that this process has watched has it. */
   readonly serial: number;
-  /** Whether it has ended, as far as can be told without asking anybody. Once true it stays true. */
+  /** Whether it is known to have ended; this asks nobody. Once true it stays true. */
   readonly hasEnded: boolean;
-  /** Has {@linkcode hasEnded} found out: late where that takes long, and never wrong. */
+  /** Updates {@linkcode hasEnded}. It may take long; the result is never wrong. */
   look(): Promise<void>;
 }
 
@@ -31,28 +31,28 @@ export interface FactsRequest {
   readonly tids: readonly ThreadId[];
 }
 
-/** Its answer, in the order of the request; null for a thread that is none. */
+/** The answer, in the order of the request; null for a number that is no thread's. */
 export interface FactsReply {
   readonly starts?: readonly (number | null)[];
   readonly names?: readonly (NamedProcess | null)[];
 }
 
-/** By which `thread_facts_worker.ts` knows that it is meant. */
+/** Tells `thread_facts_worker.ts` that it was started as such. */
 export const THREAD_FACTS = "kcovfs thread facts";
-/** ms that the thread which reads `/proc` is given: whoever holds a lock that it needs may keep it for ever. */
+/** ms that the thread which reads `/proc` has: the owner of a lock that it needs may keep it for ever. */
 const PATIENCE = 1000;
-/** The same where no answer would be a refusal, or a name less. */
+/** The same, where no answer would mean a refusal or a missing name. */
 const MOST_PATIENCE = 10_000;
-/** MB. */
+/** MB of stack. */
 const STACK = 1;
 
 /**
- * The threads that call us: whether they live, and in which process. No lock of theirs is taken by a thread
- * that anybody waits for, since its owner may in turn be waiting for us: in `exec`, say, which closes our
- * files under `exec_update_lock` (measured on Linux 6.18: reading `/proc/TID/stat` then waits for ever).
+ * The threads that call us: whether they live, and in which process. A thread that anybody waits for takes
+ * none of their locks, since the owner of a lock may in turn be waiting for us. `exec`, for example, closes
+ * our files under `exec_update_lock` (measured on Linux 6.18: reading `/proc/TID/stat` then waits for ever).
  *
- * Since Linux 6.11 descriptors tell all of it, and at once. On older kernels the start of a thread is read
- * by a thread of our own, every 100 ms and when somebody asks.
+ * Since Linux 6.11 descriptors tell all of it, and at once. On older kernels a thread of our own reads when
+ * threads began, every 100 ms and when somebody asks.
  */
 export class Threads implements AsyncDisposable {
   readonly #sweep: number;
@@ -72,13 +72,13 @@ export class Threads implements AsyncDisposable {
     this.#usesPidfds = options.usesPidfds ?? true;
   }
 
-  /** Whether the kernel tells at once when a thread ends, whichever of its process's it is. */
+  /** Whether the kernel tells at once when any thread of a process ends. */
   get #hasPidfds(): boolean {
     return this.#canUsePidfds ??= this.#usesPidfds && canUsePidfds();
   }
 
   /**
-   * Watches a thread until what it gives is disposed of.
+   * Watches a thread until the result is disposed of.
    *
    * @param onEnd Is called once, when the thread has ended; not before this has resolved.
    * @returns undefined when there is no such thread.
@@ -152,7 +152,7 @@ export class Threads implements AsyncDisposable {
     using pidfd = this.#hasPidfds ? openThread(tid, { isPatient: true }) : undefined;
     if (this.#hasPidfds && !pidfd) return undefined;
     const reply = await this.#read({ kind: "names", tids: [tid] }, MOST_PATIENCE);
-    // By then its number may be another's.
+    // If it has ended, its number may be another thread's by now.
     return pidfd?.hasEnded ? undefined : reply?.names?.[0] ?? undefined;
   }
 
@@ -178,7 +178,7 @@ const TEMPORARY: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 /**
  * A thread's descriptor; undefined when it has ended.
  *
- * @param options `isPatient`: whether one that cannot be had now is as good as none.
+ * @param options `isPatient`: whether to return undefined, too, when no descriptor can be had now.
  */
 function openThread(tid: ThreadId, options: { isPatient?: boolean } = {}): Pidfd | undefined {
   let pidfd: Pidfd;
@@ -193,7 +193,7 @@ function openThread(tid: ThreadId, options: { isPatient?: boolean } = {}): Pidfd
   return undefined;
 }
 
-/** A thread by its descriptor, or else by its number and by when it began. */
+/** A thread by its descriptor, or else by its number and the time when it began. */
 class WatchedThread implements Thread {
   readonly tid: ThreadId;
   readonly serial: number;
@@ -209,7 +209,7 @@ class WatchedThread implements Thread {
 
   /**
    * @param thread `look`: finds out whether it has ended, where no descriptor tells.
-   * @param watched It is in there until its end was told or it is disposed of.
+   * @param watched Holds this thread until its end was reported or it is disposed of.
    */
   constructor(
     thread: {

@@ -5,7 +5,7 @@ import type { FunctionRange } from "./range_walk.ts";
 import type { SlotMap } from "./slot_map.ts";
 import type { FunctionAlias } from "./range_walk.ts";
 
-/** What a walk over a source has found; slots and aliases name functions by their index here. */
+/** The result of a walk over a source; slots and aliases name functions by their index here. */
 export interface Found {
   readonly slots: SlotMap;
   readonly functions: readonly FunctionRange[];
@@ -49,7 +49,7 @@ function invert(order: Uint32Array): Uint32Array {
 
 type Blocks = Pick<BlockTable, "firstBlock" | "blockStart" | "blockEnd">;
 
-/** Starts of all blocks: the function's own, then its slots in the order of the source. */
+/** Finds the starts of all blocks: the function's own, then its slots in the order of the source. */
 function placeBlocks(
   slots: SlotMap,
   rowOf: Uint32Array,

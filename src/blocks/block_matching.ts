@@ -1,4 +1,4 @@
-/** Finds for the blocks of a script those of its originals that they were made from. */
+/** Finds the blocks of the originals that a script's blocks were made from. */
 import type { BlockTable } from "./block_table.ts";
 import { innermostBlocks, rowOfBlock } from "./innermost_blocks.ts";
 import type { MapSegments } from "./map_segments.ts";
@@ -11,20 +11,19 @@ export interface Counterpart {
   readonly block: number;
 }
 
-/** What is compared. */
 export interface MatchOptions {
   readonly table: BlockTable;
   readonly segments: MapSegments;
-  /** Tells an original by its index in the map. */
+  /** Returns an original by its index in the map. */
   readonly original: (index: number) => OriginalSource | undefined;
 }
 
-/** By block of the script: its counterpart, where it has one. */
+/** Finds each block's counterpart: an array by block of the script. */
 export function matchBlocks(options: MatchOptions): (Counterpart | undefined)[] {
   return new Matching(options).match();
 }
 
-/** How many mappings of a block have a say. */
+/** How many mappings of a block are asked for its counterpart. */
 const MOST_VOTES = 4;
 
 /** Elects a counterpart for each of some blocks. */
@@ -39,7 +38,7 @@ class Ballot {
     else candidates.push({ file, block: counterpart, votes: 1 });
   }
 
-  /** Of equals the one further in: maps have functions begin at types before them. */
+  /** In a tie the later block wins: in maps functions begin at types that stand before them. */
   winners(): Map<number, Counterpart & { votes: number }> {
     return new Map([...this.#votes].map(([block, candidates]) => {
       const winner = candidates.reduce((best, one) =>
@@ -70,7 +69,7 @@ class Matching {
     return this.#found;
   }
 
-  /** Asks each block's first mappings for its counterpart. */
+  /** Finds each block's counterpart by its first mappings. */
   #matchByMappings(): void {
     const { table, segments } = this.#options;
     const { original } = segments;
@@ -98,7 +97,7 @@ class Matching {
     for (const [block, winner] of ballot.winners()) this.#found[block] = winner;
   }
 
-  /** What one original was made into runs from its beginning to its end. */
+  /** The top level of a script of one original is that of the original. */
   #matchTopLevel(): void {
     const { original, run, length } = this.#options.segments;
 
@@ -108,7 +107,7 @@ class Matching {
     }
   }
 
-  /** Where the mapping points to, or -1. */
+  /** The offset that the mapping points to, or -1. */
   #originalOffset(segment: number): number {
     const { original, line, column } = this.#options.segments;
     const source = this.#options.original(original[segment]);
@@ -116,8 +115,8 @@ class Matching {
   }
 
   /**
-   * Pairs the blocks of a function with those of its original, in order, if they are as many and more than
-   * half of those that are mapped are in their places.
+   * Pairs the blocks of a function with those of its original, in order, if both have as many and more than
+   * half of the mapped blocks are in their places.
    */
   #matchByCounting(first: number, end: number): boolean {
     const ballot = new Ballot();
@@ -137,7 +136,7 @@ class Matching {
     return true;
   }
 
-  /** Finds blocks without mappings between two whose counterparts have as many between them. */
+  /** Finds blocks without mappings between two others whose counterparts have as many between them. */
   #fillGaps(first: number, end: number): void {
     let before = first - 1;
     for (let next = first; next <= end; next++) {

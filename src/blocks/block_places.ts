@@ -2,27 +2,27 @@ import type { BlockTable } from "./block_table.ts";
 import { blocksAroundHollow, placeHollow } from "./hollow_blocks.ts";
 import { linePositions } from "./line_positions.ts";
 
-/** Where the blocks of a script stand: in its own text, or in those that it was made from. */
+/** The places of a script's blocks: in its own text, or in its originals. */
 export interface BlockPlaces {
   /** The originals, as URLs or as the source map calls them. */
   readonly files: readonly string[];
   /** By block: 0 for the script itself, else one more than the index of its file. */
   readonly fileOf: Uint32Array;
-  /** Four numbers a block, as those of {@linkcode linePositions}, in its file. */
+  /** Four numbers a block, as in {@linkcode linePositions}, in its file. */
   readonly positions: Uint32Array;
 }
 
 /**
- * What Node puts at the end of a script whose types it has stripped (`stripTypeScriptModuleTypes` in
- * `lib/internal/modules/typescript.js`), and what is not in the script's file.
+ * The comment that Node puts at the end of a script whose types it has stripped
+ * (`stripTypeScriptModuleTypes` in `lib/internal/modules/typescript.js`). It is not in the script's file.
  */
 export function addedByNode(url: string): string {
   return `\n\n//# sourceURL=${url}`;
 }
 
 /**
- * Where the blocks stand in the script's own text. If it is TypeScript without its types, a block without
- * any code in it stands where the one around it does, for others who run it do not have it.
+ * The places of the blocks in the script's own text. If it is TypeScript without its types, a block without
+ * any code takes the place of the block around it: other ways to run the script do not make it.
  */
 export function plainPlaces(
   script: { url: string; source: string },
@@ -41,7 +41,7 @@ export function plainPlaces(
   return { files: [], fileOf: new Uint32Array(blockStart.length), positions };
 }
 
-/** Blocks that reach the end of the text reach an earlier end. */
+/** The table with an earlier end of the text: blocks that reach the end reach that end. */
 function withoutEnd(table: BlockTable, units: number): BlockTable {
   const length = table.length - units;
   const clip = (offset: number) => offset > length ? offset - units : offset;

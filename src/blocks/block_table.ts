@@ -24,22 +24,22 @@ export interface BlockTable {
   readonly functionStart: Uint32Array;
   readonly functionEnd: Uint32Array;
   /**
-   * By function: the position that a stack trace gives while V8 is at the function's stack check, which comes
-   * before anything of it runs; `NOWHERE` where that says nothing. A function that is reported under
-   * an alias is entered where the alias starts.
+   * By function: the position that a stack trace gives while V8 is at the function's stack check, before any
+   * of its code runs; `NOWHERE` where the position says nothing. A function that is reported under an alias
+   * is entered where the alias starts.
    */
   readonly functionEntry: Uint32Array;
-  /** By function: 1 where it may also be resumed, which V8 does at the same position. */
+  /** By function: 1 where it may also be resumed; V8 does that at the same position. */
   readonly isResumed: Uint8Array;
   /** Blocks of function i are rows firstBlock[i] to firstBlock[i + 1] - 1; one element more than functions. */
   readonly firstBlock: Uint32Array;
-  /** By function and, within one, ascending without equals. A function's first block starts where it does. */
+  /** By function; within one ascending, no two equal. A function's first block starts where it does. */
   readonly blockStart: Uint32Array;
   /** Where V8 would end the range if its count differed from those around it. */
   readonly blockEnd: Uint32Array;
   /**
    * Further ranges under which a version of V8 reports function `aliasRow[i]`: V8 11 gives the
-   * initialisers of class members others than V8 13 does. Not in the order of functions.
+   * initialisers of class members other ranges than V8 13 does. Not in the order of functions.
    */
   readonly aliasStart: Uint32Array;
   readonly aliasEnd: Uint32Array;
@@ -47,7 +47,7 @@ export interface BlockTable {
 }
 
 /**
- * Builds the table that holds for V8 11.3, 13.6 and 14.6 (Node 20, 24 and 26). It depends on the
+ * Builds the table, which holds for V8 11.3, 13.6 and 14.6 (Node 20, 24 and 26). It depends on the
  * source alone.
  *
  * @throws {SyntaxError} as `parseSource` does.
@@ -56,7 +56,7 @@ export function buildBlockTable(source: string, options: ParseSourceOptions = {}
   return tableOf(parseSource(source, options), source);
 }
 
-/** The same of a source that was parsed by `parseSource`. */
+/** The same for a source that `parseSource` has parsed. */
 export function tableOf(program: Program, source: string): BlockTable {
   const walk = new RangeWalk(source, program.sourceType === "module");
   walk.run(program, {

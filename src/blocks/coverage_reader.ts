@@ -28,8 +28,8 @@ function bytesOf(text: string): Uint8Array {
 }
 
 /**
- * Bytes of a text that is not as V8 writes it, and its structure: beyond that `JSON.parse` would take long
- * enough to keep clients of other targets waiting.
+ * The limits of a text that is not as V8 writes it: its bytes, and its structure. Beyond them `JSON.parse`
+ * would keep clients of other targets waiting.
  */
 const MOST_DEVIATING_BYTES = 8 * 1024 * 1024;
 const DEVIATING_BOUNDS = { depth: 16, marks: 2_000_000 };
@@ -42,18 +42,19 @@ class Deviation extends Error {}
  *
  * V8 writes its keys in one order and no white space (`protocol/Profiler.cpp` as generated), so a
  * collection is read as bytes, in a third of the time of `JSON.parse` (`bench/coverage_reader_bench`).
- * What is written in any other way is left to `JSON.parse`.
+ * `JSON.parse` reads any text that is written in another way.
  */
 export class CoverageReader {
   readonly #report = new ScriptReport();
   #bytes: Uint8Array = new Uint8Array();
   #at = 0;
-  /** Where the names of the current script's functions begin. */
+  /** The offsets of the names of the current script's functions. */
   #names: number[] = [];
 
   /**
    * @param each Takes each script's report, which is valid until it returns, and its text.
-   * @throws {SyntaxError} when the text is not JSON, or no such array; reports before that place were taken.
+   * @throws {SyntaxError} when the text is not such an array; `each` has then taken the reports before that
+   * place.
    */
   read(bytes: Uint8Array, each: (report: ScriptReport, text: Uint8Array) => void): void {
     this.#bytes = bytes;
@@ -122,8 +123,8 @@ export class CoverageReader {
   }
 
   /**
-   * The list of a function's ranges, where most of the text is. The keys differ in length, so that a
-   * key's first letter and its colon tell it from every other.
+   * The list of a function's ranges: most of the text. The keys differ in length, so a key's first letter and
+   * its colon tell it from every other.
    */
   #ranges(): void {
     const bytes = this.#bytes;

@@ -6,16 +6,16 @@ import type { FunctionIndex } from "./function_index.ts";
 import type { ScriptReport } from "./script_report.ts";
 
 /**
- * Where a collection has interrupted JavaScript, as the agent says: see `agent/inside/interrupted.cts`. It comes
- * before the collection's reports, as one of no script.
+ * The place where a collection has interrupted JavaScript, by the agent's word: see
+ * `agent/inside/interrupted.cts`. It comes before the collection's reports, as a report of no script.
  */
 export interface Place {
   /** The script's name or URL. */
   readonly name: string;
   readonly position: number;
-  /** Whether the function has a name that V8 gives to what initialises members of a class. */
+  /** Whether the function has a name that V8 gives to initialisers of class members. */
   readonly isInitializer: boolean;
-  /** Whether the function, if it can be resumed, may just be. */
+  /** Whether the function may just have been resumed, if it can be. */
   readonly mayResume: boolean;
 }
 
@@ -29,17 +29,17 @@ interface Candidate {
   readonly isRepeated: boolean;
 }
 
-/** What is known of a script whose blocks have PCs. */
+/** A script whose blocks have PCs. */
 interface KnownScript {
   readonly table: BlockTable;
   readonly index: FunctionIndex;
 }
 
-/** Functions around a place beyond these are not looked at: real ones are not nested so deep. */
+/** How many functions around a place are looked at: real ones are not nested so deep. */
 const MOST_CANDIDATES = 256;
 const NOBODY = "";
 
-/** Reads a place from the first report of a collection; undefined when it is one of a script. */
+/** Reads a place from the first report of a collection; undefined when that is a report of a script. */
 export function placeIn(report: ScriptReport): Place | undefined {
   const isPlace = report.scriptId === NOBODY && report.length === 1 && report.firstRange[1] === 1;
   if (!isPlace) return undefined;
@@ -57,13 +57,13 @@ function isInitializer(functionName: string): boolean {
 }
 
 /**
- * A function whose call V8 has counted, and none of its blocks yet.
+ * A function whose call V8 has counted, but none of its blocks yet.
  *
- * V8 counts a call in the prologue of a function, then looks whether it is to be interrupted, and then counts
- * the function's first block. A collection that interrupts it there takes the call; the next one finds counts
- * of blocks without a call, and leaves the function out if they are all the same
- * (`Coverage::Collect` in `debug/debug-coverage.cc`). So if it is left out there, all of it was executed, as if
- * it was reported with one range.
+ * V8 counts a call in the prologue of a function, then checks for an interrupt, and then counts the function's
+ * first block. A collection that interrupts it in between takes the call. The next collection finds counts of
+ * blocks without a call, and leaves the function out if they are all the same
+ * (`Coverage::Collect` in `debug/debug-coverage.cc`). So if it is left out there, all of it was executed, as
+ * if it was reported with one range.
  */
 export class EnteredFunction {
   readonly #place: Place;
@@ -77,8 +77,8 @@ export class EnteredFunction {
   }
 
   /**
-   * Whether a collection that interrupts there leaves all as it is: either nothing has run in between, or the
-   * function was called anew and that collection reports it by the new call.
+   * Whether a collection that interrupts at this place changes nothing: either nothing has run in between, or
+   * the function was called anew and that collection reports it by the new call.
    */
   isAt(place: Place): boolean {
     const { name, position, isInitializer, mayResume } = this.#place;
@@ -86,10 +86,13 @@ export class EnteredFunction {
       isInitializer === place.isInitializer && mayResume === place.mayResume;
   }
 
-  /** Takes a report of the collection that interrupted it, which has the function: its call was counted. */
+  /**
+   * Takes a report of the collection that interrupted the function. It has the function: its call was
+   * counted.
+   */
   find(report: ScriptReport): void {
     this.#eachAround(report, (key, index) => {
-      // Without counters for blocks the call has told of the first block.
+      // Without block counters the call has already reported the first block.
       if (report.isBlockCoverage[index] === 0 || this.#candidates.size === MOST_CANDIDATES) return;
       const range = report.firstRange[index];
       this.#candidates.set(key, {
@@ -123,12 +126,12 @@ export class EnteredFunction {
     }
   }
 
-  /** The scripts that it may be in, by their ids. */
+  /** The ids of the scripts that the function may be in. */
   get scriptIds(): Set<string> {
     return new Set(Array.from(this.#candidates.values(), ({ scriptId }) => scriptId));
   }
 
-  /** The row of the function in a script's table; undefined when it is none, or cannot be told. */
+  /** The row of the function in a script's table; undefined when it is in none, or cannot be determined. */
   rowIn(scriptId: string, script: KnownScript): number | undefined {
     const found = new Map<number, Candidate>();
     for (const candidate of this.#candidates.values()) {
@@ -154,7 +157,7 @@ export class EnteredFunction {
   }
 }
 
-/** How coverage may name the script: Node tells the inspector of files by their URLs. */
+/** The URLs that coverage may give the script: Node tells the inspector of files by their URLs. */
 function urlsOf(name: string): ReadonlySet<string> {
   const urls = new Set([name]);
   if (!name.startsWith("/")) return urls;

@@ -3,23 +3,25 @@
 import type { BlockTable } from "./block_table.ts";
 import type { ScriptReport } from "./script_report.ts";
 
-/** The ranges around the current block, by index; kept, so that a collection allocates nothing. */
+/**
+ * The ranges around the current block, by index. The array is reused, so that a collection allocates nothing.
+ */
 const enclosing: number[] = [];
 
 /**
  * Calls `into` with each block of function `row` that has executed, ascending.
  *
- * Without counters for blocks, a function that has run is known to have executed its first block and
- * nothing else: no other block is claimed, since a PC must never stand for code that did not run.
- * With them, a block has executed when the innermost range that contains its start counts above 0.
- * The function's own count decides nothing else: a resumed generator counts 0 itself.
+ * Of a function that has run without block counters only the first block is known to have executed. No other
+ * block is claimed, since a PC must never stand for code that did not run. With block counters, a block has
+ * executed when the innermost range that contains its start counts above 0. The function's own count decides
+ * nothing else: a resumed generator counts 0 itself.
  *
- * This is as exact as V8's counters, which for some places are not (measured, the same on all three):
+ * This is as exact as V8's counters, which are not exact in some places (measured, the same on all three):
  *
  * - A generator's first block counts when the generator is made, not when it first runs.
- * - After `label: try {}` that was left by `break label`, what follows is not counted.
- * - After a `for (let ...;;)` with closures, what follows counts once for each time the body ended: not
- *   at all if it never ran, and wrongly if a later round left the function.
+ * - After `label: try {}` that was left by `break label`, the code that follows is not counted.
+ * - After a `for (let ...;;)` with closures, the code that follows counts once for each time the body ended:
+ *   not at all if it never ran, and wrongly if a later round left the function.
  *
  * @param row The function's row in the table, `index` that in the report. `into` must not call this.
  */

@@ -8,7 +8,7 @@ import { type ScriptCoverage, ScriptReport } from "./script_report.ts";
  * `table.blockStart`. See `executedBlocks` for how exact that is.
  *
  * @param coverage One script of `Profiler.takePreciseCoverage`, taken with `callCount` and `detailed`.
- * Functions that the table does not have, of another source, are left out.
+ * Functions that the table does not have, since they are of another source, are left out.
  */
 export function executedIn(table: BlockTable, coverage: ScriptCoverage): number[] {
   const executed = new Set<number>();

@@ -42,7 +42,7 @@ type ExpressionType =
   | "UpdateExpression"
   | "YieldExpression";
 
-/** What an expression or pattern of each type records. */
+/** The slots that an expression or pattern of each type records. */
 export const expressionVisitors: Visitors<ExpressionType> = {
   ArrayExpression: elements,
   ArrayPattern: elements,

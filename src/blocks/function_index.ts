@@ -9,7 +9,7 @@ const TOP_LEVEL = 0;
  * A hash table from a function's range, or an alias of it, to its row.
  *
  * Two functions can have one range only if the source is exactly one function, or, for V8 11, one
- * class: then the top level (row 0) and that function share it, and `find` gives row 0. Who reads a
+ * class: then the top level (row 0) and that function share it, and `find` gives row 0. A reader of a
  * report settles it with `resolve`, entry by entry in V8's order.
  */
 export class FunctionIndex {
@@ -47,8 +47,8 @@ export class FunctionIndex {
   }
 
   /**
-   * The row that is meant by an entry for which `find` gave `row`: another one only where the top
-   * level shares its range.
+   * The row that an entry means for which `find` gave `row`. It is another one only where the top level
+   * shares its range.
    *
    * V8 gives the top level no name (so a named entry is the inner function's), reports it first, and
    * whenever it reports it as run it also reports the functions in it. So of two entries without a

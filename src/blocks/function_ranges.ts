@@ -1,4 +1,4 @@
-/** The ranges of functions, of what V8 makes a function (class elements), and of the top level. */
+/** The ranges of functions, of class elements that V8 makes functions, and of the top level. */
 
 import type {
   AnonymousClassDeclaration,
@@ -39,7 +39,7 @@ const ASYNC = "async";
 const FUNCTION = "function";
 const STATIC = "static";
 
-/** What functions, classes and the declarations of modules record. */
+/** The slots that functions, classes and the declarations of modules record. */
 export const functionVisitors: Visitors<FunctionType> = {
   ArrowFunctionExpression: plainFunction,
   ClassBody: none,
@@ -124,7 +124,7 @@ function classNode(
   if (statics.length > 0) goStatics(walk, statics);
 }
 
-/** `static`, also where it is the method's name, is no part of the range V8 gives the method. */
+/** `static` is no part of the range that V8 gives a method, not even where it is the method's name. */
 function goMethod(walk: RangeWalk, node: MethodDefinition, isDerived: boolean): void {
   const { start, key, value, computed } = node;
   const isNamedStatic = !computed && key.start === start && key.end === start + STATIC.length &&

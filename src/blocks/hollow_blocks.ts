@@ -1,11 +1,11 @@
 import type { BlockTable } from "./block_table.ts";
 
-/** What V8 makes a block of after an `await` in parentheses, and compilers leave out. */
+/** Code without effect: V8 makes a block of it after an `await` in parentheses, and compilers leave it out. */
 const BLANKS = /[\s);]+|\/\/[^\n\r\u2028\u2029]*/y;
 
 /**
- * By block: the one around it in its function if there is nothing in it but blanks, comments and closing
- * parentheses; else -1.
+ * By block: if it holds nothing but blanks, comments and closing parentheses, the block around it in its
+ * function; else -1.
  */
 export function blocksAroundHollow(table: BlockTable, source: string): Int32Array {
   const { firstBlock, blockStart, blockEnd } = table;

@@ -1,15 +1,15 @@
 import type { BlockTable } from "./block_table.ts";
 
-/** Blocks in the order in which they begin; among equals the outer first. */
+/** The numbers of blocks, sorted by start; at one start the outer block comes first. */
 function blocksByStart({ blockStart }: BlockTable): Uint32Array {
   const order = Uint32Array.from(blockStart, (_, block) => block);
-  // Rows are sorted by start, the outer first, and blocks by row.
+  // Rows are sorted by start, the outer first, and the numbers of blocks by row.
   return order.sort((a, b) => blockStart[a] - blockStart[b] || a - b);
 }
 
 /**
- * The innermost block at each of some offsets, that of a function within another block being further
- * in; -1 where there is none.
+ * The innermost block at each of some offsets; -1 where there is none. A block of a function is further in
+ * than the block that the function stands in.
  *
  * @param offsets Ascending.
  */
@@ -32,7 +32,7 @@ export function innermostBlocks(table: BlockTable, offsets: ArrayLike<number>): 
   return found;
 }
 
-/** The function that a block belongs to. */
+/** The row of the function that a block belongs to. */
 export function rowOfBlock({ firstBlock }: BlockTable, block: number): number {
   let row = 0;
   let high = firstBlock.length - 1;

@@ -1,4 +1,4 @@
-/** acorn without its early errors and without its recursion on operators: for sources V8 has accepted. */
+/** acorn without its early errors and without its recursion on operators: for sources that V8 has accepted. */
 
 import { type Node, type Options, Parser, type Program, type TokenType, tokTypes } from "acorn";
 import { nextToken } from "./next_token.ts";
@@ -41,10 +41,10 @@ interface InternalsConstructor {
 const Base = Parser as unknown as InternalsConstructor;
 
 /**
- * What differs from acorn's own parser (acorn 8.19, `parser.js`, `expression.js`, `scope.js`):
+ * It differs from acorn's own parser (acorn 8.19, `parser.js`, `expression.js`, `scope.js`) in these points:
  *
- * - Early errors are not raised, redeclarations not looked for (quadratic in acorn) and the bodies of
- *   regular expressions not checked (they differ with the version of Unicode).
+ * - It raises no early errors, does not look for redeclarations (quadratic in acorn) and does not check the
+ *   bodies of regular expressions (they differ with the version of Unicode).
  * - `a + b + c + ...` takes one frame, not one for each operand, as in V8.
  * - A `RangeError` of the stack is thrown as it is. acorn would run a regular expression to recognise
  *   it, and compiling one at the very end of the stack makes V8 abort the process.

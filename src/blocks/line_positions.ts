@@ -1,7 +1,7 @@
 import type { BlockTable } from "./block_table.ts";
 
 /**
- * Where a table's blocks start and end, as editors count: four numbers a block (line and column of the
+ * The starts and ends of a table's blocks, as editors count: four numbers a block (line and column of the
  * start, line and column of the end), all from 1, columns in UTF-16 units.
  */
 export function linePositions(source: string, table: BlockTable): Uint32Array {

@@ -2,15 +2,15 @@ import * as fs from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isOutOfFiles, StateError, stateError } from "./state_error.ts";
 
-/** A source map that cannot be followed, and why, in words for the user. */
+/** A source map cannot be followed. The message says why, in words for the user. */
 export class MapError extends Error {
   override name = "MapError";
 }
 
-/** A map's text, and what the names of its sources are relative to. */
+/** A map's text, and the base URL of its sources' names. */
 export interface MapText {
   readonly text: string;
-  /** A URL; undefined where the script's name is none and the map is within the script. */
+  /** A URL; undefined where the script's name is no URL and the map is within the script. */
   readonly base: string | undefined;
 }
 
@@ -33,7 +33,7 @@ export function readMapText(mapUrl: string, scriptUrl: string): MapText {
   return { text: readFileUrl(url), base: url.href };
 }
 
-/** The URL that a script's names are relative to, if it has any. */
+/** The URL that names in a script are relative to, if there is one. */
 export function baseUrl(scriptUrl: string): string | undefined {
   if (scriptUrl.startsWith("/")) return pathToFileURL(scriptUrl).href;
   return URL.canParse(scriptUrl) ? scriptUrl : undefined;
@@ -67,13 +67,13 @@ function decodePercents(text: string): string {
   }
 }
 
-/** `O_PATH`, which Node has no name for: the file is found, and not opened by its driver. */
+/** `O_PATH`, which Node has no name for: it finds the file without its driver opening it. */
 const O_PATH = 0o10000000;
 
 /**
- * Reads a regular file. What is none, or tells no length (as in `/proc`), might never end, and to open it
- * may do something by itself: a watchdog's device, a terminal's line, an instance of `kcov`. So it is looked
- * at before it is opened.
+ * Reads a regular file. Any other file, or one without a length (as in `/proc`), might never end, and to open
+ * it may have an effect: a watchdog's device, a terminal's line, an instance of `kcov`. So it is looked at
+ * before it is opened.
  *
  * @throws {MapError}
  * @throws {StateError} when this process can open no file now.
@@ -82,13 +82,13 @@ export function readFileUrl(url: URL): string {
   const path = filePath(url);
   return withFile(path, { name: path, flags: O_PATH }, (found) => {
     const { size } = checkFile(found, path);
-    // The file that was looked at, whatever is under its name now.
+    // This opens the file that was looked at, even if its name leads to another by now.
     const opened = { name: `/proc/self/fd/${found}`, flags: fs.constants.O_RDONLY };
     return withFile(path, opened, (fd) => readText(fd, size));
   });
 }
 
-/** @param path What errors call it. */
+/** @param path The file's name in errors. */
 function withFile<T>(
   path: string,
   { name, flags }: { name: string; flags: number },

@@ -5,15 +5,18 @@ export interface MapSegments {
   readonly length: number;
   /** Offsets in the script, ascending. */
   readonly offset: Uint32Array;
-  /** Which original, and where in it: line and column, from 0. */
+  /** The index of the original, and the place in it: line and column, from 0. */
   readonly original: Uint32Array;
   readonly line: Uint32Array;
   readonly column: Uint32Array;
-  /** Grows where the original changes: two mappings with one number have only its like between them. */
+  /**
+   * Grows where the original changes: mappings of equal `run` have only mappings of that original between
+   * them.
+   */
   readonly run: Uint32Array;
 }
 
-/** @param lineStarts Of the script; what lies beyond the end of a line is left out. */
+/** @param lineStarts Of the script. Mappings beyond the end of a line are left out. */
 export function flattenMap(
   map: SourceMap,
   script: { lineStarts: readonly number[]; length: number },

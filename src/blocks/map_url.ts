@@ -1,7 +1,7 @@
-/** Where a script says that its source map is. */
+/** Finds the URL that a script gives for its source map. */
 
 const NAME = "sourceMappingURL=";
-/** How many mentions of the name that are no such comment are passed over, from the end. */
+/** How many mentions of the name that are no such comment are passed over, from the end on. */
 const MOST_MENTIONS = 16;
 
 /**
@@ -10,7 +10,7 @@ const MOST_MENTIONS = 16;
  *
  * V8 wants a blank after `#`, and takes no URL that is quoted or has a blank in it
  * (`Scanner::TryToParseMagicComment` in `parsing/scanner.cc`). ECMA-426 takes comments of several lines
- * too, and none that code follows (`JavaScriptExtractSourceMapURL`).
+ * too, but no comment that code follows (`JavaScriptExtractSourceMapURL`).
  */
 export function findMapUrl(source: string): string | undefined {
   let at = source.lastIndexOf(NAME);
@@ -22,7 +22,7 @@ export function findMapUrl(source: string): string | undefined {
   return undefined;
 }
 
-/** The comment in which the name is at an offset, if it is of that form. */
+/** The comment around a mention of the name at an offset, if it has that form. */
 function commentAt(source: string, at: number): { url: string; end: number } | undefined {
   const opening = /\/([/*])[#@][ \t]+$/.exec(source.slice(Math.max(0, at - 32), at));
   if (!opening) return undefined;
@@ -41,7 +41,7 @@ function lineEnd(source: string, from: number): number {
   return ends.exec(source)?.index ?? source.length;
 }
 
-/** Whether nothing but blanks and comments follows. */
+/** Whether only blanks and comments follow. */
 function isEndedBy(source: string, from: number): boolean {
   const skipped = /\s+|\/\/[^\n\r\u2028\u2029]*/y;
   let at = from;

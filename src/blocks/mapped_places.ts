@@ -9,34 +9,33 @@ import { firstFrom, flattenMap, type MapSegments } from "./map_segments.ts";
 import type { OriginalSource } from "./original_source.ts";
 import type { SourceMap } from "./source_map.ts";
 
-/** What is known of the script. */
 export interface MappedScript {
   readonly url: string;
   readonly source: string;
   readonly table: BlockTable;
-  /** Where blocks stand that no original has. */
+  /** The places of blocks that are in no original. */
   readonly plain: BlockPlaces;
 }
 
 /**
- * Where the blocks of a script stand in its originals.
+ * The places of a script's blocks in its originals.
  *
- * A map tells where single tokens come from, and mostly not those at which blocks begin and end: a `?`, a
- * brace. So an original gets a block table of its own, and a block is where its *counterpart* is, the
- * innermost block of the original around the tokens that the block's first mappings name. What Deno or a
- * bundler has made of a file then stands where it stands when Node runs the file itself, to the column.
- * In a function that has as many blocks as its original, in the same order as far as the map tells, those
- * without a mapping of their own are found by counting.
+ * A map says where single tokens come from, but mostly not the tokens at which blocks begin and end: a `?`, a
+ * brace. So each original gets a block table of its own, and a block takes the place of its *counterpart*: the
+ * innermost block of the original around the tokens that the block's first mappings name. If Deno or a bundler
+ * has compiled a file, its blocks then stand where they stand when Node runs the file itself, to the column.
+ * If a function has as many blocks as its original, in the same order as far as the map tells, blocks without
+ * a mapping of their own are found by counting.
  *
- * A block without any code, such as V8 makes after an `await` in parentheses, stands where the one around
- * it does: whether it is there depends on who compiles.
+ * V8 makes a block without any code after an `await` in parentheses, for example. It takes the place of the
+ * block around it: whether it exists depends on the compiler.
  *
- * Where an original is not there, or cannot be parsed, a block goes from the first token in it that is
- * mapped to where the last one begins. A block without any stands at the nearest mapped token before it
- * in its function. Without that, or if it is the top level of a script of several originals, it stands
- * where it is in the script.
+ * Where an original is missing, or cannot be parsed, a block goes from the first token in it that is mapped to
+ * the start of the last one. A block without such a token stands at the nearest mapped token before it in its
+ * function. A block without that, and the top level of a script of several originals, stands where it is in
+ * the script.
  *
- * @param original Tells an original by its index in the map.
+ * @param original Returns an original by its index in the map.
  */
 export function mappedPlaces(
   script: MappedScript,
@@ -51,7 +50,7 @@ class Mapping {
   readonly #map: SourceMap;
   readonly #segments: MapSegments;
   readonly #original: (index: number) => OriginalSource | undefined;
-  /** Whether the script bears the name of one of its originals. */
+  /** Whether the script has the name of one of its originals. */
   readonly #isOriginal: boolean;
   readonly #fileOf: Uint32Array;
   readonly #positions: Uint32Array;
@@ -108,7 +107,7 @@ class Mapping {
     const first = firstFrom(this.#segments, table.blockStart[block]);
     let last = firstFrom(this.#segments, table.blockEnd[block]) - 1;
     if (first <= last) {
-      // The last of the first one's original.
+      // The last mapping to the same original as the first.
       while (run[last] !== run[first]) last--;
       return this.#put(block, first, last);
     }
@@ -116,7 +115,7 @@ class Mapping {
     const isInFunction = before >= 0 &&
       offset[before] >= table.functionStart[rowOfBlock(table, block)];
     if (isInFunction) this.#put(block, before, before);
-    // A place in the script would be taken for one in the original of that name.
+    // A place in the script would be taken for a place in the original of the same name.
     else if (this.#isOriginal && this.#segments.length > 0) {
       this.#put(block, Math.max(0, before), Math.max(0, before));
     }

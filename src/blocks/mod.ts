@@ -1,9 +1,9 @@
 /**
- * The blocks of a script, and which of them V8 says have executed: usable without a server.
+ * The blocks of a script, and which of them have executed by V8's report: usable without a server.
  *
  * V8's precise coverage reports ranges, and which ones depends on their counts. {@linkcode buildBlockTable}
  * computes from the source alone every boundary that it can ever report, {@linkcode executedIn} reads a
- * report by it, and {@linkcode linePositions} tells where the blocks are.
+ * report by it, and {@linkcode linePositions} gives the places of the blocks.
  *
  * @example
  * ```ts

@@ -11,7 +11,6 @@ const LINE_SEPARATOR = 0x2028;
 const PARAGRAPH_SEPARATOR = 0x2029;
 const WIDE_SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\ufeff]/;
 
-/** What the search needs to know of a source besides its text. */
 export interface NextTokenOptions {
   /** Modules have no HTML-like comments. */
   readonly isModule: boolean;

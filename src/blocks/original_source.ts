@@ -4,7 +4,7 @@ import { type BlockTable, buildBlockTable } from "./block_table.ts";
 import { lineStarts } from "./line_positions.ts";
 import { StateError, stateError } from "./state_error.ts";
 
-/** What a script was made from, with blocks of its own: those that V8 would have if it ran this. */
+/** An original of a script, with blocks of its own: those that V8 would have if it ran this. */
 export interface OriginalSource {
   readonly table: BlockTable;
   /** See `linePositions`. */
@@ -12,11 +12,13 @@ export interface OriginalSource {
   /** Offsets at which lines start. */
   readonly lines: readonly number[];
   readonly text: string;
-  /** The same as JavaScript, and what is added to it; offsets are the same. */
+  /** The text as JavaScript, and the text that is added at its end; offsets are the same. */
   readonly source: string;
 }
 
-/** Maps have members begin at words that are gone when types are, and the members' blocks after them. */
+/**
+ * In maps members begin at modifiers that are stripped with the types; the members' blocks begin after them.
+ */
 const MODIFIERS =
   /(?:(?:public|private|protected|readonly|override|abstract|declare|accessor|static)\s+)+/y;
 
@@ -40,9 +42,9 @@ export function offsetOf(
 /**
  * Parses an original.
  *
- * TypeScript is read as Node runs it: with blanks for its types, so that all else stays where it is. More
- * text follows whatever is compiled or bundled, as if Node had added it: what comes after a last statement
- * is a block then.
+ * TypeScript is read as Node runs it: blanks replace its types, so that everything else stays in its place. In
+ * compiled and bundled scripts more text follows, so text is added here, too, as Node does it: code after a
+ * last statement is a block then.
  *
  * @returns undefined where it is neither JavaScript nor TypeScript whose types can just be left out.
  * @throws {StateError} when this process can open no file now.
@@ -71,14 +73,14 @@ let file: string | undefined;
 let transform: Transform | undefined;
 
 /**
- * Finds Amaro, which is what Node strips types with. Node 20 never finds a package that it has looked for
- * while the process had no descriptor left.
+ * Finds Amaro, the package by which Node strips types. If Node 20 has looked for a package while the process
+ * had no descriptor left, it never finds it later.
  */
 export function findAmaro(): string {
   return file ??= require.resolve("amaro");
 }
 
-/** It is loaded where it is needed, for it takes 80 ms. @throws {StateError} when it cannot be now. */
+/** Loads it at first use, since that takes 80 ms. @throws {StateError} when it cannot be loaded now. */
 function loadTransform(): Transform {
   const amaro = findAmaro();
   try {
@@ -89,9 +91,9 @@ function loadTransform(): Transform {
 }
 
 /**
- * TypeScript without its types, all else in place.
+ * TypeScript without its types, everything else in its place.
  *
- * @throws when types cannot just be left out.
+ * @throws when the types cannot just be left out.
  */
 export function stripTypes(source: string): string {
   transform ??= loadTransform();

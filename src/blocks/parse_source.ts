@@ -1,24 +1,23 @@
-/** Parses what V8 has compiled, whichever of V8's goals it was compiled for. */
+/** Parses sources that V8 has compiled, whichever of its goals they were compiled for. */
 
 import type { Program } from "acorn";
 import { LenientParser } from "./lenient_parser.ts";
 
-/** What is known of a source besides its text. */
 export interface ParseSourceOptions {
-  /** Whether it is a module; guessed from the text where that is not known. */
+  /** Whether it is a module; guessed from the text if not given. */
   readonly isModule?: boolean;
 }
 
 /**
  * Parses a source, keeping parentheses as nodes.
  *
- * A source that is no module is read as the body of a sloppy function, in which classic scripts,
- * CommonJS files (`return` and `new.target` at the top level), `new Function` and a direct `eval`'s
- * code all fit and `await` is an identifier. If that fails it is read as a module, because a REPL
- * awaits at the top level of its scripts. Where nothing is known, a source in which `await` occurs is
- * tried as a module first: `await (x)` may only be taken for a call when it can be nothing else.
+ * A source that is no module is read as the body of a sloppy function. Classic scripts, CommonJS files
+ * (`return` and `new.target` at the top level), `new Function` and the code of a direct `eval` all fit in
+ * there, and `await` is an identifier. If that fails it is read as a module, because a REPL awaits at the
+ * top level of its scripts. If `isModule` is not given, a source in which `await` occurs is tried as a
+ * module first: `await (x)` may only be taken for a call when it can be nothing else.
  *
- * A line end within a quoted string, which no source has, is read as part of it: it stands for U+2028
+ * A line end within a quoted string is read as part of it, though no source has one. It stands for U+2028
  * or U+2029, which look like one to V8's own functions (see `agent/inside/script_source.cts`).
  *
  * @throws {SyntaxError} with a message of one line when no goal fits, or when the source is nested

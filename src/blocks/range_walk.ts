@@ -4,22 +4,22 @@ import type { AnyNode } from "acorn";
 import { nextToken } from "./next_token.ts";
 import { SlotMap } from "./slot_map.ts";
 
-/** What to record for each type of node, and which children to go on to. */
+/** For each type of node: records its slots and functions, and goes on to its children. */
 export type Visitors<T extends AnyNode["type"] = AnyNode["type"]> = {
   readonly [K in T]: (walk: RangeWalk, node: Extract<AnyNode, { type: K }>) => void;
 };
 
-/** Visits a node that records nothing, and nothing below it does. */
+/** Visits a node that records nothing, neither itself nor below it. */
 export function none(): void {}
 
-/** The entry of a function that is entered where nobody can tell: it is no position. */
+/** The entry of a function that is entered at an unknown position: it is no position. */
 export const NOWHERE = 0xffffffff;
 
 /** A function, and the range [start, end) under which V8 reports it. */
 export interface FunctionRange {
   readonly start: number;
   readonly end: number;
-  /** Where V8 is when it enters the function: see `BlockTable.functionEntry`. */
+  /** The position at which V8 enters the function: see `BlockTable.functionEntry`. */
   readonly entry: number;
   isResumed: boolean;
 }
@@ -32,8 +32,8 @@ export interface FunctionAlias {
 }
 
 /**
- * One walk over one source. A node is visited before its children, which `SlotMap` relies on and
- * which numbers a function before those inside it. Offsets are UTF-16 units.
+ * One walk over one source. A node is visited before its children. `SlotMap` relies on that, and it numbers a
+ * function before those inside it. Offsets are UTF-16 units.
  */
 export class RangeWalk {
   readonly slots: SlotMap;
@@ -51,7 +51,7 @@ export class RangeWalk {
     this.isModule = isModule;
   }
 
-  /** Visits `root` and all that is reached from it. */
+  /** Visits `root` and all nodes that are reached from it. */
   run(root: AnyNode, visitors: Visitors): void {
     const table = visitors as Record<string, (walk: RangeWalk, node: AnyNode) => void>;
     this.go(root);

@@ -1,18 +1,18 @@
 import { fileURLToPath } from "node:url";
 import picomatch from "picomatch";
 
-/** Which scripts are measured. */
+/** Selects the scripts that are measured. */
 export interface FilterOptions {
-  /** Globs of which one must match; all scripts do when there is none. */
+  /** Globs of which one must match; without any, all scripts do. */
   readonly include?: readonly string[];
   /** Globs of which none may match. */
   readonly exclude?: readonly string[];
-  /** Folders whose scripts are ours, not the target's. */
+  /** Folders whose scripts are kcovfs' own, not the target's. */
   readonly own?: readonly string[];
 }
 
 /**
- * The runtimes' own scripts by their schemes, and what Node calls a `vm` script without a file name and
+ * The runtimes' own scripts, by their schemes, and Node's names for a `vm` script without a file name and for
  * its frame around `node -e`.
  */
 const RUNTIME =
@@ -20,8 +20,8 @@ const RUNTIME =
 
 /**
  * Makes the function that says whether a script is measured. Globs are matched against the URL and,
- * for a file, against its path too, so that `**\/src/**` means what it seems to. Scripts without a URL
- * (`eval`, `new Function`) and the runtime's own are never measured; `node_modules` is.
+ * for a file, against its path too, so that `**\/src/**` works as expected. Scripts without a URL
+ * (`eval`, `new Function`) and the runtime's own are never measured; those in `node_modules` are.
  */
 export function scriptFilter(options: FilterOptions): (url: string) => boolean {
   const include = picomatch([...options.include ?? []], { dot: true });
@@ -37,7 +37,7 @@ export function scriptFilter(options: FilterOptions): (url: string) => boolean {
   };
 }
 
-/** A file's path for its URL; other URLs as they are. */
+/** The path of a file's URL; other URLs as they are. */
 export function scriptPath(url: string): string {
   if (!url.startsWith("file:")) return url;
   try {

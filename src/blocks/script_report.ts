@@ -2,7 +2,7 @@
 export interface FunctionCoverage {
   readonly functionName: string;
   /**
-   * The function's own range, then ranges inside it that differ from what is around them, as a
+   * The function's own range, then the ranges inside it that differ from those around them, as a
    * pre-order. Offsets are UTF-16 units, ends are exclusive.
    */
   readonly ranges: readonly {
@@ -21,7 +21,7 @@ export interface ScriptCoverage {
   readonly functions: readonly FunctionCoverage[];
 }
 
-/** Whether a value is such a report: what others write may be anything. */
+/** Whether a value is such a report: a value from another process may be anything. */
 export function isScriptCoverage(value: unknown): value is ScriptCoverage {
   const { scriptId, url, functions } = (value ?? {}) as Partial<ScriptCoverage>;
   return typeof scriptId === "string" && typeof url === "string" && Array.isArray(functions) &&
@@ -41,14 +41,14 @@ function isRange(value: unknown): boolean {
 
 /**
  * V8's report of one script, flat: a report is some thousands of numbers, and an object for each three
- * of them costs more than all that is done with them. One instance is filled again and again.
+ * of them costs more than all other work on them. One instance is filled again and again.
  */
 export class ScriptReport {
   scriptId = "";
   url = "";
-  /** How many functions it is about. */
+  /** The number of functions. */
   length = 0;
-  /** By function: its first range. One more than functions, so that the next one's is its end. */
+  /** By function: its first range, which also ends the function before. One element more than functions. */
   firstRange = new Uint32Array(1024);
   /**
    * By function: whether V8 has counters for its blocks. Measured on Node 20, 24 and 26, it has none if
@@ -66,7 +66,7 @@ export class ScriptReport {
   #names: string[] = [];
   #nameOf: (index: number) => string = (index) => this.#names[index];
 
-  /** Fills it with what `JSON.parse` makes of V8's text. */
+  /** Fills it with V8's text as `JSON.parse` returns it. */
   fill({ scriptId, url, functions }: ScriptCoverage): void {
     this.begin(scriptId, url, (index) => this.#names[index]);
     this.#names = functions.map(({ functionName }) => functionName);
@@ -78,7 +78,7 @@ export class ScriptReport {
     }
   }
 
-  /** @param nameOf Tells a function's name by its index; few are asked for. */
+  /** @param nameOf Returns a function's name by its index; few are asked for. */
   begin(scriptId: string, url: string, nameOf: (index: number) => string): void {
     this.scriptId = scriptId;
     this.url = url;

@@ -1,4 +1,4 @@
-/** Where V8 may put its block counters ("slots") in one source, by position. */
+/** The places in one source where V8 may put its block counters ("slots"), by position. */
 
 const UNUSED = 0;
 const CLAIMED = -1;

@@ -1,10 +1,10 @@
-/** What a source map says, checked: a map is written by others, and may say anything. */
+/** The content of a source map, checked: others write maps, which may say anything. */
 import { decodedMappings, FlattenMap, type SourceMapSegment } from "@jridgewell/trace-mapping";
 import { MapError, type MapText } from "./map_reader.ts";
 
 /** A source map of one script. */
 export interface SourceMap {
-  /** Each original: a URL, or what the map calls it; and its text, where the map has it. */
+  /** By index: an original's URL, or the map's name for it; and its text, where the map has it. */
   readonly originals: readonly { readonly url: string; readonly content: string | undefined }[];
   /** Mappings by generated line, counted from 0; each line's by ascending column. */
   readonly lines: readonly (readonly SourceMapSegment[])[];
@@ -26,8 +26,8 @@ interface Section {
 /**
  * Reads a map, with sections or without.
  *
- * @param options `lines`: how many the script has; what a map says of others is left out.
- * @throws {MapError} when it is none.
+ * @param options `lines`: how many the script has; mappings of others are left out.
+ * @throws {MapError} when it is no map.
  */
 export function parseSourceMap({ text, base }: MapText, options: { lines: number }): SourceMap {
   const sections = sectionsOf(parseJson(text), options.lines);
@@ -78,7 +78,7 @@ function sectionOf(value: unknown, lines: number): Section {
   return { offset: { line, column }, map: plainMap(section["map"], lines) };
 }
 
-/** Mappings of lines that the script does not have are cut off: each would cost memory. */
+/** Cuts off mappings of lines that the script does not have: each would cost memory. */
 function plainMap(value: unknown, lines: number): PlainMap {
   const { sources, sourcesContent, sourceRoot, mappings } = object(value, "it");
   if (!Array.isArray(sources) || !sources.every(isTextOrNull)) {
@@ -96,10 +96,10 @@ function plainMap(value: unknown, lines: number): PlainMap {
 }
 
 /**
- * Mappings are groups of 1, 4 or 5 numbers in VLQ: digits of 6 bits, of which the last has no
+ * Mappings are groups of 1, 4 or 5 numbers in VLQ: digits of 6 bits. The last digit of a number has no
  * continuation bit (the characters up to `f`).
  *
- * @returns where line number `lines`, which the script does not have, begins.
+ * @returns the offset at which line number `lines` begins, the first that the script does not have.
  * @throws {MapError} where they are not.
  */
 function checkMappings(mappings: string, lines: number): number {
@@ -116,7 +116,7 @@ function checkMappings(mappings: string, lines: number): number {
       continue;
     }
     const isLast = IS_LAST[code];
-    // 32 bits are 7 digits at most.
+    // A number of 32 bits has 7 digits at most.
     if (isLast === undefined || ++digits > 7) throw damagedAt(i);
     if (!isLast) continue;
     digits = 0;

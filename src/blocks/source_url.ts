@@ -1,8 +1,8 @@
 const COMMENT = /\/\/[#@][ \t]sourceURL=[ \t]*([^\n\r\u2028\u2029]*)/g;
 
 /**
- * The name that a script gives itself, in the last comment of the form `//# sourceURL=URL`, which V8 then
- * knows it by; undefined where there is none. One with blanks or quotes in it is none
+ * The name that a script gives itself, in the last comment of the form `//# sourceURL=URL`; V8 knows it by
+ * that name. Undefined where there is none. A name with blanks or quotes in it does not count
  * (`Scanner::TryToParseMagicComment` in V8's `parsing/scanner.cc`).
  */
 export function findSourceUrl(source: string): string | undefined {

@@ -10,13 +10,13 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: "the machine has too many open files",
 };
 
-/** ms after which a script that could have no PCs is tried again, unless an error says another time. */
+/** ms after which a script that could get no PCs is tried again, unless an error says another time. */
 const RETRY = 1000;
 
-/** A script has no PCs for a reason that may pass: it is to be tried again. */
+/** A script has no PCs for a reason that may pass: try it again. */
 export class StateError extends Error {
   override name = "StateError";
-  /** ms after which it is. */
+  /** ms after which to try again. */
   readonly retry: number;
 
   constructor(
@@ -28,7 +28,7 @@ export class StateError extends Error {
   }
 }
 
-/** Whether a file could not be opened for want of descriptors, whatever the file. */
+/** Whether a file could not be opened because no descriptor is left. */
 export function isOutOfFiles(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === "EMFILE" || code === "ENFILE";
@@ -40,12 +40,12 @@ export function stateError(error: unknown): StateError {
   return new StateError(REASONS[code] ?? message, { cause: error });
 }
 
-/** Runs what writes the state folder. @throws {StateError} in place of errors that may pass. */
+/** Runs code that writes the state folder. @throws {StateError} in place of errors that may pass. */
 export function inState<T>(work: () => T): T {
   try {
     return work();
   } catch (error) {
-    // That of a full PC space stays.
+    // A `RangeError` says that the PC space is full: that does not pass.
     throw error instanceof RangeError ? error : stateError(error);
   }
 }

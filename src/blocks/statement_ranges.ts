@@ -1,4 +1,7 @@
-/** The slots of statements: `parsing/parser-base.h` records them, `ast/source-range-ast-visitor.cc` removes some. */
+/**
+ * The slots of statements: `parsing/parser-base.h` records them, `ast/source-range-ast-visitor.cc` removes
+ * some.
+ */
 
 import type {
   AnyNode,
@@ -34,7 +37,7 @@ type StatementType =
   | "WhileStatement"
   | "WithStatement";
 
-/** What a statement of each type records. */
+/** The slots that a statement of each type records. */
 export const statementVisitors: Visitors<StatementType> = {
   BlockStatement(walk, node) {
     walk.addContinuation(node.end);
@@ -129,7 +132,7 @@ function forEach(walk: RangeWalk, node: ForInStatement | ForOfStatement): void {
   walk.go(node.right);
 }
 
-/** V8 removes the continuation of the block, and keeps that of the handler's, before `finally` too. */
+/** V8 removes the continuation of the block, and keeps the handler's, before `finally` too. */
 function tryStatement(walk: RangeWalk, { block, handler, finalizer, end }: TryStatement): void {
   walk.addContinuation(end);
   walk.slots.claim(block.end);
@@ -161,7 +164,7 @@ function claimLast(
   if (position !== undefined) walk.slots.claim(position);
 }
 
-/** In blocks a sloppy function declaration is a statement, so what precedes it is not the last. */
+/** In blocks a sloppy function declaration is a statement, so the statement before it is not the last. */
 function isEmpty(node: AnyNode): boolean {
   return node.type === "EmptyStatement" || node.type === "LabeledStatement" && leavesItself(node);
 }
@@ -190,7 +193,7 @@ function isEmptyOrHoisted(node: AnyNode): boolean {
   }
 }
 
-/** Where the continuation begins that V8 removes when `statement` is the last of its list. */
+/** The start of the continuation that V8 removes when `statement` is the last of its list. */
 function continuation(statement: AnyNode): number | undefined {
   switch (statement.type) {
     case "BlockStatement":

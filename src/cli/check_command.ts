@@ -11,7 +11,8 @@ const INTERPRETER_LINE = 256;
 const SCRIPT = /\.[cm]?[jt]s$/;
 
 /**
- * Finds out before anything is started whether a command can be: `run` and `fuzz` say the same of it.
+ * Finds out before anything is started whether a command can be started, so that `run` and `fuzz` report it
+ * alike.
  *
  * @throws {UserError} with the status that a shell would end with.
  */
@@ -43,7 +44,7 @@ function findInPath(name: string): string | undefined {
     .find((file) => kindOf(file) === "file" && isExecutable(file));
 }
 
-/** Undefined where there is nothing. */
+/** Undefined where no such file exists. */
 function kindOf(file: string): "file" | "folder" | "device" | undefined {
   try {
     const stats = statSync(file);
@@ -62,7 +63,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-/** The program that a script's `#!` line names; undefined for what may not be read. */
+/** The program that a script's `#!` line names; undefined for a file that may not be read. */
 function interpreterOf(file: string): string | undefined {
   let fd: number;
   try {

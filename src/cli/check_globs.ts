@@ -3,9 +3,9 @@ import picomatch from "picomatch";
 import { USAGE, UserError } from "../base/user_error.ts";
 
 /**
- * Refuses what cannot be meant: a glob that is none, and one that matches no script whatever runs.
+ * Refuses globs that cannot be meant: an invalid one, and one that matches no script whatever runs.
  *
- * @param option For the error.
+ * @param option Its name, for the error.
  * @throws {UserError} about the option.
  */
 export function checkGlobs(option: string, globs: readonly string[]): string[] {
@@ -22,7 +22,7 @@ function checkGlob(option: string, glob: string): void {
     const reason = bracket ? `its ${which} ${bracket} is missing` : message;
     throw new UserError(`${option} '${glob}' is no glob: ${reason}`, { status: USAGE });
   }
-  // Either the user's shell has made it of a pattern, or the user thinks that it is enough.
+  // Either the user's shell has expanded a pattern, or the user expects a path to suffice.
   if (glob.startsWith("/") || !existsSync(glob)) return;
   throw new UserError(
     `${option} ${glob} is a file here, but paths of scripts are absolute: ` +

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { UserError } from "../base/user_error.ts";
 
-/** Starts a command, which `checkCommand` has passed; rejects with a {@linkcode UserError}. */
+/** Starts a command that `checkCommand` has passed; rejects with a {@linkcode UserError}. */
 export function start(command: readonly string[], options: SpawnOptions): Promise<ChildProcess> {
   const child = spawn(command[0], command.slice(1), options);
   return new Promise((resolve, reject) => {
@@ -16,7 +16,7 @@ export function start(command: readonly string[], options: SpawnOptions): Promis
 
 const SIGNALS = ["SIGTERM", "SIGHUP", "SIGINT"] as const;
 
-/** Takes the signals that ask this process to end, which has its own way to end, until it is disposed of. */
+/** Takes the signals that ask this process to end, until it is disposed of: the process ends in its own way. */
 export class Interruption implements Disposable {
   readonly #controller = new AbortController();
   /** Resolves at the first signal that {@linkcode take} lets pass. */
@@ -32,12 +32,12 @@ export class Interruption implements Disposable {
     for (const signal of SIGNALS) process.on(signal, this.#listener);
   }
 
-  /** Aborted by a signal that comes while none are taken. */
+  /** Is aborted by a signal that comes while nobody takes signals. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** Hands signals to somebody else; to nobody any more by undefined. */
+  /** Passes signals to a listener from now on; undefined ends that. */
   take(listener: ((signal: NodeJS.Signals) => void) | undefined): void {
     this.#take = listener;
   }
@@ -48,11 +48,11 @@ export class Interruption implements Disposable {
 }
 
 /**
- * Waits for a child, handing on the signals that ask this process to end, and waking the child for them. A
- * SIGINT of the terminal's has gone to both.
+ * Waits for a child. Passes on the signals that ask this process to end, and wakes a stopped child for them. A
+ * SIGINT from the terminal has gone to both already.
  *
- * @param interruption Takes signals afterwards.
- * @returns its exit status as a shell tells it: 128 and the signal's number for one that was killed.
+ * @param interruption Takes signals again afterwards.
+ * @returns its exit status as a shell reports it: 128 and the signal's number for one that was killed.
  */
 export async function waitFor(child: ChildProcess, interruption?: Interruption): Promise<number> {
   using own = interruption ? undefined : new Interruption();

@@ -3,7 +3,7 @@ import type { Argv } from "yargs";
 import type { Reporter } from "../base/reporter.ts";
 import { USAGE, UserError } from "../base/user_error.ts";
 
-/** Where a command's output goes; it is the program's reporter, too. */
+/** Takes a command's output; it is the program's reporter, too. */
 export interface Io extends Reporter {
   readonly print: (text: string) => void;
   /** Coverage of this process, begun before its code was loaded; for `--self`. */
@@ -12,10 +12,10 @@ export interface Io extends Reporter {
 
 /** A command of the command line. */
 export interface Command {
-  /** As yargs writes it: its name and positional arguments. */
+  /** Its name and positional arguments, as yargs writes them. */
   readonly command: string;
   readonly describe: string;
-  /** The usage line, where yargs' own would leave something out. */
+  /** The usage line, where that of yargs would lack something. */
   readonly usage?: string;
   readonly builder: (argv: Argv) => Argv;
   /** @returns the exit status. */

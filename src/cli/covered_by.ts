@@ -29,7 +29,10 @@ interface Teller {
   readonly io: Io;
 }
 
-/** Asks the server that is meant, or reads what one has left: by its state folder, or for want of others. */
+/**
+ * Asks the server that runs. If a state folder is named, or none runs, the record of one that has ended is
+ * read instead.
+ */
 export async function coveredBy(choice: CoveredChoice, teller: Teller): Promise<Covered> {
   const isServed = choice.state === undefined && await isServerMeant(choice.mount);
   return await (isServed ? askFor(choice) : readFor(choice, teller));
@@ -41,7 +44,7 @@ async function askFor({ mount, since, reset }: CoveredChoice): Promise<Covered> 
   return { state, targets: await askServer(socket, "covered", { since, isReset: reset }) };
 }
 
-/** Of what the last server has left: whose, and when, is said first. */
+/** Reads the record of the last server, and first prints whose it was and when it ended. */
 async function readFor(
   { since, reset, ...options }: CoveredChoice,
   { task, io }: Teller,
@@ -81,7 +84,7 @@ async function recordIn(state: string, task: string): Promise<CoveredRecord | un
   }
 }
 
-/** By `passwd(5)`; the number of a user that is not in there. */
+/** By `passwd(5)`; for a user that is not in there, the number. */
 async function userName(uid: number): Promise<string> {
   const users = await readFile("/etc/passwd", "utf8").catch(() => "");
   const user = users.split("\n").map((line) => line.split(":")).find((user) =>

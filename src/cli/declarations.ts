@@ -1,14 +1,14 @@
 import type { Argv, Options, PositionalOptions } from "yargs";
 import type { Command } from "./command.ts";
 
-/** What a command takes, as its builder declares it to yargs. */
+/** A command's options, positional arguments and examples, as its builder declares them to yargs. */
 export interface Declarations {
   readonly options: readonly (readonly [name: string, options: Options])[];
   readonly positionals: readonly (readonly [name: string, options: PositionalOptions])[];
   readonly examples: readonly (readonly [command: string, description: string])[];
 }
 
-/** Has a command's builder declare itself to what only writes it down. */
+/** Runs a command's builder with an object that only writes the declarations down. */
 export function declarationsOf(command: Command): Declarations {
   const options: [string, Options][] = [];
   const positionals: [string, PositionalOptions][] = [];

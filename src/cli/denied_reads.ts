@@ -9,11 +9,10 @@ const WITH_VALUE: ReadonlySet<string> = new Set(
 );
 
 /**
- * Whether a command is a Node whose permission model denies it to read a file. What it is told to load
- * beforehand it must be able to read, or it does not start (Node 20, and 22 and 23 before there was an
- * exception for such files).
+ * Whether a command is a Node whose permission model denies it to read a file. Node does not start if it may
+ * not read a file that it must load first (Node 20; 22 and 23 before such files were exempt).
  *
- * @param command As the user gives it; of what it starts nothing is known.
+ * @param command As the user gives it; programs that it starts are not considered.
  */
 export function deniesReading([program, ...rest]: readonly string[], file: string): boolean {
   if (!program || !/^node/.test(basename(program))) return false;
@@ -29,7 +28,7 @@ export function deniesReading([program, ...rest]: readonly string[], file: strin
   return !allowed.flatMap((list) => list.split(",")).some((path) => covers(path, file));
 }
 
-/** As Node reads such a path: the file, all in the folder, or all that begins so. */
+/** As Node understands such a path: the file, everything in the folder, or everything that begins so. */
 function covers(path: string, file: string): boolean {
   if (path === "*") return true;
   const whole = resolve(path.replace(/\*$/, ""));

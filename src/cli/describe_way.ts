@@ -1,10 +1,10 @@
 import type { ServerFacts } from "../messages/requests.ts";
 
-/** Which way a server learns what its targets execute, and why that one, on a line. */
+/** A line that says how a server measures its targets. */
 export function describeWay(
   { collector, isPassthrough }: Pick<ServerFacts, "collector" | "isPassthrough">,
 ): string {
   if (collector === "v8") return "V8's block counters, collected when the client reads";
   if (isPassthrough) return "probes, written straight into the client's memory";
-  return "probes, collected when the client reads, for there is no FUSE passthrough";
+  return "probes, collected when the client reads, without FUSE passthrough";
 }

@@ -3,30 +3,30 @@ import * as fs from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Pidfd } from "../base/pidfd.ts";
 
-/** How a namespace's processes are ended. */
+/** The way to end a namespace's processes. */
 export interface EndOptions {
   /** ms between SIGTERM and SIGKILL. */
   readonly grace: number;
-  /** When it is aborted, there is no more grace. */
+  /** When it is aborted, the time of grace ends. */
   readonly hurry: AbortSignal;
 }
 
 /** A process that was ended. */
 export interface EndedProcess {
   readonly pid: number;
-  /** The kernel's name of it. */
+  /** The kernel's name for it. */
   readonly name: string;
-  /** Whether it took SIGKILL. */
+  /** Whether it got SIGKILL. */
   readonly isKilled: boolean;
-  /** Whether it has ended; one that the kernel keeps in a call of its own cannot. */
+  /** Whether it has ended; a process that hangs in a system call cannot. */
   readonly hasEnded: boolean;
 }
 
 /** ms between two looks. */
 const INTERVAL = 20;
-/** ms in which those end that were told to by somebody else, such as the command at its own end. */
+/** ms in which processes end that somebody else has ended, such as the command at its own end. */
 const PATIENCE = 300;
-/** ms that killed processes are given. */
+/** ms that killed processes have to end. */
 const LONGEST_DEATH = 2000;
 
 interface Member {
@@ -37,10 +37,10 @@ interface Member {
 }
 
 /**
- * Ends all processes of a mount namespace, those that come meanwhile too: by SIGTERM, and those that live on
- * by SIGKILL. One that is stopped is woken, for it could not act on SIGTERM.
+ * Ends all processes of a mount namespace, including those that appear meanwhile: by SIGTERM, and those that
+ * live on by SIGKILL. A stopped process is woken, since it could not act on SIGTERM.
  *
- * @param namespace As `/proc/PID/ns/mnt` tells it.
+ * @param namespace The link `/proc/PID/ns/mnt`.
  */
 export async function endNamespace(
   namespace: string,
@@ -92,8 +92,8 @@ function kill(member: Member): void {
 }
 
 /**
- * The processes in a namespace. Neither file of `/proc` that is read takes a lock of the process's, such as
- * `stat` does: it may be waiting for this one.
+ * The processes in a namespace. Reading these files of `/proc` takes no lock of a process, as `stat` would:
+ * the process may be waiting for this one.
  */
 function membersOf(namespace: string, known: ReadonlySet<number>): Member[] {
   const members: Member[] = [];
@@ -101,7 +101,7 @@ function membersOf(namespace: string, known: ReadonlySet<number>): Member[] {
     if (known.has(pid)) continue;
     const handle = openProcess(pid);
     if (!handle) continue;
-    // The number may have gone to another process before the descriptor was opened, but not since.
+    // The number may have passed to another process before the descriptor was opened, but not since.
     const name = nameOf(pid);
     if (isIn(namespace, pid) && !handle.hasEnded) {
       members.push({ pid, handle, name, isKilled: false });
@@ -114,7 +114,7 @@ function openProcess(pid: number): Pidfd | undefined {
   try {
     return Pidfd.open(pid);
   } catch {
-    // It is gone.
+    // The process is gone.
     return undefined;
   }
 }

@@ -1,13 +1,13 @@
 import { counted, printable } from "../report/display_text.ts";
 import type { EndedProcess } from "./end_namespace.ts";
 
-/** Names that a line has room for. */
+/** The most names on a line. */
 const MOST_NAMES = 8;
 
 /**
- * One line on processes that were ended; undefined where there were none.
+ * A line about processes that were ended; undefined where there were none.
  *
- * @param targets Those that lived before.
+ * @param targets The targets that were alive before.
  */
 export function describeEnded(
   ended: readonly EndedProcess[],

@@ -7,10 +7,10 @@ import { SUBTYPE } from "../server/server.ts";
 import { DEFAULT_STATE } from "./options.ts";
 import { UserError } from "../base/user_error.ts";
 
-/** ms that a mount is given to say where its control socket is. */
+/** ms that a mount has to say where its control socket is. */
 const TIMEOUT = 5000;
 
-/** Where kcovfs is mounted, as this process sees it. */
+/** The mount points of kcovfs, as this process sees them. */
 export async function findMounts(): Promise<string[]> {
   const mounts = (await readMountTable()).filter(({ type }) => type === `fuse.${SUBTYPE}`);
   return mounts.map(({ mountPoint }) => mountPoint);
@@ -35,7 +35,7 @@ export async function findMount(mount: string | undefined): Promise<string> {
 export async function findSocket(mount: string | undefined): Promise<string> {
   const directory = await findMount(mount);
   try {
-    // Of a dead mount the kernel still remembers where the link leads, but not how much room there is.
+    // The kernel still knows the link in a dead mount, but not the mount's size.
     const answer = statfs(directory).then(() => readlink(join(directory, "kcovfs", "socket")));
     return await inTime(answer, TIMEOUT, { reason: "it does not answer" });
   } catch (error) {
@@ -49,13 +49,13 @@ export async function findSocket(mount: string | undefined): Promise<string> {
   }
 }
 
-/** Whether there is a server that a command can mean: it is named, or something is mounted. */
+/** Whether the command means a server: one is named, or something is mounted. */
 export async function isServerMeant(mount: string | undefined): Promise<boolean> {
   const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
   return Boolean(isNamed) || (await findMounts()).length > 0;
 }
 
-/** The folder of the symbols: `--state`, else the running server's, else, when none runs, the default. */
+/** The folder of the symbols: `--state`, else the running server's, else the default if none runs. */
 export async function stateFor(options: { state?: string; mount?: string }): Promise<string> {
   const { state, mount } = options;
   if (state !== undefined) return state;

@@ -1,12 +1,12 @@
-/** The manual page, from the declarations that `--help` is made of, in the macros of `man(7)`. */
+/** Makes the manual page from the declarations of `--help`, in the macros of `man(7)`. */
 import type { Options } from "yargs";
 import type { Command } from "./command.ts";
 import { declarationsOf } from "./declarations.ts";
 
-/** What is the same for all commands. */
+/** The parts that are the same for all commands. */
 export interface ManPageOptions {
   readonly version: string;
-  /** One line on the whole. */
+  /** One line about the program. */
   readonly summary: string;
 }
 
@@ -58,7 +58,7 @@ function section(command: Command): string[] {
   ];
 }
 
-/** The usage line: what `--help` begins with. */
+/** The usage line, with which `--help` begins. */
 function usageOf({ command, usage }: Command): string {
   return usage ?? `kcovfs ${command}`;
 }
@@ -82,7 +82,7 @@ function sentence(text: string): string {
   return escape(`${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
 }
 
-/** What troff would take for its own. */
+/** Escapes characters that troff would act on. */
 function escape(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replace(/^(?=[.'])/gm, "\\&");
 }

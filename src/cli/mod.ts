@@ -21,7 +21,7 @@ import { run } from "./commands/run.ts";
 import { symbolize } from "./commands/symbolize.ts";
 import { top } from "./commands/top.ts";
 import { unmount } from "./commands/unmount.ts";
-import { explainUsage } from "./explain_usage.ts";
+import { explainUsage } from "./usage_errors.ts";
 import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */
@@ -30,7 +30,7 @@ export const COMMANDS: readonly Command[] = [
   ...[top, report, dictionary, env, instrument, replay, unmount, doctor, installService],
 ];
 
-/** A command of yargs' own: its name and what it does. */
+/** A command of yargs' own: its name and its description. */
 export const COMPLETION = [
   "completion",
   "print a script that completes commands in bash or zsh",
@@ -54,7 +54,7 @@ export async function main(
   options: { self?: Session | undefined } = {},
 ): Promise<number> {
   const io: Io = {
-    // Names of scripts and targets are in it, which others have made up.
+    // It contains names of scripts and targets, which others have made up.
     print: (text) => process.stdout.write(visibleLines(text)),
     warn: (line) => process.stderr.write(`kcovfs: ${onOneLine(line)}\n`),
     self: options.self,
@@ -69,7 +69,7 @@ export async function main(
 }
 
 /**
- * Tells an error, of whatever kind: the only place that decides how.
+ * Prints an error of any kind; only this function decides how.
  *
  * @returns the exit status.
  */

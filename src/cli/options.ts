@@ -6,12 +6,12 @@ import type { Hold } from "../targets/target.ts";
 import { checkGlobs } from "./check_globs.ts";
 import { USAGE, UserError } from "../base/user_error.ts";
 
-/** Where the symbols of PCs are kept unless `--state` says otherwise. */
+/** The folder of the PCs' symbols without `--state`. */
 export const DEFAULT_STATE = "/var/lib/kcovfs";
 /** ms; see `--collect-timeout`. */
 const COLLECT_TIMEOUT = 5000;
 
-/** `--state`, of every command that looks PCs up or hands them out. */
+/** `--state`, for every command that looks PCs up or gives them out. */
 export function withState<T>(argv: Argv<T>) {
   return argv.option("state", {
     type: "string",
@@ -20,7 +20,7 @@ export function withState<T>(argv: Argv<T>) {
   });
 }
 
-/** `--mount`, of every command that needs a server. */
+/** `--mount`, for every command that needs a server. */
 export function withMount<T>(argv: Argv<T>) {
   return argv.option("mount", {
     type: "string",
@@ -30,9 +30,10 @@ export function withMount<T>(argv: Argv<T>) {
 }
 
 /**
- * `--include` and `--exclude`, of every command that starts a server or targets, or takes some scripts.
+ * `--include` and `--exclude`, for every command that starts a server or targets, or takes some scripts.
  *
- * @param options `verb`: what is done with them. `of`: what stands before "scripts" in the help. `fallback`: what is meant without them.
+ * @param options `verb`: what the command does with scripts. `of`: the text before "scripts" in the help.
+ * `fallback`: the meaning without the options.
  */
 export function withGlobs<T>(
   argv: Argv<T>,
@@ -60,7 +61,7 @@ export function withGlobs<T>(
     });
 }
 
-/** What {@linkcode withGlobs} adds to the arguments. */
+/** The arguments of {@linkcode withGlobs}. */
 export type GlobArguments = Parsed<ReturnType<typeof withGlobs<unknown>>>;
 
 /** The options of the commands that are a server. */
@@ -131,7 +132,7 @@ export function withServer<T>(argv: Argv<T>) {
 
 type Parsed<A> = A extends Argv<infer T> ? T : never;
 
-/** What {@linkcode withServer} adds to the arguments. */
+/** The arguments of {@linkcode withServer}. */
 export type ServerArguments = Parsed<ReturnType<typeof withServer<unknown>>>;
 
 /** The server's options out of the command line's. */
@@ -153,7 +154,7 @@ export function serverOptions(
     include: argv.include,
     exclude: argv.exclude,
     hold: argv.hold,
-    // Probes do without only where nobody is ever held.
+    // Probes need holds, except where no target is ever held.
     collector: collector === "auto" && argv.hold === "none" ? "v8" : collector,
     isPassthrough: argv.passthrough,
     collectTimeout: argv["collect-timeout"],

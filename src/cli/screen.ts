@@ -1,27 +1,27 @@
 import type { ReadStream, WriteStream } from "node:tty";
 
-/** What a screen is shown on, and what keys are read from, where that is a terminal too. */
+/** The terminal that shows the screen, and the input of keys, if that is a terminal, too. */
 export interface Terminal {
   readonly output: Pick<WriteStream, "write" | "columns" | "rows" | "on" | "off">;
   readonly input: Pick<ReadStream, "isTTY" | "setRawMode" | "resume" | "pause" | "on" | "off">;
 }
 
-/** Who is told what the user does. */
+/** Called when the user presses a key or resizes the terminal. */
 export interface ScreenHandlers {
   readonly onKey: (key: string) => void;
   readonly onResize: () => void;
 }
 
-/** xterm's control sequences, as all terminals have them: alternate screen, cursor, erasing. */
+/** xterm's control sequences, which all terminals know: alternate screen, cursor, erasing. */
 const ENTER = "\x1b[?1049h\x1b[?25l";
 const LEAVE = "\x1b[?25h\x1b[?1049l";
 const HOME = "\x1b[H";
 const ERASE_LINE_END = "\x1b[K";
 const ERASE_BELOW = "\x1b[J";
-/** Of a terminal that does not know its size. */
+/** The size of a terminal that does not know its own. */
 const SIZE = { columns: 80, rows: 24 } as const;
 
-/** A terminal's whole screen; disposing of it brings back what was there, and how keys were read. */
+/** A terminal's whole screen. Disposing of it restores the screen's contents and the mode of the keyboard. */
 export class Screen implements Disposable {
   readonly #terminal: Terminal;
   readonly #handlers: ScreenHandlers;
@@ -46,7 +46,7 @@ export class Screen implements Disposable {
     return { columns: columns || SIZE.columns, rows: rows || SIZE.rows };
   }
 
-  /** Shows lines from the top, in place of what was there. They must fit. */
+  /** Shows lines from the top, instead of those before. They must fit. */
   draw(lines: readonly string[]): void {
     const text = lines.map((line) => `${line}${ERASE_LINE_END}`).join("\n");
     this.#terminal.output.write(`${HOME}${text}${ERASE_BELOW}`);

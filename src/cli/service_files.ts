@@ -9,16 +9,16 @@ const TEMPLATES = fileURLToPath(new URL("../../../systemd", import.meta.url));
 /** The service's name for systemctl(1). */
 export const UNIT = "kcovfs.service";
 
-/** A file that a service of systemd's is made of. */
+/** A file of a systemd service. */
 export interface ServiceFile {
   readonly path: string;
   readonly content: string;
-  /** Whether it is the user's once it is there. */
+  /** Whether the file is the user's once it exists. */
   readonly isSettings: boolean;
 }
 
 /**
- * The files of the service, which is to run this kcovfs with this Node or Deno.
+ * The files of a service that runs this kcovfs with this Node or Deno.
  *
  * @param root Where the machine's `/` is.
  */
@@ -44,7 +44,7 @@ export function withCommand(unit: string, command: readonly string[]): string {
   );
 }
 
-/** As systemd reads a word (`systemd.service(5)`, "Command lines"). */
+/** Quotes a word for systemd (`systemd.service(5)`, "Command lines"). */
 function quote(word: string, index: number): string {
   const text = word.replaceAll("%", "%%").replaceAll("$", index === 0 ? "$" : "$$$$");
   return /[^\w@%+=:,./$-]/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text;

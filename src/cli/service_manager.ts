@@ -1,21 +1,21 @@
 import { sendDatagram } from "../base/system_calls.ts";
 import type { Reporter } from "../base/reporter.ts";
 
-/** What is told of a service, as `sd_notify(3)` spells it. */
+/** A state of a service, in the words of `sd_notify(3)`. */
 export type ServiceState = "READY=1" | "STOPPING=1" | `STATUS=${string}`;
 
-/** What has started this process and waits for it to be ready, if anything has: systemd, with `Type=notify`. */
+/** The program, if any, that has started this one and waits until it is ready: systemd, with `Type=notify`. */
 export interface ServiceManager {
-  /** Tells it at once; where nobody waits, it does nothing. */
+  /** Sends states at once; without such a program it does nothing. */
   tell(...states: readonly ServiceState[]): void;
 }
 
 /**
  * The service manager that the environment names in `NOTIFY_SOCKET`.
  *
- * The variable is deleted: it is not meant for what this process starts.
+ * The variable is deleted: it is not meant for programs that this process starts.
  *
- * @param reporter Is told when it cannot be told, for it may end a service that is never ready.
+ * @param reporter Gets a warning when nothing can be sent, since a service that is never ready may be ended.
  */
 export function serviceManager(reporter: Reporter): ServiceManager {
   const address = process.env["NOTIFY_SOCKET"];

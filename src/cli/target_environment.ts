@@ -2,11 +2,11 @@ import { fileURLToPath } from "node:url";
 import { type CollectorChoice, ENVIRONMENT } from "../messages/protocol.ts";
 import { isDeno } from "../base/runtime.ts";
 
-/** Commands that stand for the real ones. */
+/** The folder of commands that replace the real ones. */
 const SHIMS = fileURLToPath(new URL("../../../shims", import.meta.url));
 export const PRELOAD = fileURLToPath(new URL("../agent/inside/preload.cjs", import.meta.url));
 
-/** What a process has told of, and what it starts need not: see `agent/inside/preload.cts`. */
+/** The reason that a process has reported; its children need not repeat it: see `agent/inside/preload.cts`. */
 const TOLD = "KCOVFS_TOLD";
 
 /** For Deno's V8. Optimised code does not count; see `agent/inside/count_everything.cts`. */
@@ -21,17 +21,17 @@ export function targetEnvironment(
   socket: string,
   options: {
     name?: string | undefined;
-    /** The server's. */
+    /** The server's collector. */
     collector?: CollectorChoice;
-    /** Whether Nodes are not to load the agent, which what is started may not read. */
+    /** Whether Nodes must not load the agent, since the started program may not read it. */
     isDenied?: boolean;
-    /** Globs of scripts, for these targets alone. */
+    /** Globs of scripts, only for these targets. */
     include?: readonly string[];
     exclude?: readonly string[];
   } = {},
 ): NodeJS.ProcessEnv {
   const { name, include = [], exclude = [], collector, isDenied = false } = options;
-  // First, so that whatever else is preloaded is measured too.
+  // First, so that all other preloaded modules are measured, too.
   const load = isDenied ? undefined : `--require=${quote(PRELOAD)}`;
   const environment: NodeJS.ProcessEnv = {
     ...process.env,
@@ -48,7 +48,7 @@ export function targetEnvironment(
   if (environment["NODE_OPTIONS"] === "") delete environment["NODE_OPTIONS"];
   const isProbed = collector !== undefined && collector !== "v8";
   const flags = [isProbed ? INLINING : COUNTING, environment["DENO_V8_FLAGS"]];
-  // Flags of a command line come after.
+  // Flags of a command line follow.
   environment["DENO_V8_FLAGS"] = flags.filter(Boolean).join(",");
   set(environment, ENVIRONMENT.collector, isProbed ? "trace" : undefined);
   set(environment, ENVIRONMENT.name, name);
@@ -57,13 +57,13 @@ export function targetEnvironment(
   return environment;
 }
 
-/** What the caller's own environment says is of other targets. */
+/** Replaces a variable: the caller's own may be about other targets. */
 function set(environment: NodeJS.ProcessEnv, name: string, value: string | undefined): void {
   if (value) environment[name] = value;
   else delete environment[name];
 }
 
-/** As Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */
+/** Quotes as Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */
 function quote(text: string): string {
   return /[\s"\\]/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text;
 }

@@ -1,46 +1,46 @@
 import { fileURLToPath } from "node:url";
 
-/** Subcommands that run a program, in a process that an inspector can be had for. */
+/** Subcommands that run a program in a process whose inspector can be reached. */
 const RUNNING: ReadonlySet<string> = new Set(["run", "serve", "test", "eval"]);
-/** All others. */
+/** All other subcommands. */
 const OTHERS: ReadonlySet<string> = new Set(
   ("add approve-scripts audit bench bump-version bundle cache check ci clean compile completions coverage " +
     "create deploy doc fmt help i info init install jupyter json_reference link lint list lsp outdated pack " +
     "publish remove repl sandbox task tests types uninstall unlink update upgrade vendor watch why x")
     .split(" "),
 );
-/** Asking for these, nothing runs. */
+/** With one of these options nothing runs. */
 const INFORMING: ReadonlySet<string> = new Set(["-h", "--help", "-V", "--version", "-v"]);
-/** A path or a URL: what an option before it takes (`--log-level debug`) is none. */
+/** A path or a URL. The value of an option before it (`--log-level debug`) does not match. */
 const FILE = /^[^-].*[./:]/;
 const HAS_INSPECTOR = /^--inspect(?:-brk|-wait)?(?:=|$)/;
 
 /**
- * What makes a Deno wait for us before its program's first line, without a word on stderr but `Debugger
- * session started.`. With `--inspect-wait` it may start as soon as a session is there: it looks only
- * whether there is one (`wait_for_session` in Deno's `core/inspector.rs`).
+ * Makes a Deno wait for us before its program's first line. On stderr it only prints `Debugger session
+ * started.`. With `--inspect-wait` it may start as soon as a session is there: it looks only whether there is
+ * one (`wait_for_session` in Deno's `core/inspector.rs`).
  */
 const INSPECTOR = ["--inspect-brk=127.0.0.1:0", "--inspect-publish-uid=http"];
 /**
- * A module that does nothing. A Deno compiles its program, with all that is imported, before it waits; the
- * program is compiled after the first module that has been waited for, so that its top level has block
+ * A module that does nothing. A Deno compiles its program, with all that is imported, before it waits. With
+ * this module before it, the program is compiled only after that module's wait, so its top level has block
  * counters.
  */
 const PRELOAD = preload("deno_preload.mjs");
 /** Optimised code does not count; see `agent/inside/count_everything.cts`. */
 const COUNTING = "--v8-flags=--max-opt=1";
 const FLAGS = [...INSPECTOR, `--preload=${PRELOAD}`, COUNTING];
-/** What gives a Deno's scripts probes. It needs no inspector, and does not wait. */
+/** Gives a Deno's scripts probes. It needs no inspector, and does not wait. */
 const TRACING = [`--preload=${preload("deno_trace.mjs")}`];
-/** Functions out of a code cache have no block counters; these have one. */
+/** Subcommands with a code cache: functions out of it have no block counters. */
 const CACHING: ReadonlySet<string> = new Set(["run", "serve"]);
 
 /**
- * The arguments that a Deno is to be started with to become a target; undefined when it runs no program,
- * or has an inspector of the user's.
+ * The arguments by which a Deno becomes a target; undefined when it runs no program, or has an inspector of
+ * the user's.
  *
  * @param args Without the `deno`.
- * @param options `isTraced`: whether its scripts are to have probes, which write the clients' areas.
+ * @param options `isTraced`: whether its scripts get probes, which write the clients' areas.
  */
 export function denoArguments(
   args: readonly string[],
@@ -63,8 +63,8 @@ export function denoArguments(
 }
 
 /**
- * Of how many modules a Deno waits before the first line: those that come before the program, and the
- * program. Of more rather than of fewer, for one that is not told to go on would wait for ever.
+ * The number of modules before whose first line a Deno waits: those before the program, and the program.
+ * Rather too many than too few: a Deno that is not told to go on would wait for ever.
  *
  * @param args As {@linkcode denoArguments} has made them, quoted for the shell.
  */
@@ -72,7 +72,7 @@ export function startsOf(args: string): number {
   return 1 + [...args.matchAll(/(?<=^| )'--(?:preload|require|import)[='][^']/g)].length;
 }
 
-/** Whether a Deno waits for us that was started with arguments as {@linkcode denoArguments} has made them. */
+/** Whether a Deno with arguments of {@linkcode denoArguments} waits for us. */
 export function waitsForUs(args: string): boolean {
   return args.includes(INSPECTOR[0]);
 }
@@ -81,7 +81,7 @@ function preload(file: string): string {
   return fileURLToPath(new URL(`../../../shims/${file}`, import.meta.url));
 }
 
-/** The options before the program: what follows it is its own. */
+/** The options before the program; those after it are its own. */
 function optionsOf(args: readonly string[], from: number): readonly string[] {
   const program = args.findIndex((argument, i) => i >= from && !argument.startsWith("-"));
   return args.slice(from, program < 0 ? undefined : program);

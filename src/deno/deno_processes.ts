@@ -2,10 +2,10 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename } from "node:path";
 
 /**
- * A process if it is a Deno, else those that it has started and that are: what is called `deno` may be a
- * launcher, such as npm's. A Deno's own children are not looked at.
+ * The process itself if it is a Deno, else those of its children that are: a command that is called `deno` may
+ * be a launcher, such as npm's. A Deno's own children are not looked at.
  *
- * @returns undefined when there is no such process, or it is not to be looked into.
+ * @returns undefined when there is no such process, or it must not be looked into.
  */
 export async function denoProcesses(pid: number): Promise<number[] | undefined> {
   const program = await readlink(`/proc/${pid}/exe`).catch(() => undefined);
@@ -15,7 +15,7 @@ export async function denoProcesses(pid: number): Promise<number[] | undefined> 
   return (await Promise.all(children.map(denoProcesses))).flatMap((found) => found ?? []);
 }
 
-/** As the kernel lists them, by the thread that has started them (`CONFIG_PROC_CHILDREN`). */
+/** The children of each thread, as the kernel lists them (`CONFIG_PROC_CHILDREN`). */
 async function childrenOf(pid: number): Promise<number[]> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
   const lists = await Promise.all(

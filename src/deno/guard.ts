@@ -10,36 +10,35 @@ import { denoProcesses } from "./deno_processes.ts";
 
 /** ms between two looks at a process that has nothing to attach to. */
 const INTERVAL = 10;
-/** Where `denoArguments` has the inspector listen. */
+/** The address at which the arguments of `denoArguments` have the inspector listen. */
 const LOOPBACK = "127.0.0.1";
-/** ms that an inspector is given to answer. */
+/** ms that an inspector has to answer. */
 const TIMEOUT = 5000;
-/** ms to which that grows for one that may have been told to start already. */
+/** ms to which the interval grows for a Deno that may have been told to start already. */
 const MOST_INTERVAL = 160;
 
-/** What `kcovfs run` has put into the environment. */
+/** The target's options, which `kcovfs run` has put into the environment. */
 export interface TargetEnvironment {
   readonly socket: string | undefined;
   /** The target's name. */
   readonly name: string | undefined;
-  /** Its own globs. */
+  /** The target's own globs. */
   readonly globs: Pick<AttachParams, "include" | "exclude">;
 }
 
-/** What a guard needs to know. */
 export interface GuardOptions extends TargetEnvironment {
   readonly socket: string;
-  /** Of how many modules it waits before the first line. */
+  /** The number of modules before whose first line the Deno waits. */
   readonly starts: number;
   /** Whether one isolate comes after the other, as for `deno test`. */
   readonly isRepeated: boolean;
-  /** Takes what the user should know, a line each. */
+  /** Takes lines for the user. */
   readonly warn: (line: string) => void;
 }
 
 /**
- * Has the server attach to a Deno that waits for it, and lets it go without coverage when the server
- * cannot. Resolves when that is done, or the Deno has ended.
+ * Has the server attach to a Deno that waits for it. If the server cannot, the Deno runs without coverage.
+ * Resolves when that is done, or the Deno has ended.
  */
 export async function guardDeno(pid: number, options: GuardOptions): Promise<void> {
   const seen = new Set<string>();
@@ -62,7 +61,10 @@ interface FoundDeno {
   readonly endpoint: Endpoint;
 }
 
-/** Waits for the inspector of a process or of one that it has started; undefined when it has ended without. */
+/**
+ * Waits for the inspector of a process or of one of its children; undefined when the process has ended
+ * before.
+ */
 async function findDeno(started: number): Promise<FoundDeno | undefined> {
   for (;; await sleep(INTERVAL)) {
     const pids = await denoProcesses(started);
@@ -92,8 +94,8 @@ async function attach(
 }
 
 /**
- * Lets a Deno run that waits for a debugger before the first line of so many modules. At each it pauses,
- * and so says that it has started; at its end it waits for who is connected.
+ * Lets a Deno run that waits for a debugger before the first line of so many modules. It pauses at each, which
+ * shows that it has started. At its end it waits until this session is closed.
  */
 async function letStart(url: string, modules: number): Promise<void> {
   const session = new CdpSession(await connectWebSocket(url, { timeout: TIMEOUT }));
@@ -121,7 +123,7 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Globs that are no JSON list of texts are left out. */
+/** Reads the environment. Globs that are no JSON list of texts are left out. */
 export function fromEnvironment(): TargetEnvironment {
   const globs = (["include", "exclude"] as const).flatMap((key) => {
     try {

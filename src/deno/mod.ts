@@ -1,11 +1,11 @@
-/** What the commands in `shims/` cannot do in the shell. */
+/** The part of the commands in `shims/` that the shell cannot do. */
 import { askServer } from "../messages/control_client.ts";
 import { denoArguments, startsOf, waitsForUs } from "./deno_arguments.ts";
 import { fromEnvironment, guardDeno } from "./guard.ts";
 
 /**
- * `arguments ARGS...` prints how a Deno is to be started, quoted for the shell, or nothing when it is to
- * be left as it is. `guard PID ARGUMENTS` takes care of the one that was started.
+ * `arguments ARGS...` prints the arguments for a Deno, quoted for the shell, or nothing when it must be left
+ * as it is. `guard PID ARGUMENTS` takes care of the Deno that was started.
  *
  * @returns the exit status.
  */
@@ -35,7 +35,7 @@ function warn(line: string): void {
   process.stderr.write(`kcovfs: ${line}\n`);
 }
 
-/** For `eval` in a shell. */
+/** Quotes a text for `eval` in a shell. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

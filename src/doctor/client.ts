@@ -1,7 +1,7 @@
 /**
- * The client of a round trip, in a process of its own, for a page fault that nobody answers holds all of
- * it. It is started with the target's file, prints a {@linkcode RoundTripResult}, and ends with status 1 and
- * a line on stderr when it does not read what it must.
+ * The client of a round trip. It is a process of its own, since a page fault that nobody answers blocks all of
+ * it. It is started with the target's file, and prints a {@linkcode RoundTripResult}. If it does not read the
+ * expected PCs, it ends with status 1 and a line on stderr.
  */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { openSync, readFileSync } from "node:fs";
@@ -19,7 +19,7 @@ const DEVICE = "/sys/kernel/debug/kcov";
 const SYMBOLS = "/sys/kernel/debug/kcovfs/symbols";
 const WORDS = 4096;
 
-/** An instance that is enabled. */
+/** Opens and enables an instance, and maps its area. */
 function openArea(): BigUint64Array {
   const fd = openSync(DEVICE, "r+");
   ioctlWith(fd, { request: KCOV_INIT_TRACE, argument: BigInt(WORDS) });
@@ -28,7 +28,7 @@ function openArea(): BigUint64Array {
   return new BigUint64Array(memory);
 }
 
-/** A process that is sent lines and answers each with one. */
+/** A process that answers each line with a line. */
 interface Target {
   readonly child: ChildProcessWithoutNullStreams;
   readonly line: () => Promise<string>;
@@ -38,7 +38,7 @@ function startTarget(file: string): Target {
   const { TARGET_OPTIONS, PATH } = process.env;
   const path = `${PATH}:${dirname(process.execPath)}`;
   const env = { ...process.env, NODE_OPTIONS: TARGET_OPTIONS, PATH: path };
-  // By its name, for the first `deno` in PATH is ours.
+  // By name, since the first `deno` in PATH is ours.
   const [command, ...args] = isDeno() ? ["deno", "run", "-A", file] : [process.execPath, file];
   const child = spawn(command, args, { env });
   child.stderr.pipe(process.stderr);
@@ -64,13 +64,13 @@ async function trace(
   return new Set(area.slice(1, 1 + Number(area[0])));
 }
 
-/** Where PCs are, by the mount's own file. */
+/** The places of PCs, by the file in the mount. */
 function positionsOf(pcs: ReadonlySet<bigint>): string[] {
   const lines = readFileSync(SYMBOLS, "utf8").split("\n");
   return lines.filter((_, i) => i % 2 === 1 && pcs.has(BigInt(lines[i - 1])));
 }
 
-/** Makes three requests, of which the first and the last are the same. */
+/** Makes three requests. The first and the last are the same. */
 async function run(file: string): Promise<RoundTripResult> {
   const area = openArea();
   const target = startTarget(file);
@@ -90,12 +90,12 @@ async function run(file: string): Promise<RoundTripResult> {
     const { isPassthrough } = await askServer(process.env[ENVIRONMENT.socket]!, "server");
     return { blocks: one.size, position: own, isPassthrough };
   } finally {
-    // At the end of its input it ends.
+    // The target ends at the end of its input.
     target.child.stdin.end();
   }
 }
 
-/** Only the process that `round_trip.ts` starts is given a file. */
+/** Only the process that `round_trip.ts` starts gets a file. */
 if (process.argv[2]) {
   run(process.argv[2]).then(
     (result) => process.stdout.write(JSON.stringify(result)),

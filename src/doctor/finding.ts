@@ -1,15 +1,15 @@
 /**
- * What is said of a thing that was looked at: `fault` when kcovfs cannot do without it, `advice` when it
- * can, `skipped` when it could not be looked at for want of another.
+ * The verdict on a thing: `fault` when kcovfs cannot do without it, `advice` when it can, `skipped` when the
+ * thing could not be examined because another is missing.
  */
 export type Verdict = "ok" | "fault" | "advice" | "skipped";
 
-/** One thing of this machine. */
+/** The result for one thing of this machine. */
 export interface Finding {
   readonly name: string;
   readonly verdict: Verdict;
   /** A line, without the name. */
   readonly detail: string;
-  /** The command that mends it, or what to do where no command does. */
+  /** The command that mends it, or advice where no command does. */
   readonly remedy?: string;
 }

@@ -1,4 +1,4 @@
-/** What servers have left that did not end well, and what others have done to their targets. */
+/** Finds leftovers of servers that were killed, and targets that others have stopped. */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { ENVIRONMENT } from "../messages/protocol.ts";
@@ -10,17 +10,17 @@ import { RUN_FOLDERS, RUN_PLACE } from "../messages/run_folder.ts";
 import { SHARED_FOLDERS, SHARED_PLACES } from "../base/shared_folder.ts";
 import type { Finding } from "./finding.ts";
 
-/** ms that a mount is given to answer. */
+/** ms that a mount has to answer. */
 const TIMEOUT = 2000;
 
-/** What became of the mounts of a type. */
+/** The state of the mounts of a type. */
 export interface ExaminedMounts {
   readonly findings: readonly Finding[];
-  /** Those that answer. */
+  /** The mounts that answer. */
   readonly answering: readonly string[];
 }
 
-/** A finding for each mount that does not answer, or one that all is well. */
+/** A finding for each mount that does not answer, or one that says that all do. */
 export async function examineMounts(type: string): Promise<ExaminedMounts> {
   const mounts = (await readMountTable()).filter((mount) => mount.type === type);
   const examined = await Promise.all(
@@ -42,11 +42,11 @@ export async function examineMounts(type: string): Promise<ExaminedMounts> {
 }
 
 /**
- * Why a mount does not answer; undefined when it does. Another process asks, for one of whose threads waits
- * may not be able to end, and is not waited for either.
+ * Why a mount does not answer; undefined when it does. Another process asks: it may hang where it cannot be
+ * ended, so it is not waited for.
  */
 async function whyDead(directory: string): Promise<string | undefined> {
-  // Of a dead mount the kernel still remembers the root, but not how much room there is.
+  // The kernel still knows the root of a dead mount, but not its size.
   const child = spawn("stat", ["--file-system", "--", directory], { stdio: "ignore" });
   child.unref();
   const ended = new Promise<number | null>((resolve, reject) => {
@@ -62,7 +62,7 @@ async function whyDead(directory: string): Promise<string | undefined> {
   }
 }
 
-/** What the folders of servers that were killed still take up: those of servers that live are locked. */
+/** Finds the folders of servers that were killed; those of living servers are locked. */
 export async function examineFolders(): Promise<Finding> {
   const lists = await Promise.all([
     findAbandoned(RUN_PLACE, RUN_FOLDERS),
@@ -81,10 +81,10 @@ export async function examineFolders(): Promise<Finding> {
 }
 
 /**
- * Targets that somebody has stopped, which clients wait for in vain: processes with kcovfs in their
+ * Finds targets that somebody has stopped, so that clients wait in vain: processes with kcovfs in their
  * environment.
  *
- * @param attached Others that servers measure.
+ * @param attached Other processes that servers measure.
  */
 export function examineStopped(attached: readonly number[]): Finding[] {
   const pids = readdirSync("/proc").map(Number).filter((pid) => pid > 0);
@@ -108,7 +108,7 @@ function hasSocket(pid: number): boolean {
     .some((variable) => variable.startsWith(`${ENVIRONMENT.socket}=`));
 }
 
-/** Nothing of a process that has ended, or that may not be looked at. */
+/** Empty for a process that has ended, or that may not be looked at. */
 function readText(file: string): string {
   try {
     return readFileSync(file, "latin1");

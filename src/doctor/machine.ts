@@ -1,4 +1,4 @@
-/** What kcovfs needs of the kernel, of its user and of the programs that are installed. */
+/** Examines the kernel, the user's rights and the programs that kcovfs depends on. */
 import { accessSync, closeSync, constants, readFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -7,17 +7,17 @@ import { join } from "node:path";
 import { openFuseDevice } from "../fuse/mod.ts";
 import type { Finding } from "./finding.ts";
 
-/** The oldest Linux whose FUSE is spoken; see `FUSE_OLDEST_MINOR_VERSION`. */
+/** The oldest Linux whose FUSE protocol kcovfs speaks; see `FUSE_OLDEST_MINOR_VERSION`. */
 const OLDEST_KERNEL = [5, 4];
-/** The first with FUSE passthrough. */
+/** The first Linux with FUSE passthrough. */
 const PASSTHROUGH_KERNEL = [6, 9];
 /** As in `package.json`. */
 const OLDEST_NODE = [20, 19];
 const CAP_SYS_ADMIN = 21n;
-/** Bytes of shared memory below which large areas with `--collector trace` may find none. */
+/** Bytes of shared memory; with less, large areas with `--collector trace` may find none. */
 const SHARED_MEMORY = 256 * 2 ** 20;
 
-/** Looks at all of it, which takes some ms. */
+/** Examines all of it; this takes some ms. */
 export async function examineMachine(): Promise<Finding[]> {
   return [
     examineKernel(systemType(), release()),
@@ -31,7 +31,7 @@ export async function examineMachine(): Promise<Finding[]> {
   ];
 }
 
-/** @param version As `uname -r` has it. */
+/** @param version As `uname -r` prints it. */
 export function examineKernel(system: string, version: string): Finding {
   const name = "kernel";
   const detail = `${system} ${version}`;
@@ -43,7 +43,7 @@ export function examineKernel(system: string, version: string): Finding {
   return { name, verdict: "advice", detail: lack, remedy: "use Linux 6.9 or newer" };
 }
 
-/** That only root may open it, as udev has it, is no fault: only root mounts. */
+/** It is no fault that only root may open the device, as udev sets it: only root mounts. */
 async function examineDevice(): Promise<Finding> {
   const name = "/dev/fuse";
   try {
@@ -68,7 +68,7 @@ export function examinePrivileges(status: string): Finding {
   return fault(name, "root without CAP_SYS_ADMIN", "start the container with --privileged");
 }
 
-/** What mounting is done with. */
+/** Looks for the programs that mount. */
 function examinePrograms(): Finding {
   const name = "programs";
   const lacking = ["mount", "umount", "unshare", "nsenter"].filter((one) => !isInPath(one));
@@ -76,7 +76,7 @@ function examinePrograms(): Finding {
   return fault(name, `no ${lacking.join(", ")} in PATH`, "apt-get install mount util-linux");
 }
 
-/** @param versions As `process.versions` has them. */
+/** @param versions `process.versions`. */
 export function examineRuntime(versions: { node: string; v8: string; deno?: string }): Finding {
   const { node, v8, deno } = versions;
   if (deno) return ok("Deno", `${deno}, V8 ${v8}`);
@@ -85,7 +85,7 @@ export function examineRuntime(versions: { node: string; v8: string; deno?: stri
   return fault("Node", `${detail}: too old`, "install Node 20.19 or newer: https://nodejs.org");
 }
 
-/** Native code that comes built, as a package of its own for each kind of machine. */
+/** koffi is native code, which comes built in a package of its own for each kind of machine. */
 function examineKoffi(): Finding {
   const name = "system calls";
   try {

@@ -1,4 +1,4 @@
-/** What a machine lacks for kcovfs, and what mends it. */
+/** Finds out whether kcovfs works on a machine, and what to change if not. */
 import { askServer } from "../messages/control_client.ts";
 import type { Finding } from "./finding.ts";
 import { examineFolders, examineMounts, examineStopped } from "./leftovers.ts";
@@ -7,7 +7,7 @@ import { tryRoundTrip } from "./round_trip.ts";
 
 export type { Finding, Verdict } from "./finding.ts";
 
-/** What is known of servers that run. */
+/** Access to the servers that run. */
 export interface DoctorOptions {
   /** Their mounts' type. */
   readonly type: string;
@@ -15,10 +15,10 @@ export interface DoctorOptions {
   readonly findSocket: (mount: string) => Promise<string>;
 }
 
-/** In the order in which one is named for the want of it: who is not root may not open the device, either. */
+/** The first of these that is missing is named as the reason; a user who is not root lacks the device, too. */
 const NEEDED = ["kernel", "privileges", "/dev/fuse", "programs", "Node", "system calls"];
 
-/** Looks at everything, which takes some seconds; findings come as they are made. */
+/** Examines everything, which takes some seconds. Each finding comes as soon as it is made. */
 export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> {
   const machine = await examineMachine();
   yield* machine;
@@ -42,7 +42,7 @@ async function targetsOf(
   mounts: readonly string[],
   findSocket: DoctorOptions["findSocket"],
 ): Promise<number[]> {
-  // A server that has gone meanwhile has no targets.
+  // A server that has ended meanwhile has no targets.
   const answers = await Promise.all(
     mounts.map((mount) =>
       findSocket(mount).then((socket) => askServer(socket, "targets")).catch(() => [])

@@ -15,7 +15,7 @@ const CLIENT = fileURLToPath(new URL("./client.js", import.meta.url));
 /** ms that it may take; half a second is usual. */
 const TIMEOUT = 30_000;
 
-/** Not one of our own files, which are not measured. Answers a line with a line. */
+/** The target: it answers a line with a line. It is not one of our own files, which are not measured. */
 const TARGET = `
 function yes() { return "yes"; }
 function no() { return "no"; }
@@ -26,26 +26,26 @@ console.log("ready");
 `;
 
 /**
- * The client is no target, but starts one: the environment that makes processes targets is handed on to it
- * under another name.
+ * The client must be no target, but starts one. So it gets the environment that makes processes targets under
+ * another name.
  */
 const SCRIPT = 'TARGET_OPTIONS=$NODE_OPTIONS; unset NODE_OPTIONS; export TARGET_OPTIONS; exec "$@"';
 
-/** What the client prints, as JSON. */
+/** The client's output, as JSON. */
 export type RoundTripResult = v.InferOutput<typeof ROUND_TRIP_RESULT>;
 const ROUND_TRIP_RESULT = record({
-  /** PCs of a request. */
+  /** The number of PCs of a request. */
   blocks: index,
-  /** Where the last of them is. */
+  /** The place of the last of them. */
   position: v.string(),
-  /** Whether probes write what clients read. */
+  /** Whether probes write into the memory that clients map. */
   isPassthrough: v.boolean(),
 });
 
 /**
  * Makes a round trip, and cleans up after it however it ends.
  *
- * @param options `client`: the program that takes the client's place. `timeout`: in ms.
+ * @param options `client`: the program that replaces the client. `timeout`: in ms.
  */
 export async function tryRoundTrip(
   collector: CollectorName,
@@ -95,7 +95,7 @@ interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a command; one that is late is killed with all that it has started, and not waited for. */
+/** Runs a command. If it is late, it is killed with all processes that it has started, and not waited for. */
 async function execute([file, ...args]: readonly string[], timeout: number): Promise<Outcome> {
   const child = spawn(file, args, { stdio: ["ignore", "pipe", "pipe"], detached: true });
   let stdout = "";
@@ -104,7 +104,7 @@ async function execute([file, ...args]: readonly string[], timeout: number): Pro
   child.stderr.setEncoding("utf8").on("data", (text) => stderr += text);
   return await new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      // The server's watchdog, which is in a group of its own, has the kernel let go of the client.
+      // The server's watchdog, in a group of its own, then has the kernel release the client.
       process.kill(-child.pid!, "SIGKILL");
       resolve({ status: "late", stdout, stderr });
     }, timeout);

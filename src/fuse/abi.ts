@@ -201,7 +201,7 @@ export const fuse_open_out = struct("fuse_open_out", {
   open_flags: "u32",
   backing_id: "i32",
 });
-/** `backing_id` is what stands behind an FOPEN_PASSTHROUGH file; without the flag it has no meaning. */
+/** `backing_id` names the file behind an FOPEN_PASSTHROUGH file; without the flag it has no meaning. */
 export type FuseOpenOut =
   & Omit<Decoded<typeof fuse_open_out>, "backing_id">
   & Partial<Pick<Decoded<typeof fuse_open_out>, "backing_id">>;
@@ -264,7 +264,7 @@ export const fuse_access_in = struct("fuse_access_in", { mask: "u32", padding: p
 export const fuse_interrupt_in = struct("fuse_interrupt_in", { unique: UNIQUE });
 
 /**
- * As the kernel sent it up to 7.35; from 7.36 on, where FUSE_INIT_EXT is set, `flags2` and 44 unused
+ * In the kernel's layout up to 7.35. From 7.36 on, if FUSE_INIT_EXT is set, `flags2` and 44 unused
  * bytes follow.
  */
 export const fuse_init_in = struct("fuse_init_in", {
@@ -275,7 +275,7 @@ export const fuse_init_in = struct("fuse_init_in", {
 });
 
 /**
- * The layout since 7.28; later minors only gave names to what was padding: `flags2` is 7.36's,
+ * The layout since 7.28. Later minor versions only gave names to former padding: `flags2` is 7.36's,
  * `max_stack_depth` 7.40's.
  */
 export const fuse_init_out = struct("fuse_init_out", {
@@ -335,7 +335,7 @@ export const fuse_notify_store_out = struct("fuse_notify_store_out", {
   padding: padding(4),
 });
 
-/** What FUSE_DEV_IOC_BACKING_OPEN is given; FUSE_DEV_IOC_BACKING_CLOSE is given the u32 it returned. */
+/** The argument of FUSE_DEV_IOC_BACKING_OPEN; that of FUSE_DEV_IOC_BACKING_CLOSE is the u32 it returned. */
 export const fuse_backing_map = struct("fuse_backing_map", {
   fd: "i32",
   flags: "u32",

@@ -1,6 +1,5 @@
 import * as fs from "node:fs";
 
-/** What a channel needs besides its descriptor. */
 export interface ChannelOptions {
   /** Takes each message. The bytes are valid during the call only. */
   readonly receive: (message: Uint8Array) => void;
@@ -16,14 +15,14 @@ export interface ChannelOptions {
 export type WriteAside = (fd: number, bytes: Uint8Array) => Promise<number>;
 
 /**
- * The descriptor of `/dev/fuse`, on Node's thread pool. One read is under way at a time, armed when the
- * last message has been handled as far as it can be without waiting: to wake a thread of the pool takes
- * longer than most replies do, and they would come later by it (measured: 35 instead of 24 µs a fault).
+ * The descriptor of `/dev/fuse`, on Node's thread pool. One read is under way at a time. It begins when the
+ * last message has been handled as far as possible without waiting: to wake a thread of the pool takes
+ * longer than most replies do, and would delay them (measured: 35 instead of 24 µs a fault).
  * Messages are delivered in the order in which the kernel sent them.
  *
  * Replies are written at once: the kernel only copies them. Notifications may sleep in the kernel until
- * *another request of ours is answered*, so they are written on the thread pool and never awaited by
- * what answers requests.
+ * *another request of ours is answered*. So they are written on the thread pool, and nothing that answers
+ * requests awaits them.
  */
 export class Channel {
   readonly #fd: number;
@@ -43,7 +42,7 @@ export class Channel {
   }
 
   /**
-   * The number of reads begun. The message that is being handled was brought by the last of them: its
+   * The number of reads begun. The last of them brought the message that is being handled: its
    * bytes were copied from the kernel some time after that read began.
    */
   get reads(): number {
@@ -82,7 +81,7 @@ export class Channel {
   /**
    * Sends a reply.
    *
-   * @throws when the kernel refuses the bytes, which is a bug of ours. A reply to a request that no
+   * @throws if the kernel refuses the bytes, which is a bug of ours. A reply to a request that no
    * longer exists (it was interrupted, or the filesystem unmounted) is dropped.
    */
   reply(bytes: Uint8Array): void {
@@ -111,7 +110,7 @@ export class Channel {
     });
   }
 
-  /** The descriptor may only be closed when no thread is inside it. */
+  /** The descriptor may be closed only while no thread is using it. */
   #closeWhenIdle(): void {
     if (!this.#ended || this.#writes > 0 || this.#closed) return;
     this.#closed = true;

@@ -3,29 +3,29 @@ import { type Operation, OPERATION_BY_OPCODE } from "./operations.ts";
 import { Reader, WireError } from "./wire.ts";
 import type { NodeId, Unique } from "./ids.ts";
 
-/** A request as it can be shown. */
+/** A request in a form that can be shown. */
 export interface DecodedRequest {
   readonly unique: Unique;
   readonly nodeid: NodeId;
   readonly pid: number;
   /** As in `FUSE_OPCODE`, or `opcode 99`. */
   readonly name: string;
-  /** Undefined where it has none, or is malformed. */
+  /** Undefined if it has none, or is malformed. */
   readonly input: unknown;
-  /** How its reply is laid out; undefined for an opcode that has no name here. */
+  /** The layout of its reply; undefined for an opcode that has no name here. */
   readonly operation: Operation | undefined;
 }
 
-/** A reply as it can be shown. */
+/** A reply in a form that can be shown. */
 export interface DecodedReply {
   readonly unique: Unique;
   /** 0, or the errno with which the request was refused. */
   readonly errno: number;
-  /** Undefined where it has none, or is malformed. */
+  /** Undefined if it has none, or is malformed. */
   readonly output: unknown;
 }
 
-/** @throws {WireError} when there is not even a header. */
+/** @throws {WireError} if there is not even a header. */
 export function decodeRequest(bytes: Uint8Array): DecodedRequest {
   const reader = new Reader(bytes);
   const { unique, nodeid, pid, opcode } = abi.fuse_in_header.decode(reader);
@@ -36,8 +36,8 @@ export function decodeRequest(bytes: Uint8Array): DecodedRequest {
 }
 
 /**
- * @param operation The request's; undefined where that is not known.
- * @throws {WireError} when there is not even a header.
+ * @param operation The request's operation; undefined if not known.
+ * @throws {WireError} if there is not even a header.
  */
 export function decodeReply(bytes: Uint8Array, operation: Operation | undefined): DecodedReply {
   const reader = new Reader(bytes);

@@ -13,7 +13,7 @@ export interface Dirent {
  * Packs READDIR's answer: as many whole entries as fit.
  *
  * @param entries The whole directory, in an order that stays while it is open.
- * @param window `offset` as the kernel asks: the number of entries it has had; `size` in bytes.
+ * @param window `offset`: the number of entries that the kernel has had; `size` in bytes.
  */
 export function packDirents(
   entries: readonly Dirent[],
@@ -27,10 +27,10 @@ export function packDirents(
 }
 
 /**
- * Packs READDIRPLUS's answer, in which the kernel gets each entry looked up.
+ * Packs READDIRPLUS's answer; it also answers a LOOKUP of each entry.
  *
- * @param lookup Called for each entry that fits; the kernel owes a FORGET for each, unless the node id
- * is 0, which says that the entry is not looked up.
+ * @param lookup Called for each entry that fits. The kernel owes a FORGET for each, unless the node id
+ * is 0: then the entry is not looked up.
  */
 export function packDirentsPlus(
   entries: readonly Dirent[],

@@ -4,8 +4,8 @@ import { constants } from "node:os";
 export type ErrnoName = keyof typeof constants.errno;
 
 /**
- * How a filesystem's handler refuses a request. Whatever else a handler throws is a bug: it is logged
- * and reaches the caller as EIO.
+ * A filesystem's handler throws this to refuse a request. Anything else that a handler throws is a bug: it is
+ * logged and reaches the caller as EIO.
  *
  * @example `throw new Errno("ENOENT");`
  */

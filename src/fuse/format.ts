@@ -1,7 +1,7 @@
 /**
- * Debug lines, one a message: a request `rx 2: OPEN n4 {flags: 0x8002} p77` and its reply
+ * Debug lines, one for each message: a request `rx 2: OPEN n4 {flags: 0x8002} p77` and its reply
  * `tx 2: OK {fh: 1}`; a notification, by a number of its own, `nt 1: STORE n4 {offset: 8, size: 8} 8b:00...`
- * and what became of it, `nt 1: OK`. What is 0 or empty is left out. Called only when logging is on.
+ * and its outcome, `nt 1: OK`. Values of 0 and empty values are left out. Called only when logging is on.
  */
 import * as abi from "./abi.ts";
 import { errnoName } from "./errno.ts";
@@ -9,9 +9,9 @@ import { Reader, WireError } from "./wire.ts";
 import type { NodeId, Unique } from "./ids.ts";
 
 const MOST_BYTES = 16;
-/** Fields whose bits mean something each. */
+/** Fields whose single bits have meanings. */
 const FLAGS = /flags2?$|^(?:cmd|valid|lock_owner)$/;
-/** Above it a number is an address. */
+/** A larger number is an address. */
 const MOST_DECIMAL = 2 ** 40;
 
 function formatBytes(bytes: Uint8Array): string {
@@ -19,7 +19,7 @@ function formatBytes(bytes: Uint8Array): string {
   return `${bytes.length}b:${shown}${bytes.length > MOST_BYTES ? "..." : ""}`;
 }
 
-/** A value on one line, without quotes around keys; bytes by their number and first few. */
+/** A value on one line, without quotes around keys; bytes as their number and the first few. */
 export function formatValue(value: unknown, key = ""): string {
   if (value instanceof Uint8Array) return formatBytes(value);
   if (Array.isArray(value)) return `[${value.map((item) => formatValue(item)).join(", ")}]`;
@@ -59,7 +59,7 @@ export function formatReply(unique: Unique, outcome: { errno: number; output?: u
   return `tx ${unique}: ${formatErrno(outcome.errno)}${formatRest(outcome.output)}`;
 }
 
-/** What became of a notification. */
+/** The outcome of a notification. */
 export function formatNotified(serial: number, errno: number): string {
   return `nt ${serial}: ${formatErrno(errno)}`;
 }

@@ -1,8 +1,8 @@
 import type { Named } from "../base/named.ts";
 
-/** What names a file or folder between the kernel and the filesystem, which gives it out. */
+/** Names a file or folder between the kernel and the filesystem; the filesystem gives it out. */
 export type NodeId = Named<"NodeId">;
-/** What names an open file, which the filesystem gives out. */
+/** Names an open file; the filesystem gives it out. */
 export type FileHandle = Named<"FileHandle">;
 /** The kernel's number for a request. */
 export type Unique = Named<"Unique">;

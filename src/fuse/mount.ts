@@ -11,30 +11,29 @@ export class MountError extends UserError {
   override name = "MountError";
 }
 
-/** How to mount. */
 export interface MountOptions {
-  /** After `fuse.` in the mount table. */
+  /** The part after `fuse.` in the mount table. */
   readonly subtype: string;
   /**
-   * A file by which the kernel names a mount namespace, such as `/proc/1/ns/mnt`: the one to mount in, whose
-   * mounts this process must see, too. Its own, unless given.
+   * A file by which the kernel names the mount namespace to mount in, such as `/proc/1/ns/mnt`. This process
+   * must see that namespace's mounts, too. @default {this process's own}
    */
   readonly namespace?: string | undefined;
   /**
-   * Refuses a directory with something in it, which the mount would hide. That of the kernel's debugfs is
-   * taken all the same: this is where programs look for what they find there.
+   * Refuses a directory that has something in it, as the mount would hide that. The directory of the kernel's
+   * debugfs is taken all the same: programs look for kcov there.
    */
   readonly isEmpty?: boolean | undefined;
 }
 
 const DEVICE = "/dev/fuse";
-/** How long a mount that may be dead or hung is given to answer, in ms. */
+/** ms for a mount that may be dead or hung to answer. */
 const PROBE_TIMEOUT = 2000;
 
 /** Opens `/dev/fuse`. */
 export async function openFuseDevice(): Promise<number> {
   try {
-    // FileHandle would close itself when collected: the descriptor is the channel's.
+    // A FileHandle would close itself when collected, but the descriptor belongs to the channel.
     return await new Promise((resolve, reject) =>
       fs.open(DEVICE, "r+", (error, fd) => error ? reject(error) : resolve(fd))
     );
@@ -51,7 +50,7 @@ export async function openFuseDevice(): Promise<number> {
 }
 
 /**
- * The arguments of mount(8) that mount the connection whose descriptor the command has as number 3.
+ * The arguments of mount(8) that mount the connection; the command has its descriptor as number 3.
  * Any user may use the mount, as far as the files' modes allow.
  */
 export function mountArguments(directory: string, options: MountOptions): string[] {
@@ -63,9 +62,9 @@ export function mountArguments(directory: string, options: MountOptions): string
 }
 
 /**
- * Mounts on `directory` and returns the connection's descriptor, which has answered nothing yet: INIT
+ * Mounts on `directory` and returns the connection's descriptor. Nothing has been answered on it yet: INIT
  * is the first message to be read from it. A dead mount of the same subtype that is in the way is
- * cleared first. When mounting fails nothing is left behind.
+ * cleared first. If mounting fails, nothing is left behind.
  *
  * @throws {MountError}
  */
@@ -81,19 +80,19 @@ export async function mountFuse(directory: string, options: MountOptions): Promi
     ? `what is mounted in ${options.namespace} is not seen here; run 'mount --make-rshared /' there`
     : undefined;
   if (!reason) return fd;
-  // First, or what looks at the mount waits for an answer.
+  // First, because otherwise anything that looks at the mount would wait for an answer.
   fs.closeSync(fd);
   if (status === 0) await unmountFuse(target, options);
   throw new MountError(`Cannot mount on ${directory}: ${reason}`);
 }
 
-/** @throws {MountError} unless this process may mount. */
+/** @throws {MountError} if this process may not mount. */
 export function checkRoot(directory: string): void {
   if (process.getuid?.() === 0) return;
   throw new MountError(`Cannot mount on ${directory}: not root; run with sudo`);
 }
 
-/** Resolves the mount point, having checked that it can be one. */
+/** Resolves the mount point, after checking that it can be one. */
 async function prepareMountPoint(directory: string, options: MountOptions): Promise<string> {
   const failure = await probe(directory);
   if (failure === "ENOENT") {
@@ -136,13 +135,14 @@ async function checkEmpty(directory: string): Promise<void> {
   }
 }
 
-/** Undefined when `directory` is a directory that answers, else an errno's name or a reason. */
+/** Undefined if `directory` is a directory that answers, else an errno's name or a reason. */
 async function probe(directory: string): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const hung = new Promise<string>((resolve) => {
     timer = setTimeout(resolve, PROBE_TIMEOUT, "a mount there does not answer; unmount it first");
   });
-  // The kernel remembers the attributes of a dead mount's root, but not how much room is in it.
+  // The kernel remembers the attributes of a dead mount's root, but not its free space: so this asks for
+  // that.
   const answer = statfs(directory).then(() => stat(directory)).then(
     (stats) => stats.isDirectory() ? undefined : "ENOTDIR",
     (error: NodeJS.ErrnoException) => error.code ?? error.message,
@@ -154,7 +154,7 @@ async function probe(directory: string): Promise<string | undefined> {
   }
 }
 
-/** Whether a filesystem of this subtype is mounted there; a dead one may not even tell its name. */
+/** Whether a filesystem of this subtype is mounted there; even the name of a dead one may be unreadable. */
 export async function isMounted(directory: string, options: MountOptions): Promise<boolean> {
   const resolved = await realpath(directory).catch(() => path.resolve(directory));
   const type = `fuse.${options.subtype}`;
@@ -162,9 +162,9 @@ export async function isMounted(directory: string, options: MountOptions): Promi
 }
 
 /**
- * Unmounts, and aborts the connection: clients' requests fail. A mount that is busy goes when the last of
- * them lets go of it; so this also ends a mount whose server is dead, and one that another mount namespace
- * has a copy of, which would keep the connection.
+ * Unmounts, and aborts the connection: clients' requests fail. A mount that is busy goes when its last user
+ * lets go of it. So this also ends a mount whose server is dead. It also ends one of which another mount
+ * namespace has a copy, which would keep the connection.
  *
  * @returns whether it was busy.
  * @throws {MountError}

@@ -6,11 +6,11 @@ export interface MountEntry {
   /** With the subtype: `fuse.kcovfs`. */
   readonly type: string;
   readonly source: string;
-  /** Minor number of the device: of a FUSE mount, the connection's under `/sys/fs/fuse/connections`. */
+  /** The device's minor number: for a FUSE mount, the connection's under `/sys/fs/fuse/connections`. */
   readonly minor: number;
 }
 
-/** The mounts that a process sees, this one unless another is given, the oldest first. */
+/** The mounts that a process sees, by default this one, the oldest first. */
 export async function readMountTable(pid: number | "self" = "self"): Promise<MountEntry[]> {
   return parseMountTable(await readFile(`/proc/${pid}/mountinfo`, "utf8"));
 }

@@ -6,8 +6,8 @@ import { type NodeId, unique } from "./ids.ts";
 export type SendNotification = (bytes: Uint8Array) => Promise<number>;
 
 /**
- * Tells the kernel what changed behind its back. A notification sleeps in the kernel as long as the
- * pages it is about are locked or being written back, that is, until we answer other requests: so at
+ * Tells the kernel of changes behind its back. A notification sleeps in the kernel as long as its
+ * pages are locked or being written back, that is, until we answer other requests. So at
  * most `concurrency` of them are under way, and the rest wait here.
  *
  * Contract: never wait for one of these promises before answering a request about the same pages.
@@ -28,7 +28,7 @@ export class Notifier {
    * Unmaps and drops a file's cached pages; dirty ones come back in a WRITE first.
    *
    * @param range In bytes; a length of 0 means to the end.
-   * @returns 0, or an errno: ENOENT when the kernel does not know the node.
+   * @returns 0, or an errno: ENOENT if the kernel does not know the node.
    */
   invalInode(nodeid: NodeId, range: { offset: number; length: number }): Promise<number> {
     const value = { ino: nodeid, off: range.offset, len: range.length };
@@ -46,7 +46,7 @@ export class Notifier {
   }
 
   /**
-   * Writes into a file's cached pages, in place where they are mapped, and extends the file when the
+   * Writes into a file's cached pages, in place if they are mapped, and extends the file if the
    * data lies beyond its end. A page that is covered from its start to its end, or to the end of the
    * file, needs no READ any more.
    */
@@ -65,7 +65,7 @@ export class Notifier {
     abi.fuse_out_header.encode(writer, { len, error: code, unique: unique(0) });
     layout.encode(writer, body.value);
     if (body.data) writer.bytes(body.data);
-    // Whoever finishes hands its place to the next in the queue.
+    // A notification that is done hands its place to the next in the queue.
     if (this.#active < this.#concurrency) this.#active++;
     else await new Promise<void>((resolve) => this.#queue.push(resolve));
     try {

@@ -1,23 +1,23 @@
 /**
  * The operations that a session serves, one row each: the opcode, its name in debug lines, the
- * {@linkcode Filesystem} method that handles it, and how its input and output are laid out.
+ * {@linkcode Filesystem} method that handles it, and the layouts of its input and output.
  */
 import * as abi from "./abi.ts";
 import { type Decoded, Reader, type Struct, type Writer } from "./wire.ts";
 import type { NodeId, Unique } from "./ids.ts";
 
-/** Who asks, and of what. */
+/** The caller of a request, and its node. */
 export interface Request {
   /** The kernel's number for the request. */
   readonly unique: Unique;
   readonly nodeid: NodeId;
   readonly uid: number;
   readonly gid: number;
-  /** The calling *thread*, in the pid namespace of the server; 0 when it is in another, or none. */
+  /** The calling *thread*, in the pid namespace of the server; 0 if it is in another, or if there is none. */
   readonly pid: number;
   /**
-   * Aborted when the caller was interrupted or the filesystem is unmounted. A signal that does not
-   * kill the caller interrupts it too, and the kernel turns an error for a page fault into SIGBUS:
+   * Aborted if the caller is interrupted or the filesystem is unmounted. A signal that does not
+   * kill the caller interrupts it, too, and the kernel turns an error for a page fault into SIGBUS:
    * heed it only where the caller can live with EINTR.
    */
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ interface Encoder<T> {
   encode(writer: Writer, value: T): void;
 }
 
-/** What is sent in one direction and can be read back, to be shown. */
+/** Encodes a message in one direction, and decodes it again, to be shown. */
 type Codec<T> = Decoder<T> & Encoder<T>;
 
 const nothing: Decoder<undefined> & Codec<void> = { decode: () => undefined, encode() {} };
@@ -45,7 +45,7 @@ const bytes: Codec<Uint8Array> = {
   encode: (writer, value) => writer.bytes(value),
 };
 
-/** Bytes that follow a structure, `size` of them as the structure says. */
+/** A structure, and behind it as many bytes as its `size` says. */
 function withData<T extends { size: number }>(head: Struct<T>): Decoder<T & { data: Uint8Array }> {
   return {
     decode(reader) {
@@ -56,7 +56,7 @@ function withData<T extends { size: number }>(head: Struct<T>): Decoder<T & { da
   };
 }
 
-/** What the client hands an ioctl: the structure, then `in_size` bytes of its memory. */
+/** The client's input of an ioctl: the structure, then `in_size` bytes of its memory. */
 const ioctlIn: Decoder<Decoded<typeof abi.fuse_ioctl_in> & { data: Uint8Array }> = {
   decode(reader) {
     const head = abi.fuse_ioctl_in.decode(reader);
@@ -91,7 +91,7 @@ const forgetBatch: Decoder<Decoded<typeof abi.fuse_forget_one>[]> = {
   },
 };
 
-/** `flags2` is 0 where the kernel is older than it. */
+/** `flags2` is 0 if the kernel is older than it. */
 const initIn: Decoder<Decoded<typeof abi.fuse_init_in> & { flags2: number }> = {
   decode(reader) {
     const head = abi.fuse_init_in.decode(reader);
@@ -107,7 +107,7 @@ const openOut: Codec<abi.FuseOpenOut> = {
   },
 };
 
-/** What is refused without being looked at closely: it is shown in debug lines as bytes. */
+/** The input of requests that are refused without a closer look: debug lines show its bytes. */
 const anything: Decoder<{ rest: Uint8Array }> = {
   decode: (reader) => ({ rest: reader.bytes(reader.remaining) }),
 };
@@ -150,7 +150,7 @@ export const OPERATIONS = [
   row("IOCTL", "ioctl", { input: ioctlIn, output: ioctlOut }),
 ] as const;
 
-/** The operations that change a tree. What they bring is not decoded: no filesystem here allows them. */
+/** The operations that change a tree. Their input is not decoded: no filesystem here allows them. */
 export const TREE_OPERATIONS = [
   row("SYMLINK", "change", { input: anything, output: nothing }),
   row("MKNOD", "change", { input: anything, output: nothing }),
@@ -166,7 +166,7 @@ export const TREE_OPERATIONS = [
   row("TMPFILE", "change", { input: anything, output: nothing }),
 ] as const;
 
-/** What INIT brings. */
+/** The input of INIT. */
 export type InitIn = InputOf<typeof SESSION_OPERATIONS[0]>;
 
 /** The operations that the session itself answers, or that have no answer. */
@@ -195,9 +195,9 @@ export type Filesystem =
     ) => OutputOf<R> | Promise<OutputOf<R>>;
   }
   & {
-    /** The tree is to be changed: see {@linkcode TREE_OPERATIONS}. */
+    /** A caller wants to change the tree: see {@linkcode TREE_OPERATIONS}. */
     change?(request: Request, input: { rest: Uint8Array }): void;
-    /** The first request was answered: what the connection offers is known. */
+    /** The first request was answered: the connection's features are known. */
     init?(): void;
     /** The kernel lets go of `nlookup` of its references to a node; there is no answer. */
     forget?(nodeid: NodeId, nlookup: number): void;

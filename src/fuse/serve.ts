@@ -6,22 +6,22 @@ import type { Filesystem } from "./operations.ts";
 import { REQUEST_OVERHEAD, Session, type SessionOptions } from "./session.ts";
 import { type Tap, tapNotifications } from "./tap.ts";
 
-/** How to serve a connection. */
+/** The settings of a served connection. */
 export interface ServeOptions extends Omit<SessionOptions, "reply" | "passthrough"> {
   /**
    * Threads of the pool that notifications may occupy at a time. Keep it two below
-   * `UV_THREADPOOL_SIZE`: the threads that notifications sleep in are woken by replies, so reading
+   * `UV_THREADPOOL_SIZE`: replies wake the threads in which notifications sleep, so the reading of
    * requests must never wait for one of them. @default {2}
    */
   readonly notifications?: number;
   /**
-   * Performs `ioctl(2)`, of which Node has nothing, and returns its result, or throws an error whose
+   * Performs `ioctl(2)`, which Node lacks, and returns its result, or throws an error whose
    * `code` is the errno's name. With it, passthrough is asked for.
    */
   readonly ioctl?: (fd: number, call: DeviceIoctl) => number;
   /**
-   * Writes notifications, where `fs.write` would occupy the thread that calls it, and so the only one
-   * that answers what the notification waits for.
+   * Writes notifications, where `fs.write` would occupy the thread that calls it. That is the only thread
+   * that answers the requests that the notification waits for.
    */
   readonly writeAside?: WriteAside | undefined;
   /** Sees every message, in both directions. */
@@ -33,11 +33,11 @@ export interface Connection {
   readonly notifier: Notifier;
   /** The number of messages whose reading has begun; see {@linkcode Channel.reads}. */
   readonly reads: number;
-  /** Undefined before INIT, and where there is no passthrough: the kernel has none, or no `ioctl`. */
+  /** Undefined before INIT, and without passthrough: the kernel has none, or there is no `ioctl`. */
   readonly backings: Backings | undefined;
   /** See {@linkcode Session.hasDirectMmap}. */
   readonly hasDirectMmap: boolean;
-  /** Resolves when the kernel has ended the connection; rejects when reading failed. */
+  /** Resolves when the kernel has ended the connection; rejects if reading failed. */
   readonly ended: Promise<void>;
 }
 
@@ -109,7 +109,7 @@ export function serveDescriptor(
 /**
  * Mounts a filesystem on a directory and serves it until it is unmounted, by disposal or by umount(8).
  *
- * @throws {MountError} when it cannot be mounted; then nothing is left behind.
+ * @throws {MountError} if it cannot be mounted; then nothing is left behind.
  */
 export async function serve(
   directory: string,

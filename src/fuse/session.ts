@@ -12,25 +12,25 @@ import {
 import { type Decoded, LargeValueError, Reader, WireError, Writer } from "./wire.ts";
 import type { NodeId, Unique } from "./ids.ts";
 
-/** Where a session's debug lines go; `enabled` is asked before a line is formatted. */
+/** Takes a session's debug lines; `enabled` is asked before a line is formatted. */
 export interface Log {
   readonly enabled: boolean;
   (line: string): void;
 }
 
-/** What a session needs from outside. */
+/** The settings of a session, and its ways out. */
 export interface SessionOptions {
   /** Sends one reply to the kernel. The bytes are valid during the call only. */
   readonly reply: (bytes: Uint8Array) => void;
-  /** Protocol traffic, a line a message. */
+  /** Takes protocol traffic, a line for each message. */
   readonly log?: Log;
-  /** What went wrong on our side: a malformed message, a handler that threw what is not Errno. */
+  /** Takes our failures: a malformed message, a handler that threw anything but Errno. */
   readonly warn?: (line: string) => void;
-  /** Bytes of file data in one WRITE at most. @default {1048576} */
+  /** The most bytes of file data in one WRITE. @default {1048576} */
   readonly maxWrite?: number;
-  /** Bytes that the kernel may read ahead of what was asked for. @default {131072} */
+  /** Bytes that the kernel may read ahead of a request. @default {131072} */
   readonly maxReadahead?: number;
-  /** Whether to have files stand behind opened ones, where the kernel can. @default {false} */
+  /** Whether files are to stand behind opened ones, if the kernel can do that. @default {false} */
   readonly passthrough?: boolean;
 }
 
@@ -39,12 +39,12 @@ const WANTED_FLAGS = abi.FUSE_ATOMIC_O_TRUNC | abi.FUSE_BIG_WRITES | abi.FUSE_MA
   READDIRPLUS_FLAGS | abi.FUSE_PARALLEL_DIROPS |
   abi.FUSE_CACHE_SYMLINKS | abi.FUSE_EXPLICIT_INVAL_DATA | abi.FUSE_ABORT_ERROR;
 
-/** As a flag of `flags2`. */
+/** The flag as a bit of `flags2`. */
 const PASSTHROUGH_FLAG = abi.FUSE_PASSTHROUGH / 2 ** 32;
 const DIRECT_MMAP_FLAG = abi.FUSE_DIRECT_IO_ALLOW_MMAP / 2 ** 32;
 /**
- * How many filesystems may be stacked upon each other with this one on top: the files behind ours are in
- * one that is not stacked itself. The kernel takes 1 and 2 (`FILESYSTEM_MAX_STACK_DEPTH`).
+ * The number of filesystems that may be stacked upon each other with this one on top: the files behind ours
+ * are in one that is not stacked itself. The kernel takes 1 and 2 (`FILESYSTEM_MAX_STACK_DEPTH`).
  */
 const MAX_STACK_DEPTH = 1;
 
@@ -60,7 +60,7 @@ class Pending implements Request {
   readonly uid: number;
   readonly gid: number;
   readonly pid: number;
-  /** Whether the kernel has its answer, of which it takes one. */
+  /** Whether the kernel has its answer; it takes only one. */
   isAnswered = false;
   #controller: AbortController | undefined;
   #aborted = false;
@@ -88,8 +88,8 @@ class Pending implements Request {
 }
 
 /**
- * The FUSE protocol for one mount, without a descriptor: messages of the kernel's go in with
- * {@linkcode receive}, replies come out through the `reply` option. Replies may come out of order; each
+ * The FUSE protocol for one mount, without a descriptor: the kernel's messages go in by
+ * {@linkcode receive}, replies come out by the `reply` option. Replies may come out of order. Each
  * request but FORGET, BATCH_FORGET, NOTIFY_REPLY and INTERRUPT gets exactly one.
  */
 export class Session {
@@ -113,7 +113,7 @@ export class Session {
     return this.#minor;
   }
 
-  /** Whether the kernel has granted what the option `passthrough` asks for; false before INIT. */
+  /** Whether the kernel has granted the option `passthrough`; false before INIT. */
   get hasPassthrough(): boolean {
     return this.#hasPassthrough;
   }
@@ -123,12 +123,12 @@ export class Session {
     return this.#hasDirectMmap;
   }
 
-  /** Requests whose answers are still to come. */
+  /** The number of requests that are not answered yet. */
   get pending(): number {
     return this.#pending.size;
   }
 
-  /** Takes one message. Never throws: what is wrong with it is answered and logged. */
+  /** Takes one message. Never throws: faults of the message are answered and logged. */
   receive(message: Uint8Array): void {
     const reader = new Reader(message);
     let header: Header;
@@ -171,7 +171,7 @@ export class Session {
   ): void {
     const { name, opcode } = operation;
     const refuse = (reason: unknown) => isAnswered(opcode) && this.#fail(pending, reason);
-    // Programs choose offsets: one that there cannot be is nothing that the log is to be filled with.
+    // Programs choose offsets: an impossible offset must not fill the log.
     if (error instanceof LargeValueError) refuse(new Errno("EINVAL"));
     else if (error instanceof WireError) {
       this.#warn(`Cannot read ${name} ${pending.unique} of ${length} bytes: ${error.message}`);
@@ -180,7 +180,7 @@ export class Session {
     else this.#warn(`Cannot take in ${name} ${pending.unique}: ${inspect(error)}`);
   }
 
-  /** Answers a request whose number, or whose node, is one that there cannot be. */
+  /** Answers a request whose number, or whose node, is impossible. */
   #refuse(message: Uint8Array): void {
     const view = new DataView(message.buffer, message.byteOffset);
     if (!isAnswered(view.getUint32(OPCODE_AT, true))) return;
@@ -191,7 +191,7 @@ export class Session {
     this.#options.reply(writer.finish());
   }
 
-  /** Ends the session: what is in flight is aborted, as it is when the filesystem is unmounted. */
+  /** Ends the session: requests in flight are aborted, as when the filesystem is unmounted. */
   close(): void {
     for (const pending of this.#pending.values()) pending.abort();
   }
@@ -235,7 +235,7 @@ export class Session {
   }
 
   #init(pending: Pending, input: InitIn): void {
-    // What was agreed on holds until the end.
+    // The first agreement holds until the end.
     if (this.#minor !== 0 || this.#isOver) throw new Errno("EIO");
     const output = this.#initOut(input);
     const operation = OPERATION_BY_OPCODE.get(abi.FUSE_OPCODE.INIT)!;
@@ -261,7 +261,7 @@ export class Session {
     // The kernel does not fall back to READDIR.
     const unwanted = this.#filesystem.readdirplus ? 0 : READDIRPLUS_FLAGS;
     const maxWrite = this.#options.maxWrite ?? 1024 * 1024;
-    // The kernel confirms nothing: what it offered it grants.
+    // The kernel confirms nothing: everything that it offered is granted.
     const wanted2 = DIRECT_MMAP_FLAG | (this.#options.passthrough ? PASSTHROUGH_FLAG : 0);
     const flags2 = input.flags2 & wanted2;
     const extended = flags2 === 0 ? 0 : abi.FUSE_INIT_EXT;
@@ -284,7 +284,7 @@ export class Session {
     const pending = this.#pending.get(unique);
     if (pending) pending.abort();
     // The request may not have reached us yet: EAGAIN makes the kernel send the interrupt again, as
-    // long as the request lives. For one that was answered, it has no effect.
+    // long as the request lives. For a request that was answered, it has no effect.
     else this.#fail(interrupt, new Errno("EAGAIN"));
   }
 
@@ -305,7 +305,7 @@ export class Session {
     try {
       this.#send(pending, { errno });
     } catch (error) {
-      // The kernel refuses even this: there is nobody left to tell.
+      // The kernel refuses even this: nobody can be told.
       this.#warn(`Cannot answer request ${pending.unique}: ${inspect(error)}`);
     }
   }
@@ -329,10 +329,10 @@ export class Session {
 
 type Handler = (request: Request, input: unknown) => unknown;
 
-/** Where they are in `fuse_in_header`. */
+/** Offsets of these in `fuse_in_header`. */
 const OPCODE_AT = 4;
 const UNIQUE_AT = 8;
-/** What the kernel sends where we have asked it by a notification, which we never do. */
+/** The kernel sends this after a notification that asks for it; we never send one. */
 const NOTIFY_REPLY = 41;
 
 const UNANSWERED: ReadonlySet<number> = new Set([

@@ -2,7 +2,7 @@ import { formatNotification, formatNotified } from "./format.ts";
 import type { SendNotification } from "./notifier.ts";
 import type { Log } from "./session.ts";
 
-/** Sees all that passes between a connection and the kernel. Bytes are valid during the call only. */
+/** Sees everything that passes between a connection and the kernel. Bytes are valid during the call only. */
 export interface Tap {
   request(message: Uint8Array): void;
   /** A reply that is about to be sent. */
@@ -10,14 +10,14 @@ export interface Tap {
   /**
    * A notification that is about to be sent.
    *
-   * @param serial Numbers the connection's notifications, from 1 on.
+   * @param serial The notification's number on this connection, from 1 on.
    */
   notification(serial: number, bytes: Uint8Array): void;
   /** The kernel has carried a notification out, or refused with an errno. */
   notified(serial: number, errno: number): void;
 }
 
-/** Has notifications logged and tapped. Without log and tap they are sent as they were. */
+/** Logs and taps notifications. Without log and tap, `send` is returned as it is. */
 export function tapNotifications(
   send: SendNotification,
   { log, tap }: { log?: Log | undefined; tap?: Tap | undefined },

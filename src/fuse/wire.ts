@@ -1,5 +1,5 @@
 /**
- * How the kernel's structures are laid out in bytes: one declaration yields the TypeScript type, the
+ * The layout of the kernel's structures in bytes: one declaration gives the TypeScript type, the
  * size, the decoder and the encoder. All integers are in the host's order, which is little endian on
  * every machine that Node and Deno run V8 on.
  */
@@ -9,7 +9,7 @@ export class WireError extends RangeError {
   override name = "WireError";
 }
 
-/** A number of 2^53 or more where none of ours is: whoever has asked, asked for what there cannot be. */
+/** A number of 2^53 or more where none of ours is so large: the caller asked for something impossible. */
 export class LargeValueError extends WireError {
   override name = "LargeValueError";
 }
@@ -55,7 +55,7 @@ export class Reader {
     return this.#view.getBigUint64(this.#take(8), true);
   }
 
-  /** @throws {LargeValueError} when the value is not a safe integer. */
+  /** @throws {LargeValueError} if the value is not a safe integer. */
   u53(): number {
     const at = this.#take(8);
     const high = this.#view.getUint32(at + 4, true);
@@ -73,7 +73,7 @@ export class Reader {
     return this.#bytes.subarray(at, at + size);
   }
 
-  /** A name as the kernel sends it: bytes up to a NUL. */
+  /** A name in the kernel's form: bytes up to a NUL. */
   name(): string {
     const end = this.#bytes.indexOf(0, this.#offset);
     if (end < 0) throw new WireError("Cannot read a name: no NUL ends it");
@@ -103,25 +103,25 @@ export class Writer {
     return this.#offset;
   }
 
-  /** Forgets what was written and begins again after `offset` bytes, which are left for a header. */
+  /** Discards everything written and begins again after `offset` bytes, which are left for a header. */
   restart(offset = 0): this {
     this.#offset = 0;
     this.#take(offset);
     return this;
   }
 
-  /** Goes back to a place already written, to fill in a header. */
+  /** Goes back to a place that was written, to fill in a header. */
   seek(offset: number): this {
     this.#offset = offset;
     return this;
   }
 
-  /** What was written so far; the view is valid until the next `restart`. */
+  /** Everything written so far; the view is valid until the next `restart`. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#offset);
   }
 
-  /** May replace the buffer: what is written there must be looked up after it. */
+  /** May replace the buffer: look it up only after this call. */
   #take(size: number): number {
     const at = this.#offset;
     const end = at + size;
@@ -178,12 +178,12 @@ export class Writer {
 }
 
 /**
- * What a field holds. `u64` is a bigint; `u53` is an unsigned 64-bit integer whose values the protocol
- * keeps below 2^53 (node ids and handles, which are ours, offsets and sizes), held as a number.
+ * The kind of a field. `u64` is a bigint. `u53` is an unsigned 64-bit integer that is held as a number: the
+ * protocol keeps its values below 2^53 (node ids and handles, which are ours, offsets and sizes).
  */
 export type Scalar = "u16" | "u32" | "i32" | "u64" | "u53";
 
-/** A `u53` that names something: what is decoded has the type of its numbers. */
+/** A `u53` that names something: the decoded number has the type of such names. */
 export type Naming<N extends number> = "u53" & { readonly names: N };
 
 /** A field of numbers that name things. */
@@ -214,7 +214,7 @@ export interface Struct<T extends object> {
   readonly name: string;
   /** In bytes. */
   readonly size: number;
-  /** @throws {WireError} when the message ends before the structure does. */
+  /** @throws {WireError} if the message ends before the structure does. */
   decode(reader: Reader): T;
   encode(writer: Writer, value: T): void;
 }

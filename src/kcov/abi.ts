@@ -17,8 +17,9 @@ export const KCOV_TRACE_CMP = 1n;
 /** The most handles that a `struct kcov_remote_arg` may bring. */
 export const KCOV_REMOTE_MAX_HANDLES = 256;
 /**
- * Offsets in bytes in `struct kcov_remote_arg`, whose last member are the handles, 64 bits each. Its
- * `area_size` at 4 is of no effect: the kernel refuses what is above `LONG_MAX / 8`, which no 32 bits are.
+ * Offsets in bytes in `struct kcov_remote_arg`; its last member is the handles, 64 bits each. Its
+ * `area_size` at 4 has no effect: the kernel refuses only values above `LONG_MAX / 8`, which 32 bits cannot
+ * reach.
  */
 export const KCOV_REMOTE_ARG = {
   trace_mode: 0,
@@ -26,13 +27,13 @@ export const KCOV_REMOTE_ARG = {
   common_handle: 16,
   handles: 24,
 } as const;
-/** A handle's upper byte names a subsystem, its lower half what in it; between them are zeros. */
+/** A handle's upper byte names a subsystem, its lower half an instance in it; between them are zeros. */
 export const KCOV_SUBSYSTEM_COMMON = 0x00n << 56n;
 export const KCOV_SUBSYSTEM_USB = 0x01n << 56n;
 export const KCOV_SUBSYSTEM_MASK = 0xffn << 56n;
 export const KCOV_INSTANCE_MASK = 0xffffffffn;
 
-/** Linux's errno for what the kernel was built without; `errno.h` of user space does not have it. */
+/** Linux's errno for features that the kernel was built without; `errno.h` of user space does not have it. */
 export const ENOTSUPP = 524;
 
 /** Words of the largest area: `INT_MAX / sizeof(unsigned long)`, in `kcov_ioctl`. */

@@ -9,19 +9,21 @@ interface WordRange {
   readonly to: number;
 }
 
-/** A stretch of the area that the kernel's page cache is to be told. */
+/** A stretch of the area that is to be stored in the kernel's page cache. */
 export interface Stretch {
   /** In bytes. */
   readonly offset: number;
   readonly data: Uint8Array;
 }
 
-/** What the last {@linkcode Area.takeStretch} told the kernel, for writes that passed it on the way. */
+/** The stretch that the last {@linkcode Area.takeStretch} told the kernel: older data may still come back. */
 interface Told extends WordRange {
   /** The words' values before, and now: two 32-bit halves a word. */
   readonly before: Uint32Array;
   readonly now: Uint32Array;
-  /** The number of reads of the device that had begun when the kernel had it: none is later until then. */
+  /**
+   * The number of reads of the device that had begun when the kernel had the stretch; Infinity before that.
+   */
   readonly reads: number;
 }
 
@@ -34,22 +36,22 @@ const NOTHING: Uint32Array = new Uint32Array(0);
  * that differ for page 0 and the rest:
  *
  * - Page 0 is in the cache only while nothing is appended, so whatever comes back from it is the truth.
- * - The other pages stay in the cache. What is appended to them is also stored there, and a client
- *   writes to words below the count (some sort their PCs in place) or clears the area.
+ * - The other pages stay in the cache. Appended words are stored there, too. A client writes to words
+ *   below the count (some sort their PCs in place) or clears the area.
  *
- * Memory follows what was written: a page that holds only zeros is not kept.
+ * Memory is used only for pages that were written: a page that holds only zeros is not kept.
  */
 export class Area implements InstanceArea {
   /** Capacity, `area[0]` included. */
   readonly words: number;
   readonly #pages = new Map<number, Uint32Array>();
   readonly #seen = new SeenSet();
-  /** A bit for each page that the cache may hold whole; only ever too many. */
+  /** A bit for each page that the cache may hold whole. Some bits may be set in vain, but none is missing. */
   readonly #cached: Uint8Array;
   readonly #first: Uint32Array;
   /** Words above page 0 that were appended and are not in the cache yet. */
   #untold: WordRange = { from: 0, to: 0 };
-  /** What was there before, piece by piece. */
+  /** The former values of these words, piece by piece. */
   #before: Uint32Array[] = [];
   #told: Told = { from: 0, to: 0, before: NOTHING, now: NOTHING, reads: 0 };
 
@@ -70,11 +72,11 @@ export class Area implements InstanceArea {
   }
 
   /**
-   * Appends what was executed; what does not fit is dropped, as in the kernel (`write_comp_data` and
-   * `__sanitizer_cov_trace_pc` in `kernel/kcov.c`). Of `counts`, PCs that were recorded since the client last
-   * set the count are left out.
+   * Appends what was executed. PCs that do not fit are dropped, as in the kernel (`write_comp_data` and
+   * `__sanitizer_cov_trace_pc` in `kernel/kcov.c`). Of `counts`, this leaves out PCs that were recorded since
+   * the client last set the count.
    *
-   * @param pcs As {@linkcode TargetPcs} has them.
+   * @param pcs In the form of {@linkcode TargetPcs}.
    * @returns how many were appended.
    */
   append(pcs: Uint32Array, kind: TargetPcs["kind"]): number {
@@ -88,7 +90,9 @@ export class Area implements InstanceArea {
     return added.length;
   }
 
-  /** The first PCs, as many as there is room for, that were not recorded since the client last set the count. */
+  /**
+   * The first PCs that were not recorded since the client last set the count, as many as there is room for.
+   */
   #unseen(pcs: Uint32Array, room: number): Uint32Array {
     const unseen = new Uint32Array(Math.min(pcs.length, room));
     let length = 0;
@@ -98,7 +102,7 @@ export class Area implements InstanceArea {
     return unseen.subarray(0, length);
   }
 
-  /** Four words each, behind the count, which counts them. */
+  /** Appends records of four words each; the count counts records. */
   #appendRecords(halves: Uint32Array): number {
     const start = this.#first[1] !== 0 ? this.words : this.#first[0];
     const room = Math.max(0, Math.floor((this.words - 1) / RECORD) - start);
@@ -110,7 +114,7 @@ export class Area implements InstanceArea {
     return added;
   }
 
-  /** Writes words from one on; there are two halves of each. */
+  /** Writes words, beginning with word `first`; each has two halves. */
   #put(first: number, halves: Uint32Array): void {
     let word = first;
     for (let at = 0; at < halves.length;) {
@@ -124,7 +128,7 @@ export class Area implements InstanceArea {
     }
   }
 
-  /** So many records are there now, in those words. */
+  /** Sets the count, after words of that range were written. */
   #end(count: number, { from, to }: WordRange): void {
     if (from >= to) return;
     this.#first[0] = count;
@@ -146,9 +150,9 @@ export class Area implements InstanceArea {
   }
 
   /**
-   * The PCs above page 0 that the page cache lacks, once, widened to whole pages where the cache
-   * cannot hold the page yet, so that the client's first access to it needs no READ. To be followed by
-   * {@linkcode stretchStored} before the next.
+   * The PCs above page 0 that the page cache lacks; each is given once. They are widened to whole pages where
+   * the cache cannot hold the page yet, so that the client's first access to it needs no READ. Call
+   * {@linkcode stretchStored} before the next call.
    */
   takeStretch(): Stretch | undefined {
     const { from, to } = this.#untold;
@@ -169,13 +173,13 @@ export class Area implements InstanceArea {
   /**
    * The kernel has carried out the last stretch's store.
    *
-   * @param reads How many reads of the device have begun by now; see {@linkcode write}.
+   * @param reads The number of reads of the device that have begun by now; see {@linkcode write}.
    */
   stretchStored(reads: number): void {
     this.#told = { ...this.#told, reads };
   }
 
-  /** Whether the page cache may hold a page whole. Where it may not, no word of it is the client's. */
+  /** Whether the page cache may hold a page whole. If it may not, the client has changed no word of it. */
   isCached(page: number): boolean {
     return (this.#cached[page >> 3] & (1 << (page & 7))) !== 0;
   }
@@ -185,8 +189,8 @@ export class Area implements InstanceArea {
   }
 
   /**
-   * The bytes of whole pages, as the kernel reads them; beyond the area's end they are zeros. One page
-   * is a view that is valid until the area changes.
+   * The bytes of whole pages, in answer to a READ of the kernel; beyond the area's end they are zeros. One
+   * page is a view that is valid until the area changes.
    */
   read(offset: number, size: number): Uint8Array {
     if (offset % PAGE_SIZE === 0 && size === PAGE_SIZE) {
@@ -212,11 +216,11 @@ export class Area implements InstanceArea {
   }
 
   /**
-   * Takes what the client wrote, as the kernel writes it back.
+   * Takes the client's stores, as the kernel writes them back.
    *
    * @param options `read`: the number of the device's read that brought the data. Data that was read
-   * before the kernel carried out {@linkcode takeStretch}'s store lacks the words that were stored, and
-   * they are put back.
+   * before the kernel carried out {@linkcode takeStretch}'s store lacks the stored words. These
+   * are put back.
    * @returns whether the client changed `area[0]`.
    */
   write(offset: number, data: Uint8Array, options: { read: number }): boolean {
@@ -231,7 +235,7 @@ export class Area implements InstanceArea {
     }
     if (options.read <= this.#told.reads) this.#putBack(offset, end);
     if (this.#first[0] === low && this.#first[1] === high) return false;
-    // Mostly a reset. Whatever the client chose, what is executed from now on is recorded anew.
+    // Mostly a reset. Whatever count the client chose, all PCs from now on are recorded anew.
     this.#seen.clear();
     return true;
   }
@@ -241,7 +245,7 @@ export class Area implements InstanceArea {
     else new Uint8Array(this.#pageFor(index).buffer).set(data, begin);
   }
 
-  /** Restores the words last told to the kernel where they came back as they were before. */
+  /** Restores the words that the kernel was told last, if they came back with their former values. */
   #putBack(start: number, end: number): void {
     const told = this.#told;
     const from = Math.max(told.from, Math.ceil(start / WORD_SIZE));
@@ -269,7 +273,7 @@ function isZero(bytes: Uint8Array): boolean {
   return Buffer.compare(bytes, ZEROS) === 0;
 }
 
-/** Words by their halves, out of lower halves. */
+/** Makes words, by their halves, of lower halves. */
 function kernelAddresses(pcs: Uint32Array): Uint32Array {
   const halves = new Uint32Array(pcs.length * 2);
   for (let i = 0; i < pcs.length; i++) {

@@ -3,32 +3,32 @@ import type { ThreadId } from "../base/thread_id.ts";
 /** A process that uses the device. */
 export interface Client {
   readonly pid: number;
-  /** As it calls itself, in `/proc/PID/comm`: any text, of 15 bytes at most. */
+  /** The name in `/proc/PID/comm`, which the process may choose: any text, of 15 bytes at most. */
   readonly name: string;
 }
 
-/** A thread that has enabled an instance; to be disposed of when it has it no longer. */
+/** A thread that has enabled an instance; dispose of it when it no longer has it enabled. */
 export interface Owner extends Disposable {
   readonly tid: ThreadId;
-  /** A thread that has the same number later has another. */
+  /** A later thread with the same number has another serial. */
   readonly serial: number;
-  /** As far as it can be told now. Once true it stays true. */
+  /** As far as is known now. Once true it stays true. */
   readonly hasEnded: boolean;
-  /** Has {@linkcode hasEnded} found out. */
+  /** Brings {@linkcode hasEnded} up to date. */
   look(): Promise<void>;
 }
 
-/** Facts about calling threads that no message brings. Asking for them takes no lock that a caller may hold. */
+/** Facts about calling threads that no message has. To find them takes no lock that a caller may hold. */
 export interface Callers {
   /**
-   * Identifies a thread; undefined when there is none by this number. Calls `onEnd` when it has ended, but
+   * Identifies a thread; undefined if no thread has this number. Calls `onEnd` when it has ended, but
    * not before this has resolved.
    *
-   * @throws when this process has no means left to watch it.
+   * @throws if this process has no means left to watch it.
    */
   find(tid: ThreadId, onEnd: () => void): Promise<Owner | undefined>;
-  /** The process of a thread; undefined where it is not to be seen, or not in time. Never rejects. */
+  /** The process of a thread; undefined if it cannot be seen, or not in time. Never rejects. */
   nameOf(tid: ThreadId): Promise<Client | undefined>;
-  /** Reads the memory of a thread that waits for us; undefined where it cannot be read whole, or in time. */
+  /** Reads the memory of a thread that waits for us; undefined if it cannot be read whole, or in time. */
   readMemory(tid: ThreadId, range: { at: bigint; size: number }): Promise<Uint8Array | undefined>;
 }

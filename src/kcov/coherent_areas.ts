@@ -17,10 +17,10 @@ export interface CoherentOptions extends DriverOptions {
 
 /** Pages above page 0 that are in the cache from the beginning: all of the usual area of 65,536 words. */
 const FIRST_PAGES = 127;
-/** No inode has this node id. */
+/** The node id of no inode. */
 const NOBODYS = nodeId(0);
 
-/** Areas in the kernel's page cache, which the coherence protocol keeps equal to the server's. */
+/** Areas in the kernel's page cache; the coherence protocol keeps it equal to the server's copy. */
 export class CoherentAreas implements AreaKeeper {
   readonly #options: CoherentOptions;
   readonly #driver: ProtocolDriver;
@@ -44,10 +44,10 @@ export class CoherentAreas implements AreaKeeper {
   }
 
   /**
-   * Storing the last word extends the file, without which touching a mapping of it is SIGBUS. The first pages
-   * above page 0 are stored, too, which spares a client that goes through its area a fault for each of them.
-   * This is the last time that it can be done: once the client can touch a page, a store that comes late would
-   * undo what it has written there.
+   * Storing the last word extends the file: without that, to touch a mapping of it is SIGBUS. The first pages
+   * above page 0 are stored, too, so a client that goes through its area has no fault for each of them. This
+   * cannot be done later: once the client can touch a page, a store that comes late would undo what it has
+   * written there.
    */
   async initialize(instance: CachedInstance, words: bigint): Promise<void> {
     const area = new Area(Number(words));
@@ -81,7 +81,7 @@ export class CoherentAreas implements AreaKeeper {
     }
   }
 
-  /** Resolves when it is carried out, the targets standing still. */
+  /** Resolves when it is carried out, while the targets stand still. */
   #operate(
     instance: CachedInstance,
     { operation, change }: { operation: Operation; change: Change | undefined },
@@ -99,7 +99,7 @@ export class CoherentAreas implements AreaKeeper {
     return [...new Set([...scope].map((target) => this.#options.source.unitOf(target)))];
   }
 
-  /** An instance that nobody has opened is enabled, for which all targets are collected from. */
+  /** Enables an instance that nobody has opened: all targets are collected from for it. */
   async refresh(): Promise<void> {
     this.#refreshed = this.#refreshed.then(async () => {
       const nobodys = this.open({ id: NOBODYS, scope: "all" });
@@ -116,7 +116,7 @@ export class CoherentAreas implements AreaKeeper {
     }
   }
 
-  /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
+  /** Reads whole pages: the kernel asks for them when the client touches them, or calls read(2). */
   read(instance: CachedInstance, range: ReadRange): Uint8Array | Promise<Uint8Array> {
     const { id: node, area } = instance;
     if (!area) throw new Refusal("EINVAL");
@@ -148,14 +148,14 @@ export class CoherentAreas implements AreaKeeper {
   }
 }
 
-/** Of pages above page 0, which need no protocol: what they lack is stored before page 0 is answered. */
+/** For pages above page 0. They need no protocol: what they lack is stored before page 0 is answered. */
 function markCached(area: Area, { offset, size }: { offset: number; size: number }): void {
   for (let at = offset; at < offset + size; at += abi.PAGE_SIZE) {
     area.markCached(Math.floor(at / abi.PAGE_SIZE));
   }
 }
 
-/** @throws {Refusal} EIO for an instance that is closed, which the protocol no longer knows. */
+/** @throws {Refusal} EIO for an instance that is closed: the protocol no longer knows it. */
 function checkOpen({ isOpen }: CachedInstance): void {
   if (!isOpen) throw new Refusal("EIO");
 }

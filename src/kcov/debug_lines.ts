@@ -23,7 +23,7 @@ export function formatCall({ cmd, arg }: { cmd: number; arg: bigint }): string {
   return `${name}(${cmd === abi.KCOV_REMOTE_ENABLE ? `0x${arg.toString(16)}` : arg})`;
 }
 
-/** A step of the protocol as a debug line: what happened, and what is done for it. */
+/** A step of the protocol as a debug line: the event, and the effects. */
 export function formatStep(event: Event, effects: readonly Effect[]): string {
   return `${formatEvent(event)} -> ${effects.map(formatEffect).join("; ") || "nothing to do"}`;
 }
@@ -90,7 +90,7 @@ function formatUnits(units: Units): string {
 /** Halves of a comparison's four words. */
 const RECORD = 8;
 
-/** What a stop has collected from a target, as a debug line. */
+/** The part of a stop's collection that a target gave, as a debug line. */
 export function formatFound(serial: number, { target, kind, pcs }: TargetPcs): string {
   const found = kind === "comparisons"
     ? `made ${pcs.length / RECORD} comparisons`

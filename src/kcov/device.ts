@@ -24,9 +24,9 @@ export interface DeviceOptions {
   readonly log?: StepLog | undefined;
   /** Takes lines for the person who runs the server. */
   readonly reporter?: Reporter | undefined;
-  /** Asked when an instance is opened: what makes a file for each area, where the kernel can map those. */
+  /** Called when an instance is opened: returns the maker of area files, if the kernel can map those. */
   readonly files?: () => MakeFile | undefined;
-  /** Counts the events of all instances, where they are seen. */
+  /** Counts the events of all instances, if they are seen. */
   readonly total?: Counts;
 }
 
@@ -39,24 +39,24 @@ interface Call {
 }
 
 /**
- * ms that a thread which is in the way is given to end: whoever joins it goes on before the kernel tells
+ * ms for a thread that is in the way to end. Whoever joins it goes on before the kernel tells
  * others of its end (`exit_mm_release` comes before `exit_notify` in `kernel/exit.c`).
  */
 const GRACE = 50;
-/** Bytes of one read: the kernel asks for no more than the pages that were agreed on, which are fewer. */
+/** Bytes of one read: the kernel never asks for more than the agreed pages, which are fewer. */
 const MOST_BYTES = 1024 * 1024;
 
 /**
- * The kcov device: instances, their ioctls and their owners. What comes into their areas is the
- * {@linkcode AreaKeeper}'s that each is given when it is opened: areas are files where all targets that it
- * can be told of write themselves. It knows the page cache and the targets by the interfaces it is given.
+ * The kcov device: instances, their ioctls and their owners. Each instance gets an {@linkcode AreaKeeper}
+ * when it is opened, which fills its area: areas are files if all targets that the instance can trace write
+ * themselves. The device knows the page cache and the targets only by the interfaces that it is given.
  */
 export class Device implements AsyncDisposable {
   readonly #source: Source;
   readonly #options: DeviceOptions;
   /** The instances that are open, by their nodes. */
   readonly #instances = new Map<NodeId, Instance>();
-  /** By threads: the instance that each has enabled, which outlives the instance's last descriptor. */
+  /** By threads: the instance that each has enabled; it outlives the instance's last descriptor. */
   readonly #owned = new Map<ThreadId, Instance>();
   readonly #callers: Callers;
   readonly #handles = new HandleTable();
@@ -80,7 +80,7 @@ export class Device implements AsyncDisposable {
     this.#passthrough?.[Symbol.dispose]();
   }
 
-  /** Keeps the area of an instance that is about to be opened. */
+  /** The keeper for an instance that is about to be opened. */
   #keeperFor(scope: Scope): AreaKeeper {
     if (!this.#source.canWrite(scope)) return this.#coherent;
     this.#passthrough ??= this.#makePassthrough();
@@ -93,12 +93,12 @@ export class Device implements AsyncDisposable {
     return makeFile && new PassthroughAreas({ enabled: this.#enabled, makeFile, log, reporter });
   }
 
-  /** Keeps the area of an instance. */
+  /** The keeper of an instance. */
   #keeperOf({ file }: Instance): AreaKeeper {
     return file && this.#passthrough || this.#coherent;
   }
 
-  /** The instances that are open. */
+  /** The open instances. */
   get instances(): Instance[] {
     return [...this.#instances.values()];
   }
@@ -118,10 +118,10 @@ export class Device implements AsyncDisposable {
   }
 
   /**
-   * @param id The node id: no instance that is open has it.
-   * @param options `scope`: what KCOV_ENABLE makes it be told of. `tid`: the thread that opens it, where
+   * @param id The node id: no open instance has it.
+   * @param options `scope`: the targets that KCOV_ENABLE makes it trace. `tid`: the thread that opens it, if
    * its process is to be known.
-   * @throws {Refusal} ENOMEM when there is no memory for it.
+   * @throws {Refusal} ENOMEM if there is no memory for it.
    */
   open(id: NodeId, { scope, tid }: { scope: Scope; tid?: ThreadId }): Instance {
     const instance = this.#keeperFor(scope).open({ id, scope });
@@ -142,7 +142,7 @@ export class Device implements AsyncDisposable {
     return instance;
   }
 
-  /** The last descriptor and the last mapping are gone; where areas are files, the last descriptor. */
+  /** The last descriptor and the last mapping are gone; if areas are files, only the last descriptor. */
   release(id: NodeId): void {
     const instance = this.#get(id);
     this.#instances.delete(id);
@@ -265,22 +265,22 @@ export class Device implements AsyncDisposable {
   }
 
   /**
-   * Has all targets collected from now, for whoever reads along at the source: what they have executed is in
-   * the areas of those who trace then, as always.
+   * Collects from all targets now, for whoever reads along at the source. As always, what the targets have
+   * executed comes into the areas of the instances that trace them.
    */
   async refresh(): Promise<void> {
     await this.#coherent.refresh();
   }
 
   /**
-   * Targets have come to other units than their numbers were in before: to be called when none of
+   * Targets have moved to other units than their numbers were in before. Call this while none of
    * these units is held, and before the targets run.
    */
   regroup(): void {
     this.#coherent.regroup();
   }
 
-  /** How many instances do not see a target that has no probes: their areas are files. */
+  /** The number of instances that do not see a target without probes, because their areas are files. */
   blindTo(target: TargetId): number {
     const known = new Set([...this.#instances.values(), ...this.#owned.values()]);
     return [...known].filter(({ file, scope }) => file && inScope(scope, target)).length;
@@ -291,7 +291,7 @@ export class Device implements AsyncDisposable {
     return this.instances.some(({ fileScope }) => fileScope !== "all" && fileScope.has(target));
   }
 
-  /** The owner is dead: what it caused is collected, and the instance can be enabled anew. */
+  /** The owner is dead: collects what it caused; then the instance can be enabled anew. */
   async #retire(instance: Instance, owner: Owner): Promise<void> {
     try {
       await this.#keeperOf(instance).change(instance, { operation: "retire" });
@@ -300,7 +300,7 @@ export class Device implements AsyncDisposable {
     }
   }
 
-  /** A thread has ended that has enabled an instance, or is about to have. */
+  /** A thread has ended that has enabled an instance, or that an ioctl under way is making its owner. */
   #ownerEnded(instance: Instance, owner: Owner | undefined): void {
     instance.turn = instance.turn.then(async () => {
       if (owner && instance.owner === owner) await this.#retire(instance, owner);
@@ -313,7 +313,7 @@ export class Device implements AsyncDisposable {
     owner[Symbol.dispose]();
   }
 
-  /** Whole pages, as the kernel reads them when the client touches them, or calls read(2). */
+  /** Reads whole pages: the kernel asks for them when the client touches them, or calls read(2). */
   read(id: NodeId, range: ReadRange): Uint8Array | Promise<Uint8Array> {
     return this.#keeperOf(this.#get(id)).read(this.#get(id), {
       ...range,
@@ -328,7 +328,7 @@ export class Device implements AsyncDisposable {
   }
 }
 
-/** An ioctl that waits may find its instance closed, and another open on the same node. */
+/** While an ioctl waits, its instance may be closed, and another be opened on the same node. */
 function checkOpen({ isOpen }: Instance): void {
   if (!isOpen) throw new Refusal("EIO");
 }

@@ -2,9 +2,9 @@ import type { Enabling, Instance } from "./instance.ts";
 import type { EnabledArea, Source } from "./source.ts";
 
 /**
- * What targets are told: the areas of instances that are enabled, however their areas are kept. An instance
- * is in it from before it is enabled, so that none of its PCs is missed; hence it is not the instance's
- * state.
+ * The areas of enabled instances, however they are kept; targets are told of them. An instance is in this
+ * list already before it is enabled, so that none of its PCs is missed. So the list differs from the
+ * instances' states.
  */
 export class EnabledAreas {
   readonly #source: Pick<Source, "trace">;
@@ -14,13 +14,13 @@ export class EnabledAreas {
     this.#source = source;
   }
 
-  /** Resolves when targets know. */
+  /** Resolves when targets know of it. */
   async add(instance: Instance, enabling: Enabling): Promise<void> {
     this.#told.set(instance, instance.enabledArea(enabling));
     await this.#tell();
   }
 
-  /** Resolves when targets know. */
+  /** Resolves when targets know of it. */
   async remove(instance: Instance): Promise<void> {
     if (this.#told.delete(instance)) await this.#tell();
   }

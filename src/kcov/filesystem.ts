@@ -26,28 +26,28 @@ export interface TreeOptions {
   readonly gid: number;
   /** Text files in `kcovfs/`, made when they are opened. */
   readonly files: ReadonlyMap<string, () => string | Promise<string>>;
-  /** The targets that `kcov.d/` may have files of. */
+  /** The targets that may have files in `kcov.d/`. */
   readonly targets: () => readonly NamedTarget[];
-  /** Where `kcovfs/socket` points. */
+  /** The path that `kcovfs/socket` points to. */
   readonly socket: string;
-  /** Puts files behind those of instances, where areas are files. */
+  /** Puts files behind those of instances, if areas are files. */
   readonly backings: () => Backings | undefined;
   /** Whether files that bypass the page cache can be mapped; see `Session.hasDirectMmap`. */
   readonly hasDirectMmap: () => boolean;
-  /** Called when it is known what the connection offers. */
+  /** Called when the connection's features are known. */
   readonly onInit?: () => void;
-  /** The number of the device read that brought the message in hand; see `Area.write`. */
+  /** The number of the device read that brought the present message; see `Area.write`. */
   readonly read: () => number;
   /** The time of all files, in seconds since 1970. @default {now} */
   readonly mounted?: number;
 }
 
-/** A file or directory that is in the tree from the start to the end. */
+/** A file or directory that is always in the tree. */
 interface FixedEntry extends Dirent {
   readonly ino: NodeId;
-  /** Node id of the directory that it is in; 0 for the root. */
+  /** The node id of its directory; 0 for the root. */
   readonly parent: NodeId;
-  /** Of a text file: makes its text. */
+  /** For a text file: makes its text. */
   readonly content?: () => string | Promise<string>;
 }
 
@@ -57,22 +57,22 @@ const SOCKET = nodeId(DIRECTORY + 1);
 /** The node id of `kcov.d/`. */
 const KCOV_D = nodeId(SOCKET + 1);
 const FIRST_FILE = KCOV_D + 1;
-/** Of what needs none. */
+/** For files that need no handle. */
 const NO_HANDLE = fileHandle(0);
 /** The parent of the root. */
 const NOWHERE = nodeId(0);
 /** The inode number that `stat` shows for `kcov`, whatever the node id. */
 const KCOV_INO = 1000;
-/** Node ids of the inodes of instances, one an open, begin here. */
+/** The first node id of instances' inodes; each open has one. */
 export const FIRST_INSTANCE = 1001;
-/** Seconds that the kernel may keep what never changes. */
+/** Seconds for which the kernel may keep attributes and names that never change. */
 const LONG = 1 << 30;
 
 /**
- * The mounted tree: `kcov`, `kcov.d/` with a file a target, and `kcovfs/` with what is told about them.
+ * The mounted tree: `kcov`, `kcov.d/` with a file for each target, and `kcovfs/` with facts about them.
  *
- * One page cache belongs to one inode. So each LOOKUP of these is answered with a new inode that the
- * kernel may not remember the name of, and each `open` gets an inode, hence an area, of its own.
+ * One page cache belongs to one inode. So each LOOKUP of `kcov` or of a target's file is answered with a new
+ * inode, and the kernel may not remember its name: each `open` gets an inode, and so an area, of its own.
  */
 export class KcovFilesystem implements Filesystem {
   readonly #device: Device;
@@ -154,8 +154,8 @@ export class KcovFilesystem implements Filesystem {
   }
 
   /**
-   * The attributes of an uninitialised instance are never remembered, so that read(2) on it, which the
-   * kernel would answer by its size of 0 alone, asks first (and only it names the file handle).
+   * The attributes of an uninitialised instance are never remembered. The kernel would answer read(2) on it
+   * by its size of 0 alone; so it asks first (and only read(2) names the file handle).
    */
   getattr(request: Request, input: { getattr_flags: number }): abi.FuseAttrOut {
     this.#check(request.nodeid);
@@ -187,7 +187,7 @@ export class KcovFilesystem implements Filesystem {
 
   access(): void {}
 
-  /** No block is a disk's, and no file can be added. */
+  /** There are no blocks, as of a disk, and no file can be added. */
   statfs() {
     const files = this.#entries.size + 1 + this.#targets.list().length;
     return {
@@ -196,7 +196,10 @@ export class KcovFilesystem implements Filesystem {
     };
   }
 
-  /** As in debugfs, whose directories have no operation for it (`vfs_mkdir` and others in `fs/namei.c`). */
+  /**
+   * Refused as in debugfs: its directories have no operation for it (`vfs_mkdir` and others in
+   * `fs/namei.c`).
+   */
   change(): never {
     throw new Errno("EPERM");
   }
@@ -206,7 +209,7 @@ export class KcovFilesystem implements Filesystem {
     return { fh: NO_HANDLE, open_flags: abi.FOPEN_KEEP_CACHE };
   }
 
-  /** @throws {Errno} ESTALE, or ENOTDIR for what is none. */
+  /** @throws {Errno} ESTALE, or ENOTDIR for a node that is no directory. */
   #directory(nodeid: NodeId): FixedEntry {
     this.#check(nodeid);
     const entry = this.#entries.get(nodeid);
@@ -234,7 +237,7 @@ export class KcovFilesystem implements Filesystem {
   }
 
   readdirplus(request: Request, input: { offset: number; size: number }): Uint8Array {
-    // `.`, `..` and instances are not looked up by listing them: node id 0 says so.
+    // A listing does not look up `.`, `..` and instances: node id 0 says so.
     const lookup = (entry: Dirent) => {
       const isPlain = entry.name !== "." && entry.name !== ".." &&
         this.#entries.has(nodeId(entry.ino));
@@ -255,22 +258,22 @@ export class KcovFilesystem implements Filesystem {
     }
     const fh = fileHandle(this.#nextHandle++);
     this.#opened.set(fh, Buffer.from(await entry.content()));
-    // The size is not known before it is opened: without the page cache the kernel does not ask for it.
+    // The size is not known before it is opened: with FOPEN_DIRECT_IO the kernel does not need it.
     return { fh, open_flags: abi.FOPEN_DIRECT_IO };
   }
 
-  /** An inode that is open already was opened anew through `/proc/PID/fd`: it cannot have two areas. */
+  /** If the inode is open already, it was opened anew through `/proc/PID/fd`: it cannot have two areas. */
   #openInstance({ nodeid, pid }: Request): abi.FuseOpenOut {
     if (this.#device.find(nodeid)) throw new Errno("EBUSY");
     const scope = this.#targets.scopeOf(nodeid);
     const instance = this.#refusing(() => this.#device.open(nodeid, { scope, tid: threadId(pid) }));
     if (instance.file) return this.#openPassthrough(instance, instance.file);
-    // Past the cache, write(2) reaches us before it has changed what others have mapped.
+    // Past the cache, write(2) reaches us before it has changed memory that others have mapped.
     const past = this.#options.hasDirectMmap() ? abi.FOPEN_DIRECT_IO : 0;
     return { fh: NO_HANDLE, open_flags: abi.FOPEN_KEEP_CACHE | past };
   }
 
-  /** Has the kernel put an instance's file behind its inode. */
+  /** Makes the kernel put an instance's file behind its inode. */
   #openPassthrough(instance: Instance, file: AreaFile): abi.FuseOpenOut {
     const backings = this.#options.backings();
     try {
@@ -281,7 +284,7 @@ export class KcovFilesystem implements Filesystem {
       this.#device.release(instance.id);
       throw error;
     }
-    // read(2) is still ours, to be refused before KCOV_INIT_TRACE.
+    // We still answer read(2), to refuse it before KCOV_INIT_TRACE.
     const flags = abi.FOPEN_PASSTHROUGH | abi.FOPEN_DIRECT_IO;
     return { fh: NO_HANDLE, open_flags: flags, backing_id: instance.backing };
   }
@@ -326,7 +329,7 @@ export class KcovFilesystem implements Filesystem {
   ): { size: number } {
     this.#check(request.nodeid);
     if (this.#entries.has(request.nodeid)) throw new Errno("EACCES");
-    // write(2) does nothing on the device of the kernel: it has no such operation.
+    // write(2) does nothing on the kernel's device, which has no such operation.
     if ((input.write_flags & abi.FUSE_WRITE_CACHE) === 0) throw new Errno("EINVAL");
     const { offset, data: bytes } = input;
     this.#device.write(request.nodeid, { offset, bytes, read: this.#options.read() });
@@ -361,7 +364,7 @@ export class KcovFilesystem implements Filesystem {
   }
 }
 
-/** The root, `kcov.d/` and `kcovfs/` with what is in it, by node ids, which are inode numbers too. */
+/** The root, `kcov.d/`, and `kcovfs/` with its files, by node ids, which are inode numbers, too. */
 function fixedEntries(options: Pick<TreeOptions, "mode" | "files">): Map<NodeId, FixedEntry> {
   const entries = new Map<NodeId, FixedEntry>();
   const add = (ino: NodeId, entry: Omit<FixedEntry, "ino">) => entries.set(ino, { ino, ...entry });

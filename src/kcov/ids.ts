@@ -1,8 +1,8 @@
 import type { Named } from "../base/named.ts";
 
-/** The number of a target, which goes with its name. */
+/** The number of a target; it belongs to the target's name. */
 export type TargetId = Named<"TargetId">;
-/** Targets that are stopped and let go together: mostly, the number of the first of them. */
+/** Targets that are stopped and released together: mostly, the number of the first of them. */
 export type UnitId = Named<"UnitId">;
 
 export function targetId(value: number): TargetId {

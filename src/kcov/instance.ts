@@ -5,13 +5,13 @@ import type { EnabledArea, Mode, Scope } from "./source.ts";
 import type { NodeId } from "../fuse/mod.ts";
 import type { ThreadId } from "../base/thread_id.ts";
 
-/** The words that a client maps, wherever they are. */
+/** The words that a client maps, wherever they are kept. */
 export interface InstanceArea {
   /** In bytes. */
   readonly size: number;
   /** `area[0]`. */
   readonly count: number;
-  /** `area[0]` becomes 0. */
+  /** Sets `area[0]` to 0. */
   reset(): void;
 }
 
@@ -19,12 +19,12 @@ export interface InstanceArea {
 export interface AreaFile extends Disposable {
   readonly path: string;
   readonly fd: number;
-  /** Path of a file by which several targets that write into this one take turns; clients do not map it. */
+  /** Path of the file by which several targets that write into this one take turns; clients do not map it. */
   readonly turns?: string;
   /**
    * Makes it so many bytes long, by zeros; never shorter.
    *
-   * @throws when the system cannot.
+   * @throws if the system cannot.
    */
   grow(bytes: number): void;
 }
@@ -49,7 +49,7 @@ export type Change =
 export interface Opening {
   /** The node id of its inode. */
   readonly id: NodeId;
-  /** The scope of the file that was opened, which KCOV_ENABLE takes. */
+  /** The scope of the file that was opened; KCOV_ENABLE uses it. */
   readonly scope: Scope;
 }
 
@@ -63,7 +63,7 @@ type RefusalName =
   | "ENOTSUPP"
   | "ENOTTY";
 
-/** Why an ioctl is refused: an errno of Linux's, which may be above 511. */
+/** The reason for refusing an ioctl: an errno of Linux's, which may be above 511. */
 export class Refusal extends Error {
   override name = "Refusal";
   readonly errno: number;
@@ -75,20 +75,21 @@ export class Refusal extends Error {
 }
 
 /**
- * The record of what one `open` of `kcov` creates. Whether it is enabled is its state, and is kept nowhere
- * else. It outlives its last descriptor while its owner has it enabled.
+ * The record of one `open` of `kcov`. Whether it is enabled is its state, and is kept nowhere else. While its
+ * owner has it enabled, it outlives its last descriptor.
  *
- * The checks throw {@linkcode Refusal} and change nothing. Their errors and the order of these are those of
- * `kcov_ioctl` and `kcov_ioctl_locked` in `kernel/kcov.c`. A {@linkcode Change} that was checked cannot fail.
+ * The checks throw {@linkcode Refusal} and change nothing. Their errors, and the order of the errors, are
+ * those of `kcov_ioctl` and `kcov_ioctl_locked` in `kernel/kcov.c`. A {@linkcode Change} that was checked
+ * cannot fail.
  */
 export class Instance<A extends InstanceArea = InstanceArea> {
   readonly id: NodeId;
   readonly fileScope: Scope;
-  /** The process that has opened it, where that is known. */
+  /** The process that has opened it, if known. */
   opener: Promise<Client | undefined> = Promise.resolve(undefined);
-  /** False when the last descriptor is gone; its node may then be opened anew, as another instance. */
+  /** False once the last descriptor is gone; its node may then be opened anew, as another instance. */
   isOpen = true;
-  /** Settled when no ioctl is under way: they follow each other, as under `kcov->lock`. */
+  /** Settled when no ioctl is under way: ioctls follow each other, as under `kcov->lock`. */
   turn: Promise<unknown> = Promise.resolve();
   /** The kernel's number of {@linkcode file}. */
   backing: number | undefined;
@@ -99,7 +100,7 @@ export class Instance<A extends InstanceArea = InstanceArea> {
     this.fileScope = scope;
   }
 
-  /** The file that the client maps, where areas are files. */
+  /** The file that the client maps, if areas are files. */
   get file(): AreaFile | undefined {
     return undefined;
   }
@@ -112,7 +113,7 @@ export class Instance<A extends InstanceArea = InstanceArea> {
     return this.#state.kind === "opened" ? undefined : this.#state.area;
   }
 
-  /** The targets that it is told of; while it is not enabled, those of its file. */
+  /** The targets that it traces; while it is not enabled, those of its file. */
   get scope(): Scope {
     return this.#state.kind === "enabled" ? this.#state.scope : this.fileScope;
   }
@@ -133,10 +134,10 @@ export class Instance<A extends InstanceArea = InstanceArea> {
   }
 
   /**
-   * KCOV_ENABLE, and KCOV_REMOTE_ENABLE before its handles are looked at.
+   * KCOV_ENABLE, and KCOV_REMOTE_ENABLE before its handles are checked.
    *
    * @param options `isBusy`: whether the calling thread has an instance enabled. `canCompare`: whether
-   * comparisons can be had.
+   * targets can record comparisons.
    */
   checkEnable(mode: bigint, options: { isBusy: boolean; canCompare: boolean }): Mode {
     if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
@@ -152,7 +153,7 @@ export class Instance<A extends InstanceArea = InstanceArea> {
     if (argument !== 0n || this.owner?.tid !== tid) throw new Refusal("EINVAL");
   }
 
-  /** Carries out what was checked. The data stays where the instance is given back. */
+  /** Carries out a change that was checked. When the instance is given back, its data stays. */
   change(change: Change): void {
     const { area } = this;
     if (!area) return;

@@ -12,19 +12,19 @@ import type { ThreadId } from "../base/thread_id.ts";
 export interface InstanceStatus {
   /** Its node id. */
   readonly id: NodeId;
-  /** The owner's process, without one that of the thread that has opened it; where it can be seen. */
+  /** The owner's process, or without an owner the process of the thread that opened it, if it can be seen. */
   readonly client?: Client;
   readonly state: State["kind"];
   /** The thread that has it enabled, and what it records. */
   readonly owner?: ThreadId;
   readonly mode?: Mode;
-  /** The numbers of the targets that it is, or would be, told of. */
+  /** The numbers of the targets that it traces, or would trace. */
   readonly scope: "all" | readonly TargetId[];
-  /** Of its area, `area[0]` included. */
+  /** Words of its area, `area[0]` included. */
   readonly words?: number;
-  /** `area[0]` as it was set or seen last; where clients map what targets write, as it is. */
+  /** `area[0]` as it was last set or seen; with passthrough, its present value. */
   readonly count?: number;
-  /** Since it was opened; missing where clients map what targets write, for nobody sees what happens there. */
+  /** Since it was opened; absent with passthrough, because nobody sees what happens in the area. */
   readonly counts?: Counts;
 }
 

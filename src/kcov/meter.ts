@@ -1,25 +1,25 @@
 /** Events since some beginning. Each number only grows. */
 export interface Counts {
   /**
-   * Executions: times that an area got something to read after it was emptied. One that recorded nothing is
-   * not seen.
+   * Executions: times that an area got something to read after it was emptied. An execution that recorded
+   * nothing is not seen.
    */
   executions: number;
   /** PCs, or comparisons, that were recorded. */
   pcs: number;
-  /** Executions that filled their area: if there was more, it was dropped, as in the kernel. */
+  /** Executions that filled their area: further PCs were dropped, as in the kernel. */
   full: number;
-  /** Page faults for which targets were collected from, and held. */
+  /** Page faults for which targets were collected from and held. */
   faults: number;
-  /** µs of these faults: until what had run was collected, and the targets stood still; */
+  /** µs of these faults, in three parts: collecting from the targets, until they stood still; */
   collecting: number;
-  /** then until the client's page was ready; */
+  /** answering, until the client's page was ready; */
   answering: number;
-  /** and then until it was taken back: from there on the targets may run, if no other client's is there. */
+  /** and holding, until the page was taken back: then targets may run, if no other client has its page. */
   holding: number;
 }
 
-/** Counts of nothing. */
+/** Zero counts. */
 export function noCounts(): Counts {
   return {
     ...{ executions: 0, pcs: 0, full: 0 },
@@ -30,22 +30,22 @@ export function noCounts(): Counts {
 const NEVER = -1;
 
 /**
- * Counts what happens to one instance, and adds it to a total at once. It is told of things when they
+ * Counts the events of one instance, and adds them to a total at once. Its methods are called when the events
  * happen; times are µs on a monotonic clock.
  */
 export class Meter {
   readonly #counts = noCounts();
   readonly #total: Counts;
-  /** Since the client emptied the area, something was recorded, and has filled it. */
+  /** Whether something was recorded since the client emptied the area, and whether it has filled the area. */
   #isFilled = false;
   #isFull = false;
-  /** Of the fault under way: when it came, when the targets were held for it, and when it was answered. */
+  /** For the fault under way: when it came, when the targets were held for it, and when it was answered. */
   #asked = NEVER;
   #held = NEVER;
   #answered = NEVER;
   #collecting = 0;
 
-  /** @param total What all of a server's meters add to. */
+  /** @param total The total of all of a server's meters. */
   constructor(total: Counts) {
     this.#total = total;
   }
@@ -54,7 +54,7 @@ export class Meter {
     return this.#counts;
   }
 
-  /** So many PCs were recorded, which may be none; `isFull`: there is no room for another. */
+  /** So many PCs were recorded, perhaps none; `isFull`: there is no room for another. */
   recorded(pcs: number, isFull: boolean): void {
     if (pcs > 0) {
       this.#add("pcs", pcs);
@@ -73,7 +73,7 @@ export class Meter {
     this.#isFull = false;
   }
 
-  /** A READ of page 0 has come that targets are to be held for; others may wait already. */
+  /** A READ of page 0 has come for which targets are to be held; others may wait already. */
   asked(now: number): void {
     if (this.#asked === NEVER) this.#asked = now;
   }
@@ -86,7 +86,7 @@ export class Meter {
     this.#answered = NEVER;
   }
 
-  /** The READs that wait are answered. */
+  /** The waiting READs are answered. */
   answered(now: number): void {
     this.#asked = NEVER;
     if (this.#held !== NEVER) this.#answered = now;

@@ -1,7 +1,7 @@
 /**
  * Calls back after some microseconds, which `setTimeout` cannot. The thread sleeps for that long, on a
- * futex: it must not occupy the core that the client, just woken, may need. So it is meant for waits of
- * well under a millisecond, for which whatever else arrives can wait.
+ * futex: it must not occupy the core that the client, just woken, may need. So use it only for waits of
+ * well under a millisecond: everything else that arrives must wait for so long.
  */
 export class MicroTimer {
   #waiting: { readonly due: number; readonly call: () => void }[] = [];
@@ -16,7 +16,7 @@ export class MicroTimer {
     setImmediate(this.#turn);
   }
 
-  /** Sleeps until the first is due; between two of these the event loop serves what has arrived. */
+  /** Sleeps until the first is due; between two sleeps the event loop handles what has arrived. */
   #turn = (): void => {
     const first = this.#waiting.reduce((least, { due }) => Math.min(least, due), Infinity);
     const left = first - microseconds();

@@ -1,6 +1,6 @@
 /**
- * The kcov device: what Linux's `/sys/kernel/debug/kcov` does, for whatever hands out PCs. It knows the
- * targets by {@linkcode Source} and the kernel's page cache by {@linkcode PageCache} only.
+ * The kcov device: it behaves like Linux's `/sys/kernel/debug/kcov`, for any source of PCs. It knows the
+ * targets only by {@linkcode Source}, and the kernel's page cache only by {@linkcode PageCache}.
  */
 export { WORD_SIZE } from "./abi.ts";
 export { type Callers, type Client, type Owner } from "./callers.ts";

@@ -36,7 +36,7 @@ class FileArea implements InstanceArea {
     writeSync(this.#file.fd, ZERO, 0, WORD_SIZE, 0);
   }
 
-  /** As it is now, whoever has written it. */
+  /** The present value, whoever has written it. */
   get count(): number {
     const [low, high] = new Uint32Array(this.read({ offset: 0, size: WORD_SIZE }).slice().buffer);
     return high * 2 ** 32 + low;
@@ -62,12 +62,12 @@ class FileInstance extends Instance<FileArea> {
 }
 
 /**
- * Areas that clients map and targets write themselves, as the kernel does: there is nothing to collect and
- * nobody to hold. The server only says who writes into what.
+ * Passthrough: areas that clients map and targets write into, as the kernel does. There is nothing to
+ * collect and nobody to hold. The server only tells each target its areas.
  */
 export class PassthroughAreas implements AreaKeeper, Disposable {
   readonly #options: PassthroughOptions;
-  /** Those whose files are there: they are open, or their owners still trace. */
+  /** Those that still have their files: they are open, or their owners still trace. */
   readonly #instances = new Set<FileInstance>();
 
   constructor(options: PassthroughOptions) {
@@ -100,7 +100,7 @@ export class PassthroughAreas implements AreaKeeper, Disposable {
     return Promise.resolve();
   }
 
-  /** @throws {Refusal} ENOMEM, as where `kzalloc` or `vmalloc_user` fails in the kernel. */
+  /** @throws {Refusal} ENOMEM, as the kernel does if `kzalloc` or `vmalloc_user` fails. */
   #withMemory<T>(what: string, make: () => T): T {
     try {
       return make();
@@ -114,18 +114,18 @@ export class PassthroughAreas implements AreaKeeper, Disposable {
   async change(instance: FileInstance, change: Change): Promise<void> {
     this.#check(instance);
     await this.#tell(instance, change);
-    // A client that was killed does not wait for its ioctl.
+    // A client that was killed does not wait for its ioctl, so the instance may be gone.
     this.#check(instance);
     instance.change(change);
     if (!instance.isOpen && instance.state.kind !== "enabled") this.#forget(instance);
   }
 
-  /** @throws {Refusal} EIO for one that is neither open nor traced any more. */
+  /** @throws {Refusal} EIO for an instance that is neither open nor traced any more. */
   #check(instance: FileInstance): void {
     if (!this.#instances.has(instance)) throw new Refusal("EIO");
   }
 
-  /** Before it is disabled, too: nothing comes later. */
+  /** Also called before an instance is disabled, so that nothing comes later. */
   async #tell(instance: FileInstance, change: Change): Promise<void> {
     const { log, enabled } = this.#options;
     if (change.operation === "reset") return;
@@ -139,7 +139,10 @@ export class PassthroughAreas implements AreaKeeper, Disposable {
     await told;
   }
 
-  /** Pages for the page cache, which splice(2) and sendfile(2) read through, would be stale the next time. */
+  /**
+   * Refuses READs for the page cache, which splice(2) and sendfile(2) use: the pages would be stale next
+   * time.
+   */
   read({ area }: FileInstance, range: ReadRange): Uint8Array {
     if (!area || !range.isCall) throw new Refusal("EINVAL");
     return area.read(range);
@@ -148,7 +151,7 @@ export class PassthroughAreas implements AreaKeeper, Disposable {
   /** The kernel keeps no pages of such files, so it writes none back. */
   write(): void {}
 
-  /** Resets and reads are stores and loads in memory that nobody watches. */
+  /** Resets and reads are stores and loads in memory that nobody watches, so there are no counts. */
   measure(instance: FileInstance): Measured | undefined {
     return this.#instances.has(instance) ? { count: instance.area?.count } : undefined;
   }

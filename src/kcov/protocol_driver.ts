@@ -32,16 +32,16 @@ export interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** An ioctl that waits for the targets to stand still. It changes nothing where it only waits. */
+/** An ioctl that waits for the targets to stand still. Without a change, it only waits. */
 export interface WaitingOperation {
   readonly change: Change | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
 
-/** An instance whose area is in the kernel's page cache, and what waits for it. */
+/** An instance whose area is in the kernel's page cache, with the READs and ioctls that wait. */
 export class CachedInstance extends Instance<Area> {
-  /** READs of page 0. */
+  /** Waiting READs of page 0. */
   reads: Waiting[] = [];
   operations: WaitingOperation[] = [];
   readonly meter: Meter;
@@ -51,7 +51,7 @@ export class CachedInstance extends Instance<Area> {
     this.meter = new Meter(total);
   }
 
-  /** What it is told of, or is about to be. */
+  /** The targets that it traces, or is about to trace. */
   get nextScope(): Scope {
     for (const { change } of this.operations) {
       if (change?.operation === "enable") return change.enabling.scope;
@@ -64,7 +64,7 @@ export class CachedInstance extends Instance<Area> {
     for (const waiting of [...this.reads, ...this.operations]) waiting.reject(new Refusal("EIO"));
   }
 
-  /** Carries out the first of the operations that wait. */
+  /** Carries out the first of the waiting operations. */
   perform(operation: Operation): void {
     const [first, ...rest] = this.operations;
     this.operations = rest;
@@ -73,14 +73,14 @@ export class CachedInstance extends Instance<Area> {
     first.resolve();
   }
 
-  /** Answers all READs of page 0 that wait. */
+  /** Answers all waiting READs of page 0. */
   answer(): void {
     const { reads, area } = this;
     this.reads = [];
     if (area) { for (const { offset, size, resolve } of reads) resolve(area.read(offset, size)); }
   }
 
-  /** @returns whether it has got anything of what was executed. */
+  /** @returns whether the area got anything new. */
   append(executed: readonly TargetPcs[]): boolean {
     const { state } = this;
     if (state.kind !== "enabled") return false;
@@ -95,14 +95,14 @@ export class CachedInstance extends Instance<Area> {
   }
 }
 
-/** µs below which it is not worth while to wait. */
+/** µs; a shorter wait is not worth while. */
 const SHORTEST_WAIT = 10;
-/** ms that a READ waits for a drop. A drop takes some tens of µs, unless it waits for the READ. */
+/** ms for which a READ waits for a drop. A drop takes some tens of µs, unless it waits for the READ. */
 const STALL = 2;
 
 /** Keeps the coherence protocol's state, and carries out its effects. */
 export class ProtocolDriver {
-  /** Those that are open, by the nodes that the protocol knows them by. */
+  /** The open instances, by the nodes by which the protocol knows them. */
   readonly #instances = new Map<Node, CachedInstance>();
   readonly #source: Source;
   readonly #cache: PageCache;
@@ -132,7 +132,7 @@ export class ProtocolDriver {
     this.dispatch({ kind: "closed", node: instance.id });
   }
 
-  /** Runs the protocol until it has nothing left to do now; events of its own effects queue up. */
+  /** Runs the protocol until it has nothing left to do now; events from its own effects are queued. */
   dispatch(event: Event): void {
     this.#events.push(event);
     if (this.#isStepping) return;
@@ -162,7 +162,7 @@ export class ProtocolDriver {
     }
   }
 
-  /** @param now When that happened which the effect comes of. */
+  /** @param now The time of the event that caused the effect. */
   #carryOut(effect: Effect, now: number): void {
     if (effect.kind === "stop") return this.#stop(effect);
     if (effect.kind === "release") return this.#source.release(effect.units);
@@ -182,7 +182,7 @@ export class ProtocolDriver {
         instance.meter.answered(now);
         return instance.answer();
       case "wait": {
-        // Not before the READ is answered in full, which the drop would wait for.
+        // Not before the READ is answered in full: the drop would wait for that.
         const call = () => this.dispatch({ kind: "elapsed", node, timer: effect.timer });
         if (effect.us < SHORTEST_WAIT) setImmediate(call);
         else this.#timer.after(effect.us, call);

@@ -16,9 +16,9 @@ export interface RemoteArg {
 /**
  * Takes KCOV_REMOTE_ENABLE's argument from the caller, as `kcov_ioctl` in `kernel/kcov.c` does.
  *
- * @param call `data`: the structure's head, as FUSE brings it; `arg`: its address, which the handles
- * are read by.
- * @throws {Refusal} EFAULT, or EINVAL when there are too many handles.
+ * @param call `data`: the structure's head, as FUSE brings it; `arg`: its address, from which the handles
+ * are read.
+ * @throws {Refusal} EFAULT, or EINVAL if there are too many handles.
  */
 export async function readRemoteArg(
   call: { arg: bigint; tid: ThreadId; data?: Uint8Array },
@@ -41,13 +41,13 @@ export async function readRemoteArg(
   };
 }
 
-/** The targets that handles pick: those whose numbers are the handles' lower halves. */
+/** The targets that handles pick: the handles' lower halves are the targets' numbers. */
 export function scopeOf(remote: RemoteArg): Scope {
   const handles = [...remote.handles, remote.commonHandle].filter((handle) => handle !== 0n);
   return new Set(handles.map((handle) => targetId(Number(handle & abi.KCOV_INSTANCE_MASK))));
 }
 
-/** Who has taken a handle. */
+/** The holder of a handle. */
 interface Holder {
   readonly instance: Instance;
   readonly owner: Owner;
@@ -57,7 +57,7 @@ interface Holder {
 export class HandleTable {
   readonly #holders = new Map<bigint, Holder>();
 
-  /** The threads in whose way a KCOV_REMOTE_ENABLE would be. */
+  /** The threads that stand in the way of a KCOV_REMOTE_ENABLE. */
   holdersOf({ handles, commonHandle }: RemoteArg): Owner[] {
     return [...handles, commonHandle].flatMap((handle) => this.#holders.get(handle)?.owner ?? []);
   }
@@ -65,7 +65,7 @@ export class HandleTable {
   /**
    * Takes all handles of a KCOV_REMOTE_ENABLE, or none.
    *
-   * @throws {Refusal} EINVAL for one that makes no sense in its place, EEXIST for one that is in use, in
+   * @throws {Refusal} EINVAL for a handle that is invalid in its place, EEXIST for one that is in use, in
    * the order of `kcov_ioctl_locked`.
    */
   take(remote: RemoteArg, holder: Holder): void {
@@ -80,7 +80,7 @@ export class HandleTable {
     for (const handle of taken) this.#holders.set(handle, holder);
   }
 
-  /** A thread's end gives its handles back. */
+  /** When a thread ends, its handles are free. */
   #isInUse(handle: bigint): boolean {
     return this.#holders.get(handle)?.owner.hasEnded === false;
   }
@@ -93,7 +93,7 @@ export class HandleTable {
   }
 }
 
-/** As `kcov_check_handle`, which is told what is valid where the handle stands. */
+/** Checks as `kcov_check_handle` does, which is told the valid subsystem for the handle's place. */
 function isValid(handle: bigint, subsystem: bigint): boolean {
   if ((handle & ~(abi.KCOV_SUBSYSTEM_MASK | abi.KCOV_INSTANCE_MASK)) !== 0n) return false;
   if ((handle & abi.KCOV_SUBSYSTEM_MASK) !== subsystem) return false;

@@ -24,7 +24,7 @@ export class SeenSet {
     return this.#last = page;
   }
 
-  /** Adds a PC and says whether it is new. */
+  /** Adds a PC; returns whether it is new. */
   add(pc: number): boolean {
     const bit = pc >>> 3;
     const page = this.#page(bit >>> 15);

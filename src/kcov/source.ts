@@ -2,10 +2,10 @@ import type { Units } from "./coherence/unit.ts";
 import type { NodeId } from "../fuse/mod.ts";
 import type { TargetId, UnitId } from "./ids.ts";
 
-/** How comparisons and PCs are told apart, as in `enum kcov_mode` in the kernel. */
+/** PCs or comparisons, as in `enum kcov_mode` in the kernel. */
 export type Mode = "pc" | "cmp";
 
-/** The targets that an instance is told of, by their numbers. */
+/** The targets that an instance traces, by their numbers. */
 export type Scope = "all" | ReadonlySet<TargetId>;
 
 export function inScope(scope: Scope, target: TargetId): boolean {
@@ -17,53 +17,53 @@ export interface TargetPcs {
   /** The target's number. */
   readonly target: TargetId;
   /**
-   * `counts`: which blocks it has executed. `trace`: all that it has executed, in order. `comparisons`:
-   * what it has compared, in order.
+   * `counts`: the blocks that it has executed. `trace`: everything that it has executed, in order.
+   * `comparisons`: its comparisons, in order.
    */
   readonly kind: "counts" | "trace" | "comparisons";
   /**
-   * The lower halves of PCs; of comparisons the two halves of four words each, as kcov has them. Valid until
-   * its next collection.
+   * The lower halves of PCs; of comparisons the two halves of four words each, in kcov's form. Valid until
+   * the target's next collection.
    */
   readonly pcs: Uint32Array;
 }
 
-/** An instance that is enabled, or about to be, as those see it who write into its area. */
+/** An instance that is enabled, or about to be, as its writers see it. */
 export interface EnabledArea {
-  /** Of the instance, its node id. */
+  /** The node id of the instance. */
   readonly id: NodeId;
   readonly words: number;
   readonly mode: Mode;
   readonly scope: Scope;
-  /** Of the area, where it is a file. */
+  /** The path of the area, if it is a file. */
   readonly path?: string;
   /** See {@linkcode AreaFile.turns}. */
   readonly turns?: string;
 }
 
-/** Where PCs come from: all that is measured. */
+/** The source of PCs: all targets that are measured. */
 export interface Source {
   /**
    * Collects what targets have executed since their last collection, and holds them: nothing runs in
    * them from the collection until {@linkcode release}. A target that cannot be reached in time is left
-   * out. Several collections may be under way at a time, of different units. Never rejects.
+   * out. Several collections, of different units, may be under way at a time. Never rejects.
    *
-   * @param options `run`: µs that the targets must be let run after the last release first.
+   * @param options `run`: µs that the targets must first run after the last release.
    */
   stop(options: { run: number; units: Units }): Promise<readonly TargetPcs[]>;
   /** Lets targets run again. */
   release(units: Units): void;
-  /** The unit that the target of a number is in, or would be; see {@linkcode Device.regroup}. */
+  /** The unit of the target that has a number, or would have it; see {@linkcode Device.regroup}. */
   unitOf(target: TargetId): UnitId;
   /**
-   * Has targets with probes write what these instances need, and nothing else; resolves when they do. Where
-   * an area is a file, they write into that.
+   * Makes targets with probes write what these instances need, and nothing else. Resolves when they do. If an
+   * area is a file, they write into that.
    */
   trace(areas: readonly EnabledArea[]): Promise<void>;
-  /** Whether any target in a scope has probes, which alone see comparisons, or there is none yet. */
+  /** Whether a target in a scope has probes, as only these see comparisons; or there is no target yet. */
   canCompare(scope: Scope): boolean;
   /**
-   * Whether all targets in a scope have probes, so that they can write into areas themselves where these
+   * Whether all targets in a scope have probes. They can then write into areas themselves, if these
    * are files.
    */
   canWrite(scope: Scope): boolean;

@@ -7,28 +7,28 @@ import type { TargetId } from "./ids.ts";
 /** A name that a target has, or had. */
 export interface NamedTarget {
   readonly name: string;
-  /** The target's number, which goes with the name. */
+  /** The target's number, which belongs to the name. */
   readonly id: TargetId;
   readonly isAlive: boolean;
 }
 
-/** Inode numbers of `kcov.d/NAME`, by the target's number, begin here. */
+/** The first inode number of `kcov.d/NAME`; the target's number is added. */
 const FIRST_TARGET_INO = 2 ** 32;
 
-/** The files in `kcov.d/`, one a target. An instance of such a file is told of that target alone. */
+/** The files in `kcov.d/`, one for each target. An instance of such a file traces only that target. */
 export class TargetFiles {
   readonly #targets: () => readonly NamedTarget[];
   readonly #device: Device;
-  /** The number of the target whose file a node is. */
+  /** For the node of a target's file: the number of the target. */
   readonly #nodes = new Map<NodeId, TargetId>();
 
-  /** @param targets All that there may be files of. */
+  /** @param targets All targets that may have files. */
   constructor(targets: () => readonly NamedTarget[], device: Device) {
     this.#targets = targets;
     this.#device = device;
   }
 
-  /** Those that live, and those whose file somebody has open: they may come back. */
+  /** The targets that live, and those whose file somebody has open: they may come back. */
   #present(): NamedTarget[] {
     return this.#targets().filter(({ id, isAlive }) => isAlive || this.#device.isNamed(id));
   }
@@ -45,7 +45,7 @@ export class TargetFiles {
     }));
   }
 
-  /** Makes a node one of a target's file, until it is forgotten. */
+  /** Makes a node stand for a target's file, until it is forgotten. */
   add(nodeid: NodeId, target: NamedTarget): void {
     this.#nodes.set(nodeid, target.id);
   }
@@ -54,7 +54,7 @@ export class TargetFiles {
     this.#nodes.delete(nodeid);
   }
 
-  /** The inode number that `stat` shows for a node; undefined where that is no target's file. */
+  /** The inode number that `stat` shows for a node; undefined if it is no target's file. */
   inoOf(nodeid: NodeId): number | undefined {
     const target = this.#nodes.get(nodeid);
     return target === undefined ? undefined : FIRST_TARGET_INO + target;

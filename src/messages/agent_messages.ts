@@ -1,41 +1,41 @@
-/** What an agent says about itself and its scripts, as the server checks it. */
+/** An agent's messages about itself and its scripts, as the server checks them. */
 import * as v from "valibot";
 import { index, integer, named, record, texts } from "../base/shape.ts";
 import type { ThreadId } from "../base/thread_id.ts";
 import type { TargetId } from "../kcov/mod.ts";
 
-/** How a target's executed blocks are learned: from V8's counters, or from probes in the scripts. */
+/** The way by which a target's executed blocks are learned: V8's counters, or probes in the scripts. */
 export type CollectorName = v.InferOutput<typeof COLLECTOR>;
 const COLLECTOR = v.picklist(["v8", "trace"]);
 
-/** How those of a server's targets are: `auto`: by probes where there can be any, else by V8's counters. */
+/** The choice for a server's targets. `auto`: probes if there can be any, else V8's counters. */
 export type CollectorChoice = v.InferOutput<typeof COLLECTOR_CHOICE>;
 export const COLLECTOR_CHOICE = v.picklist(["v8", "trace", "auto"]);
 
-/** How a target introduces itself. */
+/** A target's first message. */
 export type Hello = v.InferOutput<typeof HELLO>;
 export const HELLO = record({
   protocol: integer,
-  /** What the user calls it, or what it runs. */
+  /** The user's name for it, or the name of its program. */
   name: v.string(),
   pid: index,
   /** `node v20.20.2`. */
   runtime: v.string(),
   /**
-   * What has started it, whose name comes before its own: of a worker thread, the number of the target
-   * that did; of a process, the name.
+   * The starter, whose name comes before its own. For a worker thread: the number of the target
+   * that started it. For a process: the starter's name.
    */
   parent: v.exactOptional(v.union([v.string(), named<TargetId>()])),
-  /** The number of a worker thread, for the kernel; a process's main thread has that of the process. */
+  /** The kernel's number of a worker thread; a process's main thread has the number of the process. */
   tid: v.exactOptional(named<ThreadId>()),
-  /** Globs of the scripts that are measured; those of the server's options must let a script pass, too. */
+  /** Globs of the scripts that are measured; the globs of the server's options must pick a script, too. */
   include: v.exactOptional(texts),
   exclude: v.exactOptional(texts),
   /** @default {"v8"} */
   collector: v.exactOptional(COLLECTOR),
-  /** Of one with probes: why it cannot be held, if so. */
+  /** For a target with probes: why it cannot be held. */
   unheld: v.exactOptional(v.string()),
-  /** Of a process that was attached to, what the server gave the agent to be known by. */
+  /** For a process that was attached to: the id that the server gave the agent. */
   attachment: v.exactOptional(v.string()),
 });
 
@@ -44,16 +44,16 @@ export type NewSource = v.InferOutput<typeof NEW_SOURCE>;
 export const NEW_SOURCE = record({
   url: v.string(),
   source: v.string(),
-  /** Of a script that a program has made: the URL of the one that has, or an empty one. Its own may be empty. */
+  /** For a script that a program has made: the URL of its maker, or "". Its own URL may be empty. */
   maker: v.exactOptional(v.string()),
   /** Whether the value of the script matters, as that of `eval` does. */
   keepsValue: v.exactOptional(v.boolean()),
-  /** Whether the code is to have a source map in it. */
+  /** Whether the code is to contain a source map. */
   wantsMap: v.exactOptional(v.boolean()),
 });
 
 /** The URLs of the scripts of an isolate. */
 export const SCRIPT_URLS = texts;
 
-/** The texts of scripts, by their ids: what an agent's `sources` returns. */
+/** The texts of scripts, by their ids: the value that an agent's `sources` returns. */
 export const SOURCES = v.record(v.string(), v.string());

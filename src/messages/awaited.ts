@@ -1,4 +1,4 @@
-/** Answers that are awaited, by number. */
+/** Answers that somebody waits for, by number. */
 export class Awaited<T> {
   readonly #waiting = new Map<number, (value: T) => void>();
   #next = 1;
@@ -17,13 +17,13 @@ export class Awaited<T> {
     return this.#waiting.has(number);
   }
 
-  /** An answer to what nobody asked, or asked any longer, has no effect. */
+  /** Has no effect if nobody has asked, or nobody waits any longer. */
   answer(number: number, value: T): void {
     this.#waiting.get(number)?.(value);
     this.#waiting.delete(number);
   }
 
-  /** No more answers will come. */
+  /** Gives all who wait this answer: no more answers will come. */
   answerAll(value: T): void {
     for (const number of [...this.#waiting.keys()]) this.answer(number, value);
   }

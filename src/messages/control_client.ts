@@ -6,21 +6,21 @@ import { type Kind, type Params, RESPONSE, type Result, RESULTS } from "./reques
 import { UserError } from "../base/user_error.ts";
 
 const MOST_BYTES = 256 * 1024 * 1024;
-/** ms that a server is given to answer. */
+/** ms for a server to answer. */
 const TIMEOUT = 10_000;
-/** ms where the answer waits for a target. */
+/** ms for answers that wait for a target. */
 const LONG_TIMEOUT = 60_000;
 
 /** ms between two attempts to connect to a server whose queue is full. */
 const RETRY_INTERVAL = 20;
 
-/** What follows the kind of a request, if anything. */
+/** The part of a request after its kind. */
 type Rest<K extends Kind> = [Params<K>] extends [never] ? [] : [params: Params<K>];
 
 /**
  * Asks the server at a control socket.
  *
- * @throws {UserError} when nobody listens, when the server refuses or does not answer in time.
+ * @throws {UserError} if nobody listens, or the server refuses or does not answer in time.
  */
 export async function askServer<K extends Kind>(
   socketPath: string,
@@ -56,7 +56,7 @@ export async function askServer<K extends Kind>(
   }
 }
 
-/** @throws when it is a refusal, or no answer to that question. */
+/** @throws if it is a refusal, or no answer to that question. */
 function resultOf<K extends Kind>(kind: K, text: string): Result<K> {
   try {
     const { refusal, error, result } = checkJson(RESPONSE, text);
@@ -69,7 +69,7 @@ function resultOf<K extends Kind>(kind: K, text: string): Result<K> {
   }
 }
 
-/** Connects, and waits as long as so many others do that there is no place in the queue. */
+/** Connects; while the queue is full of others, it waits for a place. */
 async function connectInTime(
   socketPath: string,
   timeout: number,

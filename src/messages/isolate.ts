@@ -1,12 +1,11 @@
-/** A CDP message with its id, which the answer bears. */
+/** A CDP message with its id; the answer has the same id. */
 export interface CdpMessage {
   readonly id: number;
   readonly text: string;
 }
 
-/** What an {@linkcode Isolate} needs. */
 export interface IsolateOptions {
-  /** Path of a FIFO, which is opened and removed. */
+  /** Path of a FIFO; the isolate opens and removes it. */
   readonly pipe: string;
   /** ms after which a hold is given up. */
   readonly holdTimeout: number;
@@ -16,26 +15,26 @@ export interface IsolateOptions {
   readonly expired: () => void;
 }
 
-/** How a batch went. */
+/** The outcome of a batch. */
 export interface Outcome {
-  /** Whether the thread stood still from the first message on, and does so now if it was to. */
+  /** Whether the thread stood still from the first message on, and still does if it was to be held. */
   readonly isWhole: boolean;
-  /** The number that lets the thread go when it comes through its pipe; 0 where it is not held. */
+  /** The number that lets the thread go when it comes through its pipe; 0 if the thread is not held. */
   readonly gate: number;
 }
 
-/** A thread of the target's, as the agent's worker collects from it and holds it. */
+/** A thread of the target, as the agent's worker sees it: it can collect from the thread and hold it. */
 export interface Isolate {
   /**
-   * Where the JavaScript is that the batch under way has interrupted, as `interrupted.cts` tells it; empty where
-   * there is none, and while no collection is under way.
+   * The place in JavaScript that the present batch has interrupted, in the form of `interrupted.cts`. Empty
+   * if there is none, and while no collection is under way.
    */
   readonly interruptedAt?: string;
   /**
-   * Carries out messages of the server's in one go.
+   * Carries out the server's messages, with no user code in between.
    *
    * @param options `hold`: whether the thread is held afterwards; `run`: µs that it must have run since
-   * it was held last.
+   * its last hold.
    */
   batch(
     messages: readonly CdpMessage[],
@@ -44,10 +43,10 @@ export interface Isolate {
   /**
    * Ends the hold, if there is one.
    *
-   * @param options `serial`: a gate's number that was written to the pipe by someone else.
+   * @param options `serial`: a gate's number that somebody else has written to the pipe.
    */
   release(options?: { serial?: number }): void;
-  /** Ends the hold and the coverage, and has everything put back; resolves when that is done. */
+  /** Ends the hold and the coverage, and puts everything back; resolves when that is done. */
   restore?(): Promise<unknown>;
   /** Leaves the thread alone for good. */
   disconnect(): void;

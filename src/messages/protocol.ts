@@ -1,9 +1,9 @@
 /**
- * What an agent and a server say to each other on the control socket: frames of a 32-bit length, a
+ * The messages of an agent and a server on the control socket: frames of a 32-bit length, a
  * type and a body. The agent passes the messages of the Chrome DevTools Protocol (CDP) on as they are,
- * and adds what CDP lacks: holding the target's main thread.
+ * and adds a thing that CDP lacks: to hold the target's main thread.
  *
- * This file is the only one that both sides load; `agent_messages.ts` is the server's, which checks by it.
+ * Both sides load this file; only the server loads `agent_messages.ts`, by which it checks.
  */
 export type { CollectorChoice, CollectorName, Hello, NewSource } from "./agent_messages.ts";
 
@@ -23,8 +23,8 @@ export const FRAME = {
    */
   taken: 3,
   /**
-   * A 32-bit batch number and the gate's 32-bit serial number: the batch is done, and the target is held
-   * if that was asked for, until that number comes through its pipe. It is 0 where it is not held.
+   * A 32-bit batch number and the gate's 32-bit serial number: the batch is done, and, if that was asked for,
+   * the target is held until the serial number comes through its pipe. It is 0 if the target is not held.
    */
   held: 4,
   /** A 32-bit batch number: it was carried out, but JavaScript may have run within or after it. */
@@ -36,8 +36,8 @@ export const FRAME = {
   /** A 32-bit number and JSON: {@linkcode NewSource}. A script is about to be compiled, and waits. */
   source: 8,
   /**
-   * A 32-bit number and text: the probes write into the areas of the `areas` of that number, or the
-   * welcome's with the number 0, and into no others; or why they cannot.
+   * A 32-bit number and text: the probes write into the areas of the `areas` of that number, or with the
+   * number 0 of the welcome, and into no others; or the reason why they cannot.
    */
   traced: 9,
   /** A `list`'s 32-bit number and JSON: the URLs of all scripts of the isolate. */
@@ -54,7 +54,7 @@ export const FRAME = {
    */
   batch: 17,
   /**
-   * Ends the hold, once the batches before it are carried out. 32 bits: the number of the gate that was
+   * Ends the hold, once the batches before it are carried out. 32 bits: the number of the gate if it was
    * written to the pipe already, or 0.
    */
   release: 18,
@@ -63,15 +63,15 @@ export const FRAME = {
   /** The farewell was taken in: the target may exit. */
   goodbye: 21,
   /**
-   * The target is to be as it was before. Its last coverage comes as it does when the target exits; then
+   * The agent is to leave the target as it was before. The last coverage comes as when the target exits. Then
    * the agent ends the connection.
    */
   detach: 22,
   /** A `source`'s number and JSON: {@linkcode ProbedSource}. */
   probed: 23,
-  /** A 32-bit number and JSON: {@linkcode TracedArea}s, into which the target's probes are to write. */
+  /** A 32-bit number and JSON: the {@linkcode TracedArea}s into which the target's probes are to write. */
   areas: 24,
-  /** A 32-bit number: to be answered by `scripts`. */
+  /** A 32-bit number; the answer is `scripts`. */
   list: 25,
 
   // Between the command line and the server:
@@ -89,14 +89,14 @@ export function isTaking(lastText: string | undefined): boolean {
   return lastText?.includes(`"${TAKE_METHOD}"`) ?? false;
 }
 
-/** The number of the batch that a target's last coverage is `taken` of. */
+/** The number of the batch whose `taken` is a target's last coverage. */
 export const FAREWELL_BATCH = 0;
 
-/** What probes write into. */
+/** An area that probes write into, or the file that they mark blocks in. */
 export interface TracedArea {
-  /** Another when the path, the words or what it takes is. */
+  /** Different if the path, the words or the kind of records are different. */
   readonly id: string;
-  /** Of a file in memory, at least as long as the area. */
+  /** Path of a file in memory, which is at least as long as the area. */
   readonly path: string;
   /** 64-bit words, the count among them. */
   readonly words: number;
@@ -104,41 +104,43 @@ export interface TracedArea {
   readonly takesComparisons: boolean;
   /** Whether other isolates write into it, too. */
   readonly isShared: boolean;
-  /** Of an area that is shared: path of the file by which its writers take turns; see `turns.ts`. */
+  /** For a shared area: path of the file by which its writers take turns; see `turns.ts`. */
   readonly turns?: string;
-  /** Whether it is no area, but a file with a byte for each block, which is 1 where the block has executed. */
+  /** Whether it is no area, but a file with a byte for each block, which is 1 if the block has executed. */
   readonly takesMarks?: boolean;
 }
 
-/** What is to be compiled instead; without code, the script as it is. */
+/** The text to compile instead of a script; without code, the script stays as it is. */
 export interface ProbedSource {
   readonly code?: string;
-  /** What is not of the script: offsets into it, each followed by how many characters come there. */
+  /** The insertions: offsets into the original script, each followed by the number of inserted characters. */
   readonly insertions?: readonly number[];
-  /** SHA-256 of the code, as V8 has it of a script. */
+  /** SHA-256 of the code, as V8 makes it of a script. */
   readonly hash?: string;
-  /** Whether no more of the scripts that the program makes get probes. */
+  /** Whether further scripts that the program makes get no probes. */
   readonly isFull?: boolean;
-  /** Lower half of the PC of the first block, and how many blocks there are. */
+  /** Lower half of the PC of the first block, and the number of blocks. */
   readonly firstPc?: number;
   readonly blocks?: number;
 }
 
-/** How the server answers. */
+/** The server's answer to a hello. */
 export interface Welcome {
-  /** The target's number, and its name, which is no other target's. */
+  /** The target's number, and its name, which no other target has. */
   readonly id: number;
   readonly name: string;
   /** ms after which a hold that nobody ends is given up. */
   readonly holdTimeout: number;
   /**
-   * Path of a FIFO made for the agent, which removes it: the isolate's thread is held at it. Whoever writes
-   * the gate's serial number to it, 32 bits in the machine's order, lets it through.
+   * Path of a FIFO that the server made for the agent, which removes it. The isolate's thread is held at it.
+   * Whoever writes the gate's serial number to it, 32 bits in the machine's order, lets the thread through.
    */
   readonly pipe: string;
-  /** Whether the target may have to be held: where it cannot be, it does without when this is false. */
+  /**
+   * Whether the target may have to be held. If not, the agent does without the means, which may be lacking.
+   */
   readonly isHeld: boolean;
-  /** What its probes write into from the start. */
+  /** The areas into which its probes write from the start. */
   readonly areas: readonly TracedArea[];
 }
 
@@ -151,11 +153,11 @@ export const ENVIRONMENT = {
   /** Globs of the target's own, each a JSON array of strings. */
   include: "KCOVFS_INCLUDE",
   exclude: "KCOVFS_EXCLUDE",
-  /** The name of the target that has started it. */
+  /** The name of the target that has started the process. */
   parent: "KCOVFS_PARENT",
   /** {@linkcode CollectorName} */
   collector: "KCOVFS_COLLECTOR",
-  /** Path of a Node or Deno for the scripts in `shims/`, and what comes before a script. */
+  /** Path of a Node or Deno for the scripts in `shims/`, and the arguments before a script. */
   node: "KCOVFS_NODE",
   nodeArguments: "KCOVFS_NODE_ARGUMENTS",
 } as const;
@@ -185,26 +187,26 @@ export function packNumber(value: number): Uint8Array {
 }
 
 /**
- * A 32-bit number out of a frame's body.
+ * A 32-bit number from a frame's body.
  *
- * @throws {RangeError} when the body ends before the number does.
+ * @throws {RangeError} if the body ends before the number does.
  */
 export function unpackNumber(body: Uint8Array, offset = 0): number {
   return new DataView(body.buffer, body.byteOffset, body.length).getUint32(offset, true);
 }
 
-/** Bytes of the longest body that is accepted, of a frame of a type. */
+/** Bytes of the longest accepted body of a frame of this type. */
 export type FrameLimit = (type: number) => number;
 
-/** Bytes that are kept for a frame that has begun, before more have come. */
+/** Bytes that are reserved for a frame that has begun, before more have come. */
 const SMALLEST = 1024;
 const NOTHING = new Uint8Array();
 
 /**
  * Cuts a stream of bytes into frames.
  *
- * What a frame costs follows what has come of it, not the length that it claims: memory is at most twice the
- * bytes that have come, and each byte is copied a few times, however small the pieces are.
+ * The cost of a frame depends on the bytes that have come, not on the length that it claims: memory is at
+ * most twice these bytes, and each byte is copied a few times, however small the pieces are.
  */
 export class FrameReader {
   readonly #receive: (type: number, body: Uint8Array) => void;
@@ -215,7 +217,7 @@ export class FrameReader {
 
   /**
    * @param receive Takes each frame; the body is valid as long as the caller keeps it.
-   * @param limit Of all frames, unless it is a function of their types.
+   * @param limit The limit of all frames, or a function of their types.
    */
   constructor(
     receive: (type: number, body: Uint8Array) => void,
@@ -225,12 +227,12 @@ export class FrameReader {
     this.#limit = typeof limit === "number" ? () => limit : limit;
   }
 
-  /** Bytes that are kept of a frame that has not come whole. */
+  /** Bytes that are reserved for a frame that has not come whole. */
   get pending(): number {
     return this.#buffer.length;
   }
 
-  /** @throws {RangeError} when a frame is longer than the limit: the stream is to be ended. */
+  /** @throws {RangeError} if a frame is longer than the limit: end the stream then. */
   push(chunk: Uint8Array): void {
     let rest = this.#length === 0 ? chunk : this.#complete(chunk);
     try {
@@ -246,7 +248,7 @@ export class FrameReader {
     }
   }
 
-  /** Where a frame ends whose header is there. */
+  /** The end of a frame whose header is there. */
   #endOf(bytes: Uint8Array): number {
     const length = unpackNumber(bytes);
     if (length > this.#limit(bytes[4])) {
@@ -255,7 +257,7 @@ export class FrameReader {
     return HEADER + length;
   }
 
-  /** Adds to the frame that has begun; returns what comes after it, or nothing when it goes on. */
+  /** Adds to the frame that has begun; returns the bytes after it, or nothing if it goes on. */
   #complete(chunk: Uint8Array): Uint8Array | undefined {
     let rest = chunk;
     if (this.#length < HEADER) {

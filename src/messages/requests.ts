@@ -1,18 +1,18 @@
-/** What commands ask a server, and what it answers, as both sides check it. */
+/** The requests of commands, and the server's answers, as both sides check them. */
 import * as v from "valibot";
 import { index, list, named, record, texts } from "../base/shape.ts";
 import type { ThreadId } from "../base/thread_id.ts";
 import type { Counts, InstanceStatus, NodeId, TargetId } from "../kcov/mod.ts";
 import { COLLECTOR_CHOICE } from "./agent_messages.ts";
 
-/** One target as `ps` shows it. */
+/** A target's row in `ps`. */
 export type TargetRow = v.InferOutput<typeof TARGET_ROW>;
 const TARGET_ROW = record({
   id: named<TargetId>(),
   name: v.string(),
   pid: index,
   runtime: v.string(),
-  /** Of a worker thread: its number for the kernel, and the target that has started it. */
+  /** For a worker thread: the kernel's number of it, and the target that has started it. */
   tid: v.exactOptional(named<ThreadId>()),
   parent: v.exactOptional(named<TargetId>()),
   link: v.string(),
@@ -34,24 +34,24 @@ const UNPROBED_SCRIPT = record({
   reason: v.string(),
 });
 
-/** Since when what has executed is told: since the server started, or since the last reset. */
+/** The beginning of a report: the server's start, or the last reset. */
 export type Since = v.InferOutput<typeof SINCE>;
 const SINCE = v.picklist(["start", "reset"]);
 
-/** What is asked for, and whether the next reset is now. */
+/** The beginning of the report, and whether to reset now. */
 export type CoveredParams = v.InferOutput<typeof COVERED_PARAMS>;
 const COVERED_PARAMS = record({ since: SINCE, isReset: v.boolean() });
 
-/** What a target has executed, or several of one name one after the other. */
+/** The blocks that a target has executed; targets of one name, one after the other, are taken together. */
 export type CoveredTarget = v.InferOutput<typeof COVERED_TARGET>;
 const COVERED_TARGET = record({
   name: v.string(),
-  /** Each with its first block's number, and its blocks as `packBits` writes them. */
+  /** For each script: its first block's number, and its blocks in the form that `packBits` writes. */
   scripts: list(record({ base: index, blocks: v.string() })),
 });
 export const COVERED_TARGETS = list(COVERED_TARGET);
 
-/** What a server tells of itself. */
+/** A server's facts about itself. */
 export type ServerFacts = v.InferOutput<typeof SERVER_FACTS>;
 const SERVER_FACTS = record({
   pid: index,
@@ -81,51 +81,51 @@ const INSTANCE_STATUS = record({
   mode: v.exactOptional(v.picklist(["pc", "cmp"])),
   scope: v.union([v.literal("all"), list(named<TargetId>())]),
   words: v.exactOptional(index),
-  // Any number that a client may store.
+  // Any number: a client may store it.
   count: v.exactOptional(v.number()),
   counts: v.exactOptional(COUNTS),
 }) satisfies v.GenericSchema<unknown, InstanceStatus>;
 
-/** What a server has to tell at one time. Counts only grow; those of two snapshots make a rate. */
+/** A server's numbers at one time. Counts only grow; those of two snapshots make a rate. */
 export type Snapshot = v.InferOutput<typeof SNAPSHOT>;
 const SNAPSHOT = record({
-  /** Seconds since the server has begun, on a monotonic clock. */
+  /** Seconds since the server began, on a monotonic clock. */
   uptime: v.number(),
   server: SERVER_FACTS,
   targets: TARGET_ROWS,
   instances: list(INSTANCE_STATUS),
-  /** Of all instances there have been; missing where clients map what targets write. */
+  /** Of all instances that there have been; absent with passthrough. */
   total: v.exactOptional(COUNTS),
-  /** Blocks that targets have executed since the server has begun, where that is recorded. */
+  /** Blocks that targets have executed since the server began, if that is recorded. */
   coveredBlocks: v.exactOptional(index),
 });
 
-/** Of how many modules a Deno can wait for us. */
+/** The most modules at which a Deno can wait for us. */
 const MOST_STARTS = 100;
 
-/** What is to be attached to, and how. */
+/** The address to attach to, and the options. */
 export type AttachParams = v.InferOutput<typeof ATTACH_PARAMS>;
 const ATTACH_PARAMS = record({
-  /** As `parseAddress` takes it. */
+  /** In a form that `parseAddress` takes. */
   address: v.string(),
-  /** What the target is called; what it runs, unless given. */
+  /** The target's name; by default, that of its program. */
   name: v.exactOptional(v.string()),
   include: v.exactOptional(texts),
   exclude: v.exactOptional(texts),
-  /** The process behind the address, where the caller knows it. */
+  /** The process behind the address, if the caller knows it. */
   pid: v.exactOptional(index),
-  /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
+  /** The number of modules at whose first lines it waits for us: it is a Deno with `--inspect-brk`. */
   starts: v.exactOptional(v.pipe(index, v.maxValue(MOST_STARTS, `at most ${MOST_STARTS}`))),
 });
 
-/** Which target is to be let go. */
+/** The target to let go. */
 export type DetachParams = v.InferOutput<typeof DETACH_PARAMS>;
 const DETACH_PARAMS = record({
   /** Its name or number. */
   target: v.string(),
 });
 
-/** A request without more to say. */
+/** The kinds of requests without parameters. */
 const PLAIN_KINDS = ["targets", "unprobed", "server", "status"] as const;
 
 /** A request, as it comes to the server. */
@@ -137,36 +137,34 @@ export const REQUEST = v.variant("kind", [
   v.object({ kind: v.literal("detach"), params: DETACH_PARAMS }),
 ]);
 
-/** What each request is answered. */
+/** The result of each request. */
 export const RESULTS = {
   /** The targets, as `ps --json` prints them. */
   targets: TARGET_ROWS,
-  /** The scripts without probes of targets whose scripts have some. */
+  /** The scripts without probes, of targets with probes. */
   unprobed: list(UNPROBED_SCRIPT),
-  /** What has executed, by target. */
+  /** The blocks that have executed, by target. */
   covered: COVERED_TARGETS,
-  /** Where the server keeps its symbols. */
+  /** The server's facts, among them the folder of its symbols. */
   server: SERVER_FACTS,
-  /** What happens, in numbers. */
+  /** The present numbers. */
   status: SNAPSHOT,
-  /** Makes targets of what runs already; the result is those it has made. */
+  /** Makes targets of programs that run already; the result is the new targets. */
   attach: TARGET_ROWS,
-  /** Lets a target go; the result is those that went. */
+  /** Lets a target go; the result is the targets that went. */
   detach: TARGET_ROWS,
 } as const;
 
-/** What is asked. */
 export type Kind = keyof typeof RESULTS;
-/** What follows the kind of a request. */
+/** The part of a request after its kind. */
 export type Params<K extends Kind> = Extract<Request, { kind: K; params: unknown }>["params"];
-/** What a request is answered. */
 export type Result<K extends Kind> = v.InferOutput<(typeof RESULTS)[K]>;
 
-/** A response is the result, or why there is none. */
+/** A response: the result, or why there is none. */
 export const RESPONSE = v.object({
-  /** A line for the user, who can mend it. */
+  /** A line for the user, who can mend the fault. */
   refusal: v.exactOptional(v.string()),
-  /** What went wrong in the server. */
+  /** A failure of the server. */
   error: v.exactOptional(v.string()),
   result: v.exactOptional(v.unknown()),
 });

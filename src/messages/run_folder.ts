@@ -4,20 +4,20 @@ import * as path from "node:path";
 import { type FolderKind, LockedFolder, removeAbandoned } from "../base/locked_folder.ts";
 import { makeFolder } from "../base/make_folder.ts";
 
-/** Where servers keep their sockets, in folders whose names begin with the process id. */
+/** The folder of servers' sockets; each is in a folder whose name begins with the process id. */
 export const RUN_PLACE = "/run/kcovfs";
 /** The name of a server's socket in its folder. */
 export const SOCKET_NAME = "socket";
 
-/** The folders of servers there; a server's mount may be beside them. */
+/** The folders of servers in that place; a server's mount may be beside them. */
 export const RUN_FOLDERS: FolderKind = {
   name: /^[1-9]\d*-[^/]+$/,
   isInUse: isListening,
 };
 
 /**
- * Makes this server's folder, which is locked while it lives, and removes what killed servers have left, in
- * whatever pid namespace they were.
+ * Makes this server's folder, which is locked while the server lives, and removes the folders of servers that
+ * were killed, in whatever pid namespace they were.
  *
  * Nobody but this user can enter it before {@linkcode openRunFolder}.
  */
@@ -27,7 +27,7 @@ export async function makeRunFolder(): Promise<LockedFolder> {
   return LockedFolder.make(path.join(RUN_PLACE, `${process.pid}-`));
 }
 
-/** Lets everybody go through to what is in it, and to nothing else. */
+/** Lets everybody reach the files in it, and nothing else. */
 export async function openRunFolder(folder: LockedFolder): Promise<void> {
   await chmod(folder.path, 0o755);
 }
@@ -44,7 +44,7 @@ async function isListening(folder: string): Promise<boolean> {
       resolve(isListening);
     };
     socket.once("connect", () => answer(true));
-    // One whose queue is full listens, too.
+    // A server whose queue is full listens, too.
     socket.once(
       "error",
       ({ code }: NodeJS.ErrnoException) => answer(code !== "ECONNREFUSED"),

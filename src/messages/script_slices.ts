@@ -1,16 +1,16 @@
 /**
- * Cuts the text of a `Profiler.takePreciseCoverage` answer into one slice a script and keeps those that
- * somebody wants. It looks for marks only, among bytes, which takes a fraction of the time of parsing;
- * the agent runs without V8's optimising compilers, as its target does.
+ * Cuts the text of a `Profiler.takePreciseCoverage` answer into one slice for each script and keeps the
+ * wanted ones. It looks only for marks, among bytes, which takes a fraction of the time of parsing; the
+ * agent runs without V8's optimising compilers, as its target does.
  *
- * V8 writes `{"scriptId":"12","url":"...","functions":[...]}` without white space, and a quote within a
- * string is escaped, so that the mark cannot occur anywhere else.
+ * V8 writes `{"scriptId":"12","url":"...","functions":[...]}` without white space, and escapes quotes within
+ * strings. So the mark cannot occur anywhere else.
  *
  * @param text In UTF-8.
- * @param isWanted By script id, and whether the script is the runtime's own.
- * @param options `prefix`: what is put before each script id; without quotes and backslashes.
+ * @param isWanted Takes the script id, and whether the script is the runtime's own.
+ * @param options `prefix`: put before each script id; without quotes and backslashes.
  * `first`: a slice that is put before all others.
- * @returns the JSON array of the slices, or undefined when the text is not such an answer.
+ * @returns the JSON array of the slices, or undefined if the text is not such an answer.
  */
 export function pickScripts(
   text: Buffer,
@@ -30,7 +30,7 @@ export function pickScripts(
     const isRuntime = RUNTIME_URL.equals(text.subarray(idEnd, idEnd + RUNTIME_URL.length));
     if (isWanted(text.toString("latin1", idStart, idEnd), isRuntime)) {
       if (picked.length > 1) picked.push(COMMA);
-      // Between two slices stands a comma; after the last, the end of the array.
+      // Between two slices there is a comma; after the last, the end of the array.
       picked.push(mark, text.subarray(idStart, next >= 0 ? next - 1 : listEnd(text)));
     }
     start = next;
@@ -47,7 +47,7 @@ const OPENING = Buffer.from("[");
 const COMMA = Buffer.from(",");
 const CLOSING = Buffer.from("]");
 
-/** Where the array of the scripts ends: it is followed by the timestamp and closing braces only. */
+/** The end of the array of scripts: only the timestamp and closing braces follow. */
 function listEnd(text: Buffer): number {
   return text.lastIndexOf("]");
 }

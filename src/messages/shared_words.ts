@@ -1,4 +1,6 @@
-/** The memory that an agent's worker shares with an isolate of the target, as ESM has it: see `memory.cts`. */
+/**
+ * The words that an agent's worker shares with an isolate of the target, as ESM has them: see `memory.cts`.
+ */
 import memory, { type Memory } from "./memory.cts";
 
 const { CONTROL, AGENT_SYMBOL, ...others } = memory as unknown as Memory;
@@ -8,12 +10,12 @@ export const { CONTROL_SIZE, AREA, AREA_COMPARISONS, AREAS_SIZE, COUNT_BITS, REA
   others;
 export const { GATES, GATE_CLOSED, GATE_WAITING, GATE_OPEN } = others;
 
-/** The text of a call of an isolate's side; its URL makes it one of the runtime's scripts. */
+/** The text of a call to an isolate's side; its URL makes it one of the runtime's scripts. */
 export function agentCall(call: string): string {
   return `globalThis[Symbol.for("${AGENT_SYMBOL}")].${call}\n//# sourceURL=node:kcovfs`;
 }
 
-/** Tells the isolate its target's name, or before {@linkcode ABSENT} why there is no coverage. */
+/** Gives the isolate its target's name, or before {@linkcode ABSENT} the reason why there is no coverage. */
 export function writeText(control: Int32Array, text: string): void {
   const bytes = Buffer.from(text).subarray(0, (CONTROL.areas - CONTROL.text) * 4);
   new Uint8Array(control.buffer).set(bytes, CONTROL.text * 4);

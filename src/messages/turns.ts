@@ -5,19 +5,19 @@ import { libc, mapShared, unmap } from "../base/system_calls.ts";
 /** Bytes of a file of turns. */
 export const TURNS_SIZE = 4096;
 
-/** The most writers of an area: word and sign bit leave 12 bits. */
+/** The most writers of an area: the count of turns and the sign bit leave 12 bits. */
 const MOST_WRITERS = 0xfff;
 
 const F_OFD_SETLK = 37;
 const F_WRLCK = 1;
 
 /**
- * One isolate's part in the turns that the writers of an area take. A client of the area sees nothing of them.
+ * One isolate's part in the turns that the writers of an area take. The area's client does not see them.
  *
- * The first word of the file says whose turn it is: 0, or the number of a writer and how many turns it has
- * taken. `probes.cts` takes turns by it. Each writer has the byte of its number in the file locked
- * (`F_OFD_SETLK`), which the kernel undoes when the process ends: so others see that a writer is gone which
- * still has its turn, also where they can see neither its process nor a server.
+ * The first word of the file says whose turn it is: 0, or a writer's number and the count of its turns.
+ * `probes.cts` takes turns by it. Each writer has locked the byte of its number in the file
+ * (`F_OFD_SETLK`), and the kernel unlocks it when the process ends. So others see that a writer is gone that
+ * still has its turn, even if they can see neither its process nor a server.
  */
 export class Turns implements Disposable {
   /** Open as long as this isolate is a writer. */
@@ -28,8 +28,8 @@ export class Turns implements Disposable {
   readonly writer: number;
 
   /**
-   * @param path Of the file, which the server has made.
-   * @throws when it cannot be opened or mapped, or has too many writers.
+   * @param path Path of the file, which the server has made.
+   * @throws if it cannot be opened or mapped, or has too many writers.
    */
   constructor(path: string) {
     this.fd = openSync(path, "r+");
@@ -65,7 +65,10 @@ function lock(fd: number, byte: number): boolean {
   return fcntl(...[fd, F_OFD_SETLK], ...["void *", flock]) === 0;
 }
 
-/** A writer of the same number was gone when this one took the number: whoever waits for it would wait for this one. */
+/**
+ * Ends the turn of an earlier writer of this number, which was gone when this one took the number: otherwise
+ * everyone who waits for that writer would wait for this one.
+ */
 function endTurnOf(writer: number, turns: Int32Array): void {
   const turn = Atomics.load(turns, 0);
   if (turn >>> COUNT_BITS === writer) Atomics.compareExchange(turns, 0, turn, 0);

@@ -1,8 +1,8 @@
 import type { AnyNode } from "acorn";
 
 /**
- * The names that a source binds, in whatever scope. Others may be properties of the global object, which a
- * getter may stand behind.
+ * The names that a source binds, in whatever scope. Other names may be properties of the global object, behind
+ * which a getter may stand.
  */
 export class BoundNames {
   readonly #names = new Set<string>();
@@ -11,7 +11,7 @@ export class BoundNames {
     return this.#names.has(name);
   }
 
-  /** Adds the names that a node binds, its children left out. */
+  /** Adds the names that a node binds itself, not those of its children. */
   addFrom(node: AnyNode): void {
     switch (node.type) {
       case "ArrowFunctionExpression":

@@ -25,15 +25,15 @@ const OPERATORS: ReadonlySet<string> = new Set([
   ">=",
 ]);
 
-/** What is needed of a source to put probes at its comparisons. */
+/** The parts of a source that its comparison probes depend on. */
 export interface ComparisonOptions {
   readonly edits: Edits;
   readonly bound: BoundNames;
-  /** By where they begin: statements that are an expression. */
+  /** Statements that are an expression, by their start. */
   readonly statements: ReadonlyMap<number, ExpressionStatement>;
 }
 
-/** Whether a node may get a probe by {@linkcode ComparisonProbes}. */
+/** Whether a node may get a probe from {@linkcode ComparisonProbes}. */
 export function isComparing(node: AnyNode): node is Comparing {
   switch (node.type) {
     case "BinaryExpression":
@@ -47,10 +47,10 @@ export function isComparing(node: AnyNode): node is Comparing {
 }
 
 /**
- * Puts probes at comparisons. Each operator stays where it is, for V8 remembers the types that it has seen
- * by place, and what is compared is evaluated once and in the same order. Only what can be read again
- * without being seen is: variables, `this` and constants. Else a value is held on to, up to the next
- * operand, where nothing comes between.
+ * Puts probes at comparisons. Each operator stays in its place, since V8 remembers by place which types it has
+ * seen. Operands are evaluated once and in the same order. An operand is read again only if nobody can see
+ * that: variables, `this` and constants. Otherwise its value is held up to the next operand, with nothing in
+ * between.
  */
 export class ComparisonProbes {
   readonly #edits: Edits;
@@ -63,7 +63,7 @@ export class ComparisonProbes {
     this.#statements = statements;
   }
 
-  /** @param block The one it is in. */
+  /** @param block The block that the node is in. */
   add(block: number, node: Comparing): void {
     if (node.type === "SwitchStatement") this.#addSwitch(block, node);
     else if (node.type === "CallExpression") this.#addCall(block, node);
@@ -94,8 +94,8 @@ export class ComparisonProbes {
   }
 
   /**
-   * Constant cases stay, for V8 makes a table of them. Others need a discriminant that can be read again.
-   * What is wrapped may have commas.
+   * Constant cases stay, since V8 makes a table of them. Other cases need a discriminant that can be read
+   * again. An expression that is wrapped may have commas.
    */
   #addSwitch(block: number, { discriminant, cases }: SwitchStatement): void {
     if (isBeyondRecords(discriminant)) return;
@@ -124,7 +124,7 @@ export class ComparisonProbes {
     const kind = TEXT_METHODS[(property as { name: string }).name] +
       (isConstant ? CONSTANT_SOUGHT : 0);
     const known = constantText(object) ?? this.#readAgain(object as Expression);
-    // What comes before a link of a chain may not be taken out of it.
+    // The part of a chain before a link must not be taken out of the chain.
     if (known === undefined && (optional || isInChain(object))) return;
     const text = known ?? this.#hold(object as Expression);
     this.#edits.wrap(sought, [
@@ -133,7 +133,7 @@ export class ComparisonProbes {
     ]);
   }
 
-  /** How an operand is read once more. */
+  /** The text that reads an operand once more; undefined if that could be seen. */
   #readAgain(node: AnyNode): string | undefined {
     switch (node.type) {
       case "ParenthesizedExpression":
@@ -147,7 +147,7 @@ export class ComparisonProbes {
     }
   }
 
-  /** @returns how it is read, before anything else is evaluated. */
+  /** @returns the text that reads it, before anything else is evaluated. */
   #hold(node: Expression): string {
     const held = `${PROBE_NAMES.held}.v`;
     this.#separate(node);
@@ -155,14 +155,14 @@ export class ComparisonProbes {
     return held;
   }
 
-  /** A parenthesis, or a name, must not go on with the statement before, which may lack its semicolon. */
+  /** Keeps a parenthesis or a name from continuing the statement before, which may lack its semicolon. */
   #separate({ start }: Expression): void {
     const statement = this.#statements.get(start);
     if (statement) this.#edits.wrap(statement, [";", ""]);
   }
 }
 
-/** The name of the method, if it may be one of strings that compares. */
+/** The name of the method, if it may be a string method that compares. */
 function textMethod({ callee, arguments: [sought], optional }: CallExpression): string | undefined {
   if (callee.type !== "MemberExpression" || callee.computed || optional) return undefined;
   const { object, property } = callee;

@@ -1,8 +1,8 @@
 import type { AnyNode } from "acorn";
 
 /**
- * What may be written, on one line, for the value of an expression that is a constant number, bigint or
- * string; undefined for all others.
+ * Text on one line for the value of an expression that is a constant number, bigint or string; undefined for
+ * all others.
  */
 export function constantText(node: AnyNode): string | undefined {
   switch (node.type) {
@@ -39,7 +39,7 @@ function literalText(value: unknown): string | undefined {
   }
 }
 
-/** Whether what an expression is compared with cannot be told by numbers or texts. */
+/** Whether comparisons with an expression cannot be recorded as numbers or texts. */
 export function isBeyondRecords(node: AnyNode): boolean {
   switch (node.type) {
     case "ParenthesizedExpression":

@@ -1,12 +1,12 @@
 import type MagicString from "magic-string";
 
-/** How a block's PC is written into a source. */
+/** Returns a block's PC as it is written into a source. */
 export type WritePc = (block: number) => string;
 
-/** What is put into a source, where PCs may be in it. */
+/** A text that is put into a source, and that may have PCs in it. */
 export type Text = string | ((pc: WritePc) => string);
 
-/** A text as it is put into the source. */
+/** The text with its PCs, as it is put into the source. */
 export function written(text: Text, pc: WritePc): string {
   return typeof text === "string" ? text : text(pc);
 }
@@ -22,9 +22,10 @@ interface Insertion extends Stretch {
 }
 
 /**
- * Insertions into a source. At one offset come those behind stretches that end there, the innermost first,
- * and then those before stretches that begin there, the outermost first. Of two around the same stretch,
- * the first is the outer one; what follows a stretch is within all that is put around it.
+ * Insertions into a source. At one offset, insertions behind stretches that end there come first, the
+ * innermost first; then those before stretches that begin there, the outermost first. Of two around the same
+ * stretch, the first is the outer one. Text that follows a stretch is within all text that is put around the
+ * stretch.
  */
 export class Edits {
   readonly #openings: Insertion[] = [];
@@ -47,7 +48,7 @@ export class Edits {
     this.#followers.push({ start, end, text });
   }
 
-  /** These, and within them others. */
+  /** These edits, with others within them. */
   with(inner: Edits): Edits {
     const both = new Edits();
     both.#openings.push(...this.#openings, ...inner.#openings);
@@ -56,7 +57,7 @@ export class Edits {
     return both;
   }
 
-  /** How deep what is put in nests. */
+  /** How deep the insertions nest. */
   get depth(): number {
     const stretches = this.#openings.filter(({ end }) => end !== Infinity)
       .sort((a, b) => a.start - b.start || b.end - a.end);
@@ -71,12 +72,12 @@ export class Edits {
   }
 
   /**
-   * Makes them.
+   * Makes the insertions.
    *
-   * @returns where, and how many characters there are: offsets into the source, each followed by a length.
+   * @returns their offsets in the source, each followed by the number of characters inserted there.
    */
   apply(into: MagicString, pc: WritePc): number[] {
-    // Sorting is stable, so equals come in the order in which they are listed.
+    // Sorting is stable, so equal ones stay in the order of the list.
     const openings = [...this.#openings].sort((a, b) => a.start - b.start || b.end - a.end);
     const closings = [...this.#followers, ...this.#closings.toReversed()]
       .sort((a, b) => a.end - b.end || b.start - a.start);
@@ -94,7 +95,7 @@ export class Edits {
   }
 }
 
-/** Whether a word would go on with the one before it, as in \`return"a"\`. */
+/** Whether a word would join the one before it, as in \`return"a"\`. */
 function isJoined(source: string, at: number, text: string): boolean {
   return /^[\w$]/.test(text) && /[\p{ID_Continue}$]$/u.test(source.slice(Math.max(0, at - 2), at));
 }

@@ -15,8 +15,8 @@ export function isEvalCall(node: AnyNode): node is EvalCall {
 }
 
 /**
- * Has the code of an `eval` get probes where it is called: a direct `eval` stays one, for what is called stays
- * V8's own.
+ * Has the code of an `eval` get probes where it is called. A direct `eval` stays direct, since the function
+ * that is called stays V8's own.
  */
 export function addEval(edits: Edits, { block, node }: { block: number; node: EvalCall }): void {
   const callee = evalText(node.callee)!;
@@ -26,7 +26,7 @@ export function addEval(edits: Edits, { block, node }: { block: number; node: Ev
   ]);
 }
 
-/** How what is called is read once more, if it may be `eval`. */
+/** The text that reads the callee once more, if it may be `eval`. */
 function evalText(callee: AnyNode): string | undefined {
   switch (callee.type) {
     case "Identifier":

@@ -14,7 +14,7 @@ import type { ProbesOptions } from "./probes.ts";
 import type { ClassNode } from "./probe_walk.ts";
 import type { Unprobed } from "./unprobed.ts";
 
-/** What V8 makes a function of: the fields of a class's instances, or all of it that is static. */
+/** A part of a class that V8 makes a function: the fields of its instances, or all that is static. */
 export interface Initialiser {
   readonly first: ClassNode["body"]["body"][number];
   readonly isStatic: boolean;
@@ -32,7 +32,7 @@ export function initialisersOf({ body }: ClassNode): Initialiser[] {
   });
 }
 
-/** Puts the probes of the blocks that functions begin with, after what is evaluated for parameters. */
+/** Puts the probes of functions' first blocks after the evaluation of parameters. */
 export class FunctionProbes {
   readonly #edits: Edits;
   readonly #tokenAfter: (offset: number) => number;
@@ -44,7 +44,7 @@ export class FunctionProbes {
     this.#statement = statement;
   }
 
-  /** @returns undefined when the top level has its probe now; without statements that is a line more. */
+  /** @returns undefined when the top level has its probe now. A source without statements gets a line more. */
   addProgram(block: number, { body, end }: Program): Unprobed | undefined {
     if (end === 0) return "never counted";
     if (body.length > 0) this.#addBody(block, body, body[0].start);
@@ -66,7 +66,7 @@ export class FunctionProbes {
     return this.#addField(block, first as PropertyDefinition);
   }
 
-  /** The first block of a list of statements, which begins at an offset: after its directives. */
+  /** Puts the probe of a list of statements, which begins at an offset, after its directives. */
   #addBody(
     block: number,
     statements: readonly (Statement | ModuleDeclaration)[],
@@ -79,7 +79,10 @@ export class FunctionProbes {
     else this.#edits.open(start, this.#statement(block, start));
   }
 
-  /** A field of its own would be seen: one cannot have a private field twice, as one can another. */
+  /**
+   * Puts the probe into a field of the source. A field of its own would be seen: an object can get any field
+   * twice but a private one.
+   */
   #addField(
     block: number,
     { start, key, value, computed }: PropertyDefinition,
@@ -103,7 +106,7 @@ export class FunctionProbes {
   }
 }
 
-/** Whether a value gets the name of what it is assigned to. */
+/** Whether a value gets the name of the variable or property that it is assigned to. */
 function takesName(value: Expression): boolean {
   switch (value.type) {
     case "ParenthesizedExpression":
@@ -118,7 +121,7 @@ function takesName(value: Expression): boolean {
   }
 }
 
-/** The name that a function gets as the value of a property. */
+/** The name that a function gets as a property's value. */
 function nameOf(key: AnyNode): string {
   switch (key.type) {
     case "Identifier":

@@ -1,10 +1,10 @@
 import type { Function as FunctionNode } from "acorn";
 import type { BlockTable } from "../blocks/block_table.ts";
 
-/** The rows of a table's functions by their nodes. */
+/** Finds the rows of a table's functions by their nodes. */
 export class FunctionRows {
   readonly #table: BlockTable;
-  /** By end: the rows, ascending. */
+  /** The rows, ascending, by the end of their ranges. */
   readonly #byEnd = new Map<number, number[]>();
   readonly #byStart = new Map<number, number>();
 
@@ -18,13 +18,13 @@ export class FunctionRows {
     }
   }
 
-  /** A method's range ends with its function and begins before it, others' begin with it. */
+  /** A method's range begins before its function and ends with it; the range of another begins with it. */
   ofFunction({ start, end }: FunctionNode): number {
     const { functionStart } = this.#table;
     return this.#byEnd.get(end)!.findLast((row) => functionStart[row] <= start)!;
   }
 
-  /** @param start Of its first element. */
+  /** @param start Of the initialiser's first element. */
   ofInitialiser(start: number): number {
     return this.#byStart.get(start)!;
   }

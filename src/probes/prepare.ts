@@ -1,4 +1,4 @@
-/** Puts a probe at the start of each block of a source: the blocks, and their numbers, of its table. */
+/** Puts a probe at the start of each block of a source. The blocks and their numbers are its table's. */
 
 import MagicString from "magic-string";
 import type { Program } from "acorn";
@@ -21,14 +21,13 @@ import { refuseProbeNames } from "./refuse_names.ts";
 import type { Unprobed } from "./unprobed.ts";
 
 /**
- * How deep probes may nest. V8's parser, and its compiler, need some 1 kB of the stack for each level more, of
- * 984 kB: what is deeper might compile without probes only.
+ * How deep probes may nest. V8's parser and its compiler need some 1 kB of the stack for each level, of 984
+ * kB: deeper sources might compile only without probes.
  */
 const DEEPEST = 200;
 
-/** What is known of a source besides its text. */
 export interface PrepareOptions extends ParseSourceOptions {
-  /** Whether the value of the script stays what it is. */
+  /** Whether the value of the script is kept. */
   readonly keepsValue?: boolean;
 }
 
@@ -36,48 +35,48 @@ export interface PrepareOptions extends ParseSourceOptions {
 export interface EmitOptions {
   /** Lower half of the PC of the table's first block. */
   readonly firstPc: number;
-  /** What the map calls the source. */
+  /** The source's name in the map. */
   readonly url: string;
-  /** Whether comparisons get probes, too; by default they do. */
+  /** Whether comparisons get probes, too. @default {true} */
   readonly comparisons?: boolean;
 }
 
 /** A source with probes. */
 export interface Emitted {
-  /** Its lines are those of the source; only one that has no statement gets one more. */
+  /** It has the lines of the source; only a source without statements gets one more. */
   readonly code: string;
   /** A source map, version 3, without the source. */
   readonly map: string;
-  /** What is not of the source: offsets into that, each followed by how many characters come there. */
+  /** Offsets into the source, each followed by the number of characters that are inserted there. */
   readonly insertions: readonly number[];
 }
 
-/** A source that is to get probes. */
+/** A source that was parsed and is ready to get probes. */
 export interface Prepared {
   readonly table: BlockTable;
-  /** Blocks without a probe, and why. */
+  /** The blocks without a probe, with the reasons. */
   readonly unprobed: ReadonlyMap<number, Unprobed>;
-  /** Writes it, as often as wanted. */
+  /** Writes the source with its probes; may be called again. */
   emit(options: EmitOptions): Emitted;
 }
 
 /**
  * Parses a source and finds the places of its probes. Its blocks are those of `buildBlockTable`.
  *
- * What it does stays the same, but for what the text of a function says, and what V8 quotes of the source
- * in the messages of errors.
+ * The source's behaviour stays the same, except for the text of a function and the quotes of the source in
+ * V8's error messages.
  *
- * Blocks are told as V8 counts them (see `executedBlocks`), but for these:
+ * Blocks are reported as V8 counts them (see `executedBlocks`), except that:
  *
- * - the first block of a function is told after its parameters have got their values, and that of a
+ * - the first block of a function is reported after its parameters have got their values, and that of a
  *   generator when it is first resumed;
  * - where V8's counters are not exact, probes are.
  *
- * Node finds out what a CommonJS file exports by its text, which must be the source's: it does not know a
+ * Node finds a CommonJS file's exports by its text, so that must be the source's: Node does not recognise a
  * getter that has a probe.
  *
  * @throws {SyntaxError} as `parseSource` does.
- * @throws {Error} when the source has a name of the probes' itself.
+ * @throws {Error} when the source itself uses a name of the probes.
  */
 export function prepare(source: string, options: PrepareOptions): Prepared {
   const program = parseSource(source, options);
@@ -116,14 +115,14 @@ interface Placing {
   readonly probing: ProbesOptions;
 }
 
-/** In functions no statement has a value that matters. */
+/** Statements in functions have no value that matters. */
 function valueless({ functionNodes }: ProbeWalk): HitStatement {
   const isInFunction = (at: number) =>
     functionNodes.some(({ body }) => body.start < at && at <= body.end);
   return (block, at) => isInFunction(at) ? hitStatement(block) : hitDeclaration(block);
 }
 
-/** The blocks that functions begin with. */
+/** Places the probes of functions' first blocks. */
 function placeFirst({ program, walk, table, edits, unprobed, probing }: Placing): void {
   const probes = new FunctionProbes(edits, probing);
   const rows = new FunctionRows(table);
@@ -161,7 +160,7 @@ function placeOthers({ walk, table, edits, unprobed, probing }: Placing): void {
   }
 }
 
-/** Of `eval`, the innermost block is told to what gives its code probes. */
+/** A call of `eval` gets the number of the innermost block that it is in. */
 function placeEvals({ walk, table, edits }: Placing): void {
   const calls = walk.evalCalls.filter(({ start }) => !walk.isInObjectScope(start))
     .sort((a, b) => a.start - b.start);
@@ -169,7 +168,7 @@ function placeEvals({ walk, table, edits }: Placing): void {
   for (const [index, node] of calls.entries()) addEval(edits, { block: blocks[index], node });
 }
 
-/** A comparison is told with the innermost block that it is in. */
+/** A comparison gets the number of the innermost block that it is in. */
 function comparisonEdits(walk: ProbeWalk, table: BlockTable): Edits {
   const edits = new Edits();
   const { bound, expressionStatements: statements } = walk;

@@ -1,15 +1,16 @@
 /**
- * What probes call: properties of the target's global object. A PC is the lower half of the block's, as a
- * signed 32-bit number, which V8 keeps as a small integer. None of them throws, or runs code of the user's.
+ * The functions that probes call: properties of the target's global object. A PC is the lower half of the
+ * block's, as a signed 32-bit number, which V8 keeps as a small integer. None of the functions throws, or runs
+ * code of the user's.
  */
 export const PROBE_NAMES = {
-  /** `(pc)`: the block is executed. Returns nothing of use. */
+  /** `(pc)`: the block is executed. The result has no meaning. */
   hit: "__kcov",
   /** `(pc, value)`: the same; returns the value. */
   pass: "__kcov_pass",
   /** `(pc, value)`: the same unless the value is null or undefined; returns the value. */
   some: "__kcov_some",
-  /** `(pc)`: the same; returns an array of nothing, to be spread. */
+  /** `(pc)`: the same; returns an empty array, to be spread. */
   none: "__kcov_none",
   /** `(pc, value, constant)`: they are compared, in either order; returns the value. */
   constant: "__kcov_const",
@@ -18,20 +19,20 @@ export const PROBE_NAMES = {
   /** `(pc, value, constants)`: a `switch` compares the value with each; returns the value. */
   cases: "__kcov_switch",
   /**
-   * `(pc, kind, text, sought)`: a method is about to look for one in the other, if both are strings; see
-   * {@linkcode TEXT_METHODS} and {@linkcode CONSTANT_SOUGHT}. Returns what is sought.
+   * `(pc, kind, text, sought)`: a string method is about to look for `sought` in `text`, if both are strings;
+   * see {@linkcode TEXT_METHODS} and {@linkcode CONSTANT_SOUGHT}. Returns `sought`.
    */
   text: "__kcov_text",
   /**
-   * `(pc, eval, code)`: what is called `eval` there is about to be called with the code, which is no statement of
-   * the block's. Returns the code, with probes where that was V8's `eval`.
+   * `(pc, eval, code)`: the value that is called `eval` there is about to be called with the code, which is no
+   * statement of the block's. Returns the code, with probes if the value is V8's `eval`.
    */
   code: "__kcov_eval",
-  /** Not a function but an object, whose property `v` any probe may overwrite. */
+  /** Not a function but an object; any probe may overwrite its property `v`. */
   held: "__kcov_t",
 } as const;
 
-/** The methods of strings that compare, with their numbers as `kind` */
+/** The methods of strings that compare, with their numbers as `kind`. */
 export const TEXT_METHODS: Readonly<Record<string, number>> = {
   __proto__: null as never,
   startsWith: 0,
@@ -40,5 +41,5 @@ export const TEXT_METHODS: Readonly<Record<string, number>> = {
   indexOf: 2,
 };
 
-/** What is added to a method's number where what is sought is a constant. */
+/** Is added to a method's number where `sought` is a constant. */
 export const CONSTANT_SOUGHT = 4;

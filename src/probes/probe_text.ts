@@ -2,7 +2,7 @@
 import type { Text } from "./edits.ts";
 import { PROBE_NAMES } from "./probe_names.ts";
 
-/** An expression that says that a block is executed. */
+/** An expression that reports a block as executed. */
 export function hit(block: number): Text {
   return (pc) => `${PROBE_NAMES.hit}(${pc(block)})`;
 }
@@ -12,23 +12,23 @@ export function hitStatement(block: number): Text {
   return (pc) => `;${PROBE_NAMES.hit}(${pc(block)});`;
 }
 
-/** How a statement that says that a block is executed is written, at an offset. */
+/** Writes, for an offset, a statement that reports a block as executed. */
 export type HitStatement = (block: number, at: number) => Text;
 
 /**
- * The same as {@linkcode hitStatement} where the value of the script matters, as that of `eval` is: what
- * declares has none, so that the value stays that of the statement before.
+ * The same as {@linkcode hitStatement}, for places where the value of the script matters, as that of `eval`
+ * does. A declaration has no value, so the value of the statement before remains.
  */
 export function hitDeclaration(block: number): Text {
   return (pc) => `;{let _=${PROBE_NAMES.hit}(${pc(block)})}`;
 }
 
-/** The same in front of an expression that is worth less than a comma. */
+/** The same before an expression, which must have no comma outside of parentheses. */
 export function hitBefore(block: number): [before: Text, after: Text] {
   return [(pc) => `(${PROBE_NAMES.hit}(${pc(block)}),`, ")"];
 }
 
-/** Around an expression that has a value when the block is executed. */
+/** Text around an expression that has a value when the block is executed. */
 export function around(
   name: "pass" | "some",
   block: number,

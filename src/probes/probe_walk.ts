@@ -13,13 +13,13 @@ import { BoundNames } from "./bound_names.ts";
 import { type Comparing, isComparing } from "./comparison_probes.ts";
 import { type EvalCall, isEvalCall } from "./eval_probes.ts";
 
-/** Why a block begins where it does. */
+/** The node that a block begins at, and on which account. */
 export interface Place {
   /** The node that V8 records the block for. */
   readonly node: AnyNode;
   /** Whether only the start of the block is recorded: it follows something. */
   readonly isContinuation: boolean;
-  /** Of the body of a handler before `finally`: the whole statement. */
+  /** The whole statement, if the node is the body of a handler before `finally`. */
   readonly handled?: TryStatement | undefined;
 }
 
@@ -27,22 +27,22 @@ export interface Place {
 export type ClassNode = ClassDeclaration | AnonymousClassDeclaration | ClassExpression;
 
 /**
- * A walk that remembers which node each slot comes from, by the rules of `SlotMap`: a range wins over a
- * continuation, and the outermost continuation over those within.
+ * A walk that remembers the node of each slot, by the rules of `SlotMap`: a range wins over a continuation,
+ * and the outermost continuation over those within.
  */
 export class ProbeWalk extends RangeWalk {
-  /** By where they begin. */
+  /** By start. */
   readonly places = new Map<number, Place>();
   readonly functionNodes: FunctionNode[] = [];
   readonly classNodes: ClassNode[] = [];
   readonly comparing: Comparing[] = [];
   readonly evalCalls: EvalCall[] = [];
   readonly bound = new BoundNames();
-  /** By where they begin. */
+  /** By start. */
   readonly expressionStatements = new Map<number, ExpressionStatement>();
   readonly #objectScopes: AnyNode[] = [];
   readonly #handled = new Map<AnyNode, TryStatement>();
-  /** The node that is visited. */
+  /** The node that is being visited. */
   #node: AnyNode;
 
   /** @param program The source, parsed. */
@@ -66,12 +66,12 @@ export class ProbeWalk extends RangeWalk {
     super.run(root, remembering as unknown as Visitors);
   }
 
-  /** Whether names are looked up in an object first, at an offset: it is in the body of a `with`. */
+  /** Whether names at an offset are first looked up in an object: it is in the body of a `with`. */
   isInObjectScope(offset: number): boolean {
     return this.#objectScopes.some(({ start, end }) => start <= offset && offset < end);
   }
 
-  /** Methods are no nodes that are visited: what they are values of is. */
+  /** Methods are not visited themselves; the nodes whose values they are are visited. */
   #remember(node: AnyNode): void {
     switch (node.type) {
       case "ArrowFunctionExpression":

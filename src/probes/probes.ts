@@ -5,14 +5,13 @@ import { around, hitBefore, type HitStatement } from "./probe_text.ts";
 import type { Place } from "./probe_walk.ts";
 import type { Unprobed } from "./unprobed.ts";
 
-/** How probes are put into a source. */
 export interface ProbesOptions {
-  /** The offset of the first token at or after one. */
+  /** Returns the offset of the first token at or after another. */
   readonly tokenAfter: (offset: number) => number;
   readonly statement: HitStatement;
 }
 
-/** Puts the probes of one source where its blocks begin, those left out that a function begins with. */
+/** Puts the probes of one source where its blocks begin, except for functions' first blocks. */
 export class Probes {
   readonly #edits: Edits;
   readonly #tokenAfter: (offset: number) => number;
@@ -80,7 +79,7 @@ export class Probes {
     return "no place";
   }
 
-  /** What is called as a method stays one: its probe goes to the arguments. */
+  /** A method call stays one: its probe goes to the arguments. */
   #call(block: number, node: CallExpression, start: number): void {
     if (!isMethod(node.callee)) {
       this.#edits.wrap(node.callee, around("some", block));
@@ -110,7 +109,7 @@ export class Probes {
         this.#edits.follow(node, (pc) => `static{${PROBE_NAMES.hit}(${pc(block)})}`);
         return;
     }
-    // What follows a handler before `finally` is within the `try` that has the `finally`.
+    // The block after a handler before `finally` is within the `try` that has the `finally`.
     const tried = handled && { start: handled.start, end: node.end };
     if (tried) {
       this.#edits.wrap(tried, ["try{", closed(this.#statement(block, node.end))]);
@@ -120,7 +119,7 @@ export class Probes {
     return;
   }
 
-  /** A body is a block, or becomes one. */
+  /** Puts the probe at the start of a body, which gets braces if it has none. */
   #brace(block: number, body: AnyNode): void {
     if (body.type === "BlockStatement") this.#open(block, body.start + 1);
     else this.#edits.wrap(body, [opened(this.#statement(block, body.start)), "}"]);
@@ -143,7 +142,7 @@ function closed(statement: Text): Text {
   return (pc) => `${written(statement, pc)}}`;
 }
 
-/** Whether what is called gets a `this`. */
+/** Whether a callee gets a `this`. */
 function isMethod(callee: AnyNode): boolean {
   if (callee.type === "ParenthesizedExpression" || callee.type === "ChainExpression") {
     return isMethod(callee.expression);

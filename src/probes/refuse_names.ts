@@ -4,7 +4,7 @@ import { PROBE_NAMES } from "./probe_names.ts";
 const NAMES: ReadonlySet<string> = new Set(Object.values(PROBE_NAMES));
 
 /**
- * Refuses a source that could take a probe for something of its own, or that has probes already.
+ * Refuses a source that uses a name of the probes, or that has probes already.
  *
  * @throws {Error} which says which name it is.
  */

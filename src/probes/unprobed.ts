@@ -5,7 +5,7 @@
  * - `never reached`: it follows a jump;
  * - `object scope`: it is in the body of a `with`, whose object would be asked for the probe's name;
  * - `computed name`: it begins with a field whose name is computed and whose value, a function without a
- *   name, takes it over;
+ *   name, takes that name;
  * - `no place`: it begins where no probe is known to fit.
  */
 export type Unprobed =

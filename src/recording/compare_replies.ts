@@ -2,16 +2,16 @@ import { constants } from "node:os";
 import { type DecodedReply, type DecodedRequest, decodeReply } from "../fuse/mod.ts";
 import { FIRST_INSTANCE } from "../kcov/mod.ts";
 
-/** What is found of a reply. */
+/** The result of a comparison. */
 export type Verdict = "same" | "different" | "not compared";
 
 /**
- * Compares what was answered with what is answered now, byte for byte, but for what does not follow from
- * the messages:
+ * Compares a recorded reply with the present one, byte for byte, except for parts that do not follow from the
+ * messages:
  *
  * - The data of an instance's READ are coverage: only their length is compared.
- * - The text files tell of targets: their READs are not compared.
- * - INTERRUPT is refused or not by when it comes.
+ * - The text files are about targets: their READs are not compared.
+ * - Whether INTERRUPT is refused depends on when it comes.
  * - An ENOMEM was the machine's.
  */
 export function compareReplies(

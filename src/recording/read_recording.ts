@@ -9,7 +9,7 @@ export interface Recording {
   readonly header: Header;
   /** In the file's order; to be read once. */
   readonly entries: AsyncIterable<NumberedEntry>;
-  /** Whether the last line is cut short; known when all entries were read. */
+  /** Whether the last line is cut short; valid once all entries were read. */
   readonly isCut: boolean;
 }
 
@@ -25,8 +25,8 @@ const MOST_UNITS = 32 * 1024 * 1024;
 /**
  * Opens a recording.
  *
- * @throws one line for the user when it cannot be read or is none; so does reading the entries when a
- * line but the last is damaged.
+ * @throws one line for the user when it cannot be read or is no recording. To read the entries throws, too,
+ * when any line but the last is damaged.
  */
 export async function readRecording(path: string): Promise<Recording> {
   const lines = linesOf(path);
@@ -92,7 +92,7 @@ function headerOf(line: string, refuse: (reason: string) => Error): Header {
 }
 
 /**
- * The lines of a file. They end at line feeds and nowhere else: JSON has U+2028 as it is, where `readline`
+ * The lines of a file. They end at line feeds and nowhere else: JSON may contain U+2028, where `readline`
  * ends a line, too.
  */
 async function* linesOf(path: string): AsyncGenerator<string, undefined> {
@@ -120,5 +120,5 @@ function parse(line: string): Readonly<Record<string, unknown>> | undefined {
   }
 }
 
-/** A line, before it is known what it tells. */
+/** A line, before its kind is known. */
 const OBJECT = v.record(v.string(), v.unknown());

@@ -8,10 +8,10 @@ import type { Witnessed } from "./witness.ts";
 import { unitId } from "../kcov/mod.ts";
 import type { ThreadId } from "../base/thread_id.ts";
 
-/** Of a thread that is asked about before the fact has come, as it may after memory was read. */
+/** Stands for a thread that is asked about before its fact has come, which may happen after memory was read. */
 const UNTOLD = 0;
 
-/** A thread that has enabled an instance of the recorded server's. */
+/** A thread that has enabled an instance of the recorded server. */
 class RecordedOwner implements Owner {
   readonly tid: ThreadId;
   readonly serial: number;
@@ -38,8 +38,8 @@ class RecordedOwner implements Owner {
 }
 
 /**
- * What a replayed server learns otherwise than by messages: what the recorded one did, as facts. There are
- * no targets; nothing is ever executed.
+ * The facts that a replayed server learns otherwise than by messages: those that the recorded server learned.
+ * There are no targets; nothing is ever executed.
  */
 export class RecordedWorld implements Witnessed {
   readonly #starts = new Map<number, number | null>();
@@ -49,7 +49,7 @@ export class RecordedWorld implements Witnessed {
   #targets: readonly NamedTarget[] = [];
   #comparable = false;
   #isDirect = false;
-  /** Older recordings do not say: then they all were. */
+  /** Older recordings do not say: in them all were. */
   #isWritten = true;
 
   /** Whether areas can be files that targets write into. */
@@ -57,7 +57,7 @@ export class RecordedWorld implements Witnessed {
     return this.#isDirect;
   }
 
-  /** From now on this is so; for what an ioctl returned: once. */
+  /** From now on the fact holds; the result of an ioctl is used once. */
   learn(fact: Fact): void {
     if ("thread" in fact) this.#learnThread(fact);
     else if ("memory" in fact) {
@@ -76,7 +76,7 @@ export class RecordedWorld implements Witnessed {
   #learnThread(
     { thread, start }: { readonly thread: number; readonly start: number | null },
   ): void {
-    // Asked about already, it stays who it was then.
+    // The thread was asked about already: it stays the one that it was then.
     if (this.#starts.get(thread) === UNTOLD && start !== null) return;
     this.#starts.set(thread, start);
     if (start === null) this.#owners.get(thread)?.end();
@@ -126,7 +126,7 @@ export class RecordedWorld implements Witnessed {
   }
 }
 
-/** What was read at a place, in turn; whoever takes it may come before it. */
+/** The bytes that were read at a place, in turn. A reader may come before its bytes do. */
 class Memory {
   readonly #given: (Uint8Array | undefined)[] = [];
   readonly #waiting: ((bytes: Uint8Array | undefined) => void)[] = [];
@@ -143,7 +143,7 @@ class Memory {
   }
 }
 
-/** Makes an area's file that has no name. It is sparse, and nobody maps it. */
+/** Makes an area's file without a name. It is sparse, and nobody maps it. */
 export function makeScratchFile(): AreaFile {
   const folder = mkdtempSync(join(tmpdir(), "kcovfs-replay-"));
   const path = join(folder, "area");

@@ -14,8 +14,8 @@ import { UserError } from "../base/user_error.ts";
 import type { Reporter } from "../base/reporter.ts";
 
 /**
- * Writes a recording. Each entry is in the kernel's hands before what it tells of goes on, so that it is
- * there whatever becomes of this process. Measured: 5 to 25 µs an entry.
+ * Writes a recording. The kernel has each entry before the server acts on the event, so the entry is there
+ * whatever happens to this process. Measured: 5 to 25 µs an entry.
  */
 export class Recorder implements Tap, Disposable {
   readonly #path: string;
@@ -33,7 +33,7 @@ export class Recorder implements Tap, Disposable {
     this.#reporter = reporter;
     try {
       this.#fd = fs.openSync(path, "w", 0o600);
-      // It may have been there, or the umask have had its say.
+      // The file may have existed, and the umask may have applied.
       if (fs.fstatSync(this.#fd).isFile()) fs.fchmodSync(this.#fd, 0o600);
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;

@@ -4,20 +4,20 @@ import type { RecordedServer } from "./entry.ts";
 import { makeScratchFile, type RecordedWorld } from "./recorded_world.ts";
 import type { Reporter } from "../base/reporter.ts";
 
-/** Takes what the replayed server says. */
+/** Takes the replayed server's messages. */
 export interface Listener {
   readonly reply: (bytes: Uint8Array) => void;
   readonly reporter: Reporter;
-  /** What the device does. */
+  /** Takes the device's log. */
   readonly log?: Log | undefined;
 }
 
-/** Threads that notifications would occupy, if there were a kernel. */
+/** Threads that notifications would occupy if there were a kernel. */
 const NOTIFICATIONS = 16;
 
 /**
- * The server of a recording without a kernel: the same session, filesystem and device. Notifications
- * are carried out at once.
+ * The recorded server without a kernel: the same session, filesystem and device. Notifications are carried out
+ * at once.
  */
 export class ReplayedServer implements AsyncDisposable {
   readonly #session: Session;
@@ -35,7 +35,7 @@ export class ReplayedServer implements AsyncDisposable {
         return messages();
       },
     }, {
-      // Without passthrough there is nothing to put the files behind, whatever the recording says.
+      // Without passthrough no file can back an area, whatever the recording says.
       files: () => world.isDirect && this.#session.hasPassthrough ? makeScratchFile : undefined,
       callers: world.callers,
       log,

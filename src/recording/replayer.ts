@@ -16,7 +16,7 @@ import { ReplayedServer } from "./replayed_server.ts";
 import { UserError } from "../base/user_error.ts";
 import type { Unique } from "../fuse/mod.ts";
 
-/** What a replay has found. */
+/** The results of a replay. */
 export interface Findings {
   readonly requests: number;
   /** Replies that were compared and are the same. */
@@ -26,13 +26,12 @@ export interface Findings {
   uncompared: number;
 }
 
-/** How to replay. */
 export interface ReplayOptions {
-  /** Takes each line of the conversation. `isNews`: whether that is a difference, or a warning. */
+  /** Takes each line of the conversation. `isNews`: whether the line is a difference or a warning. */
   readonly print: (line: string, isNews: boolean) => void;
-  /** ms that a reply is waited for. @default {5000} */
+  /** ms to wait for a reply. @default {5000} */
   readonly patience?: number;
-  /** What the device does now. */
+  /** Takes the device's log of the replay. */
   readonly log?: Log;
 }
 
@@ -44,14 +43,14 @@ interface Asked {
 
 const UNANSWERED: ReadonlySet<string> = new Set(["FORGET", "BATCH_FORGET"]);
 
-/** Feeds a recording's requests to a server, and compares what it replies. */
+/** Feeds a recording's requests to a server, and compares its replies. */
 export class Replayer {
   readonly #options: ReplayOptions;
   readonly #world = new RecordedWorld();
   readonly #asked = new Map<Unique, Asked>();
   readonly #replies = new Map<Unique, (bytes: Uint8Array) => void>();
   readonly #found = { requests: 0, same: 0, different: 0, uncompared: 0 };
-  /** What the kernel asked last: facts that follow it are known before it is asked again. */
+  /** The kernel's last request. Facts that follow it must be learned before the next. */
   #next: Uint8Array | undefined;
 
   constructor(options: ReplayOptions) {
@@ -155,7 +154,7 @@ export class Replayer {
     }
   }
 
-  /** The server may have ended before it replied; what it would have said is of interest then. */
+  /** The server may have ended before it replied; then its unrecorded reply is of interest. */
   async #tellUnrecorded(): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 10));
     for (const [unique, { request, replied }] of this.#asked) {

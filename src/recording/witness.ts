@@ -2,18 +2,18 @@ import type { DeviceIoctl } from "../fuse/mod.ts";
 import type { Callers, NamedTarget, Owner, Source } from "../kcov/mod.ts";
 import type { Fact } from "./entry.ts";
 
-/** What a server's answers depend on, besides the messages. */
+/** The sources that a server's answers depend on, besides the messages. */
 export interface Witnessed {
   readonly source: Source;
   readonly callers: Callers;
   readonly targets: () => readonly NamedTarget[];
-  /** On the connection; see `ServeOptions`. Undefined without passthrough. */
+  /** `ioctl(2)` on the connection; see `ServeOptions`. Undefined without passthrough. */
   readonly ioctl: ((fd: number, call: DeviceIoctl) => number) | undefined;
 }
 
 /**
- * The same, of which each answer that is news is noted in a recording, if there is one. What targets have
- * executed is not.
+ * The same sources. Each answer that has changed is noted in a recording, if there is one. The executed code
+ * is not noted.
  */
 export function witness(
   witnessed: Witnessed,
@@ -62,7 +62,7 @@ function witnessSource(source: Source, note: (fact: Fact) => void): Source {
   };
 }
 
-/** Notes an answer when it is another than the last, and gives it back. */
+/** Notes an answer that differs from the last one, and returns it. */
 function noteAnswers(note: (answer: boolean) => void): (answer: boolean) => boolean {
   let last: boolean | undefined;
   return (answer) => {

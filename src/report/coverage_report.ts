@@ -7,7 +7,7 @@ import type * as IstanbulReport from "istanbul-lib-report";
 import type * as IstanbulReports from "istanbul-reports";
 import { breadcrumbs, LINKS, withoutMarks } from "./html_names.ts";
 
-/** The formats there are: Istanbul's names of them, and the files that they begin at. */
+/** The formats: Istanbul's names for them, and the files that they begin at. */
 export const REPORT_FORMATS = {
   text: { name: "text" },
   summary: { name: "text-summary" },
@@ -18,7 +18,7 @@ export const REPORT_FORMATS = {
 
 export type FormatName = keyof typeof REPORT_FORMATS;
 
-/** Whether a format goes into files, not to the terminal. */
+/** Whether a format is written into files, not to the terminal. */
 export function isFile(format: FormatName): boolean {
   return "file" in REPORT_FORMATS[format];
 }
@@ -26,14 +26,14 @@ export function isFile(format: FormatName): boolean {
 /** A file of a report. */
 export interface ReportedFile {
   readonly data: FileCoverageData;
-  /** What is shown of it; undefined where its text is not there any more. */
+  /** The text to show; undefined where it is lost. */
   readonly shown: string | undefined;
 }
 
-/** Where a report goes. */
+/** The form and the place of a report. */
 export interface ReportOptions {
   readonly format: FormatName;
-  /** The folder for formats that are files; made when it is not there. */
+  /** The folder for formats that are files; made when it does not exist. */
   readonly folder: string;
   /** Characters in a line of text. */
   readonly columns?: number;
@@ -42,7 +42,7 @@ export interface ReportOptions {
 const LOST = "The source of this script is not there any more.\n";
 
 /**
- * Renders files by Istanbul's reports; text goes to standard output, as they write it.
+ * Renders files by Istanbul's reports. They write text to standard output.
  *
  * @returns the file to begin at, where there is one.
  * @throws when the folder cannot be written.

@@ -1,37 +1,38 @@
 import { addedByNode } from "../blocks/block_places.ts";
 import { stripTypes } from "../blocks/original_source.ts";
+import type { BlockNumber } from "../symbols/pc_space.ts";
 import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolPosition, SymbolTable } from "../symbols/symbol_table.ts";
 import type { ReportedText } from "./outline_file.ts";
 import { readText, scriptTexts } from "./script_texts.ts";
 
-/** Which blocks of a script have executed. */
+/** A script's blocks, and which of them have executed. */
 export interface ScriptBlocks {
-  /** Its first block's number. */
-  readonly base: number;
+  /** Its first block. */
+  readonly base: BlockNumber;
   readonly isCovered: (block: number) => boolean;
 }
 
 /** A file that blocks stand in, and which of them have executed. */
 export interface CoveredFile {
   readonly url: string;
-  /** By where they stand: `line.column,line.column`. */
+  /** By place: `line.column,line.column`. */
   readonly states: Map<string, boolean>;
-  /** Undefined where nobody has it any more. */
+  /** Undefined where it is lost. */
   text?: ReportedText;
-  /** What is shown of it, where that is another text than the parsed one. */
+  /** The text to show, where it is not the one that is parsed. */
   shown?: string;
 }
 
-/** What is needed to find files. */
+/** The tables that files are found by. */
 export interface FileSources {
   readonly symbols: SymbolTable;
   readonly sources: SourceStore;
 }
 
 /**
- * The files that scripts' blocks stand in, originals rather than what was made of them, by URL. Of a script
- * that has changed only the last version is told of.
+ * The files that scripts' blocks stand in, by URL: originals rather than compiled scripts. If a script has
+ * changed, only its last version is included.
  *
  * @param scripts In the order in which they came.
  */
@@ -52,7 +53,7 @@ export async function coveredFiles(
     const positions = symbols.positions(segment);
     const originals = new Set(positions.filter(isOriginal).map(({ url }) => url));
     for (const [block, { url, range, isOriginal }] of positions.entries()) {
-      // What was compiled in place is told of as it was written: the rest of it is what the compiler added.
+      // If a file was compiled in place, only blocks of its original count: the compiler has added the others.
       if (!isOriginal && originals.has(url)) continue;
       let file = files.get(url);
       if (!file) files.set(url, file = { url, states: new Map() });
@@ -76,7 +77,7 @@ async function addText(files: ReadonlyMap<string, CoveredFile>, text: ReportedTe
   else file.text = text;
 }
 
-/** Where Node has stripped types, the file is shown as it was written. */
+/** If Node has stripped a file's types, the file is shown as it was written. */
 async function setOwn(file: CoveredFile, own: ReportedText): Promise<void> {
   const { url, text: source } = own;
   file.text = own;

@@ -1,9 +1,9 @@
-/** Values as a person reads them at a glance. */
+/** Formats values so that a person reads them at a glance. */
 
-/** What nobody knows. */
+/** Stands for a value that nobody knows. */
 export const UNKNOWN = "-";
 
-/** Three digits or more. */
+/** A number with at least three digits. */
 export function decimal(value: number): string {
   return value.toFixed(value >= 100 ? 0 : value >= 10 ? 1 : 2);
 }
@@ -13,7 +13,7 @@ export function counted(count: number, one: string, several = `${one}s`): string
   return `${count} ${count === 1 ? one : several}`;
 }
 
-/** How often in a second. */
+/** A rate: times a second. */
 export function perSecond(rate: number | undefined): string {
   return `${rate === undefined ? UNKNOWN : decimal(rate)}/s`;
 }
@@ -24,24 +24,24 @@ export function clock(seconds: number): string {
   return `${Math.floor(seconds / 3600)}:${two(seconds / 60)}:${two(seconds)}`;
 }
 
-/** Printable ASCII: a process may call itself anything, and a terminal would do as it says. */
+/** Keeps printable ASCII: a process may call itself anything, and a terminal would act on it. */
 export function printable(text: string): string {
   return text.replace(/[^\x20-\x7e]/gu, "?");
 }
 
 /**
- * What a terminal acts on instead of showing it: control characters of both kinds, and those that turn the
- * direction of text or break lines.
+ * Characters that a terminal acts on instead of showing them: control characters of both kinds, and those that
+ * change the direction of text or break lines.
  */
 // deno-lint-ignore no-control-regex
 const CONTROLS = /[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A name, of a script, say, on one line: names are what others have made up. */
+/** A name, for example a script's, on one line: others have made it up. */
 export function visible(text: string, replace: (character: string) => string = () => "?"): string {
   return text.replace(CONTROLS, replace);
 }
 
-/** A text on one line, for a log: what would not be on it is there as its escape. */
+/** A text on one line, for a log: characters that would break the line are escaped. */
 export function onOneLine(text: string): string {
   return visible(text, (character) => character === "\n" ? "\\n" : escape(character));
 }
@@ -50,12 +50,12 @@ function escape(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
-/** The same of a text of several lines and tabs. */
+/** The same for a text of several lines and tabs. */
 export function visibleLines(text: string): string {
   return visible(text, (character) => character === "\n" || character === "\t" ? character : "?");
 }
 
-/** JSON that a terminal shows as it is. */
+/** JSON that a terminal shows unchanged. */
 export function visibleJson(value: unknown): string {
   return visible(
     JSON.stringify(value, null, 2),

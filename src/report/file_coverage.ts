@@ -4,26 +4,26 @@ import { innermostBlocks } from "../blocks/innermost_blocks.ts";
 import { visible } from "./display_text.ts";
 import type { FunctionName, SourceOutline } from "./source_outline.ts";
 
-/** What a file's text says of its blocks, where it could be parsed. */
+/** The facts about a file's blocks that come from its text, if that could be parsed. */
 export interface FileOutline extends SourceOutline {
   readonly table: BlockTable;
-  /** Where the blocks stand, four numbers each: see `linePositions`. */
+  /** The blocks' places, four numbers each: see `linePositions`. */
   readonly positions: Uint32Array;
   /** Line and column of an offset, as Istanbul counts: lines from 1, columns from 0. */
   readonly locate: (offset: number) => Location;
 }
 
-/** Which blocks of a file have executed, by where they stand: `line.column,line.column`, from 1. */
+/** Whether the blocks of a file have executed, by place: `line.column,line.column`, from 1. */
 export type BlockStates = ReadonlyMap<string, boolean>;
 
 /**
  * A file's coverage in Istanbul's terms. Counts are 0 and 1.
  *
- * Blocks that are no function's first are branches of one way each. A statement is covered when the
- * innermost block around it has executed; a function when its first block has. What no target has compiled,
- * such as what a bundler left out, is not in it.
+ * Each block that is not a function's first is a branch of one way. A statement is covered when the innermost
+ * block around it has executed; a function when its first block has. Code that no target has compiled, such as
+ * code that a bundler left out, is not included.
  *
- * @param outline Of its text; without it there are branches alone, and a statement for each.
+ * @param outline Of the file's text; without it there are only branches, and a statement for each.
  */
 export function fileCoverage(
   path: string,
@@ -77,7 +77,7 @@ function addOutline(file: Coverage, states: BlockStates, outline: FileOutline): 
   return known;
 }
 
-/** The names of a file's functions, by their rows in its table; undefined for one that has none. */
+/** The names of a file's functions, by their rows in its table; undefined for a function without a name. */
 export function functionNames(
   { functions, table }: Pick<FileOutline, "functions" | "table">,
 ): (row: number) => string | undefined {
@@ -90,7 +90,7 @@ export function functionNames(
   return (row) => nameAt(byEnd.get(table.functionEnd[row]) ?? [], table.functionStart[row]);
 }
 
-/** V8's ranges begin a little later than some members do. */
+/** Some members begin a little before V8's range of them. */
 function nameAt(names: readonly FunctionName[], start: number): string | undefined {
   const around = names.filter((name) => name.start <= start);
   return around.sort((a, b) => b.start - a.start)[0]?.name;
@@ -116,7 +116,7 @@ class Coverage {
   addFunction(of: { name: string | undefined; location: Range }, isCovered: boolean): void {
     const key = String(this.#functions++);
     const { location: loc } = of;
-    // A property's name may be any text, which lines of lcov may not.
+    // A property's name may be any text; a line of lcov must be free of line breaks.
     const name = visible(of.name ?? `(anonymous_${key})`);
     this.#data.fnMap[key] = { name, loc, decl: loc, line: loc.start.line };
     this.#data.f[key] = isCovered ? 1 : 0;

@@ -2,21 +2,21 @@
 export interface Column {
   readonly heading: string;
   readonly cells: readonly string[];
-  /** Numbers stand to the right. @default {false} */
+  /** Whether its cells are numbers, which are aligned to the right. @default {false} */
   readonly isNumber?: boolean;
-  /** Columns of the highest rank are left out first; those of 0 never. @default {0} */
+  /** Columns of the highest rank are left out first; those of rank 0 never. @default {0} */
   readonly rank?: number;
 }
 
 const GAP = "  ";
-/** Characters that a cell is cut to where the table is too wide. */
+/** Characters to which a cell is cut where the table is too wide. */
 const LONGEST = 20;
 
 /**
- * A table with a heading, whose lines are no longer than the width: cells are shortened, then columns left
- * out, and then lines cut off.
+ * A table with a heading, whose lines are no longer than the width: first cells are shortened, then columns
+ * are left out, and then lines are cut off.
  *
- * @param columns Of equally many cells each, which are printable ASCII.
+ * @param columns Each has as many cells as the others. Cells are printable ASCII.
  */
 export function fitTable(columns: readonly Column[], width: number): string[] {
   let kept = [...columns];
@@ -50,7 +50,7 @@ function shorten(column: Column): Column {
   return { ...column, cells };
 }
 
-/** The highest first. */
+/** The ranks, the highest first. */
 function ranksOf(columns: readonly Column[]): number[] {
   const ranks = new Set(columns.map(({ rank = 0 }) => rank));
   return [...ranks].filter((rank) => rank > 0).sort((a, b) => b - a);

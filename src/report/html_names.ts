@@ -21,13 +21,13 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }
 
-/** Where pages are, and links to them: a name is no part of a URL, whatever characters it has. */
+/** The places of pages, and links to them: a name is not part of a URL, whatever characters it has. */
 export const LINKS = {
   getPath(node: ReportNode | string): string {
     if (typeof node === "string") return node;
     const name = node.getQualifiedName();
     if (node.isSummary()) return name === "" ? "index.html" : `${name}/index.html`;
-    // That of its folder's page.
+    // The name `index` is taken by the folder's page.
     return /(?:^|\/)index$/i.test(name) ? `${name}-.html` : `${name}.html`;
   },
 
@@ -42,7 +42,7 @@ export const LINKS = {
   },
 };
 
-/** The way to a page, as links, in its heading. */
+/** The path to a page, as links, in its heading. */
 export function breadcrumbs(node: ReportNode): string {
   const links: string[] = [];
   for (let parent = node.getParent(); parent; parent = parent.getParent()) {
@@ -53,7 +53,7 @@ export function breadcrumbs(node: ReportNode): string {
   return `${links.join(" / ")} ${escapeHtml(node.getRelativeName())}`;
 }
 
-/** Istanbul takes these two for `<` and `>` that it has put into a source itself. */
+/** Removes two characters that Istanbul takes for its own marks of `<` and `>` in a source. */
 export function withoutMarks(source: string): string {
   // deno-lint-ignore no-control-regex
   return source.replace(/[\x01\x02]/g, "\ufffd");

@@ -1,13 +1,13 @@
 import type { TargetRow } from "../messages/requests.ts";
 
-/** Those that have not ended; no two have one name. */
+/** The targets that have not ended; no two have one name. */
 export function livingTargets(
   { targets }: { readonly targets: readonly TargetRow[] },
 ): TargetRow[] {
   return targets.filter(({ state }) => state !== "ended");
 }
 
-/** What `ps` shows: the living, and then the ended where all are asked for. */
+/** The targets that `ps` shows: the living, then the ended if all are asked for. */
 export function shownTargets(
   targets: readonly TargetRow[],
   { all = false }: { all?: boolean } = {},

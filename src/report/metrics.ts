@@ -110,7 +110,7 @@ function infoLabels({ id, client, owner, mode, scope }: InstanceStatus): Labels 
   };
 }
 
-/** What is counted, of all or of each. */
+/** The families of counts, of all instances together or of each. */
 function countFamilies(prefix: string, counted: readonly Counted[]): MetricFamily[] {
   const family = (what: keyof Counts, name: string, help: string): MetricFamily => ({
     ...{ name: `${prefix}_${name}`, type: "counter", help },

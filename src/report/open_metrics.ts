@@ -7,7 +7,7 @@ import { visible } from "./display_text.ts";
 
 /** A metric: samples that differ in their labels. */
 export interface MetricFamily {
-  /** Without the suffix that samples have by its type; the unit is its end. */
+  /** Without the suffix that samples have by type. It ends with the unit. */
   readonly name: string;
   readonly type: keyof typeof SUFFIXES;
   readonly unit?: string;
@@ -21,11 +21,11 @@ export interface Sample {
   readonly value: number;
 }
 
-/** What a family's name is followed by in its samples. */
+/** The suffixes of a family's name in its samples, by type. */
 const SUFFIXES = { counter: "_total", gauge: "", info: "_info", stateset: "" } as const;
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
 
-/** Families that have no samples are left out. */
+/** Families without samples are left out. */
 export function formatOpenMetrics(families: readonly MetricFamily[]): string {
   const texts = families.filter(({ samples }) => samples.length > 0).map(formatFamily);
   return `${texts.join("")}# EOF\n`;
@@ -53,7 +53,7 @@ function escape(text: string): string {
   return plain.replace(/[\\"\n]/g, (character) => ESCAPES[character]);
 }
 
-/** One of several states, as the samples of a `stateset`, whose label is the family's name. */
+/** One of several states, as the samples of a `stateset`. Its label is the family's name. */
 export function stateSamples(
   state: string,
   { family, states, labels }: {

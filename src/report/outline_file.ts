@@ -10,13 +10,13 @@ import { outlineSource } from "./source_outline.ts";
 /** A file that blocks stand in. */
 export interface ReportedText {
   readonly url: string;
-  /** What V8 ran, or the original. */
+  /** The text that V8 ran, or the original. */
   readonly text: string;
-  /** Whether the text is what V8 ran. */
+  /** Whether it is the text that V8 ran. */
   readonly isScript: boolean;
 }
 
-/** Parses a file of a report; undefined where its blocks stand for themselves: it is no JavaScript. */
+/** Parses a file of a report; undefined where it is no JavaScript: then only its blocks are reported. */
 export function outlineFile({ url, text, isScript }: ReportedText): FileOutline | undefined {
   try {
     const { table, positions, program } = isScript ? scriptOf(url, text) : originalOf(url, text);

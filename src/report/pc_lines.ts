@@ -9,33 +9,33 @@ import { outlineFile, type ReportedText } from "./outline_file.ts";
 import { scriptTexts } from "./script_texts.ts";
 import { fileName, type SymbolOptions } from "./symbolize.ts";
 
-/** What is said of a PC. */
+/** The form of a PC's line. */
 export interface PcLineOptions extends SymbolOptions {
   /** Whether the line of code follows. */
   readonly source?: boolean;
 }
 
-/** What a file's text tells of places in it. */
+/** A file's text, and the names in it. */
 interface File {
   readonly lines: readonly string[];
-  /** The name of the function at a range. */
+  /** Returns the name of the function at a range. */
   readonly nameAt: (range: string) => string | undefined;
 }
 
-/** A script whose PCs are asked for. */
+/** A script whose PCs are looked up. */
 interface Script {
   readonly positions: readonly SymbolPosition[];
   /** The script's own text. */
   readonly own: File | undefined;
-  /** What it was made from, by URL. */
+  /** Its originals, by URL. */
   readonly originals: ReadonlyMap<string, File>;
 }
 
-/** Characters of a line of code, and those before the place that is meant. */
+/** Characters of a line of code that are shown, and those before the place that is meant. */
 const MOST_CODE = 120;
 const BEFORE_CODE = 20;
 
-/** PCs for people to read. What is found for one is kept for the next. */
+/** PCs for people to read. Lookups for one PC are kept for the next. */
 export class PcLines {
   readonly #symbols: SymbolTable;
   readonly #sources: SourceStore;
@@ -48,18 +48,19 @@ export class PcLines {
 
   /**
    * A PC on a line: `0x... file:line.column,line.column function`, or a question mark where no script has it.
-   * The function is missing where the script's text is not there any more, or may not be read.
+   * The function is missing where the script's text is lost, or may not be read.
    */
   async of(pc: bigint, options: PcLineOptions = {}): Promise<string> {
     const block = blockOfPc(pc);
     const { segments } = this.#symbols;
-    const segment = segments[firstEndingAfter(segments, Math.max(block, 0))];
     const unknown = `0x${pc.toString(16)} ?\n`;
-    if (block < 0 || !segment || segment.base > block) return unknown;
+    if (block === undefined) return unknown;
+    const segment = segments[firstEndingAfter(segments, block)];
+    if (!segment || segment.base > block) return unknown;
     let script = this.#scripts.get(segment);
     if (!script) this.#scripts.set(segment, script = this.#read(segment));
     const { positions, own, originals } = await script;
-    // A damaged line of the symbol table has fewer.
+    // A damaged line of the symbol table has fewer places.
     const position = positions[block - segment.base];
     if (!position) return unknown;
     const { url, range, isOriginal } = position;
@@ -99,7 +100,7 @@ function linesOf(text: string): string[] {
   );
 }
 
-/** Of a range that is none of a block's, the function around its start is told. */
+/** If no block has the range, the name is that of the function around its start. */
 function namesIn(outline: FileOutline, text: string): (range: string) => string {
   const { table } = outline;
   const nameOf = functionNames(outline);
@@ -128,8 +129,8 @@ function startOf(range: string): { line: number; column: number } {
 }
 
 /**
- * The first line of code in a block, for one may begin at the end of the line before. It is told without its
- * indentation; of one that is long, what is about the place.
+ * The first line of code in a block: the block may begin at the end of the line before. Without its
+ * indentation; of a long line only the part around the place.
  */
 function codeAt(lines: readonly string[], range: string): string {
   let { line, column } = startOf(range);

@@ -1,30 +1,32 @@
 import type { Snapshot } from "../messages/requests.ts";
 import type { Counts } from "../kcov/mod.ts";
 
-/** Snapshots of a server; without one before, no rate is known. */
+/** Snapshots of a server. Without an earlier one, no rate is known. */
 export interface Interval {
   readonly before?: Snapshot | undefined;
   readonly now: Snapshot;
-  /** The first of the last minute, for what is too rare for a shorter time. @default {before} */
+  /**
+   * The first snapshot of the last minute, for events that are too rare for a shorter time. @default {before}
+   */
   readonly minuteAgo?: Pick<Snapshot, "uptime" | "coveredBlocks"> | undefined;
 }
 
-/** What happened in an interval. */
+/** Rates over an interval. */
 export interface Rates {
-  /** A second. */
+  /** Executions a second. */
   readonly executions: number;
   readonly faults: number;
-  /** Of a fault on average, in ms; missing where there was none. */
+  /** Average times of a fault, in ms; missing where there was no fault. */
   readonly fault?: FaultTimes;
 }
 
-/** As in {@linkcode Counts}. */
+/** The parts of a fault's time, as in {@linkcode Counts}. */
 export type FaultTimes = Pick<Counts, "collecting" | "answering" | "holding">;
 
 /**
- * Rates of what is counted in both snapshots; undefined where it is not.
+ * Rates of counts; undefined where one of the snapshots does not have them.
  *
- * @param countsOf Where the counts are. @default {all instances}
+ * @param countsOf Returns the counts of a snapshot. @default {all instances}
  */
 export function ratesIn(
   { before, now }: Interval,

@@ -3,14 +3,14 @@ import { normalize } from "node:path";
 import { scriptPath } from "../blocks/script_filter.ts";
 import { visible } from "./display_text.ts";
 
-/** Bytes that filesystems take for a name, less some that reports add. */
+/** Bytes that filesystems allow in a name, less some that reports add. */
 const LONGEST_NAME = 200;
-/** Bytes of a path, which the kernel takes 4095 of with the report's folder. */
+/** Bytes of a path; with the report's folder the kernel allows 4095. */
 const LONGEST_PATH = 2000;
 
 /**
- * Where a file stands in a report: the path of a file, and something like one for other URLs, of names that
- * can be files and lead nowhere else.
+ * A file's path in a report: the path of a file's URL, and a similar one for other URLs. Its names are valid
+ * for files, and cannot lead out of the report.
  */
 export function reportPath(url: string): string {
   const path = scriptPath(url);
@@ -20,7 +20,7 @@ export function reportPath(url: string): string {
   return shortPath(safe.join("/") || "unnamed");
 }
 
-/** Gives each path once: of two that would be the same, the later one is told by its URL's hash. */
+/** Gives each path once. If two were the same, the later one gets its URL's hash. */
 export class ReportPaths {
   readonly #taken = new Set<string>();
 
@@ -34,12 +34,12 @@ export class ReportPaths {
 
 function safeName(name: string): string {
   if (name === "..") return "__";
-  // A key of Istanbul's objects, too.
+  // The path is a key of Istanbul's objects, too.
   if (name === "__proto__") return "_proto_";
   return shortName(name.replace(/[?#*:|"<>]/g, "_"));
 }
 
-/** No format of reports can have a line break in a name, and no terminal is to act on one. */
+/** A name must have no line break, which no format of reports allows, and nothing that a terminal acts on. */
 function shortName(name: string): string {
   const plain = visible(name, () => "_");
   return Buffer.byteLength(plain) <= LONGEST_NAME ? plain : cut(plain, name, LONGEST_NAME / 2);

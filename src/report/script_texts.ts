@@ -5,7 +5,9 @@ import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolSegment } from "../symbols/symbol_table.ts";
 import type { ReportedText } from "./outline_file.ts";
 
-/** The texts that a script's blocks stand in, as they were when it got its PCs; its own first, if it is known. */
+/**
+ * The texts that a script's blocks stand in, as they were when it got its PCs; its own first, if it was kept.
+ */
 export async function scriptTexts(
   segment: SymbolSegment,
   sources: SourceStore,
@@ -20,13 +22,13 @@ export async function scriptTexts(
   ];
 }
 
-/** The file, where it is what V8 ran. */
+/** The file's text, if it is the one that V8 ran. */
 async function readUnchanged({ url, hash }: SymbolSegment): Promise<string | undefined> {
   const text = await readText(url);
   return text !== undefined && scriptHash(text) === hash ? text : undefined;
 }
 
-/** The text of a file; undefined for what is none, or cannot be read. */
+/** The text of a file; undefined where there is no such file, or it cannot be read. */
 export async function readText(url: string): Promise<string | undefined> {
   const path = scriptPath(url);
   return path.startsWith("/") ? await readFile(path, "utf8").catch(() => undefined) : undefined;

@@ -1,30 +1,30 @@
-/** What a report lists of a source besides its blocks: statements, and the names of functions. */
+/** The parts of a source that a report lists besides blocks: statements, and the names of functions. */
 import type { AnyNode, Program } from "acorn";
 
 /** A statement, as Istanbul counts them; offsets are UTF-16 units. */
 export interface Statement {
   readonly start: number;
   readonly end: number;
-  /** In the block that it executes in: a function may begin where it does. */
+  /** An offset in the block that it executes in: its own start may be the start of a function. */
   readonly at: number;
 }
 
-/** A function's name, and where it stands. */
+/** A function's name and place. */
 export interface FunctionName {
   readonly name: string;
-  /** Where the function, or the member that it is, begins and ends. */
+  /** Start and end of the function, or of the member that it is. */
   readonly start: number;
   readonly end: number;
 }
 
-/** What {@linkcode outlineSource} finds. */
+/** The result of {@linkcode outlineSource}. */
 export interface SourceOutline {
   /** By ascending `at`. */
   readonly statements: readonly Statement[];
   readonly functions: readonly FunctionName[];
 }
 
-/** Istanbul's, of which declarations count by their initialisers. */
+/** Istanbul's statements. Declarations are missing, since their initialisers count. */
 const STATEMENTS: ReadonlySet<string> = new Set([
   ...["BreakStatement", "ContinueStatement", "DebuggerStatement", "DoWhileStatement"],
   ...["ExpressionStatement", "ForInStatement", "ForOfStatement", "ForStatement", "IfStatement"],
@@ -32,13 +32,13 @@ const STATEMENTS: ReadonlySet<string> = new Set([
   ...["WhileStatement", "WithStatement"],
 ]);
 
-/** A node and what it is the value of, which names it. */
+/** A node, and the name that it gets as the value of another. */
 interface Visit {
   readonly node: AnyNode;
   readonly name?: string;
 }
 
-/** Walks without recursion, for sources may be nested deeply. */
+/** Walks without recursion, since sources may be nested deeply. */
 export function outlineSource(program: Program): SourceOutline {
   const statements: Statement[] = [];
   const functions: FunctionName[] = [];
@@ -62,7 +62,7 @@ export function outlineSource(program: Program): SourceOutline {
   return { statements: statements.sort((a, b) => a.at - b.at), functions };
 }
 
-/** What a declaration computes; what an arrow function returns without saying so. */
+/** The initialiser of a declaration, or the value that an arrow function returns without `return`. */
 function initializerOf(node: AnyNode): AnyNode | null | undefined {
   if (node.type === "VariableDeclarator") return node.init;
   if (node.type === "PropertyDefinition") return node.value;

@@ -1,18 +1,18 @@
-import { blockOfPc, formatPc } from "../symbols/pc_space.ts";
+import { blockAt, blockOfPc, formatPc } from "../symbols/pc_space.ts";
 import { scriptPath } from "../blocks/script_filter.ts";
 import { visible } from "./display_text.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
 
-/** How positions are written. */
+/** The form of positions. */
 export interface SymbolOptions {
-  /** Put before each file's name; see {@linkcode fileName}. */
+  /** Is put before each file's name; see {@linkcode fileName}. */
   readonly prefix?: string;
 }
 
 /**
  * All blocks in the format of gVisor's `runsc symbolize -all`, which syzkaller parses: the PC on one
- * line, `file:line.column,line.column` on the next. A script's lines follow each other, though a source
- * map may place them in several files.
+ * line, `file:line.column,line.column` on the next. The lines of a script are together, though a source map
+ * may place them in several files.
  */
 export function* symbolLines(
   symbols: SymbolTable,
@@ -21,7 +21,7 @@ export function* symbolLines(
   for (const segment of symbols.segments) {
     let text = "";
     for (const [i, { url, range }] of symbols.positions(segment).entries()) {
-      text += `${formatPc(segment.base + i)}\n${fileName(url, options)}:${range}\n`;
+      text += `${formatPc(blockAt(segment, i))}\n${fileName(url, options)}:${range}\n`;
     }
     yield text;
   }
@@ -32,20 +32,21 @@ export function formatSymbols(symbols: SymbolTable): string {
   return [...symbolLines(symbols)].join("");
 }
 
-/** The same of one PC; its second line is `?` where no script has it. */
+/** The same for one PC; its second line is `?` where no script has it. */
 export function symbolize(symbols: SymbolTable, pc: bigint, options: SymbolOptions = {}): string {
   const block = blockOfPc(pc);
-  const found = block < 0 ? undefined : symbols.locate(block);
-  if (!found) return `0x${pc.toString(16)}\n?\n`;
+  const found = block === undefined ? undefined : symbols.locate(block);
+  if (block === undefined || !found) return `0x${pc.toString(16)}\n?\n`;
   return `${formatPc(block)}\n${fileName(found.url, options)}:${found.range}\n`;
 }
 
-/** Of a name with a prefix: syzkaller takes lines of 64 KiB. */
+/** Characters of a name with a prefix: syzkaller accepts lines of 64 KiB. */
 const MOST_CHARACTERS = 4096;
 
 /**
- * A path without line breaks, which would break the format, and without what a terminal acts on. With a prefix it is a path below that, as
- * syzkaller takes it (`gvisorLineRe` in `pkg/cover/backend/gvisor.go`): without colons, and not too long.
+ * A path without line breaks, which would break the format, and without characters that a terminal acts on.
+ * With a prefix it is a path below that, as syzkaller accepts it (`gvisorLineRe` in
+ * `pkg/cover/backend/gvisor.go`): without colons, and not too long.
  */
 export function fileName(url: string, { prefix }: SymbolOptions): string {
   const path = visible(scriptPath(url), encodeURIComponent);

@@ -19,7 +19,7 @@ export function formatTargets(rows: readonly TargetRow[]): string {
   return formatTable([HEADINGS, ...rows.map(cells)]);
 }
 
-/** The scripts without probes as another, a line a script, after an empty one; nothing where there are none. */
+/** The scripts without probes as a second table, after an empty line; nothing where there are none. */
 export function formatUnprobed(scripts: readonly UnprobedScript[]): string {
   if (scripts.length === 0) return "";
   const lines = scripts.map(({ target, url, reason }) => [target, url, reason]);

@@ -4,13 +4,13 @@ import { livingTargets } from "./living_targets.ts";
 import { type Interval, ratesIn } from "./rates.ts";
 import { instanceColumns, targetColumns } from "./top_columns.ts";
 
-/** What there is room for, in characters. */
+/** The room for the text, in characters. */
 export interface ScreenSize {
   readonly columns: number;
   readonly rows: number;
 }
 
-/** How a line stands out, by the numbers of ECMA-48's "Select Graphic Rendition". */
+/** Styles of lines, by the numbers of ECMA-48's "Select Graphic Rendition". */
 const STYLES = { heading: 1, idle: 2, alarm: 33 } as const;
 
 interface Line {
@@ -21,7 +21,7 @@ interface Line {
 const EMPTY: Line = { text: "" };
 
 /**
- * What `kcovfs top` shows: no more lines than there are rows, none longer than the columns.
+ * The text of `kcovfs top`: no more lines than rows, none longer than the columns.
  *
  * @param options `hasColors`: whether lines may have escape sequences, which take no room.
  */
@@ -41,7 +41,7 @@ export function formatTop(
   });
 }
 
-/** A table whose heading stands out, and whose rows do as they are to. */
+/** A table with the style of headings for its first line, and these styles for its rows. */
 function table(
   columns: readonly Column[],
   width: number,
@@ -62,7 +62,7 @@ function instanceStyles({ now }: Interval): Line["style"][] {
   return now.instances.map(({ state }) => state === "enabled" ? undefined : "idle");
 }
 
-/** As many lines as it takes; a part is not broken. */
+/** As many lines as needed; a part is never broken. */
 function wrap(parts: readonly string[], width: number, isHeading: boolean): Line[] {
   const lines: string[] = [];
   for (const part of parts) {
@@ -73,14 +73,14 @@ function wrap(parts: readonly string[], width: number, isHeading: boolean): Line
   return lines.map((text) => ({ text, style: isHeading ? "heading" : undefined }));
 }
 
-/** What there is no room for is counted in the last line. */
+/** Cuts off lines for which there is no room. The last line says how many they are. */
 function clip(lines: readonly Line[], most: number): readonly Line[] {
   if (lines.length <= most) return lines;
   const kept = Math.max(most - 1, 1);
   return [...lines.slice(0, kept), { text: `${lines.length - kept} more` }];
 }
 
-/** Lines in parts, which narrow screens show below each other. */
+/** The summary's lines, in parts that narrow screens show below each other. */
 function summary(interval: Interval): string[][] {
   const { uptime, server: { version, pid, collector } } = interval.now;
   return [

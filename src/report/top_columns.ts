@@ -5,13 +5,13 @@ import type { Column } from "./fit_table.ts";
 import { livingTargets } from "./living_targets.ts";
 import { type FaultTimes, type Interval, type Rates, ratesIn } from "./rates.ts";
 
-/** An instance, and what happened to it. */
+/** An instance, and its rates. */
 interface Seen {
   readonly instance: InstanceStatus;
   readonly rates: Rates | undefined;
 }
 
-/** The targets that live. */
+/** The columns of living targets. */
 export function targetColumns({ now }: Interval): Column[] {
   const { text, number } = columnsOf(livingTargets(now));
   return [
@@ -27,7 +27,7 @@ export function targetColumns({ now }: Interval): Column[] {
   ];
 }
 
-/** The instances that are open. */
+/** The columns of open instances. */
 export function instanceColumns(interval: Interval): Column[] {
   const { text, number } = columnsOf(seenIn(interval));
   const time = (what: keyof FaultTimes) => ({ rates }: Seen) =>
@@ -60,7 +60,7 @@ function seenIn(interval: Interval): Seen[] {
   }));
 }
 
-/** Columns of things, from what a cell says of one; undefined is what nobody knows. */
+/** Makes columns of things by the text of a cell; undefined stands for a value that nobody knows. */
 function columnsOf<T>(things: readonly T[]) {
   const text = (heading: string, cell: (thing: T) => unknown, rank = 0): Column => ({
     ...{ heading, rank },
@@ -73,7 +73,7 @@ function columnsOf<T>(things: readonly T[]) {
   return { text, number };
 }
 
-/** What clients map and targets write, for which there are no counts, does not see those without probes. */
+/** An instance without counts has a passthrough area: targets without probes do not write into it. */
 function scopeNames({ scope, counts }: InstanceStatus, targets: readonly TargetRow[]): string {
   const names = new Map(targets.map(({ id, name }) => [id, name]));
   if (scope !== "all") return scope.map((id) => names.get(id) ?? id).join(",");
@@ -83,7 +83,7 @@ function scopeNames({ scope, counts }: InstanceStatus, targets: readonly TargetR
   return unseen.length > 0 ? `all but ${unseen.map(({ name }) => name).join(",")}` : "all";
 }
 
-/** How often it was full; where nobody counts, whether it is. */
+/** How often the area was full; where there are no counts, whether it is full now. */
 function fullCell({ counts, words, count, mode = "pc" }: InstanceStatus): string | undefined {
   if (counts) return String(counts.full);
   const isNow = words !== undefined && count !== undefined && isFull({ words, count, mode });

@@ -5,19 +5,19 @@ import { executedBlocks } from "../blocks/executed_blocks.ts";
 import { FunctionIndex } from "../blocks/function_index.ts";
 import { PcBuffer } from "./pc_buffer.ts";
 import type { CountedScript, Pipeline } from "./pipeline.ts";
-import { pcOfBlock, type Segment } from "../symbols/pc_space.ts";
+import { type PcLow, pcOfBlock, type Segment } from "../symbols/pc_space.ts";
 import type { LoadedScript } from "./script_job.ts";
 import type { ScriptReport } from "../blocks/script_report.ts";
 import { StateError } from "../blocks/state_error.ts";
 
-/** A script's source; with its source map's URL, where that is not in the source. */
+/** A script's source, with its source map's URL if that is not in the source. */
 export type ScriptText = string | { readonly source: string; readonly mapUrl?: string };
 
 /** A script whose blocks have PCs; targets that run the same source share it. */
 interface Script extends CountedScript {
   readonly index: FunctionIndex;
   /** The lower half of its first block's PC. */
-  readonly firstPc: number;
+  readonly firstPc: PcLow;
 }
 
 /** A script of a target's, and the marks of its blocks. */
@@ -26,11 +26,11 @@ interface Measured {
   readonly marks: Uint8Array;
 }
 
-/** How a target's scripts are treated. */
+/** The treatment of a target's scripts. */
 export interface TargetOptions {
-  /** Asked of each source: whether it has probes, so that its counts are of no interest. */
+  /** Whether a source has probes, so that its counts are ignored. */
   readonly isProbed?: (source: string) => boolean;
-  /** The marks that executed blocks of a script are to be given: see `CoveredBlocks.marksOf`. */
+  /** Returns the marks to set for executed blocks of a script: see `CoveredBlocks.marksOf`. */
   readonly marksOf?: (segment: Segment) => Uint8Array;
 }
 
@@ -46,7 +46,7 @@ export class Engine {
   /**
    * Adds a target.
    *
-   * @param isMeasured Says by the URL whether a script of the target's is measured.
+   * @param isMeasured Whether the target's script of this URL is measured.
    */
   target(isMeasured: (url: string) => boolean, options: TargetOptions = {}): TargetCoverage {
     return new TargetCoverage({
@@ -59,9 +59,9 @@ export class Engine {
   }
 
   /**
-   * The script, once for all targets; undefined when it cannot be measured.
+   * The script, which all targets share; undefined when it cannot be measured.
    *
-   * @throws {StateError} when it can have no PCs now.
+   * @throws {StateError} when it can get no PCs now.
    */
   async #load(loaded: LoadedScript): Promise<Script | undefined> {
     const asked = this.#pipeline.table(loaded);
@@ -82,7 +82,7 @@ export class Engine {
   }
 }
 
-/** What a target's scripts are, for `ps`. */
+/** Counts of a target's scripts, for `ps`. */
 export interface ScriptCounts {
   /** Scripts that are measured, and their blocks. */
   readonly measured: number;
@@ -94,27 +94,27 @@ export interface ScriptCounts {
   /** Scripts that have no PCs yet, and why. */
   readonly unkept: number;
   readonly unkeptReason?: string;
-  /** Functions that have run and that V8 has no block counters for, until it compiles them anew. */
+  /** Functions that have run without block counters in V8; they get some when V8 compiles them anew. */
   readonly coarse: number;
   /** Reports of functions that the block table does not have. */
   readonly strange: number;
 }
 
-/** Reports of a script whose source is not known yet, as texts. */
+/** Reports, as texts, of a script whose source is not known yet. */
 interface Waiting {
   readonly url: string;
   reports: Uint8Array[];
-  /** Those that no client may be told of any more: it has read without them. Reports have them. */
+  /** Reports that come too late for clients, which have read without them. Coverage reports still get them. */
   readonly late: Uint8Array[];
   lateBytes: number;
-  /** Functions that are told of when the script is known. */
+  /** Functions to be counted when the script is known. */
   readonly entered: EnteredFunction[];
   /** When it may be asked for again, and why not before. */
   retryAt: number;
   reason?: string;
 }
 
-/** Bytes of late reports that are kept of a script. */
+/** Bytes of late reports that are kept for a script. */
 const MOST_LATE = 4 << 20;
 
 /** One target's scripts, by V8's script ids. */
@@ -124,16 +124,16 @@ export class TargetCoverage {
   readonly #isProbed: (source: string) => boolean;
   readonly #marksOf: (segment: Segment) => Uint8Array;
   readonly #load: (script: LoadedScript) => Promise<Script | undefined>;
-  /** `null` for those that are not measured. */
+  /** `null` for scripts that are not measured. */
   readonly #scripts = new Map<string, Measured | null>();
   /** Reports of scripts whose table is not there yet. */
   readonly #waiting = new Map<string, Waiting>();
-  /** Those of them whose sources were asked for. */
+  /** The ids of waiting scripts whose sources were asked for. */
   readonly #asked = new Set<string>();
   readonly #reader = new CoverageReader();
   /** Functions without block counters, by script id and row of the table. */
   readonly #coarse = new Map<string, Set<number>>();
-  /** The function that the last collection has interrupted at its beginning, if it was one. */
+  /** The function, if any, that the last collection has interrupted at its beginning. */
   #entered: EnteredFunction | undefined;
   #counts = { measured: 0, blocks: 0, unnamed: 0, unparsed: 0, strange: 0 };
   #ignored: string[] = [];
@@ -151,8 +151,8 @@ export class TargetCoverage {
   }
 
   /**
-   * The lower halves of the PCs of all blocks that were absorbed as executed since the last call; valid
-   * until the next.
+   * The lower halves of the PCs of all blocks that were absorbed as executed since the last call. The view is
+   * valid until the next call.
    */
   drain(): Uint32Array {
     return this.#executed.drain();
@@ -165,7 +165,7 @@ export class TargetCoverage {
     return { ...this.#counts, coarse, unkept, ...(unkept > 0 && { unkeptReason: reasons[0] }) };
   }
 
-  /** Script ids found not to be measured since the last call. */
+  /** Ids of scripts that turned out not to be measured since the last call. */
   takeIgnored(): string[] {
     const ignored = this.#ignored;
     this.#ignored = [];
@@ -176,7 +176,7 @@ export class TargetCoverage {
    * Takes in a collection.
    *
    * @param coverage The JSON array of script coverages, as text.
-   * @returns the ids of scripts that {@linkcode learn} must be told of before their blocks count.
+   * @returns the ids of scripts whose sources {@linkcode learn} needs before their blocks count.
    * @throws {SyntaxError} when the text is not JSON.
    */
   absorb(coverage: Uint8Array): string[] {
@@ -205,19 +205,19 @@ export class TargetCoverage {
     return unknown;
   }
 
-  /** Tells of a function that the last collection has interrupted and this one has left out. */
+  /** Counts a function that the last collection has interrupted and that is missing in this one. */
   #tell(entered: EnteredFunction): void {
     const found: { measured: Measured; row: number }[] = [];
     for (const scriptId of entered.scriptIds) {
       const waiting = this.#waiting.get(scriptId);
-      // One that could not have PCs is late, and clients are not to be told of it.
+      // A script that could get no PCs is late, so clients must not be told of the function.
       if (waiting?.retryAt === 0) waiting.entered.push(entered);
       const measured = this.#scripts.get(scriptId);
       if (!measured) continue;
       const row = entered.rowIn(scriptId, measured.script);
       if (row !== undefined) found.push({ measured, row });
     }
-    // Of several scripts of one name nobody knows which it is.
+    // If several scripts have this name, the function could be in any of them.
     if (found.length === 1) this.#addAll(found[0].measured, found[0].row);
   }
 
@@ -234,7 +234,7 @@ export class TargetCoverage {
     for (const id of unknown) this.#asked.delete(id);
   }
 
-  /** Keeps a report until its script is known, if it is to be measured at all. */
+  /** Keeps a report until its script is known, unless the script is not measured. */
   #keep({ scriptId, url }: ScriptReport, text: Uint8Array): void {
     if (!this.#isMeasured(url)) {
       if (url === "") this.#counts.unnamed++;
@@ -259,10 +259,9 @@ export class TargetCoverage {
   }
 
   /**
-   * Learns scripts' sources; resolves when their blocks, those in earlier reports among them, are
-   * counted.
+   * Learns scripts' sources. Resolves when their blocks are counted, with those in earlier reports.
    *
-   * @param asked The ids that were asked for: a script that is not there any more is given up.
+   * @param asked The ids that were asked for: a script without a source here is gone, and is given up.
    */
   async learn(sources: ReadonlyMap<string, ScriptText>, asked: readonly string[]): Promise<void> {
     await Promise.all(asked.map(async (scriptId) => {
@@ -297,7 +296,7 @@ export class TargetCoverage {
     }));
   }
 
-  /** @returns "later" when it can have no PCs now: it is asked for again. */
+  /** @returns "later" when the script can get no PCs now: it is asked for again. */
   async #tryLoad(scriptId: string, script: LoadedScript): Promise<Script | undefined | "later"> {
     try {
       return await this.#load(script);

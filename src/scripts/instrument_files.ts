@@ -5,15 +5,14 @@ import { type Pipeline, withMap } from "./pipeline.ts";
 import { withPrelude } from "./standalone.ts";
 import type { Reporter } from "../base/reporter.ts";
 
-/** What files are given probes, and where they go. */
 export interface InstrumentFilesOptions {
   readonly pipeline: Pipeline;
-  /** Which scripts get probes, by URL. */
+  /** Whether the script of a URL gets probes. */
   readonly isMeasured: (url: string) => boolean;
   readonly reporter: Reporter;
 }
 
-/** What has been done. */
+/** The results. */
 export interface InstrumentedFiles {
   /** Files with probes, and their blocks. */
   scripts: number;
@@ -25,7 +24,7 @@ export interface InstrumentedFiles {
 const SCRIPT = /\.[cm]?js$/;
 
 /**
- * Writes a file, or all that is in a folder, with probes in the scripts and everything else as it is.
+ * Writes a file or a folder anew: its scripts with probes, everything else as it is.
  *
  * @param to Must not be within `from`.
  * @throws when a file cannot be read or written.
@@ -64,7 +63,7 @@ async function instrumentFile(
     try {
       const probed = await pipeline.probe({ url, source: await fs.readFile(from, "utf8") });
       await fs.writeFile(to, withPrelude({ ...probed, code: withMap(probed) }));
-      // The umask is to have no say.
+      // `writeFile` has applied the umask.
       await fs.chmod(to, (await fs.stat(from)).mode);
       done.scripts++;
       done.blocks += probed.blocks;

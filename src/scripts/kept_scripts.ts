@@ -1,28 +1,28 @@
 import { StateError } from "../blocks/state_error.ts";
 
-/** A script that may be asked for again. */
+/** The result for a script that may be asked for again. */
 interface Kept<Result> {
   readonly source: string;
   readonly result: Promise<Result>;
 }
 
 /**
- * What was made of scripts, or why it cannot be, for those who ask for the same again. What nobody has asked
- * for lately goes, and so does what may be tried again.
+ * Results for scripts, or the errors why there is none, for further targets that ask for the same script. A
+ * result that nobody has asked for lately is dropped, and so is an error that may pass.
  */
 export class KeptScripts<Result> {
-  /** Characters of the sources that are kept. */
+  /** Limit of the sources' characters. */
   readonly #most: number;
-  /** By the scripts' keys, those asked for last behind. */
+  /** By the scripts' keys; the one that was asked for last comes last. */
   readonly #kept = new Map<string, Kept<Result>>();
   #length = 0;
 
-  /** @param most Characters of the sources of which something is kept. */
+  /** @param most Characters of all sources whose results are kept. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** @param source Of which it must have been made: keys may be those of several sources. */
+  /** @param source The result must have been made from it: a key may stand for several sources. */
   find(key: string, source: string): Promise<Result> | undefined {
     const kept = this.#kept.get(key);
     if (kept?.source !== source) return undefined;

@@ -1,7 +1,7 @@
-/** PCs' lower halves, gathered without an allocation a PC. */
+/** Gathers lower halves of PCs without an allocation for each. */
 export class PcBuffer {
   #pcs = new Uint32Array(1024);
-  /** What the last {@linkcode drain} handed out. */
+  /** The memory of the last {@linkcode drain}'s result. */
   #drained = new Uint32Array(1024);
   #length = 0;
 
@@ -14,7 +14,7 @@ export class PcBuffer {
     this.#pcs[this.#length++] = pc;
   }
 
-  /** What was gathered; the view is valid until the next drain. */
+  /** The gathered PCs; the view is valid until the next drain. */
   drain(): Uint32Array {
     const pcs = this.#pcs;
     this.#pcs = this.#drained;

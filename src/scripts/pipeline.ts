@@ -6,7 +6,7 @@ import type { BlockTable } from "../blocks/block_table.ts";
 import { findMapUrl } from "../blocks/map_url.ts";
 import { inState, StateError } from "../blocks/state_error.ts";
 import { mapComment } from "../probes/map_comment.ts";
-import { pcOfBlock, type Segment } from "../symbols/pc_space.ts";
+import { type BlockNumber, type PcLow, pcOfBlock, type Segment } from "../symbols/pc_space.ts";
 import { scriptHash } from "../symbols/script_hash.ts";
 import type { SourceStore } from "../symbols/source_store.ts";
 import type { SymbolTable } from "../symbols/symbol_table.ts";
@@ -29,13 +29,12 @@ export interface CountedScript {
 
 /** A script with probes. */
 export interface ProbedScript extends ProbedCode {
-  /** Lower half of the PC of its first block. */
-  readonly firstPc: number;
-  /** Its first block's number. */
-  readonly base: number;
+  /** The lower half of its first block's PC. */
+  readonly firstPc: PcLow;
+  /** Its first block. */
+  readonly base: BlockNumber;
 }
 
-/** What a pipeline stands on. */
 export interface PipelineOptions {
   readonly symbols: SymbolTable;
   /** Keeps the sources of scripts. */
@@ -48,7 +47,7 @@ class CrashError extends Error {
   override name = "CrashError";
 }
 
-/** The thread can do nothing now, whatever the script is. */
+/** The thread can do nothing now, whatever the script. */
 class ThreadError extends StateError {
   constructor(message: string, options: ErrorOptions = {}) {
     super(message, { ...options, retry: PAUSE });
@@ -58,27 +57,27 @@ class ThreadError extends StateError {
 /** MB; parsing recurses as deep as the source is nested. */
 const STACK_SIZE = 64;
 /**
- * ms that a table may take whose script has a map: files that it names may be where nobody answers. Without
- * its map the script has a table all the same.
+ * ms that the table of a script with a map may take: the map may name files where nobody answers. Without its
+ * map the script gets a table all the same.
  */
 const MAP_LIMIT = 60_000;
-/** Characters of the scripts whose code is kept for targets that load the same; it is some times as long. */
+/** Characters of scripts whose code is kept for targets that load the same. The code is some times as long. */
 const MOST_KEPT = 16 * 1024 * 1024;
-/** ms between two tries to do what the thread could not do, for want of descriptors, say. */
+/** ms between two tries of work that the thread could not do; it may have had no descriptors, for example. */
 const PAUSE = 250;
-/** ms that programs wait for their probes, in each interval of so many ms, while it cannot. */
+/** ms, of each interval of so many ms, that programs wait for their probes while the thread can do nothing. */
 const PATIENCE = 10_000;
 const PATIENCE_INTERVAL = 60_000;
-/** Lines that are said of scripts that are tried again. */
+/** Limits of the lines about scripts that are tried again. */
 const WARN_LIMITS = { most: 10, interval: 60_000 };
 
 const TOO_LARGE = "it is too large for the memory there is";
 const TOO_LATE = "it takes too long, or a file that it names does not answer";
 
 /**
- * The way from a script's text to its PCs, and to its table or its text with probes: on one thread, which a
- * large script occupies for seconds while the server goes on answering. What was made of a script is kept
- * for targets that run the same. A script has the same PCs whether it is counted or has probes.
+ * The way from a script's text to its PCs, and to its table or its text with probes. It runs on one thread: a
+ * large script occupies that for seconds, and the server goes on answering. Results are kept for targets that
+ * run the same script. A script has the same PCs whether it is counted or has probes.
  */
 export class Pipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
@@ -91,7 +90,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #tables = new Map<string, Promise<CountedScript>>();
   readonly #probed = new KeptScripts<ProbedScript>(MOST_KEPT);
   readonly #reporter: LimitedReporter;
-  /** When programs began to wait for the thread, the last time. */
+  /** When programs last began to wait for the thread. */
   #waitingSince = -Infinity;
 
   constructor(options: PipelineOptions) {
@@ -100,19 +99,19 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Resolves when the thread is ready: it needs descriptors, which there may be none of later.
+   * Resolves when the thread is ready. It needs descriptors; later there may be none left.
    *
-   * @throws {ThreadStartError} when none can be started.
+   * @throws {ThreadStartError} when no thread can be started.
    */
   start(): Promise<void> {
     return this.#thread.start();
   }
 
   /**
-   * A script's table. Why there is none is said once, however many targets ask.
+   * A script's table. If there is none, the reason is reported once, however many targets ask.
    *
    * @throws {SyntaxError} when the source cannot be parsed.
-   * @throws {StateError} when it can have no PCs now; it may be tried again.
+   * @throws {StateError} when it can get no PCs now; it may be tried again.
    */
   table(script: LoadedScript): Promise<CountedScript> {
     const hash = scriptHash(script.source);
@@ -132,15 +131,15 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * A script's text with probes. While the thread can do nothing, whoever asks waits for a while.
+   * A script's text with probes. While the thread can do nothing, this waits for a while.
    *
    * @throws {SyntaxError} when the source cannot be parsed.
-   * @throws {StateError} when it can have no PCs now; it may be tried again.
+   * @throws {StateError} when it can get no PCs now; it may be tried again.
    */
   async probe(script: LoadedScript): Promise<ProbedScript> {
     const { source, url, keepsValue = false } = script;
     const hash = scriptHash(source);
-    // Sources that differ in their line ends alone have one hash.
+    // Sources that differ only in their line ends have one hash.
     const key = `${hash} ${keepsValue} ${url}`;
     let result = this.#probed.find(key, source);
     if (!result) {
@@ -168,12 +167,12 @@ export class Pipeline implements AsyncDisposable {
     return { ...probed!, firstPc, base: segment.base };
   }
 
-  /** @throws when another version gave the script its PCs, which mean other blocks. */
+  /** @throws when another version gave the script its PCs, which stand for other blocks. */
   #check({ url }: LoadedScript, { segment, blocks }: { segment: Segment; blocks: number }): void {
     if (blocks !== segment.count) throw new Error(`the symbol table has other blocks of ${url}`);
   }
 
-  /** A script's PCs, which it has or gets, with the table where that was made on the way. */
+  /** A script's PCs, which it has or gets; with the table if that was made on the way. */
   async #segment(job: ScriptJob, hash: string): Promise<{ segment: Segment; table?: BlockTable }> {
     const { symbols, sources } = this.#options;
     const { url, source } = job;
@@ -189,7 +188,7 @@ export class Pipeline implements AsyncDisposable {
     return { segment, table };
   }
 
-  /** Finds where the blocks stand, by the script's map unless that cannot be followed. */
+  /** Finds the blocks' places, by the script's map unless that cannot be followed. */
   async #place(job: ScriptJob): Promise<{ places: PlacedBlocks; table?: BlockTable }> {
     const hasMap = job.mapUrl !== undefined || findMapUrl(job.source) !== undefined;
     let parts: ScriptParts;
@@ -198,7 +197,7 @@ export class Pipeline implements AsyncDisposable {
       parts = await this.#ask(job, hasMap ? { limit: MAP_LIMIT } : {});
       broken = parts.places!.broken;
     } catch (error) {
-      // The thread died, perhaps of the map; the PCs must not depend on it.
+      // The map may have killed the thread; the PCs must not depend on it.
       const isLate = error instanceof LateError;
       if (!isLate && !(error instanceof CrashError && hasMap)) throw error;
       parts = await this.#ask({ ...job, isPlain: true });
@@ -219,7 +218,7 @@ export class Pipeline implements AsyncDisposable {
     return reply;
   }
 
-  /** A thread may die of something else: of a job it does when it has died of it twice. */
+  /** Runs a job. The thread may die of something else, so only a second death is blamed on the job. */
   async #run(job: ScriptJob, options: { limit?: number }): Promise<ScriptReply> {
     for (let deaths = 0;;) {
       try {
@@ -244,7 +243,7 @@ export class Pipeline implements AsyncDisposable {
     }
   }
 
-  /** A program may load hundreds of scripts, one after the other: all of them wait once. */
+  /** A program may load hundreds of scripts, one after the other: the limit is for all of them together. */
   #mayWait(): boolean {
     const now = performance.now();
     if (now > this.#waitingSince + PATIENCE_INTERVAL) this.#waitingSince = now;
@@ -261,7 +260,7 @@ export function withMap({ code, map }: Pick<ProbedCode, "code" | "map">): string
   return code + mapComment(map);
 }
 
-/** Sources run as they are, too. */
+/** The extension of this file, since the sources also run as they are. */
 function extension(): string {
   return import.meta.url.endsWith(".ts") ? ".ts" : ".js";
 }

@@ -10,14 +10,17 @@ import { StateError } from "../blocks/state_error.ts";
 import type { SourceText } from "../symbols/source_store.ts";
 import type { LoadedScript, PlacedBlocks, ScriptJob } from "./script_job.ts";
 
-/** UTF-16 units of originals that are parsed for one script; the rest is placed by mappings alone. */
+/**
+ * UTF-16 units of originals that are parsed for one script; blocks in further ones are placed by mappings
+ * alone.
+ */
 const MOST_ORIGINALS = 32 * 1024 * 1024;
 
 /**
- * Where a table's blocks stand, by the script's source map if it has one. With a map that cannot be followed
- * they stand in the script, and `broken` says why.
+ * The places of a table's blocks, by the script's source map if it has one. If the map cannot be followed,
+ * they are in the script, and `broken` says why.
  *
- * It reads files: that of the map, and those of the originals where the map has not got them.
+ * It reads files: the map, and the originals that the map does not contain.
  *
  * @throws {StateError} when they cannot be read for a reason that may pass.
  */
@@ -32,7 +35,7 @@ export function placeBlocks(
     return placeByMap({ ...script, table, plain }, mapUrl);
   } catch (error) {
     if (error instanceof StateError) throw error;
-    // Whatever else can go wrong with a map, its script has blocks all the same.
+    // Whatever else is wrong with a map, its script has blocks all the same.
     const broken = error instanceof MapError ? error.message : `it cannot be read: ${error}`;
     return { ...plain, originals: [], broken: broken.replace(/\s+/g, " ") };
   }
@@ -54,7 +57,7 @@ function usedTexts(places: BlockPlaces, texts: ReadonlyMap<string, string>): Sou
   });
 }
 
-/** Each original once, when it is asked for, and the texts of those that were, by URL. */
+/** Reads each original once, at first use, and keeps the texts of those that were read, by URL. */
 function originalsOf(map: SourceMap) {
   const parsed = new Map<number, OriginalSource | undefined>();
   const texts = new Map<string, string>();

@@ -1,8 +1,9 @@
+import type { PcLow } from "../symbols/pc_space.ts";
 import type { BlockPlaces } from "../blocks/block_places.ts";
 import type { BlockTable } from "../blocks/block_table.ts";
 import type { SourceText } from "../symbols/source_store.ts";
 
-/** A script as a target has it. */
+/** A script as a target has loaded it. */
 export interface LoadedScript {
   readonly url: string;
   readonly source: string;
@@ -12,18 +13,18 @@ export interface LoadedScript {
   readonly keepsValue?: boolean;
 }
 
-/** What the thread is asked: for a script's table, or its text with probes, and where its blocks stand. */
+/** A job of the thread: a script's table, or its text with probes, and the places of its blocks. */
 export interface ScriptJob extends LoadedScript {
   readonly isProbed: boolean;
-  /** Lower half of the PC of its first block; without it, it is asked where the blocks stand. */
-  readonly firstPc?: number;
-  /** Whether its source map is left alone. */
+  /** The lower half of its first block's PC; without it, the job is the places of the blocks. */
+  readonly firstPc?: PcLow;
+  /** Whether to ignore its source map. */
   readonly isPlain?: boolean;
 }
 
-/** Where a script's blocks stand. */
+/** The places of a script's blocks. */
 export interface PlacedBlocks extends BlockPlaces {
-  /** The originals that blocks stand in, as far as they are there. */
+  /** The originals that blocks stand in, without those that are missing. */
   readonly originals: readonly SourceText[];
   /** Why its source map was not followed. */
   readonly broken?: string;
@@ -34,20 +35,20 @@ export interface ProbedCode {
   readonly code: string;
   /** A source map, without the source. */
   readonly map: string;
-  /** What is not of the script: offsets into it, each followed by how many characters come there. */
+  /** Offsets into the script, each followed by the number of characters that are inserted there. */
   readonly insertions: readonly number[];
-  /** SHA-256 of the code, as V8 has it of a script. */
+  /** SHA-256 of the code, as V8 computes it for a script. */
   readonly hash: string;
   /** How many blocks it has. */
   readonly blocks: number;
 }
 
-/** What the thread has made. */
+/** The result of a job. */
 export interface ScriptParts {
   readonly places?: PlacedBlocks;
-  /** Of a script that is counted. */
+  /** For a script that is counted. */
   readonly table?: BlockTable;
-  /** Of one that has PCs and is to have probes. */
+  /** For a script that has PCs and gets probes. */
   readonly probed?: ProbedCode;
 }
 

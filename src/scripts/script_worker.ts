@@ -1,4 +1,4 @@
-/** The thread that {@linkcode Pipeline} runs: it takes one script after the other. */
+/** The thread that {@linkcode Pipeline} runs: it does one script after the other. */
 import { createHash } from "node:crypto";
 import { serveJobs } from "../base/job_thread.ts";
 import { buildBlockTable } from "../blocks/block_table.ts";
@@ -8,7 +8,7 @@ import { prepare, type Prepared, type PrepareOptions } from "../probes/prepare.t
 import { placeBlocks } from "./place_blocks.ts";
 import { SCRIPT_WORKER, type ScriptJob, type ScriptParts, type ScriptReply } from "./script_job.ts";
 
-/** The source that was asked about last: mostly its code is asked for next. */
+/** The source of the last job: mostly its code is asked for next. */
 let last:
   | { readonly source: string; readonly keepsValue: boolean; readonly prepared: Prepared }
   | undefined;
@@ -42,12 +42,12 @@ function probe(job: ScriptJob): ScriptParts {
   return { probed: { ...emitted, hash: hashOf(emitted.code), blocks } };
 }
 
-/** What has a value is no module. */
+/** A script whose value is kept is no module. */
 function optionsFor(keepsValue: boolean): PrepareOptions {
   return keepsValue ? { keepsValue, isModule: false } : {};
 }
 
-/** V8 takes a text for one that ends at a zero (`Script::GetScriptHash` in its `objects/script.cc`). */
+/** V8 hashes a text up to its first zero only (`Script::GetScriptHash` in its `objects/script.cc`). */
 function hashOf(code: string): string {
   return createHash("sha256").update(code.split("\0", 1)[0]).digest("hex");
 }

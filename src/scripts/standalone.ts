@@ -1,10 +1,10 @@
 import { PROBE_NAMES } from "../probes/probe_names.ts";
 import type { ProbedScript } from "./pipeline.ts";
 
-/** Where nobody reads what probes have to say, they stop after so many hits. */
+/** Hits after which probes stop if nobody takes them. */
 const MOST_HITS = 1 << 22;
 
-/** What probes do where there is no agent: hits are kept; comparisons are none of our business. */
+/** The probes' functions where there is no agent: they keep hits and ignore comparisons. */
 const FUNCTIONS: Readonly<Record<keyof typeof PROBE_NAMES, string>> = {
   hit: "h",
   pass: "(p,v)=>(h(p),v)",
@@ -18,18 +18,18 @@ const FUNCTIONS: Readonly<Record<keyof typeof PROBE_NAMES, string>> = {
   held: "{}",
 };
 
-/** A probe as it is written, which text about probes is not. */
+/** A probe as it is written; a text that only mentions probes does not match. */
 const PROBE = new RegExp(`\\b${PROBE_NAMES.hit}\\(-?\\d`);
 
-/** Any of them, with the lower half of its PC. */
+/** Any kind of probe, with the lower half of its PC. */
 const PROBES = new RegExp(`\\b(?:${Object.values(PROBE_NAMES).join("|")})\\((-?\\d+)`, "g");
 
 /** The name of the function that returns the PCs that were hit since its last call. */
 export const TAKE_HITS = "__kcov_take";
 
 /**
- * Has a script with probes run anywhere: before its first probe, which is after directives, on a line that
- * is there already, comes what defines the functions that probes call, unless they are there.
+ * Makes a script with probes run anywhere. It defines the functions that probes call, unless they exist,
+ * before the first probe, which is after directives. No line is added.
  */
 export function withPrelude({ code, firstPc }: Pick<ProbedScript, "code" | "firstPc">): string {
   const at = code.indexOf(`${PROBE_NAMES.hit}(${firstPc | 0})`);
@@ -55,7 +55,7 @@ export function hasProbes(source: string): boolean {
   return PROBE.test(source);
 }
 
-/** The lower halves of the PCs of the probes that a script has already. */
+/** The lower halves of the PCs of probes that are already in a script. */
 export function* probedPcs(source: string): Generator<number> {
   for (const [, pc] of source.matchAll(PROBES)) yield Number(pc);
 }

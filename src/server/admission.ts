@@ -20,17 +20,19 @@ import { threadId } from "../base/thread_id.ts";
 
 export interface AdmissionOptions {
   readonly registry: Registry;
-  /** Takes what targets bring when they exit. */
-  /** Gives targets probes, and says what they write into, where that is how the server learns. */
-  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  /** Takes the last coverage of targets that exit. */
   readonly collector: Collector;
+  /** Gives targets probes; absent if the server has none. */
+  readonly tracing?: Pick<Tracing, "probe" | "tracer">;
+  /** Which targets may come. */
   readonly choice: CollectorChoice;
+  /** Some of their instances may be open already, and not see who comes. */
   readonly devices: Iterable<Pick<Device, "blindTo">>;
   /** Whether clients can map the memory that probes write into. */
   readonly isPassthrough: Deferred<boolean>;
-  /** Makes the FIFOs that agents are held at. */
+  /** Makes the FIFOs at which agents are held. */
   readonly control: Pick<ControlSocket, "makePipe">;
-  /** The agents that were brought into their processes. */
+  /** The agents that the server itself has brought into processes. */
   readonly arrivals: Pick<Arrivals, "arrived">;
   readonly processes: ProcessReader;
   readonly reporter: Reporter;
@@ -41,17 +43,17 @@ const ONLY_PROBES =
   "with `kcovfs run`, or the server with --collector v8 or --no-passthrough";
 
 const OTHER_PROCESS = "it says that a thread of another process has started it";
-/** Characters of what a target says that it runs on. */
+/** Characters of the runtime that a target claims to have. */
 const LONGEST_RUNTIME = 100;
-/** Characters of why it cannot be held. */
+/** Characters of the reason why a target cannot be held. */
 const LONGEST_REASON = 200;
 
-/** Lets in what comes as a target, by the agent or by a connector, and hears it out when it goes. */
+/** Admits targets that come by the agent or by a connector, and takes their last coverage when they go. */
 export class Admission implements TargetHost {
   readonly #options: AdmissionOptions;
-  /** The targets that may bring a last coverage. */
+  /** The targets that may still send a last coverage. */
   readonly #links = new Map<Link, Target>();
-  /** The processes that targets are in. */
+  /** The processes of targets. */
   readonly #processes = new WeakMap<Target, ProcessEnd>();
 
   constructor(options: AdmissionOptions) {
@@ -71,7 +73,7 @@ export class Admission implements TargetHost {
   }
 
   /**
-   * Adds a target that has no agent; resolves when it is added, before which it must not run.
+   * Adds a target that has no agent; resolves when it is added. It must not run before.
    *
    * @throws when the server's targets must have probes.
    */
@@ -92,14 +94,14 @@ export class Admission implements TargetHost {
     if (!this.#takesCounted(value ?? await promise)) throw new Error(ONLY_PROBES);
   }
 
-  /** Whether what has no probes can be a target. */
+  /** Whether something without probes can be a target. */
   #takesCounted(isPassthrough: boolean): boolean {
     return this.#options.choice !== "trace" || !isPassthrough;
   }
 
   /**
-   * Adds a target that has the agent, and welcomes it. A target may start when no other is held, for it
-   * would run unheld.
+   * Adds a target that has the agent, and welcomes it. A target may start only when no other is held, because
+   * it would run unheld.
    *
    * @param options `peer`: who has connected. Its process is the target's, whatever the hello says.
    */
@@ -120,14 +122,14 @@ export class Admission implements TargetHost {
       const target = this.#enter(link, info);
       if (hello.attachment) this.#options.arrivals.arrived(hello.attachment, target);
       const welcome = () => this.#welcome(link, { target, peer, isPassthrough });
-      // One that may be held must be welcome before it is.
+      // A target that may be held must be welcome before it is held.
       const joined = this.#options.tracing?.tracer.join(target);
       if (joined) joined.then(() => this.#options.registry.whenReleased(target, welcome));
       else welcome();
     });
   }
 
-  /** Why a target cannot be one of this server's; undefined when it can. */
+  /** Why a target cannot be one of this server's; undefined if it can. */
   #reasonAgainst(
     { collector = "v8", parent }: Hello,
     { isPassthrough, peer }: { isPassthrough: boolean; peer: Peer },
@@ -159,7 +161,7 @@ export class Admission implements TargetHost {
     });
   }
 
-  /** Gives a target's script probes, where it is measured. */
+  /** Gives a target's script probes, if the target is measured. */
   async probe(link: Link, source: NewSource): Promise<ProbedSource> {
     const target = this.#links.get(link);
     return target ? await this.#options.tracing?.probe(target, source) ?? {} : {};
@@ -177,7 +179,7 @@ export class Admission implements TargetHost {
     return target;
   }
 
-  /** One without probes comes when clients map what probes write. */
+  /** Warns of a target without probes that comes when clients map the memory that probes write into. */
   #warnOfBlind({ id, info: { name, pid, collector } }: Target): void {
     if (collector === "trace") return;
     const blind = blindInstances(this.#options.devices, id);
@@ -190,14 +192,14 @@ export class Admission implements TargetHost {
     );
   }
 
-  /** Of a process that was killed `ps` says by what. A worker thread ends with its process. */
+  /** For a process that was killed, `ps` shows the signal. A worker thread ends with its process. */
   #watchEnd(target: Target): void {
     const { pid, parent } = target.info;
     const process = parent ? this.#processes.get(parent) : pid > 0 && ProcessEnd.watch(pid);
     if (!process) return;
     this.#processes.set(target, process);
     target.link.closed.then(async (reason) => {
-      // A thread that ends by itself says nothing of its process, nor does a process that is let go.
+      // A thread that ends by itself says nothing about its process, nor does a process that is let go.
       const isOver = reason !== "detached" && !(parent && reason === "exited");
       const signal = isOver ? await process.signal() : undefined;
       if (signal) target.explainEnd(`killed by ${signal}`);
@@ -205,11 +207,11 @@ export class Admission implements TargetHost {
     });
   }
 
-  /** What another target has started is named after it. */
+  /** A target that another target has started is named after it. */
   #infoOf(hello: Hello, peer: Peer): TargetInfo {
     const { name, runtime, parent, include, exclude, collector, unheld } = hello;
     const { pid, uid } = peer;
-    // In another pid namespace threads have other numbers, too: 0 is none of them.
+    // In another pid namespace threads have other numbers, too: 0 stands for an unknown one.
     const tid = hello.tid && hello.pid !== pid ? threadId(0) : hello.tid;
     const starter = typeof parent === "number" ? this.#options.registry.find(parent) : undefined;
     const prefix = typeof parent === "string" ? parent : starter?.info.name;
@@ -227,12 +229,12 @@ export class Admission implements TargetHost {
     };
   }
 
-  /** ms; nothing that goes well takes as long. */
+  /** ms; no hold that goes well takes as long. */
   get #holdTimeout(): number {
     return this.collectTimeout * 2 + 1000;
   }
 
-  /** A target gave up a hold that lasted too long: says so. */
+  /** A target gave up a hold that lasted too long: warns of it. */
   expired(link: AgentLink): void {
     const target = this.#links.get(link);
     if (!target) return;
@@ -249,7 +251,7 @@ export class Admission implements TargetHost {
   }
 }
 
-/** Whether a target is of the process that has connected; of those that are not seen, of the same user. */
+/** Whether a target is of the peer's process; for processes that cannot be seen, of the same user. */
 function isSameProcess({ pid, uid }: TargetInfo, peer: Peer): boolean {
   return pid === peer.pid && (pid !== 0 || uid === peer.uid);
 }

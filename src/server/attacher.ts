@@ -21,22 +21,22 @@ export interface AttacherOptions {
   /** The control socket's path. */
   readonly socket: string;
   readonly arrivals: Arrivals;
-  /** Whether addresses of other machines are connected to. */
+  /** Whether it connects to addresses of other machines. */
   readonly allowRemote: boolean;
 }
 
-/** What a target is made of, and for whom. */
+/** The options of an attachment, and who it is for. */
 interface Attachment {
   readonly options: ConnectOptions;
   readonly peer: Peer;
-  /** The user whose process it is, where that is known. */
+  /** The user who owns the process, if known. */
   readonly owner: number | undefined;
 }
 
 const ONLY_OWNER =
   "only root, the server's user and the user whose process it is may do that; ask one of them";
 
-/** The agents that are brought into processes, by the words that they are sent with. */
+/** The agents that are brought into processes, by the words that they bring back. */
 export class Arrivals {
   readonly #targets = new Map<string, Target | undefined>();
 
@@ -45,12 +45,12 @@ export class Arrivals {
     this.#targets.set(attachment, undefined);
   }
 
-  /** An agent has come. Anybody may say a word: only one that somebody waits for is kept. */
+  /** An agent has come. Anybody may send such a word: only one that somebody waits for is kept. */
   arrived(attachment: string, target: Target): void {
     if (this.#targets.has(attachment)) this.#targets.set(attachment, target);
   }
 
-  /** The target that an agent came as, once it has. */
+  /** The target that an agent has become, once it has come. */
   find(attachment: string): Target | undefined {
     return this.#targets.get(attachment);
   }
@@ -60,7 +60,7 @@ export class Arrivals {
   }
 }
 
-/** Makes targets of what runs already, and lets targets go. */
+/** Makes targets of processes that run already, and lets targets go. */
 export class Attacher {
   readonly #options: AttacherOptions;
   /** One at a time: Node's inspectors all open at one port. */
@@ -77,7 +77,7 @@ export class Attacher {
   attach(params: AttachParams, peer: Peer): Promise<Target[]> {
     const attached = this.#turn.then(() => this.#attachNow(params, peer));
     this.#turn = attached.catch(() => {});
-    // Whoever has asked sees to a target that waits, should the server go before it has started.
+    // The caller handles a target that waits, if the server goes before the target has started.
     return attached.then(async (targets) => {
       await Promise.all(targets.map(({ link }) => link.started));
       return targets;
@@ -110,7 +110,7 @@ export class Attacher {
       });
     }
     const { host, port } = address;
-    // Others may not even have the server look for a host.
+    // Others may not even make the server look for a host.
     const owner = await listenerOwner(port);
     if (!mayControl(peer, owner)) throw new Error(ONLY_OWNER);
     const allowRemote = this.#options.allowRemote && isServerUser(peer);
@@ -131,7 +131,7 @@ export class Attacher {
     if (pid === process.pid) {
       throw new Error("it is the server; start it with --self");
     }
-    // It says so before anything of the process changes.
+    // This is refused before anything of the process changes.
     const { host } = this.#options;
     const facts = await host.processes.readProcess(pid);
     if (!mayControl(peer, facts.uid)) throw new Error(ONLY_OWNER);
@@ -147,7 +147,7 @@ export class Attacher {
     const close = () => this.#close(endpoint, pid);
     try {
       const targets = await this.#connect(endpoint, whole);
-      // One without the agent needs it as long as it is a target.
+      // A target without the agent needs the inspector as long as it is a target.
       const others = targets.filter(({ link }) => link.kind !== "agent");
       if (others.length > 0) {
         Promise.all(others.map(({ link }) => link.closed)).then(close);
@@ -167,7 +167,7 @@ export class Attacher {
       const isClosed = await closeInspector(session, { pid, port: endpoint.port, reader });
       this.#checkClosed(isClosed, pid);
     } catch {
-      // Nobody listens any more.
+      // Nobody listens there any more.
     }
   }
 
@@ -178,7 +178,7 @@ export class Attacher {
     );
   }
 
-  /** A process that is said to listen at a port, if it does. */
+  /** The process of this number, if it does listen at the port. */
   async #listeningAt(port: number, pid: number | undefined): Promise<number | undefined> {
     if (pid === undefined) return undefined;
     const listeners = await this.#options.host.processes.listenersOf(pid);
@@ -211,7 +211,7 @@ export class Attacher {
     return await connect(endpoint, hostFor(host, owner), options);
   }
 
-  /** Has the agent in a Node process that can have it; undefined for others. */
+  /** Brings the agent into a Node process that can have it; undefined for others. */
   async #bringAgent(
     endpoint: Endpoint,
     { options, peer }: Attachment,
@@ -220,7 +220,7 @@ export class Attacher {
     await using session = await connectSession(webSocketOf(endpoint, options.path));
     const { pid, isLocal, isWaiting } = await askInside(session, socketPath);
     if (!isLocal || isWaiting) return undefined;
-    // Nobody else is to come in its place.
+    // The word is secret, so that nobody else can come in the agent's place.
     const attachment = randomUUID();
     arrivals.expect(attachment);
     try {
@@ -239,7 +239,7 @@ export class Attacher {
       return target;
     } finally {
       arrivals.forget(attachment);
-      // The agent needs it no longer.
+      // The agent no longer needs the inspector.
       if (options.isOpened) {
         const { processes: reader } = this.#options.host;
         const place = { pid: options.pid ?? pid, port: endpoint.port, reader };
@@ -276,7 +276,7 @@ export class Attacher {
   }
 }
 
-/** Adds targets as a user's. */
+/** Adds targets as those of a user. */
 function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
   if (owner === undefined) return host;
   return {
@@ -289,7 +289,7 @@ function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
   };
 }
 
-/** The WebSocket of a Node process, which has one. */
+/** The WebSocket of a Node process; each has one. */
 function webSocketOf({ inspectables }: Endpoint, path: string | undefined): string {
   const [first] = inspectables;
   if (!first) throw new Error("its inspector has nothing to connect to");

@@ -1,7 +1,7 @@
 import type { Device } from "../kcov/mod.ts";
 import type { TargetId } from "../kcov/mod.ts";
 
-/** How many instances of all devices do not see a target that has no probes; see {@linkcode Device.blindTo}. */
+/** The number of instances that do not see a target without probes; see {@linkcode Device.blindTo}. */
 export function blindInstances(
   devices: Iterable<Pick<Device, "blindTo">>,
   target: TargetId,

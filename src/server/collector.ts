@@ -13,34 +13,34 @@ import type { TargetId, UnitId } from "../kcov/mod.ts";
 export interface CollectorOptions {
   readonly registry: Registry;
   readonly engine: Engine;
-  /** Takes which blocks of which target have executed. */
+  /** Takes the blocks that each target has executed. */
   readonly covered: CoveredBlocks;
   /** All scripts that have PCs, by ascending base. */
   readonly segments: () => readonly Segment[];
-  /** Says what the probes of targets write into, where there are any. */
+  /** Gives targets their areas; absent where no target has probes. */
   readonly tracer?: Tracer;
-  /** Which scripts of a target are measured, by URL. */
+  /** The filter for a target's scripts, by URL. */
   readonly filterFor: (target: Target) => (url: string) => boolean;
   readonly reporter: Reporter;
 }
 
-/** What is collected from. */
+/** One stop of units. */
 interface Round {
-  /** µs that the targets must be let run first. */
+  /** µs that the targets must run first. */
   readonly run: number;
   readonly units: Units;
 }
 
-/** How often a collection is made anew because it brought scripts never seen before. */
+/** The most collections for one stop: each new one follows from scripts that the last one saw first. */
 const MOST_ROUNDS = 8;
 
-/** The targets and what V8's counts mean, as devices see them: a source of PCs. */
+/** The targets, and the meaning of V8's counts, as devices see them: a source of PCs. */
 export class Collector {
   readonly #options: CollectorOptions;
   readonly #coverage = new WeakMap<Target, TargetCoverage>();
-  /** What is under way to learn of a target's scripts; never rejects. */
+  /** For each target, the learning of its scripts that is under way; never rejects. */
   readonly #learning = new WeakMap<Target, Promise<unknown>>();
-  /** Targets that may have executed what no collection has brought yet. */
+  /** Targets that may have executed more than collections have brought. */
   readonly #undrained = new Set<Target>();
   /** The collections under way. */
   readonly #stopping = new Set<{ units: Units; done: Promise<unknown> }>();
@@ -80,10 +80,10 @@ export class Collector {
   }
 
   /**
-   * Making a block table takes as long as a script is large, and no target is held for that long: when
-   * a collection brings scripts never seen before, the targets are let go until their tables are made,
-   * and collected from again. One that never ends loading scripts is held at last, for the client waits.
-   * Never rejects.
+   * To make a block table takes the longer the larger a script is, and no target is held for that long. When
+   * a collection brings scripts never seen before, the targets are let go until the tables are made, and
+   * collected from again. A target that never ends loading scripts is held at last, because the client
+   * waits. Never rejects.
    */
   stop(options: Round): Promise<TargetPcs[]> {
     const done = this.#stop(options);
@@ -113,7 +113,7 @@ export class Collector {
   /**
    * Asks a target that is held for its scripts.
    *
-   * @returns what is to be waited for before the next round, when it runs.
+   * @returns the promises to await before the next round, while the target runs.
    */
   async #ask(
     target: Target,
@@ -123,7 +123,7 @@ export class Collector {
       const { fetched, learned } = this.#learn(target, unknown);
       return await fetched ? [learned] : [];
     }
-    // It answers when its main thread runs.
+    // A worker thread answers only while its main thread runs.
     if (!isLast) return [this.#learn(target, unknown).learned];
     this.coverageOf(target).postpone(unknown);
     return [];
@@ -151,13 +151,13 @@ export class Collector {
   }
 
   /**
-   * Takes in a target's last coverage; what it executed is part of the next collection. Resolves when
-   * nothing more is needed of the target, for scripts that a collection has asked it for neither.
+   * Takes in a target's last coverage; what it executed is part of the next collection. Resolves when nothing
+   * more is needed of the target. That includes scripts that a collection has asked it for.
    */
   async farewell(target: Target, coverage: Uint8Array): Promise<void> {
     const unknown = this.#absorb(target, coverage);
     if (unknown.length > 0) this.#learn(target, unknown);
-    // It may have taken the target's coverage and not have looked at it yet.
+    // A collection may have taken the target's coverage, and not have looked at it yet.
     const unit = this.unitOf(target.id);
     const stopping = [...this.#stopping].filter(({ units }) => hasUnit(units, unit));
     await Promise.all(stopping.map(({ done }) => done));
@@ -179,7 +179,7 @@ export class Collector {
   }
 
   /**
-   * Has the sources of scripts fetched, and then their tables made. Neither promise rejects.
+   * Fetches the sources of scripts, and then makes their tables. Neither promise rejects.
    *
    * @returns `fetched`: whether the target gave its sources.
    */
@@ -190,7 +190,7 @@ export class Collector {
     const fetching = this.#fetch(target, unknown);
     const learned = fetching.then(async (sources) => {
       if (sources) await this.coverageOf(target).learn(sources, unknown);
-      // What a target says of its functions may make no sense, of some of them.
+      // A target's report of some of its functions may make no sense.
     }).catch((error) => this.#warnOf(target, error)).then(() => {
       this.#undrained.add(target);
     });
@@ -217,7 +217,7 @@ export class Collector {
   }
 }
 
-/** Whether a script's probes are read, so that V8's counts of it are of no interest. */
+/** Whether a script's probes are read, so that V8's counts of it do not matter. */
 function readsProbes({ link }: Target, source: string): boolean {
   if (!link.readProbes || !hasProbes(source)) return false;
   link.readProbes();

@@ -20,7 +20,7 @@ import { AgentLink } from "../targets/agent_link.ts";
 import { UserError } from "../base/user_error.ts";
 import { LimitedReporter, type Reporter } from "../base/reporter.ts";
 
-/** Takes those in who come as targets. */
+/** Takes the connections that come as targets. */
 export interface Agents {
   /** A process wants to be a target; `link` is to be welcomed. */
   admit(link: AgentLink, hello: Hello, options: { peer: Peer }): unknown;
@@ -34,11 +34,11 @@ export interface Agents {
 
 /** Answers commands. */
 export interface Requests {
-  /** @param peer Undefined where nobody can tell who it is. */
+  /** @param peer Undefined if nobody can tell who it is. */
   answer(request: unknown, peer: Peer | undefined): Promise<unknown>;
 }
 
-/** Who takes what comes in on the control socket. */
+/** The receivers of what comes in on the control socket. */
 export interface ControlHandlers {
   readonly agents: Agents;
   readonly requests: Requests;
@@ -49,30 +49,30 @@ export interface ControlOptions {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  /** ms that a target is given to answer: it may not send more than can be read in a part of that. */
+  /** ms for a target to answer: it may not send more than can be read in a part of that time. */
   readonly collectTimeout: number;
-  /** Bytes of all frames that have not come whole. @default {1 GiB} */
+  /** Bytes of all frames that have not arrived whole. @default {1 GiB} */
   readonly mostPending?: number;
   readonly reporter: Reporter;
 }
 
-/** Bytes of a connection's first frame, and its parts: a target's globs are in it, or a command's. */
+/** Bytes of a connection's first frame, and its parts: it has a target's globs, or a command's. */
 const MOST_FIRST_BYTES = 64 * 1024;
 const FIRST_BOUNDS = { depth: 8, marks: 10_000 };
-/** ms that a connection is given to say who it is. */
+/** ms for a connection to say who it is. */
 const FIRST_TIMEOUT = 10_000;
-/** ms that a command is given to read its answer. */
+/** ms for a command to read its answer. */
 const READ_TIMEOUT = 60_000;
-/** ms that all are given to read what was sent to them, when the server ends. */
+/** ms for all to read what was sent to them, when the server ends. */
 const END_TIMEOUT = 2000;
-/** Connections that have not said yet who they are, commands that wait for answers, targets. */
+/** Connections that have not yet said who they are, commands that wait for answers, and targets. */
 const MOST_STRANGERS = 256;
 const MOST_COMMANDS = 256;
 const MOST_AGENTS = 4096;
 /** Connections that wait to be accepted; the kernel's own limit is `net.core.somaxconn`. */
 const BACKLOG = 4096;
 const MOST_PENDING = 1024 * 1024 * 1024;
-/** How often somebody who speaks nonsense is warned of. */
+/** The most warnings about peers that send nonsense. */
 const WARN_LIMITS = { most: 20, interval: 10_000 };
 
 /** The socket on which targets and commands reach a server. */
@@ -83,7 +83,7 @@ export class ControlSocket implements AsyncDisposable {
   readonly #options: ControlOptions;
   readonly #reporter: LimitedReporter;
   readonly #sockets = new Set<Socket>();
-  /** Those that have not said yet who they are, the oldest first. */
+  /** Connections that have not yet said who they are, the oldest first. */
   readonly #strangers = new Set<Socket>();
   readonly #commands = new Set<Socket>();
   readonly #agents = new Set<Socket>();
@@ -97,7 +97,7 @@ export class ControlSocket implements AsyncDisposable {
     this.#reporter = new LimitedReporter(options.reporter, WARN_LIMITS);
   }
 
-  /** Makes a folder of this process's own, where the socket will be. */
+  /** Makes a folder of this process's own for the socket. */
   static async make(options: ControlOptions): Promise<ControlSocket> {
     return new ControlSocket(await makeRunFolder(), options);
   }
@@ -106,14 +106,14 @@ export class ControlSocket implements AsyncDisposable {
   makePipe({ uid, gid }: Pick<Peer, "uid" | "gid">): string {
     const pipe = path.join(this.#folder.path, `pipe-${this.#pipes++}`);
     mkfifo(pipe, 0o600);
-    // The umask has had its say.
+    // `mkfifo` has applied the umask.
     chmodSync(pipe, 0o600);
-    // Root opens it whose ever it is.
+    // Root can open it, whoever owns it.
     if (uid !== 0 && uid !== process.geteuid!()) chownSync(pipe, uid, gid);
     return pipe;
   }
 
-  /** Begins to serve. When it cannot, this is disposed of. */
+  /** Begins to serve. If it cannot, this is disposed of. */
   async listen(handlers: ControlHandlers): Promise<void> {
     const server = this.#server;
     server.on("connection", (socket) => this.#accept(socket, handlers));
@@ -123,7 +123,8 @@ export class ControlSocket implements AsyncDisposable {
         server.once("error", reject);
         server.listen({ path: this.path, backlog: BACKLOG }, resolve);
       });
-      // One connection that cannot be accepted, for want of descriptors, say, is not the end of all.
+      // A connection that cannot be accepted, because descriptors are used up, for example, does not end the
+      // socket.
       server.on("error", (error) => {
         this.#reporter.warn(`Cannot take a connection to the control socket: ${error.message}`);
       });
@@ -145,7 +146,7 @@ export class ControlSocket implements AsyncDisposable {
     let link: AgentLink | undefined;
     const frames = new FrameReader((type, body) => {
       if (link) return link.receive(type, body);
-      // It has asked, and is to say no more.
+      // A command has asked already; it may not say more.
       if (!this.#strangers.delete(socket)) {
         throw new Error("it says more than one thing");
       }
@@ -181,7 +182,7 @@ export class ControlSocket implements AsyncDisposable {
     return [this.#sockets, this.#strangers, this.#commands, this.#agents];
   }
 
-  /** Who connected. Where the runtime cannot tell, it is the only user who can, if there is only one. */
+  /** Who connected. If the runtime cannot tell, it is the only user who may connect, if there is only one. */
   #peerOf(socket: Socket): Peer | undefined {
     const { mode, uid, gid } = this.#options;
     return peerOf(socket) ??
@@ -282,12 +283,12 @@ export class ControlSocket implements AsyncDisposable {
   }
 }
 
-/** Nothing else can be a first frame. */
+/** Only these types can be a first frame. */
 function mostFirstBytes(type: number): number {
   return type === FRAME.hello || type === FRAME.request ? MOST_FIRST_BYTES : 0;
 }
 
-/** @throws what is wrong with it. */
+/** @throws what is wrong with the hello. */
 function helloOf(type: number, value: unknown): Hello {
   const { protocol } = (value ?? {}) as { protocol?: unknown };
   if (type !== FRAME.hello || protocol !== PROTOCOL_VERSION) {

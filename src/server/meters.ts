@@ -2,7 +2,7 @@ import { type Counts, type Device, type InstanceStatus, noCounts } from "../kcov
 import type { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import type { Tracing } from "./trace/probed_scripts.ts";
 
-/** What {@linkcode Meters} measure, as `Snapshot` has it. */
+/** Measurements in the form that `Snapshot` has. */
 export interface Measurements {
   readonly uptime: number;
   readonly instances: readonly InstanceStatus[];
@@ -12,15 +12,15 @@ export interface Measurements {
 
 export interface MetersOptions {
   readonly devices: ReadonlySet<Device>;
-  /** The blocks that were executed since the server has begun. */
+  /** The blocks that were executed since the server began. */
   readonly covered: Pick<CoveredBlocks, "size">;
-  /** Takes in what probes have marked, where there are any. */
+  /** Reads the marks of probes; absent where no target has probes. */
   readonly tracing?: Pick<Tracing, "readMarks"> | undefined;
 }
 
 /** The numbers of a server, from its beginning on. */
 export class Meters {
-  /** The devices add to it. */
+  /** The devices add to these counts. */
   readonly total = noCounts();
   readonly #options: MetersOptions;
   readonly #began = performance.now();

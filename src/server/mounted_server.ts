@@ -6,24 +6,24 @@ import { Server, type ServerOptions, SUBTYPE } from "./server.ts";
 /** A server with a mount; disposing of it unmounts. */
 export interface MountedServer extends AsyncDisposable {
   readonly server: Server;
-  /** Resolves when it is unmounted, by whomever. */
+  /** Resolves when it is unmounted, whoever does it. */
   readonly ended: Promise<void>;
 }
 
-/** Descriptors that are kept for the end: to unmount is to start a program. */
+/** Descriptors that are kept for the end: to unmount, a program must be started. */
 const SPARE = 8;
 
 /**
  * Mounts on a directory; resolves when it is served.
  *
  * @param options `namespace` and `isEmpty`: see {@linkcode MountOptions}.
- * @throws {MountError} when that cannot be done; then nothing is left behind.
+ * @throws {MountError} if it cannot mount; then nothing is left behind.
  */
 export async function mountServer(
   directory: string,
   { namespace, isEmpty, ...options }: ServerOptions & Pick<MountOptions, "namespace" | "isEmpty">,
 ): Promise<MountedServer> {
-  // Nothing else is to be said of a machine that has no FUSE.
+  // On a machine without FUSE, this is the only error to report.
   closeSync(await openFuseDevice());
   const server = await Server.start(options);
   let fd: number;

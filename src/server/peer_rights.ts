@@ -5,7 +5,7 @@ export function isServerUser({ uid }: Peer): boolean {
   return uid === 0 || uid === process.geteuid!();
 }
 
-/** Whether a peer may attach to, or let go, what a user owns; undefined where nobody knows who does. */
+/** Whether a peer may attach to, or let go, a process of this owner; undefined if the owner is unknown. */
 export function mayControl(peer: Peer, owner: number | undefined): boolean {
   return isServerUser(peer) || peer.uid === owner;
 }

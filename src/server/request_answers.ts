@@ -32,15 +32,15 @@ export interface RequestAnswersOptions {
   readonly covered: CoveredBlocks;
   readonly tracing: Tracing | undefined;
   readonly attacher: Attacher;
-  /** Known when the kernel has said what it can. Nothing is measured before. */
+  /** Known when the kernel has reported its features. Nothing is measured before. */
   readonly facts: Promise<ServerFacts>;
   readonly devices: Iterable<Pick<Device, "refresh" | "blindTo">>;
   readonly meters: Pick<Meters, "take">;
-  /** Whom the device and the control socket belong to. */
+  /** The owner of the device and of the control socket. */
   readonly uid: number;
 }
 
-/** Answers what commands ask a server: see `requests.ts`. */
+/** Answers the commands' requests: see `requests.ts`. */
 export class RequestAnswers {
   readonly #options: RequestAnswersOptions;
 
@@ -49,10 +49,10 @@ export class RequestAnswers {
   }
 
   /**
-   * @param request As it came: nothing is known of it.
-   * @param peer Who asks. Whoever can connect may ask for what there is; what changes something asks for
-   * more. Undefined where nobody can tell: then nothing is changed.
-   * @throws what the command is to be told.
+   * @param request As it came: it is not checked yet.
+   * @param peer Who asks. Whoever can connect may read; to change something takes more. Undefined if nobody
+   * can tell who asks: then nothing is changed.
+   * @throws an error whose message the command is to show.
    */
   async answer(request: unknown, peer?: Peer): Promise<unknown> {
     const { attacher, facts } = this.#options;
@@ -75,7 +75,7 @@ export class RequestAnswers {
     }
   }
 
-  /** What `top` and `kcovfs/metrics` are made of. */
+  /** The data of `top` and `kcovfs/metrics`. */
   async snapshot(): Promise<Snapshot> {
     const { facts, meters } = this.#options;
     const server = await facts;
@@ -84,7 +84,7 @@ export class RequestAnswers {
     return { server, targets: this.rows(), ...rest, ...(!isWritten && { total }) };
   }
 
-  /** Targets as `ps` shows them; all, unless some are named. */
+  /** The rows of `ps`: all targets, unless some are given. */
   rows(targets: readonly Target[] = this.#options.registry.targets): TargetRow[] {
     const { collector, tracing } = this.#options;
     return targets.map((target) => {
@@ -97,7 +97,7 @@ export class RequestAnswers {
     });
   }
 
-  /** Which instances do not see a target that has no probes, if there are any. */
+  /** A line on the instances that do not see a target without probes; undefined if there are none. */
   #blindness({ id, state }: Target): string | undefined {
     if (state === "ended") return undefined;
     const blind = blindInstances(this.#options.devices, id);
@@ -105,7 +105,7 @@ export class RequestAnswers {
     return blind > 0 ? `${instances} not see it: they were opened before it came` : undefined;
   }
 
-  /** What is told since the last reset is the same for all who ask, so not all of them may reset. */
+  /** The blocks since the last reset are the same for all who ask, so not everyone may reset. */
   async #covered(
     { since, isReset }: CoveredParams,
     peer: Peer | undefined,
@@ -122,7 +122,7 @@ export class RequestAnswers {
     return targets;
   }
 
-  /** Has what was executed by now marked as covered. After a reset, what comes is told apart from it. */
+  /** Marks everything executed by now as covered. After a reset, later blocks can be told apart from it. */
   async #refresh(isReset: boolean): Promise<void> {
     const { facts, tracing, devices } = this.#options;
     await facts;
@@ -141,7 +141,7 @@ export class RequestAnswers {
   }
 }
 
-/** @throws when nobody can tell who asks. */
+/** @throws if nobody can tell who asks. */
 function known(peer: Peer | undefined): Peer {
   if (peer) return peer;
   throw new UserError(
@@ -149,7 +149,7 @@ function known(peer: Peer | undefined): Peer {
   );
 }
 
-/** @throws what a command of another version is to be told. */
+/** @throws the error for a command of another version. */
 function checkRequest(request: unknown): Request {
   try {
     return check(REQUEST, request);

@@ -24,13 +24,13 @@ export interface ConnectionOptions {
   readonly source: Source;
   readonly callers: Callers;
   readonly targets: () => readonly NamedTarget[];
-  /** Of files in the tree: permission bits and owner, and where `kcovfs/socket` points. */
+  /** For files in the tree: permission bits and owner; and the path that `kcovfs/socket` points to. */
   readonly files: { mode: number; uid: number; gid: number; socket: string };
   /** Text files in `kcovfs/`. */
   readonly texts: ReadonlyMap<string, () => string | Promise<string>>;
   /** See {@linkcode ServeOptions}; without it there is no passthrough. */
   readonly ioctl: ((fd: number, call: DeviceIoctl) => number) | undefined;
-  /** Asked once what the connection offers is known: what makes a file for each area, if anything. */
+  /** Called once the connection's features are known: returns the maker of area files, if areas are files. */
   readonly onInit: (connection: Connection) => (() => AreaFile) | undefined;
   /** Counts the events of all instances. */
   readonly total: Counts;

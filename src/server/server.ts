@@ -58,11 +58,11 @@ export interface ServerOptions {
   readonly collector: CollectorChoice;
   /** Whether clients of `trace` map the memory that probes write into, where the kernel can do that. */
   readonly isPassthrough: boolean;
-  /** The session of `startSelfCoverage`, where the server is a target itself. */
+  /** The session of `startSelfCoverage`, if the server is a target itself. */
   readonly self?: Session;
   /** A file for all messages; see `recording/entry.ts`. */
   readonly record?: string;
-  /** Takes what the user should know, a line each. */
+  /** Takes messages for the user, a line each. */
   readonly reporter: Reporter;
 }
 
@@ -76,13 +76,13 @@ interface Prepared {
   readonly symbols: SymbolTable;
   readonly sources: SourceStore;
   readonly pipeline: Pipeline;
-  /** Where the files are that probes write into, if there are to be any. */
+  /** The folder of the files that probes write into; undefined if there are none. */
   readonly folder: SharedFolder | undefined;
   readonly control: ControlSocket;
   readonly recorder: Recorder | undefined;
 }
 
-/** @throws when there must be memory to share, and is none. */
+/** @throws if there must be memory to share, and there is none. */
 async function chooseCollector(
   { collector, reporter }: Pick<ServerOptions, "collector" | "reporter">,
 ): Promise<{ collector: CollectorChoice; folder: SharedFolder | undefined }> {
@@ -96,9 +96,9 @@ async function chooseCollector(
   }
 }
 
-/** Everything but a mount: targets can register, and any number of connections be served. */
+/** Everything but a mount: targets can register, and any number of connections can be served. */
 export class Server implements AsyncDisposable {
-  /** Known when the kernel has said what it can. */
+  /** Known when the kernel has reported its features. */
   readonly facts: Promise<ServerFacts>;
   readonly #options: ServerOptions;
   readonly #symbols: SymbolTable;
@@ -116,7 +116,10 @@ export class Server implements AsyncDisposable {
   readonly #recorder: Recorder | undefined;
   readonly #devices = new Set<Device>();
   readonly #meters: Meters;
-  /** Whether clients can map the memory that probes write into; known when the kernel has said it. */
+  /**
+   * Whether clients can map the memory that probes write into; known when the kernel has reported its
+   * features.
+   */
   readonly #isPassthrough = new Deferred<boolean>();
 
   private constructor(options: ServerOptions, prepared: Prepared) {
@@ -216,7 +219,7 @@ export class Server implements AsyncDisposable {
     const symbols = openSymbols(options.state);
     const sources = new SourceStore(sourcesFolder(options.state));
     const pipeline = new Pipeline({ symbols, sources, reporter: options.reporter });
-    // Its thread loads while the rest is made.
+    // The pipeline's thread loads while the rest is made.
     const starting = pipeline.start().catch((error: Error) => error);
     const recorder = options.record ? new Recorder(options.record, options.reporter) : undefined;
     const { folder, collector } = await chooseCollector(options);
@@ -233,7 +236,7 @@ export class Server implements AsyncDisposable {
     return server;
   }
 
-  /** How targets are to come: `auto` where probes can write somewhere. */
+  /** The collector of targets: `auto` if there is memory that probes can write into. */
   get collector(): CollectorChoice {
     return this.#options.collector;
   }
@@ -243,7 +246,7 @@ export class Server implements AsyncDisposable {
     return this.#control.path;
   }
 
-  /** The targets that live. */
+  /** The targets that have not ended. */
   get targets(): { name: string; pid: number }[] {
     const alive = this.#registry.targets.filter(({ state }) => state !== "ended");
     return alive.map(({ info: { name, pid } }) => ({ name, pid }));
@@ -268,8 +271,8 @@ export class Server implements AsyncDisposable {
    * Serves a connection that is mounted.
    *
    * @param fd Its descriptor, an open `/dev/fuse`.
-   * @param mount `root`: a path by which this process sees the mount. `directory`: where it is to be
-   * unmounted should this process die, in the mount namespace `namespace`. `onReady`: is called when it is
+   * @param mount `root`: a path by which this process sees the mount. `directory`: where to unmount it if
+   * this process dies, in the mount namespace `namespace`. `onReady`: is called when the connection is
    * served, and will be cleaned up.
    * @returns a promise that is settled when the connection has ended.
    */
@@ -321,7 +324,7 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  /** Reports need what targets have executed when this server is gone, too. */
+  /** Reports need the blocks that targets have executed after this server is gone, too. */
   async #keepCovered(): Promise<void> {
     const { state, reporter } = this.#options;
     try {

@@ -3,9 +3,9 @@ import { type FilterOptions, scriptFilter } from "../blocks/script_filter.ts";
 import type { Target } from "../targets/target.ts";
 
 /**
- * Makes the function that says which scripts of a target are measured, by URL: those that the server's
- * globs pick and, where the target has globs of its own, those pick too. Our own sources are measured
- * where the server is the target, and not where they are the agent in another.
+ * Makes the filter for a target's scripts, by URL: a script is measured if the server's globs pick it and, if
+ * the target has globs of its own, those pick it, too. Our own sources are measured if the server is the
+ * target, but not where they are the agent in another.
  */
 export function targetFilter(
   globs: Pick<FilterOptions, "include" | "exclude">,

@@ -4,12 +4,12 @@ import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
 import { counted } from "../report/display_text.ts";
 
-/** What `ps` tells of a target, whose scripts have been counted. */
+/** The row that `ps` shows for a target whose scripts have been counted. */
 export function targetRow(
   target: Target,
   { counts, unseen }: {
     counts: ProbedCounts & Partial<ScriptCounts>;
-    /** Who does not see it, and why, if so. */
+    /** Who does not see it, and why. */
     unseen?: string | undefined;
   },
 ): TargetRow {

@@ -10,7 +10,7 @@ export function packBits(marks: Uint8Array, least: number): string {
   return Buffer.from(bytes).toString("base64");
 }
 
-/** Reads what {@linkcode packBits} has written; what it is too short for is not set. */
+/** Reads the result of {@linkcode packBits}; bits beyond its end are not set. */
 export function unpackBits(text: string): (block: number) => boolean {
   const bytes = Buffer.from(text, "base64");
   return (block) => ((bytes[block >> 3] ?? 0) >> (block & 7) & 1) === 1;

@@ -1,27 +1,27 @@
-import { FIRST_PC, firstEndingAfter, type Segment } from "./pc_space.ts";
+import { type BlockNumber, blockOfPcLow, firstEndingAfter, type Segment } from "./pc_space.ts";
 
-/** Marks of blocks that have executed: before the last reset, or since. Others have 0. */
+/** Marks of blocks that have executed: before the last reset, or since. Other blocks have 0. */
 export const BEFORE_RESET = 1;
 export const SINCE_RESET = 2;
 
 /** A script's blocks. */
 export interface CoveredScript {
-  /** Its first block's number. */
-  readonly base: number;
-  /** By block, see {@linkcode CoveredBlocks.marksOf}. */
+  /** Its first block. */
+  readonly base: BlockNumber;
+  /** By block; see {@linkcode CoveredBlocks.marksOf}. */
   readonly marks: Uint8Array;
 }
 
 /**
- * Which blocks have executed since the server started. Targets are known by their names: what one executes
- * that comes back under its name is added to what it has executed before.
+ * The blocks that have executed since the server started. Targets are identified by name: if a target comes
+ * back under its name, its blocks are added to those from before.
  */
 export class CoveredBlocks {
-  readonly #targets = new Map<string, Map<number, Uint8Array>>();
+  readonly #targets = new Map<string, Map<BlockNumber, Uint8Array>>();
 
   /**
-   * The marks of a script's blocks in a target, a byte a block, for whoever learns of them to set to
-   * {@linkcode SINCE_RESET}. They are the same array each time.
+   * The marks of a script's blocks in a target, a byte a block; always the same array. The caller sets a
+   * block's mark to {@linkcode SINCE_RESET} when it has executed.
    */
   marksOf(target: string, { base, count }: Segment): Uint8Array {
     let scripts = this.#targets.get(target);
@@ -32,23 +32,23 @@ export class CoveredBlocks {
   }
 
   /**
-   * Marks blocks that are known by their PCs alone.
+   * Marks blocks that are known only by their PCs.
    *
-   * @param options `pcs`: their lower halves. `segments`: all that there are, by ascending base.
+   * @param options `pcs`: their lower halves. `segments`: all segments there are, by ascending base.
    */
   addPcs(
     target: string,
     { pcs, segments }: { pcs: Iterable<number>; segments: readonly Segment[] },
   ): void {
     for (const pc of pcs) {
-      const block = (pc - FIRST_PC) / 8;
+      const block = blockOfPcLow(pc);
       const segment = segments[firstEndingAfter(segments, block)];
       if (!segment || segment.base > block) continue;
       this.marksOf(target, segment)[block - segment.base] = SINCE_RESET;
     }
   }
 
-  /** What has executed by now is before the last reset from now on. */
+  /** From now on all blocks that have executed count as executed before the last reset. */
   reset(): void {
     for (const { marks } of this.#all()) {
       for (let i = 0; i < marks.length; i++) if (marks[i] !== 0) marks[i] = BEFORE_RESET;
@@ -68,7 +68,7 @@ export class CoveredBlocks {
     }
   }
 
-  /** Blocks that have executed since the start in any target. */
+  /** The number of blocks that have executed in any target since the start. */
   get size(): number {
     return count(mergeScripts(this.#all()));
   }
@@ -80,9 +80,9 @@ export class CoveredBlocks {
   }
 }
 
-/** What several targets have executed of the same scripts, by ascending block. */
+/** Merges the blocks that several targets have executed of the same scripts, by ascending block. */
 export function mergeScripts(scripts: Iterable<CoveredScript>): CoveredScript[] {
-  const merged = new Map<number, Uint8Array>();
+  const merged = new Map<BlockNumber, Uint8Array>();
   for (const { base, marks } of scripts) {
     const sum = merged.get(base);
     if (!sum) merged.set(base, marks.slice());

@@ -6,19 +6,19 @@ import { packBits } from "./block_bits.ts";
 import { BEFORE_RESET, type CoveredBlocks, SINCE_RESET } from "./covered_blocks.ts";
 import { UserError } from "../base/user_error.ts";
 
-/** What the last server of a state folder has left. */
+/** The record that the last server of a state folder has left. */
 export interface CoveredRecord {
   readonly targets: Readonly<Record<Since, readonly CoveredTarget[]>>;
   /** When it ended. */
   readonly date: Date;
-  /** The user whose it was. */
+  /** The user of the server. */
   readonly uid: number;
 }
 
-/** What is kept of {@linkcode coveredTargets}. */
+/** The kept result of {@linkcode coveredTargets}. */
 const TARGETS = record({ start: COVERED_TARGETS, reset: COVERED_TARGETS });
 
-/** What targets have executed, as it is told. */
+/** The executed blocks of targets, in the form of messages. */
 export function coveredTargets(covered: CoveredBlocks, since: Since): CoveredTarget[] {
   const least = since === "reset" ? SINCE_RESET : BEFORE_RESET;
   return [...covered.list()].map(([name, scripts]) => ({
@@ -28,10 +28,10 @@ export function coveredTargets(covered: CoveredBlocks, since: Since): CoveredTar
 }
 
 /**
- * Keeps what a server's targets have executed, for reports after its end. The last server of a folder is the
- * one that is kept; one without targets leaves what is there.
+ * Keeps the blocks that a server's targets have executed, for reports after its end. A folder keeps only its
+ * last server's; a server without targets leaves the file as it is.
  *
- * @throws when it cannot be written; then what was there stays.
+ * @throws when it cannot be written; then the file stays as it was.
  */
 export async function keepCovered(state: string, covered: CoveredBlocks): Promise<void> {
   const [start, reset] = [coveredTargets(covered, "start"), coveredTargets(covered, "reset")];
@@ -55,7 +55,7 @@ export async function keepCovered(state: string, covered: CoveredBlocks): Promis
 }
 
 /**
- * @returns undefined where no server has left anything.
+ * @returns undefined where no server has left a record.
  * @throws when it may not be read, or is damaged.
  */
 export async function readCovered(state: string): Promise<CoveredRecord | undefined> {

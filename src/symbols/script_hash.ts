@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 
-/** Part of a script's identity: changes whenever tables are made differently. */
+/** Part of a script's identity. Change it whenever tables are made differently. */
 const TABLE_VERSION = 2;
 
 /**
- * SHA-256 of a script, in hex, by which its PCs are known. Line ends of one unit count as `\n`, whichever
- * of the four they are: V8 does not tell (see `agent/inside/script_source.cts`).
+ * SHA-256 of a script, in hex, by which its PCs are known. Each of the four line ends of one unit counts as
+ * `\n`: V8 does not tell which it is (see `agent/inside/script_source.cts`).
  */
 export function scriptHash(source: string): string {
   const text = source.replace(/\r(?!\n)|[\u2028\u2029]/g, "\n");

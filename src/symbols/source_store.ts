@@ -11,12 +11,12 @@ import { checkJson, list, record } from "../base/shape.ts";
 /** A text that blocks stand in. */
 export type SourceText = v.InferOutput<typeof SOURCE_TEXT>;
 const SOURCE_TEXT = record({
-  /** Its URL, or what a source map calls it. */
+  /** Its URL, or a source map's name for it. */
   url: v.string(),
   text: v.string(),
 });
 
-/** What a script is known by, as in the symbol table. */
+/** A script's identity, as in the symbol table. */
 export interface ScriptKey {
   readonly url: string;
   /** See `scriptHash`. */
@@ -27,28 +27,28 @@ export interface ScriptKey {
 export type KeptSource = v.InferOutput<typeof KEPT_SOURCE>;
 const KEPT_SOURCE = record({
   source: v.string(),
-  /** What it was made from, as its source map calls it. */
+  /** The script's originals, by its source map's names for them. */
   originals: list(SOURCE_TEXT),
 });
 
-/** Bytes of what could not be written that are kept in memory. */
+/** Bytes that are kept in memory because they could not be written. */
 const MOST_UNWRITTEN = 16 << 20;
 
 const [pack, unpack] = [promisify(gzip), promisify(gunzip)];
 
 /**
- * The sources of scripts as they were when they got their PCs, for reports: what is in the files may be
- * another text by then, or gone. One compressed file a script, which only its owner can read.
+ * The sources of scripts at the time when they got their PCs, for reports: by then the files may have changed,
+ * or be gone. Each script has one compressed file, which only its owner can read.
  */
 export class SourceStore implements AsyncDisposable {
   readonly #folder: string;
   readonly #pending = new Set<Promise<void>>();
   #temporary = 0;
-  /** What could not be written, by its file, and the bytes of that: it is tried again. */
+  /** Bytes that could not be written, by file: they are tried again. */
   readonly #unwritten = new Map<string, Uint8Array>();
   #unwrittenBytes = 0;
 
-  /** @param folder Made when the first source is kept, in one that is there. */
+  /** @param folder Made when the first source is kept; its parent must exist. */
   constructor(folder: string) {
     this.#folder = folder;
   }
@@ -58,8 +58,8 @@ export class SourceStore implements AsyncDisposable {
   }
 
   /**
-   * Keeps a script's texts. It is done some time later. Where it cannot be, it is tried again with the next
-   * script and at the end; reports lack them until then.
+   * Keeps a script's texts. They are written some time later. If that fails, it is tried again with the next
+   * script and at the end; reports lack the texts until then.
    */
   keep(script: ScriptKey, texts: KeptSource): void {
     this.#run(this.#keep(this.#fileOf(script), texts));
@@ -82,7 +82,7 @@ export class SourceStore implements AsyncDisposable {
     await this.#retry();
   }
 
-  /** Whole or not at all, also when the machine stops. */
+  /** Writes the file whole or not at all, also when the machine stops. */
   async #write(file: string, bytes: Uint8Array): Promise<void> {
     const temporary = `${file}.${process.pid}.${this.#temporary++}`;
     try {
@@ -109,7 +109,7 @@ export class SourceStore implements AsyncDisposable {
     this.#unwrittenBytes += bytes.length;
   }
 
-  /** @throws when one of them still cannot be written. */
+  /** @throws when one of the files still cannot be written. */
   async #retry(): Promise<void> {
     for (const [file, bytes] of [...this.#unwritten]) {
       if (!this.#unwritten.delete(file)) continue;
@@ -123,7 +123,7 @@ export class SourceStore implements AsyncDisposable {
     }
   }
 
-  /** @returns undefined where they were not kept, or cannot be read. */
+  /** @returns undefined where the texts were not kept, or cannot be read. */
   async read(script: ScriptKey): Promise<KeptSource | undefined> {
     try {
       const text = await unpack(await readFile(this.#fileOf(script)));

@@ -1,70 +1,76 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as v from "valibot";
-import { check, index, record, texts } from "../base/shape.ts";
+import { check, index, named, record, texts } from "../base/shape.ts";
 import type { BlockPlaces } from "../blocks/block_places.ts";
 import { withFileLock } from "./file_lock.ts";
-import { BLOCKS, findFree, firstEndingAfter, preferredBase, type Segment } from "./pc_space.ts";
+import {
+  type BlockNumber,
+  BLOCKS,
+  findFree,
+  firstEndingAfter,
+  preferredBase,
+  type Segment,
+} from "./pc_space.ts";
 
 /** A script whose blocks have PCs. */
 export interface SymbolSegment extends Segment {
   readonly url: string;
   /** SHA-256 of the source, in hex. */
   readonly hash: string;
-  /** What it was made from, by its source map. */
+  /** Its originals, by its source map. */
   readonly files: readonly string[];
-  /** Where in the file the blocks' positions stand, and their bytes. */
+  /** The offset of the blocks' positions in the file, and their bytes. */
   readonly positionsAt: number;
   readonly positionsLength: number;
 }
 
-/** A script that is to get PCs. */
+/** A script without PCs, which gets some. */
 export interface NewSymbols extends BlockPlaces {
   readonly url: string;
   readonly hash: string;
 }
 
-/** Where a block stands. */
+/** The place of a block. */
 export interface SymbolPosition {
-  /** Of the script, or of the original that its source map names. */
+  /** The URL of the script, or of the original that its source map names. */
   readonly url: string;
   /** `line.column,line.column`, of its start and its end. */
   readonly range: string;
-  /** Whether the text is that of the original. One that was compiled in place has the script's URL, too. */
+  /** Whether it is a place in the original. A file that was compiled in place shares the script's URL. */
   readonly isOriginal: boolean;
 }
 
-/** Lines of scripts all of whose blocks stand in the script itself, and of others. */
+/** Begin lines: of scripts all of whose blocks stand in the script itself, and of others. */
 const PLAIN = "kcovfs1";
 const MAPPED = "kcovfs2";
-/** Of what is made, whatever the umask: anybody may look PCs up, and only the owner gives them out. */
+/** Modes of what is made, whatever the umask: anybody may look PCs up, only the owner gives them out. */
 const FILE_MODE = 0o644;
 const FOLDER_MODE = 0o755;
 const NEWLINE = 10;
 const TAB = 9;
-/** What stands for a place that a damaged line lacks. */
+/** Replaces a place that is missing in a damaged line. */
 const NOWHERE = "1.1,1.1";
 
 /**
- * The blocks that have ever been given a PC, in a file that is only appended to, so that PCs outlive
- * restarts and corpora stay valid. A line a script, of which the second kind is for those that a source
- * map places in other files, the first of the list being number 1:
+ * The blocks that have ever got a PC, in a file that is only appended to, so that PCs outlive restarts and
+ * corpora stay valid. Each script has one line. The second kind is for scripts that a source map places in
+ * other files; the first file of the list has number 1:
  *
  *     kcovfs1 TAB base TAB count TAB hash TAB "url" TAB 1.1,9.2 3.4,3.10 ...
  *     kcovfs2 TAB base TAB count TAB hash TAB "url" TAB ["file",...] TAB 1.1,9.2 1:3.4,3.10 ...
  *
- * Where blocks stand is told once, when the script gets its PCs: its map may be gone tomorrow.
+ * The blocks' places are written once, when the script gets its PCs: its map may be gone tomorrow.
  *
- * Several servers may share the file: it is locked while a script is added, and what others have added
- * is read first. A line that was torn by a crash is the last one, and is cut off before the next
- * addition.
+ * Several servers may share the file: it is locked while a script is added, and the additions of others are
+ * read first. A line that was torn by a crash is the last one, and is cut off before the next addition.
  */
 export class SymbolTable implements Disposable {
   readonly #fd: number;
   readonly #byKey = new Map<string, SymbolSegment>();
   /** By ascending base. */
   #segments: SymbolSegment[] = [];
-  /** Bytes of the file that have been read. */
+  /** The bytes of the file that have been read. */
   #size = 0;
   #damaged = 0;
 
@@ -76,7 +82,7 @@ export class SymbolTable implements Disposable {
    * Opens a table, or begins one.
    *
    * @param file Its path; folders are made as needed.
-   * @param options `isReadOnly`: for those who only look up; nothing is repaired.
+   * @param options `isReadOnly`: for lookups only; nothing is repaired.
    */
   static open(file: string, options: { isReadOnly?: boolean } = {}): SymbolTable {
     if (options.isReadOnly) {
@@ -96,7 +102,7 @@ export class SymbolTable implements Disposable {
     fs.closeSync(this.#fd);
   }
 
-  /** Lines that make no sense; they are kept in the file and ignored. */
+  /** The number of lines that make no sense; they stay in the file and are ignored. */
   get damaged(): number {
     return this.#damaged;
   }
@@ -106,7 +112,7 @@ export class SymbolTable implements Disposable {
     return this.#segments;
   }
 
-  /** Reads what has been appended, up to the last whole line. */
+  /** Reads the additions to the file, up to the last whole line. */
   #refresh(): void {
     const { size } = fs.fstatSync(this.#fd);
     if (size <= this.#size) return;
@@ -127,7 +133,7 @@ export class SymbolTable implements Disposable {
     if (overlap(this.#segments)) this.#dropOverlapping();
   }
 
-  /** A PC is of one script: of lines that claim the same the first in the file counts. */
+  /** A PC belongs to one script: if lines claim the same, the first in the file counts. */
   #dropOverlapping(): void {
     let kept: SymbolSegment[] = [];
     for (const segment of this.#segments.sort((a, b) => a.positionsAt - b.positionsAt)) {
@@ -141,7 +147,7 @@ export class SymbolTable implements Disposable {
     this.#segments = kept;
   }
 
-  /** Under the lock: whoever tore the last line is no longer writing it. */
+  /** Runs under the lock: nobody is still writing a last line that is torn. */
   #repair(): void {
     this.#refresh();
     if (fs.fstatSync(this.#fd).size > this.#size) fs.ftruncateSync(this.#fd, this.#size);
@@ -152,7 +158,7 @@ export class SymbolTable implements Disposable {
   }
 
   /**
-   * Gives a script its PCs, or finds those that it has: when this returns they are on disk.
+   * Gives a script its PCs, or finds those that it has. When this returns they are on disk.
    *
    * @throws {RangeError} when the PC space is full.
    * @throws {Error} when the file cannot be read or written now: it may be tried again.
@@ -169,7 +175,7 @@ export class SymbolTable implements Disposable {
     const count = script.positions.length / 4;
     const preferred = preferredBase({ url, hash, count });
     const base = findFree(this.#segments, { preferred, count });
-    if (base < 0) {
+    if (base === undefined) {
       throw new RangeError(`Cannot give ${count} blocks of ${url} PCs: no room is left`);
     }
     this.#write(Buffer.from(formatLine(script, base, count)));
@@ -177,7 +183,7 @@ export class SymbolTable implements Disposable {
     return this.find(script)!;
   }
 
-  /** What cannot be written as a whole, and kept, is taken back: the line must be nobody's. */
+  /** Takes back a line that cannot be written and synced as a whole: the line must not belong to any script. */
   #write(line: Buffer): void {
     try {
       for (let at = 0; at < line.length;) at += fs.writeSync(this.#fd, line, at);
@@ -193,13 +199,15 @@ export class SymbolTable implements Disposable {
   }
 
   /** Looks a block up by its number. */
-  locate(block: number): SymbolPosition | undefined {
+  locate(block: BlockNumber): SymbolPosition | undefined {
     const segment = this.#segments[firstEndingAfter(this.#segments, block)];
     if (!segment || segment.base > block) return undefined;
     return placeOf(segment, this.#places(segment)[block - segment.base]);
   }
 
-  /** Where the blocks of a script stand, in order; not for more than a damaged line can have places for. */
+  /**
+   * The places of a script's blocks, in order; for a damaged line at most as many as it can have places for.
+   */
   positions(segment: SymbolSegment): SymbolPosition[] {
     const places = this.#places(segment);
     const length = Math.min(segment.count, segment.positionsLength + 1);
@@ -232,7 +240,7 @@ function keyOf(script: { url: string; hash: string }): string {
   return `${script.hash} ${script.url}`;
 }
 
-function formatLine(script: NewSymbols, base: number, count: number): string {
+function formatLine(script: NewSymbols, base: BlockNumber, count: number): string {
   const { hash, url, positions } = script;
   const { files, fileOf } = usedFiles(script);
   const fields = [base, count, hash, JSON.stringify(url)];
@@ -247,7 +255,7 @@ function formatLine(script: NewSymbols, base: number, count: number): string {
   return `${[magic, ...fields, places.join(" ")].join("\t")}\n`;
 }
 
-/** A map may name thousands of files in which no block is. */
+/** Leaves out files without blocks: a map may name thousands of them. */
 function usedFiles({ files, fileOf }: BlockPlaces): Pick<BlockPlaces, "files" | "fileOf"> {
   const numbers = new Map<number, number>([[0, 0]]);
   const used = fileOf.map((file) => {
@@ -258,7 +266,7 @@ function usedFiles({ files, fileOf }: BlockPlaces): Pick<BlockPlaces, "files" | 
   return { files: [...numbers.keys()].slice(1).map((file) => files[file - 1]), fileOf: used };
 }
 
-/** @param at Where the line begins in the file. */
+/** @param at The line's offset in the file. */
 function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
   const isMapped = line.toString("latin1", 0, MAPPED.length + 1) === `${MAPPED}\t`;
   const tabs: number[] = [];
@@ -282,10 +290,10 @@ function parseLine(line: Buffer, at: number): SymbolSegment | undefined {
   }
 }
 
-/** What a line tells, without the places. */
+/** The content of a line, without the places. */
 const LINE = v.pipe(
   record({
-    base: index,
+    base: named<BlockNumber>(),
     count: v.pipe(index, v.minValue(1)),
     hash: v.string(),
     url: v.string(),
@@ -309,7 +317,7 @@ function readFully(fd: number, range: { at: number; length: number }): Buffer {
   return bytes.subarray(0, done);
 }
 
-/** `mkdirSync` with `recursive` never returns where nothing can be made, as in `/proc` (Node 20). */
+/** `mkdirSync` with `recursive` never returns where it can make nothing, as in `/proc` (Node 20). */
 function makeFolder(folder: string): void {
   try {
     fs.mkdirSync(folder);
@@ -323,7 +331,7 @@ function makeFolder(folder: string): void {
   fs.chmodSync(folder, FOLDER_MODE);
 }
 
-/** Gives a file that this process may just have made its permissions, whatever the umask. */
+/** Sets the permissions of a file that this process may just have made, whatever the umask. */
 function keepMode(fd: number, mode: number): void {
   const { uid, mode: current, size } = fs.fstatSync(fd);
   if (size === 0 && uid === process.geteuid?.() && (current & 0o777) !== mode) {

@@ -20,7 +20,7 @@ import { check } from "../base/shape.ts";
 import { CdpClient, type PreparedCommand } from "./cdp/client.ts";
 import type { Link, Taken } from "./link.ts";
 
-/** ms that an agent is given to put everything back before the connection ends without it. */
+/** ms for an agent to put everything back, before the connection ends without it. */
 const DETACH_TIMEOUT = 10_000;
 
 interface Batch {
@@ -29,17 +29,16 @@ interface Batch {
   readonly reject: (error: Error) => void;
 }
 
-/** What is known of a target before its link is made. */
 export interface AgentLinkOptions {
-  /** ms that it is given to answer. */
+  /** ms for the target to answer. */
   readonly collectTimeout: number;
-  /** Whether its scripts are given probes. */
+  /** Whether its scripts get probes. */
   readonly isTraced: boolean;
 }
 
 /**
- * Bytes of what a target sends, by the type of the frame; of others it sends nothing but a number. The
- * largest program that was measured, TypeScript's compiler on a program, brings 3.4 MB in its first
+ * The most bytes of a frame from a target, by the frame's type; frames of other types have only a number. The
+ * largest program that was measured, TypeScript's compiler on a program, sends 3.4 MB in its first
  * collection, for 9 MB of scripts.
  */
 const MOST_BYTES: ReadonlyMap<number, number> = new Map([
@@ -47,26 +46,28 @@ const MOST_BYTES: ReadonlyMap<number, number> = new Map([
   [FRAME.message, 128 * 1024 * 1024],
   [FRAME.source, 64 * 1024 * 1024],
   [FRAME.scripts, 16 * 1024 * 1024],
-  // Why it cannot write into an area.
+  // The reason why it cannot write into an area.
   [FRAME.traced, 64 * 1024],
 ]);
 /** A number or two. */
 const MOST_OTHER_BYTES = 64;
-/** Of a collection: what is read in a fraction of the time that the target is given, within these. */
+/** For a collection: the bytes that are read in a fraction of the target's time, within these bounds. */
 const TAKEN_BYTES_PER_MS = 12 * 1024;
 const LEAST_TAKEN_BYTES = 4 * 1024 * 1024;
 const MOST_TAKEN_BYTES = 64 * 1024 * 1024;
-/** Bytes of messages that answer nothing, while an answer is waited for. */
+/** Bytes of messages that answer nothing, while an answer is awaited. */
 const MOST_USELESS_BYTES = 64 * 1024 * 1024;
-/** Bytes that wait for the target to read them. */
+/** Bytes that the target has not read yet. */
 const MOST_UNREAD_BYTES = 64 * 1024 * 1024;
-/** Scripts that wait for their probes, and bytes of them: until there are fewer, no more is read. */
+/**
+ * Scripts that wait for their probes, and their bytes: at this many, no more is read until there are fewer.
+ */
 const MOST_PROBING = 1024;
 const MOST_PROBING_BYTES = 64 * 1024 * 1024;
-/** The structure of what a target says: most of it is in strings. */
+/** Bounds of the structure of a target's messages: most of their size is in strings. */
 const BOUNDS = { depth: 16, marks: 1_000_000 };
 
-/** What an agent says of its own accord. */
+/** Messages that an agent sends of its own accord. */
 export interface AgentEvents {
   /** Takes the target's last coverage; the target exits when the promise is settled. */
   readonly onFarewell: (coverage: Uint8Array) => Promise<void>;
@@ -85,21 +86,21 @@ export class AgentLink implements Link {
   readonly #client = new CdpClient();
   readonly #batches = new Map<number, Batch>();
   readonly #events: AgentEvents;
-  /** What the probes write into, before it is settled that they do. */
+  /** The changes of areas that the target has not confirmed yet. */
   readonly #tracing = new Awaited<string>();
   readonly #lists = new Awaited<readonly string[]>();
   #nextBatch = FAREWELL_BATCH + 1;
   #isHeld = false;
-  /** The target's pipe, and the number that lets it through the gate at which it is held, or 0. */
+  /** The target's pipe; and the number that lets it through the gate at which it is held, or 0. */
   #pipe: number | undefined;
   #gate = 0;
   #isLeaving = false;
   #isDetaching = false;
-  /** Its last coverage was taken. */
+  /** Whether its last coverage was taken. */
   #hasLeft = false;
-  /** There was a hold since the target gave one up. */
+  /** Whether there was a hold since the target last gave one up. */
   #mayExpire = false;
-  /** Why this end has ended the connection. */
+  /** Why this end has closed the connection. */
   #failure: string | undefined;
   readonly #options: AgentLinkOptions;
   #useless = 0;
@@ -118,12 +119,12 @@ export class AgentLink implements Link {
         const reason = this.#reason;
         this.#client.close(reason);
         for (const { coverage, resolve, reject } of this.#batches.values()) {
-          // What was collected is not lost with the target.
+          // The coverage that was already collected is not lost with the target.
           if (coverage) resolve({ coverage, held: false });
           else reject(new Error(reason));
         }
         this.#batches.clear();
-        // What is gone writes nothing.
+        // A target that is gone writes nothing.
         this.#tracing.answerAll("");
         this.#lists.answerAll([]);
         resolve(reason);
@@ -131,7 +132,7 @@ export class AgentLink implements Link {
     });
   }
 
-  /** Why the connection has ended, if it has. */
+  /** Why the connection has ended. */
   get #reason(): string {
     if (this.#failure !== undefined) return this.#failure;
     if (this.#isDetaching) return "detached";
@@ -145,7 +146,7 @@ export class AgentLink implements Link {
     return Math.min(Math.max(readInTime, LEAST_TAKEN_BYTES), MOST_TAKEN_BYTES);
   }
 
-  /** Ends the connection with a target that does what it may not. */
+  /** Ends the connection with a target that does something forbidden. */
   fail(reason: string): void {
     this.#failure ??= reason;
     this.#socket.destroy();
@@ -156,19 +157,19 @@ export class AgentLink implements Link {
     try {
       this.#pipe = openSync(welcome.pipe, constants.O_RDWR | constants.O_NONBLOCK);
     } catch {
-      // Then the agent alone lets its main thread go.
+      // Then only the agent can let its main thread go.
     }
-    // Unless the agent could do so.
+    // The agent has removed it already, if it could.
     this.closed.then(() => rmSync(welcome.pipe, { force: true }));
     this.#send(FRAME.welcome, Buffer.from(JSON.stringify(welcome)));
   }
 
-  /** The target is none: it runs without coverage. */
+  /** The process becomes no target: it runs without coverage. */
   refuse(): void {
     this.#socket.destroySoon();
   }
 
-  /** Takes a frame of the agent's. Never throws: one that makes no sense ends the connection. */
+  /** Takes a frame of the agent's. Never throws: a frame that makes no sense ends the connection. */
   receive(type: number, body: Uint8Array): void {
     if (this.#socket.destroyed) return;
     const length = LENGTHS.get(type);
@@ -212,14 +213,14 @@ export class AgentLink implements Link {
     }
   }
 
-  /** Nothing is read that nobody waits for. */
+  /** Ignores a message if nobody waits for one. */
   #message(body: Uint8Array): void {
     const pending = this.#client.pending;
     if (pending === 0) return;
     try {
       this.#client.take(parseFlatJson(body, BOUNDS));
     } catch {
-      // It makes no sense.
+      // The message makes no sense.
     }
     if (this.#client.pending < pending) this.#useless = 0;
     else this.#useless += body.length;
@@ -243,7 +244,7 @@ export class AgentLink implements Link {
     take(unpackNumber(body), value);
   }
 
-  /** A target gives up a hold once. */
+  /** A target can give up a hold only once. */
   #expired(): void {
     if (!this.#mayExpire) return;
     this.#mayExpire = false;
@@ -306,7 +307,7 @@ export class AgentLink implements Link {
 
   async stop(options: { run: number; hold: boolean }): Promise<Taken> {
     const take = this.#client.prepare(TAKE_METHOD);
-    // Its answer is what `taken` brings.
+    // The answer to this command comes as `taken`.
     this.#client.forget(take.id);
     this.#isHeld = options.hold;
     this.#mayExpire ||= options.hold;
@@ -321,9 +322,9 @@ export class AgentLink implements Link {
   }
 
   /**
-   * Lets the target through its gate at once, rather than by way of the agent.
+   * Lets the target through its gate at once: this is faster than by way of the agent.
    *
-   * @returns the gate's number, or 0 where that cannot be done.
+   * @returns the gate's number, or 0 if that cannot be done.
    */
   #wake(): number {
     if (this.#pipe === undefined || this.#gate === 0) return 0;
@@ -351,13 +352,13 @@ export class AgentLink implements Link {
     this.#send(FRAME.ignore, Buffer.from(JSON.stringify(scriptIds)));
   }
 
-  /** Sends a batch; the target is held after it as it was before, or is to be. */
+  /** Sends a batch; after it the target is held if `#isHeld` says so. */
   #run(
     commands: readonly PreparedCommand<unknown>[],
     run = 0,
   ): Promise<{ coverage: Uint8Array | undefined; held: boolean }> {
     const number = this.#nextBatch++;
-    // It leaves that gate for the next.
+    // The target leaves its present gate for the next.
     this.#gate = 0;
     return new Promise((resolve, reject) => {
       if (this.#socket.destroyed) return reject(new Error(this.#reason));
@@ -381,7 +382,7 @@ export class AgentLink implements Link {
     }
   }
 
-  /** The target is as it was before when this resolves, unless it does not answer. */
+  /** When this resolves, the target is as it was before, unless it does not answer. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.release();
     this.#isDetaching = true;
@@ -392,7 +393,9 @@ export class AgentLink implements Link {
   }
 }
 
-/** Bytes of what an agent may send, by its type; {@linkcode AgentLink.mostBytes} bounds what has no end here. */
+/**
+ * Bytes of an agent's frame, by its type; {@linkcode AgentLink.mostBytes} bounds those without an end here.
+ */
 const LENGTHS: ReadonlyMap<number, { readonly least: number; readonly most: number }> = new Map([
   [FRAME.message, { least: 0, most: Infinity }],
   [FRAME.taken, { least: 4, most: Infinity }],

@@ -7,7 +7,7 @@ import type { Link, Taken } from "./link.ts";
 import { connectWebSocket } from "./cdp/web_socket.ts";
 import { Deferred } from "../base/deferred.ts";
 
-/** What an inspector's target says of its own accord. */
+/** Events of an inspector's target. */
 export interface InspectorEvents {
   /** Takes the target's last coverage; the target exits when the promise is settled. */
   readonly onFarewell: (link: InspectorLink, coverage: Uint8Array) => Promise<void>;
@@ -15,13 +15,13 @@ export interface InspectorEvents {
   readonly onBroken: (link: InspectorLink) => void;
 }
 
-/** How an {@linkcode InspectorLink} is set up. */
+/** The settings of an {@linkcode InspectorLink}. */
 export interface InspectorOptions extends InspectorEvents {
   /** The runtime and its version, such as `deno 2.9.5`. */
   readonly runtime: string;
-  /** ms that the target is given until coverage is on. */
+  /** ms for the target until coverage is on. */
   readonly timeout: number;
-  /** Of how many modules it waits before the first line, from {@linkcode InspectorLink.letStart} on. */
+  /** The number of modules at whose first lines it waits, from {@linkcode InspectorLink.letStart} on. */
   readonly starts?: number;
 }
 
@@ -29,7 +29,7 @@ export interface InspectorOptions extends InspectorEvents {
  * Connects to the inspector at a WebSocket and turns coverage on.
  *
  * @param url `ws://HOST:PORT/PATH`.
- * @throws with a reason when nothing answers there in time, or not as an inspector does.
+ * @throws with a reason if nothing answers there in time, or if the answer is no inspector's.
  */
 export async function connectInspector(
   url: string,
@@ -53,9 +53,9 @@ export class InspectorLink implements Link {
   readonly #options: InspectorOptions;
   readonly #ignored = new Set<string>();
   #hold = "pause";
-  /** Whether its JavaScript has ended: it waits for the session's end to exit. */
+  /** Whether its JavaScript has ended: to exit, it waits for the session's end. */
   #isEnding = false;
-  /** Whether its first line is still to be run: none will be before {@linkcode letStart}. */
+  /** Whether its first line has not run yet: no line runs before {@linkcode letStart}. */
   #isWaiting: boolean;
   #isHeld = false;
   #onRelease: (() => void) | undefined;
@@ -74,10 +74,10 @@ export class InspectorLink implements Link {
   }
 
   /**
-   * Turns coverage on, over any transport; one that is waiting for a debugger to come waits on, until
+   * Turns coverage on, over any transport. A target that waits for a debugger goes on waiting until
    * {@linkcode letStart}.
    *
-   * @throws when the other side refuses or does not answer in time; then the transport is closed.
+   * @throws if the other side refuses or does not answer in time; then the transport is closed.
    */
   static async start(transport: CdpTransport, options: InspectorOptions): Promise<InspectorLink> {
     const link = new InspectorLink(transport, options);
@@ -102,25 +102,26 @@ export class InspectorLink implements Link {
     ]);
   }
 
-  /** Code that V8 optimises does not count. A Deno ignores it. */
+  /** Code that V8 optimises does not count. Deno ignores this command. */
   async #turnOffOptimisers(): Promise<void> {
     if (!this.#options.runtime.startsWith("node")) return;
     await this.#session.send("Runtime.evaluate", {
       expression: NO_OPTIMISERS,
-      // It has `require`, which older versions of Node have no other way to.
+      // It has `require`; in older versions of Node there is no other way to it.
       includeCommandLineAPI: true,
       silent: true,
     });
   }
 
-  /** How the target is held: `pause`, or `none` when it refuses. */
+  /** How the target is held: `pause`, or `none` if it refuses. */
   get hold(): string {
     return this.#hold;
   }
 
   /**
-   * Node says when it waits for us to exit, and so does Deno at `Deno.exit`; at the end of its event
-   * loop, Deno says only that its context is gone, and only to who asks for all that goes on.
+   * Node reports when it waits for us before it exits, and so does Deno at `Deno.exit`. At the end of its
+   * event loop, Deno reports only that its context is gone, and only to a session that enabled these
+   * reports.
    */
   async #watchForEnd(): Promise<void> {
     const ignore = () => {};
@@ -160,7 +161,7 @@ export class InspectorLink implements Link {
     return { coverage, held: hold && (this.#isStill || this.#pause.isHolding) };
   }
 
-  /** Whether nothing runs in it anyway. */
+  /** Whether nothing can run in it anyway. */
   get #isStill(): boolean {
     return this.#isWaiting || this.#isEnding;
   }
@@ -185,7 +186,7 @@ export class InspectorLink implements Link {
   async fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
     const sources = new Map<string, string>();
     await Promise.all(scriptIds.map(async (scriptId) => {
-      // It is refused for a script that is not there any more.
+      // The command is refused for a script that is gone.
       const answer = this.#session.send("Debugger.getScriptSource", { scriptId });
       const source = (await answer.catch(() => undefined))?.scriptSource;
       if (source !== undefined) sources.set(scriptId, source);
@@ -207,7 +208,7 @@ export class InspectorLink implements Link {
       // Deno runs its `unload` listeners when the session is closed.
       if (this.#isHeld) await new Promise<void>((resolve) => this.#onRelease = resolve);
     } catch {
-      // It has ended before it could answer: what it did last is gone with it.
+      // It ended before it could answer: its last executions are lost.
     } finally {
       this.#session.close("exited");
     }
@@ -220,7 +221,7 @@ export class InspectorLink implements Link {
   }
 }
 
-/** How many messages of the console V8 may keep the objects of for us. */
+/** The number of console messages whose objects V8 may keep for us. */
 const CONSOLE_BATCH = 64;
 
 const NO_OPTIMISERS = `{

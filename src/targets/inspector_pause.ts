@@ -2,24 +2,24 @@ import { letRun } from "../messages/isolate.ts";
 import type { Commands, Params } from "./cdp/client.ts";
 import type { CdpSession } from "./cdp/session.ts";
 
-/** ms after which the interruption of what runs is asked for. */
+/** ms after which running code is to be interrupted. */
 const PATIENCE = 3;
-/** ms after which one that has not started is told to once more. */
+/** ms after which a target that has not started is told once more. */
 const START_INTERVAL = 5;
-/** ms to which that grows, while a program is fetched and compiled. */
+/** ms; the most to which that interval grows, while a program is fetched and compiled. */
 const MOST_START_INTERVAL = 250;
-/** Why a Deno says that it pauses at a module's first line (`core/inspector.rs`). */
+/** The reason that Deno gives for its pause at a module's first line (`core/inspector.rs`). */
 const START_REASON = "debugCommand";
 /**
- * How often the trap may be run through without a pause: once or twice when its use was asked for before
- * the last hold had quite ended.
+ * The number of times that the trap may run through without a pause. It does so once or twice if it is used
+ * just before the last hold has quite ended.
  */
 const MOST_TRIES = 10;
 /** The group of the objects that the inspector keeps for us. */
 const GROUP = "kcovfs";
 /**
- * The trap: a promise of an object whose getter pauses. Native code alone touches it, so that user code
- * that replaces parts of the language sees nothing. Its URL makes it one of the runtime's scripts.
+ * The trap: a promise of an object whose getter pauses. Only native code touches it, so user code that
+ * replaces parts of the language sees nothing. Its URL makes it one of the runtime's scripts.
  *
  * The getter must not begin with its `debugger` statement: V8 13 and later never pauses there again once
  * `Debugger.pause` has paused there (measured on Node 24 and 26 and Deno 2.9).
@@ -37,11 +37,11 @@ const TRAP = `(async () => ({
 /**
  * Holds an isolate by V8's own pause.
  *
- * To wait for the trap's promise by value makes V8 run the getter in a microtask, so where nothing runs it
- * pauses at once. It compiles nothing: each evaluated text would be a script that coverage keeps. And the
- * microtask is not within the handling of a message, where Deno cannot pause (`poll_sessions` in its
- * `core/inspector.rs` does not nest). Where something runs, that microtask may be far away:
- * `Debugger.pause` interrupts. Whichever comes first, the isolate stands still, for as long as
+ * To wait for the trap's promise by value makes V8 run the getter in a microtask. So if nothing runs, the
+ * isolate pauses at once. Nothing is compiled: each evaluated text would be a script that coverage keeps. The
+ * microtask is also outside the handling of a message, where Deno cannot pause (`poll_sessions` in its
+ * `core/inspector.rs` does not nest). If something runs, that microtask may be far away: then
+ * `Debugger.pause` interrupts. Whichever comes first, the isolate stands still for as long as
  * the session lives: if the server dies, V8 goes on by itself.
  *
  * All other pauses (a `debugger` statement of the user's) are skipped, as without a debugger.
@@ -51,20 +51,20 @@ export class InspectorPause {
   readonly #onBroken: () => void;
   /** The id of the trap's promise, while V8 has it. */
   #trap: string | undefined;
-  /** Whether the answer to its last use is still to come. */
+  /** Whether the answer to its last use has not come yet. */
   #isSprung = false;
-  /** How many pauses are still to come before its program runs. */
+  /** The number of pauses that are still to come before its program runs. */
   #starts = 0;
   #tries = 0;
   #isWanted = false;
   #isPaused = false;
   #isHolding = false;
-  /** Whether a pause is waited for. */
+  /** Whether a pause is awaited. */
   #isAwaited = false;
-  /** Settle the wait for a pause: whether it has come, or that it never will. */
+  /** These settle the wait for a pause: whether the pause has come, or an error if it never will. */
   #arrive: ((isPaused: boolean) => void) | undefined;
   #lose: ((error: Error) => void) | undefined;
-  /** When it was let go last, on `performance.now()`'s clock. */
+  /** The time of its last release, on `performance.now()`'s clock. */
   #released: Promise<number> = Promise.resolve(-Infinity);
 
   /** @param onBroken Called when somebody else has ended a hold. */
@@ -89,9 +89,9 @@ export class InspectorPause {
     return this.#isHolding;
   }
 
-  /** Enables what it needs; rejects when the other side refuses. */
+  /** Enables what pauses need; rejects if the other side refuses. */
   async enable(): Promise<void> {
-    // Scripts that V8 has no more use for need not be kept.
+    // Scripts that V8 does not use any more need not be kept.
     const enabling = this.#session.send("Debugger.enable", { maxScriptsCacheSize: 0 });
     await Promise.all([enabling, this.#session.send("Debugger.setSkipAllPauses", { skip: true })]);
     await this.#setTrap();
@@ -108,7 +108,7 @@ export class InspectorPause {
    * Pauses. Rejects when the session ends.
    *
    * @param run µs that the isolate must have run since its last release.
-   * @returns whether it stands still; false when it cannot be made to.
+   * @returns whether it stands still; false if it cannot be made to.
    */
   async pause(run: number): Promise<boolean> {
     if (this.#isPaused && this.#isWanted) return this.#isHolding = true;
@@ -132,8 +132,9 @@ export class InspectorPause {
   }
 
   /**
-   * Starts a Deno that waits before the first line of each of so many modules: at that line it pauses
-   * (`--inspect-brk`), and so says that it has started; told so before it waits, it would wait for ever.
+   * Starts a Deno that waits before the first line of each of so many modules. At that line it pauses
+   * (`--inspect-brk`), and that shows that it has started. A Deno that is told only before it waits would
+   * wait for ever, so it is told again and again.
    */
   async start(modules: number): Promise<void> {
     this.#starts = modules;
@@ -145,7 +146,7 @@ export class InspectorPause {
     }
   }
 
-  /** Waits no longer: nothing will run any more. */
+  /** Stops waiting: nothing will run any more. */
   giveUp(): void {
     this.#arrive?.(false);
   }
@@ -168,13 +169,13 @@ export class InspectorPause {
   #paused(reason: string): void {
     this.#isPaused = true;
     if (this.#starts > 0 && reason === START_REASON) this.#starts--;
-    // It was on its way when the hold ended.
+    // The pause was on its way when the hold ended.
     if (!this.#isWanted) return this.#resume();
     this.#isHolding = this.#isAwaited;
     this.#arrive?.(true);
   }
 
-  /** Uses the trap; again and anew when it was run through or has gone with its context. */
+  /** Uses the trap; uses it again, or makes a new one, if it ran through or has gone with its context. */
   async #spring(): Promise<void> {
     if (this.#isSprung) return;
     this.#isSprung = true;
@@ -193,7 +194,7 @@ export class InspectorPause {
     else this.#arrive?.(false);
   }
 
-  /** Sends what may be refused without harm. */
+  /** Sends a command that may be refused without harm. */
   #post<M extends keyof Commands>(method: M, params?: Params<M>): Promise<unknown> {
     return this.#session.send(method, params).catch(() => {});
   }

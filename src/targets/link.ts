@@ -1,13 +1,13 @@
 import type { TracedArea } from "../messages/protocol.ts";
 
-/** What a collection brought. */
+/** The outcome of a collection. */
 export interface Taken {
   /**
    * The JSON array of V8's script coverages (`Profiler.ScriptCoverage[]`), as UTF-8 text; counts since
-   * the last collection. Empty when nothing was collected.
+   * the last collection. Empty if nothing was collected.
    */
   readonly coverage: Uint8Array;
-  /** Whether no JavaScript has run in the target since the collection, nor will before its release. */
+  /** Whether no JavaScript has run in the target since the collection, and none will before its release. */
   readonly held: boolean;
 }
 
@@ -29,25 +29,25 @@ export interface Link extends AsyncDisposable {
   release(): void;
   /**
    * The sources of scripts by their ids; those that the target no longer has are left out. Keeps a hold.
-   * What was counted of any script must not be lost by it.
+   * It must not lose the counts of any script.
    */
   fetchSources(scriptIds: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** These scripts need not be collected from now on. */
   ignore(scriptIds: readonly string[]): void;
-  /** Settled when a target that waits for us has started, or has gone; without it none waits. */
+  /** Settled when a target that waits for us has started, or has gone; absent if it does not wait. */
   readonly started?: Promise<unknown>;
   /**
-   * Has a target with probes write into these areas and no others; resolves when it does, rejects with the
-   * reason when it cannot.
+   * Makes a target with probes write into these areas and no others. Resolves when it does; rejects with the
+   * reason if it cannot.
    */
   trace?(areas: readonly TracedArea[]): Promise<void>;
   /**
-   * A script has probes of its own, by `kcovfs instrument`: collections are to bring their hits from now on,
-   * those of the past among them.
+   * Reports that a script has probes of its own, by `kcovfs instrument`: from now on collections are to bring
+   * their hits, including earlier ones.
    */
   readProbes?(): void;
   /** The lower halves of the PCs that collections have brought of such probes since the last call, in order. */
   takeHits?(): Uint32Array;
-  /** The URLs of all scripts of a target with probes, as far as they can be had. */
+  /** The URLs of all scripts of a target with probes, as far as they can be listed. */
   listScripts?(): Promise<readonly string[]>;
 }

@@ -3,18 +3,17 @@ import type { Link } from "./link.ts";
 import { type Hold, Target, type TargetInfo } from "./target.ts";
 import { type TargetId, targetId, type UnitId, unitId } from "../kcov/ids.ts";
 
-/** What a registry needs to know. */
 export interface RegistryOptions {
   /** ms after which a target that does not answer is left out of a collection. */
   readonly collectTimeout: number;
   readonly hold: Hold;
   /** Called after a target came, went or changed its note. */
   readonly onChange?: (target: Target) => void;
-  /** Called when a number's unit has become another, before the target of that number may run. */
+  /** Called when a number's unit has changed, before the target of that number may run. */
   readonly onRegroup?: () => void;
 }
 
-/** Somebody who waits for a unit to be released. */
+/** A caller that waits for a unit to be released. */
 interface Waiting {
   readonly mayEnter: () => boolean;
   readonly enter: () => void;
@@ -27,16 +26,16 @@ export interface Collected {
   readonly pieces: readonly Uint8Array[];
 }
 
-/** Targets that have ended are kept for `ps`, so many of them. */
+/** The number of ended targets that are kept for `ps`. */
 const MOST_ENDED = 16;
-/** Characters of a name, which is to be a file's, with a number that makes it unique. */
+/** Characters of a name, which becomes a file's name, with a number that makes it unique. */
 const LONGEST_NAME = 200;
 
 /** All targets, stopped and released by their units. */
 export class Registry {
   readonly #options: RegistryOptions;
   readonly #targets = new Set<Target>();
-  /** Every name that was ever borne, with its number, and the units of those that are in another's. */
+  /** Every name that a target ever had, with its number; and the unit of each number that is in another's. */
   readonly #ids = new Map<string, TargetId>();
   readonly #units = new Map<TargetId, UnitId>();
   readonly #stopped = new UnitSet();
@@ -50,25 +49,25 @@ export class Registry {
     return this.#options.collectTimeout;
   }
 
-  /** Targets in the order in which they came, the last few that have ended among them. */
+  /** Targets in the order in which they came, with the last few that have ended. */
   get targets(): Target[] {
     return [...this.#targets];
   }
 
-  /** The names that targets have, or had, with the numbers that go with them. */
+  /** The names that targets have, or had, and the numbers of these names. */
   get names(): { name: string; id: TargetId; isAlive: boolean }[] {
     const alive = new Set(this.targets.filter(isAlive).map((target) => target.info.name));
     return [...this.#ids].map(([name, id]) => ({ name, id, isAlive: alive.has(name) }));
   }
 
-  /** The unit of the target that bears a number, or bore it last; a number without one is a unit. */
+  /** The unit of the target that has a number, or had it last; a number without a target is its own unit. */
   unitOf(id: TargetId): UnitId {
     return this.#units.get(id) ?? unitId(id);
   }
 
   /**
-   * Calls back when a target may start, at once or later: it must not while its unit is held, for it
-   * would run unheld. It is to be added in the callback.
+   * Calls back when a target may start, at once or later. It must not start while its unit is held, as it
+   * would run unheld. Add the target in the callback.
    */
   whenRunning(info: Pick<TargetInfo, "name" | "parent">, enter: () => void): void {
     this.#waiting.push({ mayEnter: () => this.#mayRun(info), enter });
@@ -81,12 +80,14 @@ export class Registry {
     this.#letIn();
   }
 
-  /** Resolves when a target is not held; what is to happen before it is again must not wait. */
+  /**
+   * Resolves when a target is not held; work that must be done before it is held again must follow at once.
+   */
   untilReleased(target: Target): Promise<void> {
     return new Promise((resolve) => this.whenReleased(target, resolve));
   }
 
-  /** One after the other: a name that one takes, the next cannot have. */
+  /** One after the other: a name that one has taken is not free for the next. */
   #letIn(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -96,7 +97,7 @@ export class Registry {
     }
   }
 
-  /** Neither the unit that it will be in is held, nor the one that its number was in before. */
+  /** Neither the unit that it will be in may be held, nor the unit that its number was in before. */
   #mayRun(info: Pick<TargetInfo, "name" | "parent">): boolean {
     const id = this.#ids.get(this.#uniqueName(info.name)) ?? this.#nextId;
     const unit = info.parent?.unit ?? unitId(id);
@@ -107,7 +108,7 @@ export class Registry {
     return targetId(this.#ids.size + 1);
   }
 
-  /** Adds a target, which has not run yet or is about to; its name is made unique. */
+  /** Adds a target that has not run yet or is about to run; makes its name unique. */
   add(link: Link, info: TargetInfo): Target {
     const name = this.#uniqueName(info.name);
     const id = this.#ids.get(name) ?? this.#nextId;
@@ -134,7 +135,7 @@ export class Registry {
 
   #uniqueName(wanted: string): string {
     const plain = wanted.replace(/[^\w.@+-]+/g, "_").replace(/^\.+/, "") || "target";
-    // That of what a process starts has the process's name in it, and so on.
+    // The name of a process's child contains the process's own name, and so on.
     const name = plain.slice(0, LONGEST_NAME);
     const taken = new Set(this.targets.filter(isAlive).map((target) => target.info.name));
     if (!taken.has(name)) return name;
@@ -167,7 +168,9 @@ export class Registry {
     return this.targets.find((target) => target.id === id && isAlive(target));
   }
 
-  /** Main threads last: those that are reached by way of one could not be stopped after it. */
+  /**
+   * Stops main threads last: threads that are reached by way of a main thread could not be stopped after it.
+   */
   async #stopUnit(targets: readonly Target[], run: number): Promise<Collected[]> {
     const timeout = this.#options.collectTimeout;
     const stop = async (target: Target) => ({
@@ -181,7 +184,7 @@ export class Registry {
     return [...collected, ...await Promise.all(outer.map(stop))];
   }
 
-  /** Lets the targets of units run, main threads first, and then those in that wait to start. */
+  /** Lets the targets of units run, main threads first, and then the targets that wait to start. */
   release(units: Units = ALL_UNITS): void {
     this.#stopped.delete(units);
     const targets = this.targets.filter(({ id }) => hasUnit(units, this.unitOf(id)));

@@ -10,10 +10,10 @@ import { UserError } from "../base/user_error.ts";
 type Commands = ProtocolMapping.Commands;
 
 /**
- * Turns the coverage of this very isolate on. Call it before the code that is to be measured is loaded:
+ * Turns on the coverage of this very isolate. Call it before the code that is to be measured is loaded:
  * functions that were compiled before have no block counters.
  *
- * @throws one line for the user where that cannot be done.
+ * @throws one line for the user if that cannot be done.
  */
 export function startSelfCoverage(): Session {
   if (isDeno()) {
@@ -21,7 +21,7 @@ export function startSelfCoverage(): Session {
       "Cannot make the server itself a target: a Deno takes no flags for V8; serve with Node",
     );
   }
-  // Optimised code does not count; see `agent/inside/preload.cts`.
+  // Optimised code does not count; see `agent/inside/count_everything.cts`.
   v8.setFlagsFromString("--no-opt");
   v8.setFlagsFromString("--no-maglev");
   const session = new Session();
@@ -48,8 +48,8 @@ function post<M extends keyof Commands>(
 }
 
 /**
- * The server's own isolate as a target. It cannot be held, for it is what serves: what it does for a
- * read is in the next one.
+ * The server's own isolate as a target. It cannot be held, because it is the server: what it executes for a
+ * read comes with the next read.
  */
 export class SelfLink implements Link {
   readonly kind = "self";
@@ -59,7 +59,7 @@ export class SelfLink implements Link {
   readonly #session: Session;
   readonly #read = loadScriptSources();
 
-  /** @param session Of {@linkcode startSelfCoverage}. */
+  /** @param session The session of {@linkcode startSelfCoverage}. */
   constructor(session: Session) {
     this.#session = session;
   }
@@ -86,7 +86,7 @@ export class SelfLink implements Link {
 
 type ScriptSources = (ids: readonly number[]) => Record<string, string>;
 
-/** CommonJS, because targets load it before anything else. */
+/** The file is CommonJS, because targets load it before anything else. */
 function loadScriptSources(): ScriptSources {
   const file = import.meta.url.endsWith(".ts") ? "script_source.cts" : "script_source.cjs";
   const module: unknown = createRequire(import.meta.url)(`../agent/inside/${file}`);

@@ -6,40 +6,39 @@ import { threadActivity } from "./thread_activity.ts";
 import { type TargetId, type UnitId, unitId } from "../kcov/ids.ts";
 import type { ThreadId } from "../base/thread_id.ts";
 
-/** What a target says of itself. */
+/** A target's own account of itself. */
 export interface TargetInfo {
   readonly name: string;
-  /** 0 where it is not known, or in a pid namespace that the server does not see. */
+  /** 0 if it is not known, or in a pid namespace that the server does not see. */
   readonly pid: number;
-  /** The user whose process it is, where that is known. */
+  /** The user who owns the process, if known. */
   readonly uid?: number;
   readonly runtime: string;
-  /** What is to be said of it from the start, for `ps`. */
+  /** A remark for `ps` from the start. */
   readonly remark?: string;
-  /** The target of the thread that has started it, for one of a worker thread. */
+  /** For a worker thread: the target of the thread that has started it. */
   readonly parent?: Target;
-  /** The kernel's number of its thread, where that is not the process's main thread; 0 for one not known. */
+  /** The kernel's number of its thread, if that is not the process's main thread; 0 if not known. */
   readonly tid?: ThreadId;
-  /** Globs of the scripts that are measured, besides the server's. */
+  /** Globs of the scripts that are measured; the server's apply, too. */
   readonly include?: readonly string[];
   readonly exclude?: readonly string[];
   /** How the blocks that it executes are learned. @default {"v8"} */
   readonly collector?: CollectorName;
-  /** Of one with probes: why it cannot be held, if so. */
+  /** For a target with probes: why it cannot be held. */
   readonly unheld?: string;
 }
 
-/** What a {@linkcode Target} needs to know. */
 export interface TargetOptions {
   readonly id: TargetId;
   readonly info: TargetInfo;
   readonly hold: Hold;
-  /** Called after each change of note or end. */
+  /** Called after its note has changed, or it has ended. */
   readonly onChange: (target: Target) => void;
 }
 
 /**
- * `running`: as it likes. `held`: it may not. `late`: it did not answer in time, and is hardly waited for
+ * `running`: it may run. `held`: it may not. `late`: it did not answer in time, and is hardly waited for
  * until it does. `ended`: it is gone.
  */
 export type TargetState = "running" | "held" | "late" | "ended";
@@ -47,31 +46,31 @@ export type TargetState = "running" | "held" | "late" | "ended";
 /** `none`: targets are never held, and reads are a best effort. */
 export type Hold = "auto" | "none";
 
-/** How often a collection whose hold failed is made anew before the target is left unheld. */
+/** The number of tries for a collection whose hold fails, before the target is left unheld. */
 const ATTEMPTS = 5;
 /**
- * ms that a late target is waited for if it has run since it was looked at last. One that was stopped and
+ * ms for a late target to answer if it has run since the last look at it. A target that was stopped and
  * goes on may serve its client before its answer is here.
  */
 const GRACE = 250;
 
 /** One measured isolate. */
 export class Target {
-  /** Goes with the name: a target that comes back under its name has the same. */
+  /** Belongs to the name: a target that comes back under its name has the same number. */
   readonly id: TargetId;
   readonly info: TargetInfo;
   readonly link: Link;
-  /** Why the target is not, or was not, collected from; empty when all is well. */
+  /** Why the target is not, or was not, collected from; empty if all is well. */
   note = "";
   /**
-   * Whether it is not to be collected from, and so not held: it is not running yet, or its probes write into
-   * files that clients map, and nothing else. It is the tracer's to say.
+   * Whether it is not collected from, and so not held: it is not running yet, or its probes write only into
+   * files that clients map. The tracer sets this.
    */
   isFree = false;
   #state: TargetState = "running";
-  /** Coverage that came too late for the collection it was meant for. */
+  /** Coverage that came too late for its collection. */
   #backlog: Uint8Array[] = [];
-  /** Of a late target: settled when it has answered, and its activity when it was looked at last. */
+  /** For a late target: settled when it has answered; and its activity at the last look. */
   #answered: Promise<void> = Promise.resolve();
   #activity: string | undefined;
   readonly #hold: Hold;
@@ -89,7 +88,9 @@ export class Target {
     });
   }
 
-  /** The targets that are stopped and let go together with it have the same: the number of the first. */
+  /**
+   * The number of the first target of its unit. All targets that are stopped and released together have it.
+   */
   get unit(): UnitId {
     return this.info.parent?.unit ?? unitId(this.id);
   }
@@ -104,7 +105,7 @@ export class Target {
     return this.#hold === "none" ? "unheld" : this.link.hold;
   }
 
-  /** Says more on its end than the connection told. */
+  /** Gives a better reason for its end than the connection did. */
   explainEnd(note: string): void {
     if (this.#state === "ended") this.#say(note);
   }
@@ -118,8 +119,8 @@ export class Target {
   /**
    * Collects and holds. Never rejects.
    *
-   * @param options `run`: see {@linkcode Link.stop}. `timeout`: ms after which it goes on without.
-   * @returns what was collected, in order: more than one piece when something had come late.
+   * @param options `run`: see {@linkcode Link.stop}. `timeout`: ms after which it goes on without an answer.
+   * @returns the collected pieces, in order: more than one if something had come late.
    */
   async stop(options: { run: number; timeout: number }): Promise<Uint8Array[]> {
     if (this.#state === "late" && this.#hasRun()) {
@@ -134,7 +135,7 @@ export class Target {
     return this.#takeBacklog();
   }
 
-  /** Sources of scripts. Rejects when the target goes or does not answer within `timeout` ms. */
+  /** Sources of scripts. Rejects if the target goes or does not answer within `timeout` ms. */
   async fetchSources(
     scriptIds: readonly string[],
     options: { timeout: number },
@@ -142,7 +143,7 @@ export class Target {
     return await this.#inTime(options.timeout, this.link.fetchSources(scriptIds));
   }
 
-  /** Waits so long for an answer; without one the target is late until it comes. */
+  /** Waits for an answer for so long; if none comes, the target is late until it does. */
   async #inTime<T>(timeout: number, answer: Promise<T>): Promise<T> {
     try {
       return await inTime(answer, timeout);
@@ -157,14 +158,14 @@ export class Target {
     }
   }
 
-  /** Whether its thread has run since this was asked last; true where nobody can tell. */
+  /** Whether its thread has run since the last call; true if nobody can tell. */
   #hasRun(): boolean {
     const before = this.#activity;
     this.#activity = threadActivity(this.info.pid, this.info.tid);
     return this.#activity === undefined || this.#activity !== before;
   }
 
-  /** It answered after all. */
+  /** It has answered after all. */
   #recover(): void {
     if (this.#state !== "late") return;
     this.#state = "running";
@@ -172,7 +173,7 @@ export class Target {
     this.#say("");
   }
 
-  /** Never rejects: a target that goes meanwhile has brought what it has brought. */
+  /** Never rejects: if a target goes meanwhile, the pieces that it has brought are kept. */
   async #stopLink(run: number): Promise<Uint8Array[]> {
     const pieces: Uint8Array[] = [];
     try {
@@ -181,13 +182,13 @@ export class Target {
         const taken: Taken = await this.link.stop({ run: attempt === 0 ? run : 0, hold });
         if (taken.coverage.length > 0) pieces.push(taken.coverage);
         if (hold && !taken.held) continue;
-        // A late one says so when it runs again.
+        // A late target loses its note only when it answers.
         if (this.#state !== "late") this.#say("");
         return pieces;
       }
       this.#say("cannot be held");
     } catch (error) {
-      // What is to be said of one that is going is said when it has gone.
+      // If the target is going, its note follows when it has gone.
       const going = this.link.closed.then(() => "");
       const note = await Promise.race([going, loopRound().then(() => (error as Error).message)]);
       if (note !== "") this.#say(note);

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 
 /**
- * A text that is another one whenever a thread of a process has run since; undefined where the kernel
- * does not say or the process is not to be seen. It is `/proc/PID/task/TID/schedstat`: ns on a processor,
- * ns waiting for one, and how often it was given one, which alone is exact while it runs (Linux,
+ * A text that changes whenever a thread of a process has run; undefined if the kernel does not say, or the
+ * process cannot be seen. It is `/proc/PID/task/TID/schedstat`: ns on a processor, ns waiting for one, and
+ * the number of times that it was given one. Only the last is exact while the thread runs (Linux,
  * `sched_info_arrive` in `kernel/sched/stats.h`).
  */
 export function threadActivity(pid: number, tid = pid): string | undefined {

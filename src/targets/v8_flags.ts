@@ -1,5 +1,5 @@
 /**
- * Whether V8 optimises, by the flags that it was started with: code that it optimises does not count
+ * Whether V8 optimises, by the flags that it was started with: optimised code does not count
  * (see `agent/inside/count_everything.cts`).
  *
  * @param flags In any order, with anything between them.
@@ -12,7 +12,7 @@ export function optimises(flags: string): boolean {
   return hasTurbofan || !hasFlag(flags, "no-?maglev");
 }
 
-/** @param flag A pattern of a flag without its dashes. */
+/** @param flag The pattern of a flag, without its dashes. */
 export function hasFlag(flags: string, flag: string): boolean {
   return new RegExp(`(?<![\\w-])--?${flag}(?![\\w-])`).test(flags);
 }

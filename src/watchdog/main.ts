@@ -11,13 +11,13 @@ import { WATCHDOG_MESSAGE, type WatchdogMessage, type WatchedConnection } from "
 const connections = new Map<number, WatchedConnection>();
 const folders = new Set<string>();
 
-/** How long to wait for the last lines of a server that is dead, in ms. */
+/** ms to wait for the last lines of a dead server. */
 const PATIENCE = 50;
 
 /**
- * Aborts a connection. Its control file is in a filesystem of its own, which is mounted for the purpose
- * where nobody else sees it, unless it is there already: then mount(8) fails. If neither is so, a forced
- * unmount does the same.
+ * Aborts a connection. Its control file is in a filesystem of its own, which this mounts where nobody else
+ * sees it, unless it is mounted already: then mount(8) fails. A forced unmount follows if the mount point is
+ * known; it does the same where there is no control file.
  */
 function abort({ connection, directory, namespace }: WatchedConnection): void {
   const control = "/sys/fs/fuse/connections";
@@ -35,8 +35,8 @@ function cleanUp(): never {
 }
 
 /**
- * What makes no sense ends this process: the server starts another, and tells it all that is to be watched.
- * Nothing is cleaned up, for the server lives.
+ * A line that makes no sense ends this process. The server starts another, and sends it all that is to be
+ * watched. Nothing is cleaned up, since the server lives.
  */
 function receiveLine(line: string): void {
   try {
@@ -57,20 +57,21 @@ function receive(message: WatchdogMessage): void {
 }
 
 /**
- * The last that the server said may not have been read. Its end of the pipe is closed after it, but not
- * before threads of the server's that sleep in the kernel are gone, which takes a clean-up.
+ * Cleans up a little later: the server's last lines may not have been read. The kernel closes the server's
+ * end of the pipe after them, but only when threads of the server that sleep in the kernel are gone, and
+ * these wait for a clean-up.
  */
 function cleanUpSoon(): void {
   setTimeout(cleanUp, PATIENCE);
 }
 
-/** It may have died before this process asked for a signal, and keep its children while a thread sleeps. */
+/** It may have died before this process asked for a signal, and a sleeping thread keeps it as a parent. */
 function isDead(server: number): boolean {
   const stat = readFileSync(`/proc/${server}/stat`, "latin1");
   return /^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2));
 }
 
-/** Only the process that `mod.ts` starts is given a parent to watch. */
+/** Only the process that `mod.ts` starts gets a parent to watch. */
 function run(parent: number): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => {});
   process.on("SIGUSR2", cleanUpSoon);

@@ -8,40 +8,39 @@ import { readMountTable } from "../fuse/mod.ts";
 const CONNECTION = {
   /** Its number under `/sys/fs/fuse/connections`: the minor device number of the mount. */
   connection: index,
-  /** Where it is mounted, if that is to be undone too. */
+  /** Its mount point, if that is to be unmounted, too. */
   directory: v.optional(v.string()),
-  /** The mount namespace that it is mounted in: a file that names it. The watchdog's, unless given. */
+  /** The file that names its mount namespace; by default the watchdog's own. */
   namespace: v.optional(v.string()),
 } as const;
 const FOLDER = v.pipe(v.string(), v.startsWith("/"), v.minLength(2));
 
-/** A FUSE connection that is to be ended when the server dies. */
+/** A FUSE connection that must be aborted when the server dies. */
 export type WatchedConnection = v.InferOutput<typeof WATCHED_CONNECTION>;
 const WATCHED_CONNECTION = record(CONNECTION);
 
-/** What a server tells its watchdog, a JSON line each. */
+/** The server's messages to its watchdog, a JSON line each. */
 export type WatchdogMessage = v.InferOutput<typeof WATCHDOG_MESSAGE>;
 export const WATCHDOG_MESSAGE = v.variant("kind", [
   v.object({ kind: v.literal("watch"), ...CONNECTION }),
   v.object({ kind: v.literal("forget"), connection: index }),
-  // A folder that is, or is not, to be removed when the server dies.
+  // A folder to remove when the server dies, or no longer to remove.
   v.object({ kind: v.picklist(["remove", "keep"]), folder: FOLDER }),
   v.object({ kind: v.literal("bye") }),
 ]);
 
-/** ms that a watchdog must have lived for the next one to be started at once. */
+/** ms: if a watchdog has lived as long, the next one is started at once. */
 const RESTART_DELAY = 1000;
 
 /**
  * A process that cleans up after a server that was killed.
  *
- * The kernel does not do that by itself: a thread of the server that is inside a notification sleeps
- * until a request is answered, cannot be killed meanwhile, and as long as it lives the server's
- * descriptors stay open. So nobody would learn that the server is gone, neither the clients in their
- * page faults nor the targets that it holds (measured on Linux 6.18). Aborting the connection, from
- * outside, ends all of that.
+ * The kernel does not do that by itself: a thread of the server that is inside a notification sleeps until a
+ * request is answered, and cannot be killed meanwhile. As long as it lives, the server's descriptors stay
+ * open. So nobody would learn that the server is gone, neither the clients in their page faults nor the
+ * targets that it holds (measured on Linux 6.18). Aborting the connection from outside ends all of that.
  *
- * A watchdog that was killed is replaced, and the next one is told what this one knew.
+ * A watchdog that was killed is replaced. The next one gets the same orders.
  */
 export class Watchdog implements AsyncDisposable {
   #child: ChildProcess;
@@ -62,9 +61,9 @@ export class Watchdog implements AsyncDisposable {
     const file = fileURLToPath(import.meta.url).replace(/mod(\.[jt]s)$/, "main$1");
     const child = spawn(process.execPath, [file, String(process.pid)], {
       stdio: ["pipe", "ignore", "inherit"],
-      // Not in the terminal's foreground group, whose signals are the server's business.
+      // Not in the terminal's foreground group: its signals are for the server.
       detached: true,
-      // Deno finds commands by nothing else.
+      // Deno finds commands by `PATH` only.
       env: { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" },
     });
     const began = performance.now();
@@ -97,11 +96,11 @@ export class Watchdog implements AsyncDisposable {
   }
 
   /**
-   * Has a connection ended when this process dies.
+   * Has a connection aborted when this process dies.
    *
    * @param root A path to the mount that this process can see; in another process's mount namespace,
    * `/proc/PID/root/...`.
-   * @param mount `directory`: where it is to be unmounted, and `namespace`: in which mount namespace.
+   * @param mount `directory`: the mount point to unmount, and `namespace`: its mount namespace.
    * @returns the connection's number.
    */
   async watch(root: string, mount: Omit<WatchedConnection, "connection"> = {}): Promise<number> {
@@ -125,7 +124,7 @@ export class Watchdog implements AsyncDisposable {
     this.#tell({ kind: "remove", folder });
   }
 
-  /** The folder is gone, or no longer this process's. */
+  /** Ends {@linkcode remove}: the folder is gone, or no longer this process's. */
   keep(folder: string): void {
     this.#folders.delete(folder);
     this.#tell({ kind: "keep", folder });
@@ -144,8 +143,8 @@ export class Watchdog implements AsyncDisposable {
 }
 
 /**
- * The connection behind a mount. The mount itself is not asked: a process that is killed while it waits for
- * its own answer never ends (measured on Linux 6.18), so its descriptors are never closed.
+ * The connection of a mount. The mount itself is not asked: a process that is killed while it waits for its
+ * own answer never ends (measured on Linux 6.18), so its descriptors are never closed.
  */
 async function connectionOf(root: string): Promise<number> {
   const [, pid, path] = root.match(/^\/proc\/(\d+)\/root(\/.*)$/) ?? [];

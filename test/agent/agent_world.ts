@@ -1,4 +1,4 @@
-/** A control socket, and processes with the agent in them that come to it. */
+/** A control socket, and processes with the agent that connect to it. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,10 +17,10 @@ import { listen } from "../server/listening.ts";
 import type { AgentLink } from "../../src/targets/agent_link.ts";
 import { until } from "../until.ts";
 
-// From dist/test/agent, where this runs: programs are not compiled.
+// This runs in dist/test/agent, and programs are not compiled.
 export const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", import.meta.url));
 
-/** An agent that has connected, not welcomed yet. */
+/** An agent that has connected and waits for its welcome. */
 export interface Arrival {
   readonly link: AgentLink;
   readonly hello: Hello;
@@ -34,7 +34,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** A process under way. */
+/** A running process. */
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
@@ -42,13 +42,13 @@ export interface Running {
 
 export class AgentWorld implements AsyncDisposable {
   readonly folder = mkdtempSync(path.join(tmpdir(), "kcovfs-agent-"));
-  /** Last coverages, as they came. */
+  /** The last collections of targets that ended, as they came. */
   readonly farewells: Report[][] = [];
-  /** All that were welcomed. */
+  /** The links of all agents that were welcomed. */
   readonly links: AgentLink[] = [];
   /** How often a hold was given up. */
   expired = 0;
-  /** How those that are started are to be measured. */
+  /** The collector of processes that are started. */
   collector: CollectorName = "v8";
   /** Gives scripts probes. */
   onSource: (source: NewSource) => ProbedSource = () => ({});
@@ -101,12 +101,12 @@ export class AgentWorld implements AsyncDisposable {
       : new Promise((resolve) => this.#awaited.push(resolve));
   }
 
-  /** Has what a target starts looked after, rather than to be {@linkcode next}. */
+  /** Takes the agents that targets start, instead of {@linkcode next}. */
   onStarted(take: (arrival: Arrival) => void): void {
     this.#onStarted = take;
   }
 
-  /** Last coverages are never answered from now on. */
+  /** From now on last collections are never answered. */
   silence(): void {
     this.#isSilent = true;
   }
@@ -136,7 +136,7 @@ export class AgentWorld implements AsyncDisposable {
     });
   }
 
-  /** Starts a Node; with the agent, unless `socket` is `null`. */
+  /** Starts a Node, with the agent unless `socket` is `null`. */
   start(node: string, args: readonly string[], socket: string | null = this.socket): Running {
     const { KCOVFS_SOCKET: _, ...own } = process.env;
     const { collector } = this;
@@ -157,7 +157,7 @@ export class AgentWorld implements AsyncDisposable {
   /**
    * Starts a target of `hold_target.cjs`; resolves when it has begun to count.
    *
-   * @param options `isThread`: it counts in a worker thread, whose process is `main`.
+   * @param options `isThread`: it counts in a worker thread, and `main` is its process.
    */
   async hold(
     node: string,
@@ -178,7 +178,7 @@ export class AgentWorld implements AsyncDisposable {
     return { link, main, count, ended, child };
   }
 
-  /** The control socket goes, as when the server ends. */
+  /** Removes the control socket, as when the server ends. */
   async vanish(): Promise<void> {
     await this.#control[Symbol.asyncDispose]();
   }
@@ -210,12 +210,12 @@ export interface Report {
   }[];
 }
 
-/** V8's reports, without what the agent puts before them; see {@linkcode placeOf}. */
+/** V8's reports, without the agent's own report before them; see {@linkcode placeOf}. */
 export function reportsOf(coverage: Uint8Array): Report[] {
   return allOf(coverage).filter(({ scriptId }) => scriptId !== "");
 }
 
-/** Where the collection has interrupted JavaScript, as a report of no script; undefined for nowhere. */
+/** The place where the collection has interrupted JavaScript, as a report of no script; undefined for none. */
 export function placeOf(coverage: Uint8Array): Report | undefined {
   return allOf(coverage).find(({ scriptId }) => scriptId === "");
 }
@@ -224,7 +224,7 @@ function allOf(coverage: Uint8Array): Report[] {
   return JSON.parse(Buffer.from(coverage).toString());
 }
 
-/** How often a function was called, by its name, in the scripts whose URL ends so. */
+/** How often the function of a name was called, in scripts whose URL ends with this text. */
 export function calls(reports: readonly Report[], url: string, name: string): number {
   return reports.filter((report) => report.url.endsWith(url))
     .flatMap(({ functions }) => functions.filter(({ functionName }) => functionName === name))

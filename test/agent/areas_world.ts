@@ -1,4 +1,4 @@
-/** A thread whose probes write, and what the agent's worker does for it. */
+/** A thread whose probes write, and the worker's part of the agent for it. */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,11 +16,11 @@ const PROBES = fileURLToPath(new URL("../../src/agent/inside/probes.cjs", import
 const OWNER = { mode: 0o600, uid: 0, gid: 0 };
 
 /**
- * The isolate: it says where its window is, and then does as it is told. `hit` and `compare` call the
- * probes; `loop` hits with numbers from 0 on, and counts them in a word, until that word's neighbour is set.
+ * The isolate: it says where its window is, and then follows orders. `hit` and `compare` call the probes;
+ * `loop` hits with numbers from 0 on, and counts them in a word, until that word's neighbour is set.
  * `timeouts` runs so many scripts that hit, until their time is up.
  *
- * It stands still before or after one of its calls of `Atomics.compareExchange`: see `Stop`.
+ * It stops before or after one of its calls of `Atomics.compareExchange`: see `Stop`.
  */
 const ISOLATE = `
 const { parentPort, workerData } = require("node:worker_threads");
@@ -104,8 +104,8 @@ export class Isolate implements AsyncDisposable {
   }
 
   /**
-   * Hits, and stands still at a place: 1 is before the first atomic step of the hit, 2 after it, 3 before the
-   * second, and so on. Resolves when it stands there, with what lets it go on.
+   * Hits, and stops at a place: 1 is before the first atomic step of the hit, 2 after it, 3 before the
+   * second, and so on. Resolves when it has stopped, with a function that lets it go on.
    */
   async stopAt(place: number, hit: number): Promise<() => Promise<void>> {
     Atomics.store(this.#stop, 0, place);
@@ -118,12 +118,12 @@ export class Isolate implements AsyncDisposable {
     };
   }
 
-  /** Whether a hit is writing by the table of areas, as far as it says. */
+  /** Whether the isolate says that a hit is writing by the table of areas. */
   get isBusy(): boolean {
     return Atomics.load(this.control, CONTROL.busy) !== 0;
   }
 
-  /** What control memory says; `more`: whether the tables say where hits go besides the window. */
+  /** The shared words; `more`: whether the tables say where hits go besides the window. */
   get words(): { limit: number; more: number; comparisons: number } {
     const { control } = this;
     const limit = control[CONTROL.limit];
@@ -214,7 +214,7 @@ export class AreasWorld implements AsyncDisposable {
     return [...new BigUint64Array(read(area, count, from))];
   }
 
-  /** What was hit, by the lower halves. */
+  /** The PCs in an area, by their lower halves. */
   hits(area: TracedArea): number[] {
     const count = Number(this.words(area, 1)[0]);
     const halves = new Uint32Array(read(area, count, 1));
@@ -224,7 +224,7 @@ export class AreasWorld implements AsyncDisposable {
     );
   }
 
-  /** Whose turn it is in an area that is shared; 0 for nobody's. */
+  /** The writer whose turn it is in a shared area; 0 for none. */
   turn({ turns }: TracedArea): number {
     return new Int32Array(fs.readFileSync(turns!).buffer.slice(0, 4))[0];
   }

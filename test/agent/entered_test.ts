@@ -1,7 +1,7 @@
 /**
- * Functions at whose beginning a collection interrupts: see `src/blocks/entered_function.ts`. Each of some
- * thousand functions, most of them of one block, is called once while collections never end, and takes its time
- * in nothing that V8 could be interrupted in but its beginning. By hand, as many as wanted:
+ * Functions that a collection interrupts at their beginning: see `src/blocks/entered_function.ts`. Each of
+ * some thousand functions, most of them of one block, is called once while collections never end. V8 can
+ * interrupt its work nowhere but at its beginning. By hand, with as many calls as wanted:
  *
  *     CALLS=100000 node dist/test/agent/entered_test.js
  */
@@ -26,7 +26,7 @@ const RUNTIMES = [
 ];
 const CALLS = Number(process.env["CALLS"] ?? 2000);
 
-/** What is called, each with its number; `work` takes some 50 us. */
+/** The functions that are called, each with its number; `work` takes some 50 us. */
 const KINDS: readonly ((n: number) => string)[] = [
   (n) => `function f${n}() { work(); } f${n}();`,
   (n) => `const f${n} = () => work(); f${n}();`,
@@ -62,7 +62,7 @@ const INITIALIZERS: typeof KINDS = [
   (n) => `class F${n} extends Base {} new F${n}();`,
 ];
 
-/** A program replaces and freezes what stack traces are made of, and notes whether that is used. */
+/** A program that replaces and freezes the functions of stack traces, and notes whether they are used. */
 const HOSTILE = `
 const noted = [];
 const note = (what) => noted.includes(what) || noted.push(what);
@@ -99,7 +99,7 @@ ${calls.join("\n")}
 `;
 }
 
-/** How a program is run. */
+/** The way to run a program. */
 interface Way {
   readonly isThread?: boolean;
   readonly kinds: typeof KINDS;
@@ -111,9 +111,9 @@ interface Started {
   readonly source: string;
   readonly link: AgentLink;
   readonly running: Running;
-  /** Has it go on; tells from then on whether it is done. */
+  /** Lets it go on; the result says from then on whether it is done. */
   readonly go: () => () => boolean;
-  /** What it has noted. */
+  /** The program's notes. */
   readonly noted: () => string;
 }
 
@@ -136,7 +136,7 @@ async function start(world: AgentWorld, node: string, way: Way): Promise<Started
   return { source, link, running, go, noted };
 }
 
-/** Counts how often each block of the functions is told of. */
+/** Counts how often each block of the functions is reported. */
 class Counter {
   readonly told = new Map<number, number>();
   readonly coverage: TargetCoverage;
@@ -167,7 +167,7 @@ class Counter {
     return this.#blockStart[block - STRIDE];
   }
 
-  /** Where blocks stand. */
+  /** The texts of blocks. */
   textsOf(blocks: Iterable<number>): string[] {
     return Array.from(blocks, (block) => {
       const at = this.#startOf(block);
@@ -186,14 +186,14 @@ async function stop(link: AgentLink, add: (coverage: Uint8Array) => Promise<void
   }
 }
 
-/** The same without what the agent adds to V8's reports. */
+/** The collection without the agent's own report. */
 function withoutPlace(coverage: Uint8Array): Uint8Array {
   return Buffer.from(JSON.stringify(reportsOf(coverage)));
 }
 
 interface Outcome {
   readonly counter: Counter;
-  /** What V8's reports alone tell. */
+  /** The counts by V8's reports alone. */
   readonly plain: Counter;
   readonly noted: string;
 }
@@ -222,7 +222,7 @@ function without(blocks: Iterable<number>, others: { has(block: number): boolean
   return [...blocks].filter((block) => !others.has(block));
 }
 
-/** How often a program is run until V8 has left out some function. */
+/** How often a program is run until V8 has left out a function. */
 const ATTEMPTS = 5;
 
 async function assertTold(node: string, way: Way): Promise<void> {
@@ -240,7 +240,7 @@ async function assertTold(node: string, way: Way): Promise<void> {
   assert.unreachable("V8 has left out nothing: this has tried nothing");
 }
 
-/** The function that the last collection has interrupted; undefined where it is none. */
+/** The function that the last collection has interrupted; undefined if there is none. */
 function interrupted(coverage: Uint8Array): string | undefined {
   const place = placeOf(coverage);
   if (!place) return undefined;
@@ -273,7 +273,7 @@ async function assertNotTold(node: string): Promise<void> {
   running.child.kill("SIGUSR2");
   await once(running.child.stdout!, "data");
   link.release();
-  // As a server does that does not know yet.
+  // A server that does not know yet would do the same.
   const isGone = link.closed.then(() => true);
   while (!(await Promise.race([isGone, stop(link, add).then(() => false, () => true)]))) {
     link.release();

@@ -32,17 +32,17 @@ const WAYS = [
   "by a signal that it sends itself",
   "with worker threads and children of its own",
 ];
-/** No listener hears of these. */
+/** Ways to end that call no listener. */
 const SILENT = ["by `process.reallyExit`", "by a signal"];
 
 const scenario = scenarios(exit, () => AgentWorld.listening());
 
-/** Frames of the agent's own are part of a stack, where the program is shown one. */
+/** A stack that the program is shown has frames of the agent's own. */
 function withoutFrames({ stderr, ...rest }: Ended): Ended {
   return { ...rest, stderr: stderr.replace(/^ {4}at .*\n/gm, "") };
 }
 
-/** Runs the program with the agent; gives how it ended, once the server has taken leave of it. */
+/** Runs the program with the agent; resolves with how it ended, once the server has released it. */
 async function measured(world: AgentWorld, node: string, way: string) {
   const { ended } = world.start(node, [PROGRAM, way]);
   const { link } = await world.next();

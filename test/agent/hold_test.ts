@@ -20,7 +20,7 @@ const WAYS = [
 
 const scenario = scenarios(hold, () => AgentWorld.listening());
 
-/** Stops until the hold is whole, as `Target` does; gives the calls of the target's function. */
+/** Stops until the hold is complete, as `Target` does; returns the calls of the target's function. */
 async function stop(link: AgentLink): Promise<number> {
   for (let ticks = 0;;) {
     const { coverage, held } = await link.stop({ run: 0, hold: true });
@@ -29,7 +29,7 @@ async function stop(link: AgentLink): Promise<number> {
   }
 }
 
-/** Nothing runs: neither the file nor V8 has counted any more. */
+/** Nothing runs: neither the file's count nor V8's has grown. */
 async function assertStill({ link, count }: Counting): Promise<void> {
   const before = count();
   for (let i = 0; i < 20; i++) assert.is(await stop(link), 0, "calls within the hold");
@@ -47,7 +47,7 @@ for (const [{ v8, path: node }, way, [place, isThread]] of pairsOf(NODES, WAYS, 
     let counted = 0;
     for (let i = 0; i < 5; i++) {
       counted += await stop(target.link);
-      // It may be held after it was called, before it said so.
+      // It may be held after the call and before it has reported that.
       assert.ok([0, 1].includes(counted - target.count()), "all that has run was collected");
       await assertStill(target);
       const before = target.count();

@@ -1,28 +1,28 @@
-/** Programs whose scripts are given probes as they are loaded: those say their names when they run. */
+/** Programs whose scripts get probes as they are loaded. Those scripts print their names when they run. */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { fileURLToPath } from "node:url";
 import type { NewSource } from "../../src/messages/protocol.ts";
 import { AgentWorld, type Ended } from "./agent_world.ts";
 
-/** What came of a program. */
+/** The result of a program. */
 export interface Loaded extends Ended {
-  /** The files for which probes were asked, in order; what is no file by its URL. */
+  /** The files for which probes were asked, in order; by URL where there is no file. */
   readonly asked: string[];
-  /** Their sources, as they were asked for last. */
+  /** The files' sources, as they were last asked for. */
   readonly sources: ReadonlyMap<string, string>;
 }
 
-/** A main script that says at its end what has run with probes. */
+/** A main script that prints at its end which scripts have run with probes. */
 export const SAY = "process.on('exit', () => console.log((globalThis.ran ?? []).join()));";
 
-/** How a program is run. */
+/** The way to run a program. */
 export interface LoadOptions {
-  /** Before the main file; `./` is the program's folder. */
+  /** Arguments before the main file; `./` is the program's folder. */
   readonly args?: readonly string[];
   /** The main file. @default {"main.mjs"} */
   readonly main?: string;
-  /** Scripts that get none. */
+  /** The script that gets no probes. */
   readonly without?: string;
 }
 

@@ -1,4 +1,4 @@
-/** What an agent does for a target with probes, as the server asks it. */
+/** The agent of a target with probes, under orders of the server. */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { suite } from "uvu";

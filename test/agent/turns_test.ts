@@ -1,4 +1,4 @@
-/** Isolates that write into one area: whatever becomes of one of them, clients read what was written. */
+/** Isolates that write into one area. Whatever happens to one of them, clients read all that was written. */
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,11 +11,11 @@ import { AreasWorld, Isolate } from "./areas_world.ts";
 
 const turns = suite("agent/turns");
 
-/** Ends in its turn. */
+/** A program that ends in its turn. */
 const DIES = fileURLToPath(new URL("./dies_in_turn.js", import.meta.url));
-/** Of the 19 bits of a count of turns. */
+/** A value of the 19 bits that count turns. */
 const SOME_TURN = 5;
-/** Before and after a hit's two atomic steps: it takes its turn, and it raises the count. */
+/** The places before and after a hit's two atomic steps: it takes its turn, and it raises the count. */
 const PLACES = [1, 2, 3, 4];
 
 interface Shared {
@@ -111,7 +111,7 @@ scenario(
   },
 );
 
-/** Within the time for which a writer that stands still is waited for, which none of the others is. */
+/** Less than the time for which a writer that has stopped is waited for; no other writer is waited for. */
 async function assertQuick(run: () => Promise<void>): Promise<void> {
   const before = performance.now();
   await run();

@@ -22,7 +22,7 @@ const OWN = [
   "the worker has more to do before it exits",
   "the worker closes its port",
 ];
-/** Those that are ended. */
+/** Worker threads that others end. */
 const ENDED = [
   "a worker in a loop is terminated",
   "an idle worker is terminated",
@@ -37,7 +37,7 @@ const ENDED = [
 
 const scenario = scenarios(ends, () => AgentWorld.listening());
 
-/** Frames of the agent's own, and of Node's, are part of a stack. */
+/** A stack has frames of the agent's own, and of Node's. */
 function comparable({ stdout, stderr, ...rest }: Ended) {
   return {
     ...rest,
@@ -96,7 +96,7 @@ scenario("a process that exits while a worker thread is held waits for nobody", 
     link.stop({ run: 0, hold: true }).catch(() => {});
   });
   const { ended } = world.start(NODE, [PROGRAM, way]);
-  // The threads are held before they have counted, and are given up.
+  // The threads are held before they have counted, and are abandoned.
   world.welcome((await world.next()).link);
   await new Promise((resolve) => setTimeout(resolve, 500));
   world.onStarted(() => {});

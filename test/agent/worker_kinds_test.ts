@@ -7,7 +7,7 @@ import { AgentWorld, calls, PROGRAMS } from "./agent_world.ts";
 const kinds = suite("agent, how worker threads are started");
 
 const PROGRAM = path.join(PROGRAMS, "worker_kinds.cjs");
-/** What each of them is called, and of how many worker threads it makes targets. */
+/** Each kind of worker, its name, and the number of worker threads that it makes targets. */
 const KINDS: [kind: string, name: string, threads: number][] = [
   ["by nothing but its text", "worker", 1],
   ["with a name", "painter", 1],

@@ -9,7 +9,7 @@ import { JobThread, ThreadStartError } from "../../src/base/job_thread.ts";
 
 const jobs = suite("job_thread");
 
-/** A module that answers requests as they say. */
+/** A module that answers requests as they order. */
 const MODULE = new URL(`data:text/javascript,${
   encodeURIComponent(`
   import { openSync } from "node:fs";
@@ -140,7 +140,7 @@ const PROGRAM = `
   const module = new URL(${JSON.stringify(MODULE.href)});
   const subject = new JobThread({ module, name: "jobs", job: "do a job", stackSize: 4 });`;
 
-/** Runs what comes after it to its end. */
+/** Runs a program to its end, after this beginning. */
 function execute(program: string): { status: number | null; stdout: string } {
   const args = ["--input-type=module", "-e", PROGRAM + program];
   const { status, stdout } = spawnSync(process.execPath, args, {

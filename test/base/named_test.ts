@@ -1,6 +1,6 @@
 /**
- * Numbers that name things of one kind cannot be passed for those of another. The compiler checks it: where it
- * took what is wrong, the comment above that line would be the error.
+ * Numbers that name things of one kind cannot be passed for those of another. The compiler checks it: if it
+ * accepted a wrong line, the comment above that line would be an error.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -53,9 +53,9 @@ named("none is taken for another, and just any number for none", () => {
   takes.thread(targetId(1));
   // @ts-expect-error: a thread is no target.
   takes.target(threadId(1));
-  // @ts-expect-error: nobody has said what it names.
+  // @ts-expect-error: nobody has said which things it names.
   takes.node(1);
-  // @ts-expect-error: what is computed of one names nothing.
+  // @ts-expect-error: a calculated number names nothing.
   takes.node(nodeId(1) + 1);
   // @ts-expect-error: a set of one kind is none of another.
   const units: ReadonlySet<UnitId> = new Set([targetId(1)]);

@@ -29,7 +29,7 @@ end("the signal that has ended a process is told, also once its parent knows", a
 });
 
 end("that of a process whose parent never asks is not waited for without end", async () => {
-  // A parent that never asks: it has become another program.
+  // The parent never asks: it has become another program.
   const parent = spawn("sh", ["-c", "sleep 60 & echo $!; exec cat"]);
   const [line] = await once(parent.stdout, "data");
   const pid = Number(line);

@@ -21,8 +21,8 @@ function children(): string[] {
 }
 
 /**
- * Has a page that it does not provide, as `userfaultfd(2)` leaves it to do, and tells its address:
- * `struct uffdio_api` has 0xaa, `struct uffdio_register` the range and the mode "missing".
+ * Has a page that it does not provide, as `userfaultfd(2)` permits, and prints its address.
+ * `struct uffdio_api` begins with 0xaa, `struct uffdio_register` with the range and the mode "missing".
  */
 const WITHHOLDING = `
 import ctypes, mmap, struct, sys

@@ -15,7 +15,7 @@ const threads = suite("base/threads");
 
 const NOBODY = (): void => {};
 
-/** Notes that an end was told; waiting for that keeps this process, and fails when it is not told at all. */
+/** Notes an end. To wait for it keeps this process alive, and fails when no end is reported at all. */
 class Ending {
   told = 0;
   readonly tell = (): void => void this.told++;
@@ -58,7 +58,7 @@ for (const usesPidfds of [true, false]) {
 
   threads(`a zombie has ended, ${how}`, async () => {
     await using subject = new Threads(options);
-    // A `cat` that has another as its child, and never waits for it.
+    // A `cat` that has another one as its child, and never waits for it.
     const command = 'cat <&3 & echo "$!"; exec cat 3<&-';
     const child = spawn("sh", ["-c", command], { stdio: ["pipe", "pipe", "ignore", "pipe"] });
     try {

@@ -9,7 +9,7 @@ const test = suite("blocks/block_table");
 const SCRIPT = { isModule: false };
 const MODULE = { isModule: true };
 
-/** The text of each block of function `row`, its first one left out; a block without text is `""`. */
+/** The text of each block of function `row`, except for its first; a block without text is `""`. */
 function blocks(source: string, row: number, options = SCRIPT): string[] {
   const { firstBlock, blockStart, blockEnd } = buildBlockTable(source, options);
   const texts = [];
@@ -198,7 +198,7 @@ test("the empty source has a top level and one block", () => {
   assert.equal([...table.firstBlock], [0, 1]);
 });
 
-/** What is documented of every table. */
+/** The documented properties of every table. */
 function assertWellFormed(table: BlockTable, source: string): void {
   const { length, functionStart, functionEnd, firstBlock, blockStart, blockEnd } = table;
   assert.is(length, source.length);

@@ -20,7 +20,7 @@ function unfold(report: ScriptReport): ScriptCoverage {
   return { scriptId, url, functions };
 }
 
-/** What is read of a text that stands in the middle of others. */
+/** The reports that are read from a text in the middle of others. */
 function read(text: string): { scripts: ScriptCoverage[]; texts: string[] } {
   const around = Buffer.from(`[]${text}[]`);
   const scripts: ScriptCoverage[] = [];

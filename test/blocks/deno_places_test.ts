@@ -1,7 +1,7 @@
 /**
- * Deno runs other text than Node does of the same TypeScript, and says so in a source map. Blocks stand in
- * the same places all the same: compared here for each file of this repository and some that are written
- * to be hard, with what Deno and Node really make of them.
+ * From the same TypeScript Deno makes another text than Node does, with a source map. Blocks stand in
+ * the same places all the same. This compares each file of this repository, and some that are written to be
+ * hard, with the real results of Deno and Node.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -16,7 +16,7 @@ import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 
 const test = suite("blocks/deno_places");
 
-// From dist/test/coverage, where this runs.
+// This runs in dist/test/blocks.
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const DENO = join(ROOT, "test/node_modules/.bin/deno");
 const NODE = join(ROOT, "test/node_modules/node24/bin/node");
@@ -24,12 +24,12 @@ const STRIP = join(ROOT, "test/fixtures/programs/strip_types.mjs");
 
 function filesIn(folder: string): string[] {
   const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" });
-  // What the benchmarks need may be installed.
+  // The packages of the benchmarks may be installed.
   return files.filter((file) => file.endsWith(".ts") && !file.includes("node_modules/"))
     .map((file) => join(ROOT, folder, file));
 }
 
-/** What Deno runs of each file: it keeps it in its cache. */
+/** The text that Deno runs of each file: it keeps it in its cache. */
 function compileWithDeno(files: readonly string[]): string[] {
   const folder = mkdtempSync(join(tmpdir(), "kcovfs-deno-"));
   try {
@@ -73,7 +73,7 @@ function compare(files: readonly string[]): number {
   const compiled = compileWithDeno(files);
   let blocks = 0;
   for (const [i, stripped] of stripWithNode(files).entries()) {
-    // Where nothing is left to run, Deno's map is empty.
+    // If no code is left to run, Deno's map is empty.
     if (stripped.replace(/\/\*[^]*?\*\/|\/\/.*/g, "").trim() === "") continue;
     const url = pathToFileURL(files[i]).href;
     assert.is.not(compiled[i], stripped);

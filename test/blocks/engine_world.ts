@@ -1,23 +1,23 @@
 /** An engine whose tables are made here and whose PCs begin where the test says. */
 import { buildBlockTable } from "../../src/blocks/block_table.ts";
 import { Engine, type TargetCoverage } from "../../src/scripts/engine.ts";
-import { pcOfBlock } from "../../src/symbols/pc_space.ts";
+import { blockNumber, blockOfPcLow } from "../../src/symbols/pc_space.ts";
 import type { CountedScript } from "../../src/scripts/pipeline.ts";
 import { scriptHash } from "../../src/symbols/script_hash.ts";
 import type { LoadedScript } from "../../src/scripts/script_job.ts";
 
-/** The first script's first block has this number; each further script begins so much later. */
+/** The first script's first block has this number; each further script begins this much later. */
 export const STRIDE = 1000;
 
 export class EngineWorld {
   readonly engine: Engine;
   /** Sources whose tables were made. */
   readonly built: string[] = [];
-  /** URLs of source maps that were handed over with them. */
+  /** The URLs of source maps that came with them. */
   readonly mapUrls: (string | undefined)[] = [];
   readonly #tables = new Map<string, Promise<CountedScript>>();
   readonly #targets: TargetCoverage[] = [];
-  /** Made to fail when it is set. */
+  /** If set, tables fail to be made with this error. */
   failure: Error | undefined;
 
   constructor() {
@@ -33,7 +33,7 @@ export class EngineWorld {
   }
 
   async #build({ source, mapUrl }: LoadedScript): Promise<CountedScript> {
-    const base = STRIDE * this.built.push(source);
+    const base = blockNumber(STRIDE * this.built.push(source));
     this.mapUrls.push(mapUrl);
     await new Promise((resolve) => setImmediate(resolve));
     const table = buildBlockTable(source);
@@ -50,7 +50,7 @@ export class EngineWorld {
   /** The numbers of the blocks whose PCs the targets have gathered since the last call, in order. */
   blocks(): number[] {
     const pcs = this.#targets.flatMap((target) => [...target.drain()]);
-    return pcs.map((pc) => (pc - pcOfBlock(0)) / 8);
+    return pcs.map(blockOfPcLow);
   }
 }
 

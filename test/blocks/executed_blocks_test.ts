@@ -10,13 +10,13 @@ const SOURCE = "function f() {if (a) {if (b) {c}} else {d} e && g; return h; i}"
 const FUNCTION = 1;
 const table = buildBlockTable(SOURCE, { isModule: false });
 
-/** A range of V8's; where `text` stands more than once, the first one. */
+/** A range of V8's; if `text` occurs more than once, the first one. */
 function range(text: string, count: number) {
   const startOffset = SOURCE.indexOf(text);
   return { startOffset, endOffset: startOffset + text.length, count };
 }
 
-/** What is reported before and after it. */
+/** A report that stands before and after it. */
 const OTHER = { functionName: "g", ranges: [range("i}", 1)], isBlockCoverage: true };
 
 /** The texts of the blocks that have executed. */

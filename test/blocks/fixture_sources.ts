@@ -22,7 +22,7 @@ export interface FixtureSource extends GoalSource {
   readonly name: string;
 }
 
-/** Those whose syntax a V8 knows. */
+/** The sources whose syntax a V8 knows. */
 export function fixtureSources(v8: string): FixtureSource[] {
   return readSources().filter(({ name }) => v8 !== "11.3" || !NEW_SYNTAX.includes(name));
 }

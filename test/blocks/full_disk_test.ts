@@ -1,4 +1,4 @@
-/** A symbol table and sources on a disk that is full, of the limit of a process's files. */
+/** A symbol table and sources on a full disk, by the limit of a process's files. */
 import { spawnSync } from "node:child_process";
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ async function withFolder(run: (folder: string) => unknown): Promise<void> {
   }
 }
 
-/** Adds scripts by a process whose files may not be longer than so many blocks of 512 bytes. */
+/** Adds scripts by a process whose files must not be longer than so many blocks of 512 bytes. */
 function addLimited(file: string, blocks: number, ...urls: string[]): string {
   const script = `ulimit -f ${blocks}; exec "$0" "$@"`;
   const command = ["-c", script, process.execPath, ADD, file, ...urls];
@@ -124,7 +124,7 @@ disk(
       ],
       [1, "no space left in the state folder", 0],
     );
-    // Not at once: it costs a table.
+    // Not at once, since it costs a table.
     assert.equal(target.absorb(report(1)), []);
     world.failure = undefined;
     await new Promise((resolve) => setTimeout(resolve, 1100));

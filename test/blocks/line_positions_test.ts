@@ -34,7 +34,7 @@ lines("lines end as ECMAScript says: LF, CR, CR LF, U+2028, U+2029, and nothing 
     assert.equal(positions(source, [at, at + 1]), [[4, 1, 4, 2]], JSON.stringify(end));
   }
   assert.equal(positions("a\vb\fc\u0085d", [6, 7]), [[1, 7, 1, 8]]);
-  // LF CR are two ends.
+  // LF CR are two line ends.
   assert.equal(positions("a\n\rb", [3, 4]), [[3, 1, 3, 2]]);
 });
 

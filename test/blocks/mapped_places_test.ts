@@ -9,7 +9,7 @@ const places = suite("blocks/mapped_places");
 
 const ORIGINS = new URL("../../../test/fixtures/origins/", import.meta.url);
 
-/** Where each block is, and what the script says there: `file:line.column,line.column text`. */
+/** The place of each block, and the script's text there: `file:line.column,line.column text`. */
 function show(url: string, source: string, { files, fileOf, positions }: BlockPlaces): string[] {
   const { blockStart, blockEnd } = buildBlockTable(source);
   return Array.from(blockStart, (start, block) => {
@@ -37,7 +37,7 @@ const built = (name: string): string[] => {
   return place(readFileSync(url, "utf8"), { url: url.href });
 };
 
-/** The places of the originals that a bundle of esbuild's has, whatever its text. */
+/** The places of the originals in a bundle of esbuild's, whatever its text. */
 const BUNDLED = [
   "main.ts:5.13,7.2",
   "main.ts:7.2,10.99",

@@ -6,7 +6,7 @@ import { parseSource, type ParseSourceOptions } from "../../src/blocks/parse_sou
 
 const test = suite("blocks/parse_source");
 
-/** The goal that a source was parsed for, and its `await`s: `(call)`, `[index]` or as what it is. */
+/** The goal that a source was parsed for, and its `await`s: `(call)`, `[index]` or their type. */
 function read(source: string, options: ParseSourceOptions = {}): string {
   const program = parseSource(source, options);
   const found = kinds(program).filter((kind) => kind === "AwaitExpression" || kind === "call");

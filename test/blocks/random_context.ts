@@ -1,4 +1,4 @@
-/** What may stand where the next piece of program goes. */
+/** The constructs that may stand at the place of the next piece of program. */
 export interface Context {
   readonly depth: number;
   readonly isAsync: boolean;

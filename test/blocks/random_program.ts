@@ -5,9 +5,9 @@ import { RandomText } from "./random_text.ts";
 import type { Goal, GoalSource } from "./v8_answers.ts";
 
 /**
- * A program for `drive_sources.cjs`, which defines what it calls: `probe(id)` says that this place
- * was reached, `coin()` is a random boolean, `keep(value)` hands over a function, class or object to
- * be called. It ends whatever `coin` says, and no exception leaves a function.
+ * A program for `drive_sources.cjs`, which defines the functions that it calls: `probe(id)` notes that this
+ * place was reached, `coin()` is a random boolean, `keep(value)` hands over a function, class or object to be
+ * called. The program ends whatever `coin` says, and no exception leaves a function.
  */
 export function randomProgram(seed: number): GoalSource {
   return new ProgramWriter(seed).program();
@@ -106,7 +106,7 @@ class ProgramWriter extends RandomText {
     const context = { ...outer, depth: outer.depth + 1, inLoop: true, canBreak: true };
     const name = this.name();
     const body = this.#body(context);
-    // V8 rewrites a loop whose variable a closure may see, and then counts what follows once for each
+    // V8 rewrites a loop whose variable a closure may see, and then counts the code after it once for each
     // time the body ends: right only if it runs and is not left early.
     const isRewritten = this.chance(30);
     const hasClosure = body.includes("keep");
@@ -169,7 +169,7 @@ class ProgramWriter extends RandomText {
       () => this.#if(inner),
       () => this.#loop(inner),
       () => this.#switch(inner),
-      // V8 does not count what follows a `try` that was left by its own label.
+      // V8 does not count the code after a `try` that was left by its own label.
       () => this.#try(context),
       () => this.#block(inner),
       () => this.#simple(inner),

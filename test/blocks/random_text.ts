@@ -25,7 +25,7 @@ export class RandomText {
     return choices[this.below(choices.length)];
   }
 
-  /** A name that no other program has, since scripts share their globals. */
+  /** A name that no other program has: scripts share their globals. */
   name(): string {
     return `v${this.#seed}_${this.#names++}`;
   }
@@ -40,7 +40,7 @@ export class RandomText {
     return this.pick([" ", " ", "  ", " /* ; */ "]);
   }
 
-  /** The end of a statement that may go without a semicolon; the next one starts on a line of its own. */
+  /** The end of a statement. It may lack a semicolon; then the next one starts on a line of its own. */
   end(): string {
     return this.pick([";", ";", ";\n", "\n", " ;", "/**/;"]);
   }

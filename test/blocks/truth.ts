@@ -1,4 +1,4 @@
-/** Holds block tables against what real V8s answer: see `v8_answers.ts`. */
+/** Compares block tables with the answers of real V8s: see `v8_answers.ts`. */
 
 import { type BlockTable, buildBlockTable } from "../../src/blocks/block_table.ts";
 import { executedBlocks } from "../../src/blocks/executed_blocks.ts";
@@ -16,7 +16,7 @@ import {
   reportRanges,
 } from "./v8_answers.ts";
 
-/** How much V8 said of its functions' ranges, or of their slots, and what of it the tables lack. */
+/** How many ranges of functions, or slots, V8 has reported, and which of them the tables lack. */
 export interface Verdict {
   readonly said: number;
   readonly lacks: readonly string[];
@@ -25,7 +25,7 @@ export interface Verdict {
 /** Tables by source: the three Nodes are asked about the same sources. */
 const tables = new Map<string, BlockTable>();
 
-/** `buildBlockTable`, once for each source; its goal is guessed, as a collector has to. */
+/** `buildBlockTable`, once for each source; its goal is guessed, as a collector must. */
 export function tableOf(source: string): BlockTable {
   let table = tables.get(source);
   if (!table) tables.set(source, table = buildBlockTable(source));
@@ -34,8 +34,8 @@ export function tableOf(source: string): BlockTable {
 
 /**
  * Drives a module (see `report_ranges.cjs`) on a Node and checks the tables of all scripts that were
- * loaded, against the boundaries V8 reported meanwhile and against the slots it makes when it compiles
- * them as a whole.
+ * loaded, against the boundaries that V8 reported meanwhile and against the slots that it makes when it
+ * compiles them as a whole.
  */
 export function checkDriven(
   node: string,
@@ -63,7 +63,10 @@ export function checkBoundaries(scripts: readonly ReportedScript[]): Verdict {
   return { said, lacks };
 }
 
-/** Checks the tables of sources against the slots that V8 makes; an unknown syntax is a lack. */
+/**
+ * Checks the tables of sources against the slots that V8 makes. A syntax that a table does not know is a
+ * lack.
+ */
 export function checkSlots(node: string, sources: readonly GoalSource[]): Verdict {
   let said = 0;
   const lacks = printSlots(node, sources).flatMap((printed, number) => {
@@ -80,13 +83,13 @@ function compiled({ goal, source }: GoalSource): string {
   return goal === "function" ? `(function anonymous(\n) {\n${source}\n})` : source;
 }
 
-/** A source that is no module is taken for CommonJS, unless it is that of `new Function`. */
+/** A source that is no module counts as CommonJS, unless it is that of `new Function`. */
 function goalOf({ isModule, source }: ReportedScript): Goal {
   if (isModule) return "module";
   return /^\((async )?function\*? anonymous\(/.test(source) ? "script" : "commonjs";
 }
 
-/** What a table lacks of the slots that V8 has; empty if nothing. */
+/** The slots of V8 that a table lacks; empty if none. */
 export function missingSlots(table: BlockTable, printed: readonly PrintedFunction[]): string[] {
   const rows = rowsByStart(table);
   return printed.flatMap(({ name, slots }) => {
@@ -128,7 +131,7 @@ function isPastEnd({ functionEnd }: BlockTable, row: number | undefined, start: 
   return functionEnd.some((end) => start >= end - 1 && start <= end + 1);
 }
 
-/** What a table lacks of the functions and boundaries that V8 reported; empty if nothing. */
+/** The functions and boundaries that V8 reported and a table lacks; empty if none. */
 export function missingBoundaries(table: BlockTable, script: ReportedScript): string[] {
   const index = new FunctionIndex(table);
   return script.functions.flatMap((entry) => {
@@ -156,9 +159,9 @@ function missingInFunction(table: BlockTable, row: number, entry: ReportedFuncti
 }
 
 /**
- * Where a table and V8's counts contradict the probes that were reached: the places of probes that
- * were reached though their block has not executed, or the other way round. Only those probes are
- * looked at that no other block's start separates from their block's.
+ * The contradictions between a table, V8's counts and the probes: the places of probes that were reached
+ * though their block has not executed, or the other way round. Only probes are checked that no other block's
+ * start separates from the start of their block.
  */
 export function contradictions(
   script: ReportedScript,

@@ -1,4 +1,4 @@
-/** Asks real V8s where their blocks are and what they count. */
+/** Asks real V8s for their blocks and counts. */
 
 import { spawnSync } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,11 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-// From dist/test/coverage, where this runs, back to the sources: programs are not compiled.
+// This runs in dist/test/blocks; programs are not compiled, so it uses the sources' folder.
 const TEST = fileURLToPath(new URL("../../../test/", import.meta.url));
 const PROGRAMS = join(TEST, "fixtures/programs");
 
-/** The Nodes that the table must hold for, by their V8. */
+/** The Nodes for which the table must hold, by their V8. */
 export const NODES: readonly { readonly v8: string; readonly path: string }[] = [
   { v8: "11.3", path: join(TEST, "node_modules/node20/bin/node") },
   { v8: "13.6", path: join(TEST, "node_modules/node24/bin/node") },
@@ -23,7 +23,7 @@ export type Goal = "script" | "commonjs" | "module" | "function";
 export interface GoalSource {
   readonly goal: Goal;
   readonly source: string;
-  /** Of what is random when it is run; its number in the list where there is none. */
+  /** The seed of random choices while it runs; without one its number in the list. */
   readonly seed?: number;
 }
 
@@ -38,12 +38,12 @@ export interface ReportedFunction {
   readonly name: string;
   readonly start: number;
   readonly end: number;
-  /** Where its ranges started and ended, the function's own range left out. */
+  /** Starts and ends of its ranges, except for the function's own range. */
   readonly starts: readonly number[];
   readonly ends: readonly number[];
   /** Whether its ranges always were a pre-order of nested ranges. */
   readonly isNested: boolean;
-  /** In how many collections it had run without counters for its blocks. */
+  /** The number of collections in which it had run without block counters. */
   readonly coarse: number;
 }
 
@@ -71,7 +71,7 @@ export function printSlots(
   });
 }
 
-/** The marks between sources are functions that `print_slots.cjs` compiles for that purpose. */
+/** `print_slots.cjs` compiles functions that mark the ends of sources. */
 function splitSources(
   printed: PrintedFunction[],
   sources: number,
@@ -84,7 +84,7 @@ function splitSources(
   });
 }
 
-/** What the V8 of `node` reports while `module` drives some code; see `report_ranges.cjs`. */
+/** The reports of the V8 of `node` while `module` drives some code; see `report_ranges.cjs`. */
 export function reportRanges(node: string, module: string, args: string[] = []): ReportedScript[] {
   return withDirectory((directory) => drive(node, module, args, directory).scripts);
 }
@@ -95,7 +95,7 @@ export interface Observation {
   readonly functions: readonly RawFunction[];
   /** The probes that were reached since the observation before. */
   readonly probes: readonly number[];
-  /** The PCs of the probes that `prepare` has put in, likewise. */
+  /** The PCs of the probes that `prepare` has put in, since then, too. */
   readonly pcs: readonly number[];
 }
 
@@ -114,11 +114,11 @@ export interface SourcesReport {
   /** The script of source number i has the URL `fixture:i`. */
   readonly scripts: readonly ReportedScript[];
   readonly observations: readonly Observation[];
-  /** What the sources threw. */
+  /** The errors that the sources threw. */
   readonly errors: readonly string[];
 }
 
-/** What the V8 of `node` reports of sources that are run some times. */
+/** The reports of the V8 of `node` on sources that are run some times. */
 export function reportSources(node: string, sources: readonly GoalSource[]): SourcesReport {
   return withDirectory((directory) => {
     const list = join(directory, "list.json");
@@ -128,13 +128,13 @@ export function reportSources(node: string, sources: readonly GoalSource[]): Sou
   });
 }
 
-/** What V8 reports of libraries' files after each input; see `observe_libraries.mjs`. */
+/** V8's reports on libraries' files after each input; see `observe_libraries.mjs`. */
 export interface LibrariesReport {
   readonly scripts: readonly ReportedScript[];
   readonly observations: readonly (readonly Pick<Observation, "url" | "functions">[])[];
 }
 
-/** What the V8 of `node` reports of the libraries that `drive_libraries.mjs` drives. */
+/** The reports of the V8 of `node` on the libraries that `drive_libraries.mjs` drives. */
 export function reportLibraries(node: string): LibrariesReport {
   return withDirectory((directory) => {
     const { scripts, result } = drive(node, join(PROGRAMS, "observe_libraries.mjs"), [], directory);
@@ -163,7 +163,7 @@ function drive(
   return JSON.parse(readFileSync(out, "utf8"));
 }
 
-/** What a program of `test/fixtures/programs` prints when the Node at `node` runs it. */
+/** The output of a program of `test/fixtures/programs` on the Node at `node`. */
 export function runProgram(node: string, program: string): string {
   return withDirectory((directory) => run(node, [join(PROGRAMS, program)], directory));
 }
@@ -180,7 +180,7 @@ function withDirectory<T>(use: (directory: string) => T): T {
 function run(node: string, args: string[], directory: string): string {
   const path = join(directory, "stdout");
   const stdout = openSync(path, "w");
-  // Its output goes to a file: V8 prints more than a pipe's buffer holds, and then blocks.
+  // Its output goes to a file: V8 prints more than fits into a pipe's buffer, and then blocks.
   const { status, signal, stderr } = spawnSync(node, ["--no-warnings", ...args], {
     stdio: ["ignore", stdout, "pipe"],
   });

@@ -1,4 +1,4 @@
-/** How errors are told: those that a user can mend, and faults of ours. */
+/** How errors are printed: errors that a user can mend, and faults of ours. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import createDebug from "debug";
@@ -8,7 +8,7 @@ import { COMMANDS, main } from "../../src/cli/mod.ts";
 
 const errors = suite("cli/errors");
 
-/** What the command line says, and its status, when a command throws this. */
+/** The command line's output and status when a command throws this. */
 async function told(error: unknown): Promise<{ said: string; status: number }> {
   const failing: Command = {
     ...{ command: "failing", describe: "fails", builder: (argv) => argv },

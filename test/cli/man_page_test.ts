@@ -44,7 +44,7 @@ page("all commands are in it", () => {
   for (const { command } of COMMANDS) {
     assert.match(text, new RegExp(`^\\.SS kcovfs ${command.split(" ")[0]}\\b`, "m"));
   }
-  // Of an option that a helper declares.
+  // An option that a helper declares.
   assert.match(text, /^\.B --collect-timeout N$/m);
 });
 

@@ -7,7 +7,7 @@ const screen = suite("cli/screen");
 
 const [ENTER, LEAVE] = ["\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"];
 
-/** A terminal that notes what is done to it. */
+/** A terminal that notes the calls. */
 function made({ isTTY = true, columns = 100, rows = 30 } = {}) {
   const done: string[] = [];
   const output = Object.assign(new EventEmitter(), {

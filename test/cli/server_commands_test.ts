@@ -1,4 +1,4 @@
-/** Commands that have a server to talk to. */
+/** Commands that talk to a server. */
 import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -105,7 +105,7 @@ commands("'symbolize' tells functions and lines of code", async ({ scene }) => {
   const [line, code] = found.stdout.split("\n");
   assert.match(line, /paths\.cjs:\d+\.1,\d+\.\d+ path02$/);
   assert.is(code, `    ${source[at - 1]}`);
-  // What tools write that take it for the address after a call, on amd64 and arm64.
+  // Tools that take the PC for the address after a call, on amd64 and arm64, print these.
   for (const length of [5n, 4n]) {
     const before = `0x${(BigInt(pc) - length).toString(16)}`;
     const after = await scene.command("symbolize", "--after-call", before);

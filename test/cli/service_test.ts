@@ -1,4 +1,4 @@
-/** What makes kcovfs a service of systemd's, as far as that need not run. */
+/** The parts of kcovfs as a systemd service that can be tested without systemd. */
 import { type ChildProcess, execFileSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ function install(scene: Scene, ...options: string[]) {
   return execute([KCOVFS, "install-service", "--root", scene.folder, ...options]);
 }
 
-/** The command of the unit that was installed, with the settings put in. */
+/** The command of the installed unit, with the settings put in. */
 function execStart(scene: Scene, options: readonly string[]): string[] {
   const [, line] = readFileSync(filesOf(scene).unit, "utf8").match(/^ExecStart=(.*)$/m)!;
   return line.split(" ").flatMap((word) => {
@@ -94,7 +94,7 @@ service("systemd takes the unit, and its exposure is at most 4.0", async () => {
   assert.ok(Number(level) <= 4, level);
 });
 
-/** What systemd would be told. */
+/** Starts a listener that prints the messages which systemd would get. */
 async function listen(scene: Scene, address: string): Promise<ChildProcess> {
   const listener = scene.start([compile("notify_listener"), address]);
   await lineWith(listener, "listening");
@@ -167,7 +167,7 @@ service("a namespace whose mounts are not seen is refused, and nothing is left i
   assert.not(await scene.isMounted());
 });
 
-/** Has mounts in a scene's folder be seen in namespaces that are made from now on, as systemd has it. */
+/** Lets namespaces that are made from now on see the mounts in a scene's folder, as systemd does. */
 function shareMounts({ folder }: Scene): { end: () => void } {
   execFileSync("mount", ["--bind", folder, folder]);
   execFileSync("mount", ["--make-shared", folder]);

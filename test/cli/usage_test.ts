@@ -1,11 +1,11 @@
-/** What the command line says to those who ask, or who ask for what cannot be. */
+/** The command line's answers to users who ask for help, or for something impossible. */
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { execute, type Finished, KCOVFS, OLD_NODE, Scene } from "../e2e/harness.ts";
 
-/** How a server measures that is not told otherwise. */
+/** The default collector of a server, in words. */
 const WAY = "probes, written straight into the client's memory";
 
 const usage = suite<{ scene: Scene }>("cli/usage");
@@ -210,7 +210,7 @@ usage("a machine without /dev/fuse is told what to do", async ({ scene }) => {
 
 usage("where no server is, commands say how to start one", async () => {
   const env = { KCOVFS_MOUNT: "" };
-  // In a namespace of its own, for other servers may run on this machine.
+  // In a namespace of its own, since other servers may run on this machine.
   const alone = [
     "unshare",
     "--mount",

@@ -30,7 +30,7 @@ machine("who may mount is root with CAP_SYS_ADMIN", () => {
   assert.is(examinePrivileges(status(0, "000001fffeffffff")).verdict, "ok");
   const user = examinePrivileges(status(1000, "0000000000000000"));
   assert.equal([user.verdict, user.remedy], ["fault", "sudo kcovfs doctor"]);
-  // What Docker gives to root.
+  // The capabilities that Docker gives to root.
   const inContainer = examinePrivileges(status(0, "00000000a80425fb"));
   assert.is(inContainer.verdict, "fault");
   assert.match(inContainer.detail, /CAP_SYS_ADMIN/);

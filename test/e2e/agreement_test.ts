@@ -1,4 +1,4 @@
-/** What probes tell of an input are the blocks that V8 counts, of nine libraries' hundred inputs each. */
+/** For each input, probes report the blocks that V8 counts: nine libraries with a hundred inputs each. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { rounds, some } from "../rounds.ts";
@@ -36,7 +36,7 @@ const EXCEPTIONS: Record<string, Exception[]> = {
   }],
 };
 
-/** What a program makes of texts has no URL, and so no PCs where V8 counts. */
+/** Code that a program makes of texts has no URL, and so no PCs where V8 counts. */
 function withoutMade(unstable: Unstable): Unstable {
   return new Map(
     [...unstable].map(([input, blocks]) => [

@@ -1,4 +1,4 @@
-/** A filesystem whose one file is, for who maps it, another file in memory; it knows nothing of kcov. */
+/** A filesystem with one file. Whoever maps it gets another file in memory. It knows nothing of kcov. */
 import { readSync } from "node:fs";
 import { join } from "node:path";
 import { abi, type Connection, Errno, type Filesystem } from "../../src/fuse/mod.ts";
@@ -8,7 +8,7 @@ import { fileHandle, nodeId } from "../../src/fuse/ids.ts";
 const S_IFDIR = 0o040000;
 const S_IFREG = 0o100000;
 const NAME = "area";
-/** `_IOR('c', 1, unsigned long)`: the area gets so many words. */
+/** `_IOR('c', 1, unsigned long)`: gives the area so many words. */
 const SET_SIZE = 0x80086301;
 
 interface Area {
@@ -18,25 +18,25 @@ interface Area {
   size: number;
 }
 
-/** `area`: each time it is looked up, and so each time it is opened by its name, another one. */
+/** `area`: each lookup, and so each opening by name, gives another file. */
 export class Areas implements Filesystem {
   readonly #folder: string;
   readonly #connection: Connection;
   readonly #areas = new Map<number, Area>();
-  /** What an OPEN is answered with besides FOPEN_PASSTHROUGH. */
+  /** The flags of the answer to OPEN besides FOPEN_PASSTHROUGH. */
   readonly #flags: number;
-  /** What the kernel has told about areas: `"OPEN 2"`, of node 2. */
+  /** The kernel's messages about areas: `"OPEN 2"`, for node 2. */
   readonly heard: string[] = [];
   #nextNode = 2;
 
-  /** @param options `folder`: where the files behind are made, by the numbers of their nodes. */
+  /** @param options `folder`: the folder of the backing files, which have the numbers of their nodes. */
   constructor(connection: Connection, options: { folder: string; flags: number }) {
     this.#connection = connection;
     this.#folder = options.folder;
     this.#flags = options.flags;
   }
 
-  /** The file behind a node that was opened. */
+  /** The backing file of a node that was opened. */
   fileOf(nodeid: number): SharedFile {
     return this.#areas.get(nodeid)!.file;
   }
@@ -68,7 +68,7 @@ export class Areas implements Filesystem {
     const options = { mode: 0o600, uid: 0, gid: 0 };
     const file = this.#areas.get(nodeid)?.file ??
       new SharedFile(join(this.#folder, String(nodeid)), options);
-    // Another id for the same file, when it is opened again: the kernel is to refuse that.
+    // If the file is opened again, another id for the same file: the kernel must refuse that.
     const id = this.#connection.backings!.open(file.fd);
     this.#areas.set(nodeid, { size: 0, ...this.#areas.get(nodeid), file, id });
     return { fh: fileHandle(0), open_flags: abi.FOPEN_PASSTHROUGH | this.#flags, backing_id: id };
@@ -98,7 +98,7 @@ export class Areas implements Filesystem {
   release({ nodeid }: { nodeid: number }): void {
     this.heard.push(`RELEASE ${nodeid}`);
     this.#connection.backings!.close(this.#areas.get(nodeid)!.id);
-    // Without its name, the node goes as soon as nothing refers to it any more.
+    // Without its name, the node goes as soon as nothing refers to it.
     this.#connection.notifier.invalEntry(abi.FUSE_ROOT_ID, NAME);
   }
 

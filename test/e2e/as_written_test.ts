@@ -1,4 +1,4 @@
-/** That a program with probes does not notice them: what it prints is what it prints without. */
+/** A program with probes does not notice them: it prints the same as without. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", impor
 interface Program {
   readonly args: readonly string[];
   readonly input?: string;
-  /** Scripts that are measured, at least. @default {1} */
+  /** The least number of scripts that are measured. @default {1} */
   readonly measured?: number;
 }
 

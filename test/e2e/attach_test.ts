@@ -1,4 +1,4 @@
-/** Processes that run already become targets, are read exactly, and are as they were when let go. */
+/** Running processes become targets, are read exactly, and are as before when they are released. */
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -13,20 +13,20 @@ import { Asker, COLLECTING, memoryWithoutGarbage, Teller } from "./attach_world.
 import { assertExact } from "./exact_loop.ts";
 import { compile, execute, type Finished, NODES, Scene, SERVICES } from "./harness.ts";
 
-// Here nobody else takes the inspector's port, which each process opens that is attached to.
+// Nobody else takes the inspector's port here. Each process that is attached to opens that port.
 isolate();
 
 const attach = suite("attach");
 
 const ROUNDS = rounds(70, { long: 200 });
 const WARM_ROUNDS = rounds(30, { long: 40 });
-/** KiB by which memory may grow in the others. */
+/** KiB by which memory may grow in the other tests. */
 const GROWTH = 16 * 1024;
 const REQUESTS = rounds(400, { long: 2000 });
 const BUSY_REQUESTS = rounds(100, { long: 1000 });
-/** V8 otherwise takes some 16 MB more for new objects, once, when a process has been busy for a while. */
+/** Without it V8 takes some 16 MB more for new objects, once, when a process has been busy for a while. */
 const SMALL_NURSERY = "--max-semi-space-size=1";
-/** The C library otherwise keeps memory for each thread that there was. */
+/** Without it the C library keeps memory for each thread that has existed. */
 const ONE_ARENA = { MALLOC_ARENA_MAX: "1" };
 
 attach.before(() => {
@@ -57,7 +57,7 @@ for (const [name, node] of Object.entries(NODES)) {
       assert.match(
         stdout,
         new RegExp(
-          `^kcovfs: attached api \\(pid ${pid}, node v[^,]+, link agent, hold gate\\)\\n$`,
+          `^kcovfs: attached api \\(pid ${pid}, node v[^,]+, link agent, hold gate\\): counted by V8, for it runs already\\n$`,
         ),
       );
       await assertExact({ kcov: scene.kcov, socket, requests: REQUESTS });
@@ -94,7 +94,7 @@ for (const [name, node] of Object.entries(NODES)) {
   );
 }
 
-/** Starts a thread and a process when it is told to, which tell with which options they run. */
+/** Starts a thread and a process when it is told to. They print the options with which they run. */
 const STARTER = `
 import { fork } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -143,7 +143,7 @@ for (const [name, node] of Object.entries(NODES)) {
   );
 }
 
-/** A program comes to be in a state; it may take a moment. */
+/** Waits until a program is in a state; it may take a moment. */
 async function assertSettles(teller: Teller, wanted: string, when: string): Promise<void> {
   let state = "";
   const isSo = async () => (state = await teller.state()) === wanted;
@@ -221,7 +221,7 @@ scenario("what is let go while it is traced stops counting, and the client goes 
   assert.match(detached.stdout, /^kcovfs: detached paths \(pid \d+\)\n$/);
 });
 
-/** What a command that failed said, in one line. */
+/** The output, one line, of a command that failed. */
 async function refusal(scene: Scene, ...args: string[]): Promise<string> {
   const { status, stdout, stderr } = await scene.command(...args);
   assert.equal([status, stdout, stderr.split("\n").length], [1, "", 2], stderr);

@@ -1,4 +1,4 @@
-/** What the tests of `attach` share: a program that tells how it is, and one that asks a service. */
+/** Shared by the tests of `attach`: a program that reports its state, and one that asks a service. */
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -7,14 +7,14 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Scene } from "./harness.ts";
 
-// From dist/test/e2e, where this runs: programs are not compiled.
+// This runs in dist/test/e2e, and programs are not compiled.
 const PROGRAMS = fileURLToPath(new URL("../../../test/fixtures/programs/", import.meta.url));
 export const TELLER = join(PROGRAMS, "attach_target.cjs");
 
-/** An option of Node's. */
+/** An option for Node. */
 export const COLLECTING = `--require=${join(PROGRAMS, "collect_garbage.cjs")}`;
 
-/** A program of `attach_target.cjs` that runs. */
+/** A running `attach_target.cjs`. */
 export class Teller {
   readonly child: ChildProcess;
   readonly #lines: AsyncIterator<string>;
@@ -46,14 +46,14 @@ export class Teller {
     return value;
   }
 
-  /** How it is, as text. */
+  /** Its state, as text. */
   async state(): Promise<string> {
     this.child.stdin!.write("how\n");
     return JSON.stringify(JSON.parse(await this.#next()).state, null, 1);
   }
 }
 
-/** Asks a service of `test/fixtures/services` all along. */
+/** Asks a service of `test/fixtures/services` all the time. */
 export class Asker implements AsyncDisposable {
   /** Answers so far, and the ms that the slowest took. */
   answers = 0;
@@ -96,7 +96,7 @@ export class Asker implements AsyncDisposable {
 /** KiB of memory that a process with {@linkcode COLLECTING} has of its own, once it has no garbage. */
 export async function memoryWithoutGarbage(pid: number): Promise<number> {
   process.kill(pid, "SIGUSR2");
-  // Memory is given back by another thread, a little later.
+  // Another thread gives memory back, a little later.
   await new Promise((resolve) => setTimeout(resolve, 1500));
   return memoryOf(pid);
 }

@@ -1,4 +1,4 @@
-/** A server that has not been told how to measure: targets with probes and without, at the same time. */
+/** A server with the default collector: targets with probes and without, at the same time. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { assertExact } from "./exact_loop.ts";
@@ -6,7 +6,7 @@ import { compile, execute, type Finished, KCOVFS, Scene } from "./harness.ts";
 import { COUNTS, DIRECT, FAULTS } from "./measures.ts";
 import { isolate } from "../hostile/isolated.ts";
 
-// Inspectors that are opened by a signal are all at the same port.
+// All inspectors that a signal opens listen at the same port.
 isolate();
 
 const auto = suite("auto");
@@ -21,12 +21,21 @@ function assertDone({ status, stderr }: Finished): void {
   assert.equal([status, stderr], [0, ""]);
 }
 
-/** The rows of `ps`, by their names. */
+/** The rows of `ps`, by name. */
 async function rowsOf(scene: Scene): Promise<Record<string, Record<string, unknown>>> {
   const { stdout } = await scene.command("ps", "--json");
   return Object.fromEntries(
     (JSON.parse(stdout) as Record<string, unknown>[]).map((row) => [row["name"], row]),
   );
+}
+
+/** A server, a target with probes, and one that V8 counts because it ran before. */
+async function startBoth(scene: Scene) {
+  await scene.serve(...AUTO);
+  const probed = await scene.service("paths", { target: "probed" });
+  const counted = await scene.service("paths", { isPlain: true });
+  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  return { probed, counted };
 }
 
 auto("what starts as a target has probes, which write into what clients map", async () => {
@@ -41,15 +50,12 @@ auto("what starts as a target has probes, which write into what clients map", as
 
 auto("with one that V8 counts beside it, both are read exactly", async () => {
   await using scene = new Scene();
-  await scene.serve(...AUTO);
-  const probed = await scene.service("paths", { target: "probed" });
-  const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  const { probed, counted } = await startBoth(scene);
   const rows = await rowsOf(scene);
   assert.equal([rows["probed"]["collector"], rows["counted"]["collector"]], ["trace", "v8"]);
   const { kcov } = scene;
   for (let turn = 0; turn < 3; turn++) {
-    // The way by faults, which counted targets need: probes still tell of each time, and of comparisons.
+    // With faults, as counted targets need it: probes still report each hit, and comparisons.
     await assertExact({ kcov, socket: probed.socket, requests: 300, measure: FAULTS });
     await assertExact({ kcov, socket: counted.socket, requests: 300, measure: COUNTS });
   }
@@ -57,10 +63,7 @@ auto("with one that V8 counts beside it, both are read exactly", async () => {
 
 auto("both at once, by clients of their own, and by a file of the probed one alone", async () => {
   await using scene = new Scene();
-  await scene.serve(...AUTO);
-  const probed = await scene.service("paths", { target: "probed" });
-  const counted = await scene.service("paths", { isPlain: true });
-  assertDone(await scene.command("attach", String(counted.pid), "--name", "counted"));
+  const { probed, counted } = await startBoth(scene);
   const own = (name: string) => `${scene.mount}/kcov.d/${name}`;
   const requests = 300;
   await Promise.all([

@@ -12,7 +12,7 @@ interface Context {
   measure: Measure;
 }
 
-/** Which lines of the service belong to which path. */
+/** The lines of the service that belong to each path. */
 class Paths {
   readonly #file: string;
   /** Path by line; lines of no path are missing. */
@@ -29,7 +29,7 @@ class Paths {
     });
   }
 
-  /** Checks that blocks are those of a path, its entry among them, and of no other. */
+  /** Checks that blocks are those of a path, with its entry, and of no other. */
   check(path: number, blocks: readonly string[]): void {
     const found = new Set<number>();
     for (const block of blocks) {
@@ -41,7 +41,7 @@ class Paths {
   }
 }
 
-/** @param options `isShared`: other clients use the service, so that other paths may be there too. */
+/** @param options `isShared`: other clients use the service, so that other paths may be there, too. */
 async function run(
   context: Context,
   scenario: string,

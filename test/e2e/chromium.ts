@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connectSession } from "../../src/targets/cdp/connect_session.ts";
 
-/** What makes V8 count exactly. */
+/** The flags with which V8 counts exactly. */
 const FLAGS = ["--js-flags=--no-opt,--no-maglev,--no-enable-lazy-source-positions"];
-/** ms that it is given to start, and a page to show up. */
+/** ms that it has to start, and that a page has to show up. */
 const TIMEOUT = 60_000;
 
-/** A tab, as `/json/list` tells of it. */
+/** A tab, as `/json/list` reports it. */
 export interface Tab {
   readonly id: string;
   readonly type: string;
@@ -36,10 +36,11 @@ export class Chromium implements AsyncDisposable {
       "--headless",
       "--no-sandbox",
       "--disable-gpu",
-      // Containers often have little of it.
+      // Containers often have little shared memory.
       "--disable-dev-shm-usage",
       "--no-first-run",
-      // Timers of hidden tabs would hardly come between the holds of a client that reads all the time.
+      // Without it, timers of hidden tabs would hardly run between the holds of a client that reads all the
+      // time.
       "--disable-background-timer-throttling",
       "--remote-debugging-port=0",
       `--user-data-dir=${folder}`,
@@ -69,7 +70,7 @@ export class Chromium implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Opens a tab as a user does: unlike `/json/new`, it waits for those who are attached. */
+  /** Opens a tab as a user does. Unlike `/json/new`, this waits for sessions that are attached. */
   async open(url: string): Promise<Tab> {
     const { webSocketDebuggerUrl } = await this.#ask("/json/version") as Tab;
     await using session = await connectSession(webSocketDebuggerUrl);
@@ -90,7 +91,7 @@ export class Chromium implements AsyncDisposable {
     return await (await fetch(`http://${this.address}${path}`)).json();
   }
 
-  /** What an expression is in a tab, asked in a session that ends with it. */
+  /** The value of an expression in a tab, by a session that ends with it. */
   async evaluate(tab: Tab, expression: string): Promise<unknown> {
     await using session = await connectSession(tab.webSocketDebuggerUrl);
     const params = { expression, returnByValue: true, awaitPromise: true, userGesture: true };
@@ -109,7 +110,7 @@ export class Chromium implements AsyncDisposable {
     await session.send("Page.crash", undefined, { timeout: 1000 }).catch(() => {});
   }
 
-  /** Why a session of its own cannot have a tab's counts. */
+  /** Why a session of its own cannot get a tab's counts. */
   async coverageError(tab: Tab): Promise<string> {
     await using session = await connectSession(tab.webSocketDebuggerUrl);
     await session.send("Profiler.enable", undefined, { timeout: TIMEOUT });
@@ -127,11 +128,11 @@ export class Chromium implements AsyncDisposable {
   }
 }
 
-/** Ends its whole group, which it leads. */
+/** Ends the whole group of a process that leads it. */
 function end(child: ChildProcess): void {
   try {
     process.kill(-child.pid!, "SIGKILL");
   } catch {
-    // It has ended by itself.
+    // The process has ended by itself.
   }
 }

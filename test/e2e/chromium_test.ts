@@ -1,6 +1,6 @@
 /**
- * Pages of a real Chromium as targets. The client is a page's own web server: it gives it requests and
- * reads, after each reply, which blocks of the page's scripts it took.
+ * Pages of a real Chromium as targets. The client is a page's own web server: it gives the page requests.
+ * After each reply it reads which blocks of the page's scripts the request executed.
  */
 import type { ChildProcess } from "node:child_process";
 import { readFile } from "node:fs/promises";
@@ -29,7 +29,7 @@ chromium.before(async (context) => {
   context.world = await World.start();
 });
 
-// What a test that failed has left, or a page that is slow to go, is not the next one's.
+// Pages that a failed test has left, or that are slow to go, must not reach the next test.
 chromium.before.each(async (context) => {
   if (await context.world.clear()) return;
   await context.world[Symbol.asyncDispose]();
@@ -203,7 +203,7 @@ chromium(
         const tab = await world.browser.open(fixtures.url("still.html"));
         const loaded = `document.readyState === "complete" && location.href !== "about:blank" &&
         performance.timeOrigin`;
-        // It is refused while another document comes.
+        // It is refused while another document loads.
         const time = async () =>
           await world.browser.evaluate(tab, loaded).catch(() => false) as number | false;
         await until(async () => await time() !== false, "it has loaded");
@@ -252,7 +252,7 @@ chromium(
   "frames, popups and workers of each kind are measured, each by itself",
   async ({ world }) => {
     await using fixtures = await serveFixtures();
-    // Reads all the time, so that whatever comes must find its place between collections.
+    // Reads all the time, so that every event must find its place between collections.
     const poller = world.poll(60);
     const tab = await world.browser.open(fixtures.url("family.html"));
     const measured = async () =>
@@ -264,7 +264,7 @@ chromium(
     ];
     const isFamily = async (expected: string[]) => `${await measured()}` === `${expected.sort()}`;
     await until(() => isFamily(family), "a page, two frames elsewhere, three workers");
-    // By itself: where it is held while it is asked, it opens nothing.
+    // By a timer: a page that is held while it is asked opens nothing.
     await world.browser.evaluate(tab, `void setTimeout(window.open, 0, "family.html")`);
     await until(() => isFamily([...family, "family.html"]), "a popup");
     assert.ok(await ticks(world, tab));
@@ -313,7 +313,7 @@ chromium(
     await until(async () => await page() !== undefined, "the page is a target");
     const scripts = async () => {
       const { stdout } = await finish(world.poll(0.2));
-      // Nobody has waited for an answer, for which there are 5 s.
+      // Nobody has waited until the limit for an answer, which is 5 s.
       assert.ok(Number(stdout.match(/longest_ms (\d+)/)![1]) < 3000, stdout);
       return (await page())!.scripts;
     };

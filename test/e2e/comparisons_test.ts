@@ -1,4 +1,4 @@
-/** KCOV_TRACE_CMP: a client gets through comparisons by what they compare. */
+/** KCOV_TRACE_CMP: a client passes comparisons by their operands. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { compile, execute, NODES, Scene } from "./harness.ts";

@@ -19,7 +19,7 @@ crash.before(() => {
 
 const scenario = scenarios(crash, () => new Scene());
 
-/** Starts a client that reads without end; resolves when it does. */
+/** Starts a client that reads without end; resolves when it has begun. */
 async function startReading(scene: Scene, socket: string): Promise<ChildProcess> {
   const client = scene.start([compile("exactness"), scene.kcov, socket, "1000000"]);
   await until(async () => {
@@ -84,7 +84,7 @@ scenario("a service inside Atomics.wait is collected from and held all the same"
   const { status, stdout } = await execute([compile("poller"), scene.kcov, "3", socket, "4"]);
   assert.is(status, 0);
   assertRan(scene.symbolize(stdout.match(/0x\w+/g) ?? []), "wait");
-  // The poller's last read may hold it for a moment yet.
+  // The poller's last read may hold it a moment longer.
   await until(async () => (await scene.targets())[0].state === "running");
 });
 

@@ -1,4 +1,4 @@
-/** How long a client waits, whatever becomes of targets: this measures time, and runs alone. */
+/** How long a client waits when targets die or hang: this measures time, and runs alone. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

@@ -1,4 +1,4 @@
-/** What the tests of crashes look at. */
+/** Checks for the tests of crashes. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";

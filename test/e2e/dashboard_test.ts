@@ -14,7 +14,7 @@ interface Panel {
 const { panels } = JSON.parse(
   readFileSync(join(KCOVFS, "../../docs/grafana.json"), "utf8"),
 ) as { panels: readonly Panel[] };
-/** What its panels ask Prometheus for. */
+/** The queries of its panels to Prometheus. */
 const QUERIES = panels.flatMap(({ title, targets }) =>
   targets.map(({ expr, legendFormat }) => ({ title, expr, legendFormat }))
 );

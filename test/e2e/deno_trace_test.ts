@@ -1,4 +1,4 @@
-/** A Deno whose scripts have probes, as one whose blocks are counted. */
+/** A Deno whose scripts have probes reports the same as one whose blocks are counted. */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -15,15 +15,15 @@ const deno = suite("Deno, with probes");
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const FOLDER = join(ROOT, "test/fixtures/deno");
 const CLIENT = join(ROOT, "examples/clients/trace.c");
-/** The last but one has a file imported that Deno makes a module of its own around. */
+/** The last but one has a file imported that Deno wraps in a module of its own. */
 const REQUESTS = ["abc", "ab", "abcdefg", "abcdefg", "SHOUT!", "common", "common text"];
 
-/** What a client has found, by request. */
+/** A client's results. */
 interface Found {
   readonly pcs: readonly (readonly string[])[];
-  /** The target as `ps` shows it. */
+  /** The target's row in `ps`. */
   readonly row: Readonly<Record<string, unknown>>;
-  /** By URL: the scripts that have symbols, by their first blocks and how many they are. */
+  /** The scripts that have symbols, by URL: their first blocks and the number of their blocks. */
   readonly segments: readonly { url: string; base: number; count: number }[];
 }
 
@@ -31,13 +31,13 @@ function deduplicated(lines: string): string[] {
   return [...new Set(lines.split("\n").filter(Boolean))].sort();
 }
 
-/** Serves the program under Deno with a server of such options, and has a client ask it. */
+/** Serves the program under Deno with a server of these options, and has a client ask it. */
 async function trace(...options: readonly string[]): Promise<Found> {
   await using scene = new Scene();
   const server = await scene.serve(...options);
   const [socket, message] = ["socket", "message"].map((name) => join(scene.folder, name));
   const program = ["deno", "run", "-A", "--no-check", join(FOLDER, "service.ts"), socket];
-  // How a request is cut into pieces is chance.
+  // How a request is cut into pieces varies, so this file is left out.
   const command = scene.run("service", ["--exclude", "**/frames.ts"]);
   const child = scene.start([...command, ...program], { env: WITH_DENO });
   let errors = "";
@@ -78,7 +78,7 @@ deno("its PCs are those that are counted, but for what Deno puts around CommonJS
   assert.equal(others.map(({ url }) => url.split("/").at(-1)).sort(), ["common.cjs", "half.cjs"]);
   assert.is(traced.segments.length + others.length, counted.segments.length);
   const isOthers = (pc: string) => {
-    const block = blockOfPc(BigInt(pc));
+    const block = blockOfPc(BigInt(pc))!;
     return others.some(({ base, count }) => block >= base && block < base + count);
   };
   for (const [i, pcs] of counted.pcs.entries()) {
@@ -118,7 +118,7 @@ deno("one that lacks permissions says which, and runs without probes", async () 
     `kcovfs: probes in a Deno need ${needed.join(" ")}: running without coverage\n`,
   );
   assert.equal(JSON.parse((await scene.command("ps", "--all", "--json")).stdout), []);
-  // It opens nothing in /dev/shm, either, without all permissions.
+  // Without all permissions it opens nothing in /dev/shm, either.
   const { stdout, stderr } = await run(...needed);
   assert.is(stdout, "ran 0 undefined\n");
   assert.match(

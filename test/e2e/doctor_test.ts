@@ -1,4 +1,4 @@
-/** `kcovfs doctor` on this machine, and on what this machine can be made to look like. */
+/** `kcovfs doctor` on this machine, and on this machine made to look like others. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -13,7 +13,7 @@ const doctor = suite("doctor");
 
 const TYPE = "fuse.kcovfs";
 
-/** What is said of one thing. */
+/** The finding for one thing. */
 function find(stdout: string, name: string): Finding {
   const findings: Finding[] = JSON.parse(stdout);
   return findings.find((finding) => finding.name === name)!;
@@ -90,7 +90,7 @@ doctor(
     assert.not(isTold());
     process.kill(target, "SIGSTOP");
     try {
-      // Its threads stop when they come to it.
+      // Its threads stop a little later.
       await until(isTold, `target ${target} of ${pid}`);
     } finally {
       process.kill(target, "SIGCONT");

@@ -13,7 +13,7 @@ export async function drive(take, name) {
     try {
       await run(input);
     } catch {
-      // Some inputs are there to be thrown at.
+      // Some inputs are meant to make it throw.
     }
     take();
   }

@@ -1,4 +1,4 @@
-/** Runs the closed loop that a fuzzer is (`clients/exactness.c`), and checks what it learned. */
+/** Runs a fuzzer's closed loop (`clients/exactness.c`), and checks the results. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
@@ -11,10 +11,10 @@ const PATHS = 64;
 /** A client's loop. */
 export interface Loop {
   readonly kcov: string;
-  /** The service's. */
+  /** The service's socket. */
   readonly socket: string;
   readonly requests: number;
-  /** Other clients use the service, so that other paths may be there too. */
+  /** Whether other clients use the service, so that other paths may be there, too. */
   readonly isShared?: boolean;
   /** A file for the PCs that the client learned. */
   readonly learned?: string;
@@ -38,7 +38,7 @@ export async function assertExact(
   assert.is(status, 0, `${status} ${signal}`);
 }
 
-/** Where a service answers, as sentences say it; see {@linkcode Scene.service}. */
+/** Places where a service answers, in the words of sentences; see {@linkcode Scene.service}. */
 export const PLACES: Readonly<Record<string, string>> = {
   main: "",
   worker: "a worker thread of ",
@@ -59,7 +59,7 @@ export interface Plan {
   readonly isBusy?: boolean;
 }
 
-/** All of a client's reads are exact, from a fresh start of everything. */
+/** All of a client's reads are exact, with everything freshly started. */
 export async function loopOn(
   { runtime, place = "main", measure = COUNTS, requests, isBusy }: Plan,
 ): Promise<void> {
@@ -71,7 +71,7 @@ export async function loopOn(
   await assertExact({ kcov: scene.kcov, socket, requests, measure });
 }
 
-/** Four clients of one service at once each find all of their own path. */
+/** If four clients use one service at once, each finds all of its own path. */
 export async function fourLoops(
   requests: number,
   { place, measure = COUNTS }: { readonly place?: string; readonly measure?: Measure } = {},
@@ -85,7 +85,7 @@ export async function fourLoops(
   for (const file of files) assertLearned(scene, file);
 }
 
-/** What belongs to one path alone are the blocks it executes, and no others. */
+/** The blocks that belong to one path alone are those that it executes, and no others. */
 export async function learnOnce(measure: Measure): Promise<void> {
   await using scene = new Scene();
   await scene.serve(...PATIENT, ...measure.options);
@@ -95,7 +95,7 @@ export async function learnOnce(measure: Measure): Promise<void> {
   assertLearned(scene, learned);
 }
 
-/** What a client found to be each path's own are the blocks that it executes, and no others. */
+/** The blocks that a client found to be each path's own are those that it executes, and no others. */
 export function assertLearned(scene: Scene, file: string): void {
   const paths = readFileSync(file, "utf8").trim().split("\n");
   assert.is(paths.length, PATHS);

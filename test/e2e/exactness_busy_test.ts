@@ -1,4 +1,4 @@
-/** The loop of `exactness_test.ts` while both cores are busy, for which it runs alone. */
+/** The loop of `exactness_test.ts` while both cores are busy; so this runs alone. */
 import { suite } from "uvu";
 import { pairsOf, rounds } from "../rounds.ts";
 import { loopOn, PLACES } from "./exact_loop.ts";
@@ -11,7 +11,7 @@ exactness.before(() => {
   compile("exactness");
 });
 
-/** What is read, and how often. */
+/** The measures, and the number of requests for each. */
 const MEASURES: Readonly<Record<string, readonly [measure: Measure, requests: number]>> = {
   "requests to": [COUNTS, rounds(100, { long: 1000 })],
   "traces that probes write of": [DIRECT, rounds(1000, { long: 10_000 })],

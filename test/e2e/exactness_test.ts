@@ -1,6 +1,6 @@
 /**
- * The closed loop that a fuzzer is: reset, ask, read. Every single read is checked by the client, which
- * knows what each of 64 paths executes and what no other does. See also `exactness_busy_test.ts`.
+ * A fuzzer's closed loop: reset, ask, read. The client checks every single read: it knows which blocks each of
+ * 64 paths executes, and no other path. See also `exactness_busy_test.ts`.
  */
 import { suite } from "uvu";
 import { rounds } from "../rounds.ts";

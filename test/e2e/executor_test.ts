@@ -1,4 +1,4 @@
-/** What syzkaller's executor does with kcov; see `docs/syzkaller.md`. */
+/** The use of kcov by syzkaller's executor; see `docs/syzkaller.md`. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -16,7 +16,7 @@ executor.before(() => {
   compile("executor");
 });
 
-/** The programs' calls were measured, each as it was before; returns how many words the first had. */
+/** The programs' calls were measured, each the same as before; returns the number of words of the first. */
 async function run(
   mode: "write" | "read-only" | "comparisons",
   { measure, isLarge = false }: { measure: Measure; isLarge?: boolean },

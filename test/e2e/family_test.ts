@@ -1,4 +1,4 @@
-/** What a target starts: worker threads, child processes, clusters. They come and go with it. */
+/** Worker threads, child processes and clusters that a target starts come and go with it. */
 import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,7 +14,7 @@ const family = suite("families of targets");
 
 /** The program, which is not compiled. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
-/** Each path is to be there. */
+/** Each path must be there. */
 const THREADS = rounds(64, { long: 128 });
 const PROCESSES = rounds(64, { long: 200 });
 const PATHS = Array.from({ length: 64 }, (_, path) => path);
@@ -23,7 +23,7 @@ family.before(() => {
   compile("short_lived");
 });
 
-/** Has a client start a program of `once.cjs` and read, once it has ended, which paths were executed. */
+/** Has a client start a program of `once.cjs` and read, after its end, which paths it executed. */
 async function readOf(
   scene: Scene,
   { node = process.execPath, args }: { node?: string; args: readonly string[] },
@@ -60,7 +60,7 @@ for (
     const ended = new Promise((resolve) => child.once("exit", resolve));
     process.kill(pid, "SIGTERM");
     await ended;
-    // A server that is told of it by the closing of a connection is asked once more.
+    // The server may learn of the end by the closing of a connection, so it is asked once more.
     const states = (await scene.targets()).map(({ state, note }) => `${state} ${note}`);
     if (place !== "child") {
       assert.ok(states.every((state) => state === "ended exited"), `${states}`);
@@ -77,7 +77,7 @@ for (const [name, node] of Object.entries(NODES)) {
   });
 }
 
-/** What a server holds on to. */
+/** The resources that a server holds. */
 function holdings(scene: Scene, server: ChildProcess) {
   const folder = dirname(realpathSync(join(scene.mount, "kcovfs/socket")));
   return {

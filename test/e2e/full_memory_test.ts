@@ -1,4 +1,4 @@
-/** Shared memory that is full, before a target starts or while it runs. */
+/** Shared memory that is full before a target starts, or while it runs. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";

@@ -1,4 +1,4 @@
-/** A state folder that is full, and then is not any more. */
+/** A state folder that is full, and later no longer. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ const BIG = Array.from({ length: FUNCTIONS }, (_, i) => `function f${i}(x) { ret
 async function withScene(run: (scene: Scene) => Promise<void>): Promise<void> {
   await using scene = new Scene();
   mkdirSync(scene.state);
-  // Larger than the table is without the script, and smaller than with it.
+  // Large enough for the table without the script, too small for it with the script.
   const mount = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", scene.state];
   assert.is(spawnSync("mount", mount).status, 0);
   try {
@@ -82,7 +82,7 @@ full("a target that lives on is measured once there is room", async () => {
     writeFileSync(file, `${BIG}setInterval(() => f2(0), 50);\n`);
     scene.start(scene.run("stay").concat(process.execPath, file));
     const note = async () => {
-      // A report has targets collected from.
+      // A report collects from targets.
       await scene.command("report", "--format", "summary");
       return (await rows(scene))[0]?.note ?? "";
     };

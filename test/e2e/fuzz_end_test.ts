@@ -1,4 +1,4 @@
-/** How `kcovfs fuzz` ends: with its command, whatever that has started. */
+/** `kcovfs fuzz` ends with its command, whatever that has started. */
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
@@ -7,7 +7,7 @@ import { DENO, execute, finish, type Finished, KCOVFS, Scene } from "./harness.t
 
 const fuzz = suite<{ scene: Scene }>("kcovfs fuzz, its end");
 const NODE = process.execPath;
-/** ms; what is left lives longer by far. */
+/** ms; processes that are left live much longer. */
 const SOON = 20_000;
 
 fuzz.before((context) => {
@@ -37,7 +37,7 @@ function run(
   return execute(command, { timeout: SOON });
 }
 
-/** Whether a process runs: nobody may have asked yet how it ended. */
+/** Whether a process runs: its parent may not have waited for it yet. */
 function lives(pid: string): boolean {
   try {
     const stat = readFileSync(`/proc/${pid.trim()}/stat`, "latin1");

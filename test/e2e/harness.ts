@@ -1,4 +1,4 @@
-/** What the tests on real mounts share: servers, services and C clients, all of which it cleans up. */
+/** Shared by the tests on real mounts: servers, services and C clients. It cleans all of them up. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -30,26 +30,26 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 export const KCOVFS = join(ROOT, "bin/kcovfs");
 const CLIENTS = join(ROOT, "test/e2e/clients");
 const BUILT = join(ROOT, "dist/clients");
-/** The users' services that serve as targets. */
+/** The users' services, which the tests use as targets. */
 export const SERVICES = join(ROOT, "test/fixtures/services");
 
-/** The runtimes that are tested against. */
+/** The runtimes under test. */
 export const NODES: Record<string, string> = {
   "Node 20": join(ROOT, "test/node_modules/node20/bin/node"),
   "Node 24": join(ROOT, "test/node_modules/node24/bin/node"),
   "Node 26": join(ROOT, "test/node_modules/node26/bin/node"),
 };
-/** One that is too old. */
+/** A Node that is too old. */
 export const OLD_NODE = join(ROOT, "test/node_modules/node18/bin/node");
 
-/** The real one: what npm puts into `.bin` is a Node script that starts it. */
+/** The real Deno: npm's file in `.bin` is a Node script that starts it. */
 export const DENO = join(ROOT, "test/node_modules/deno/deno");
-/** What is put before `bin/kcovfs` for it to run on Deno. */
+/** The command before `bin/kcovfs` that runs it on Deno. */
 export const ON_DENO = [DENO, "run", "-A", "--no-remote"];
-/** Deno by its name, as a shell finds it. */
+/** An environment in which a shell finds Deno by name. */
 export const WITH_DENO = { PATH: `${join(DENO, "..")}:${process.env["PATH"]}` };
 
-/** What a program said and how it ended. */
+/** A program's output and end. */
 export interface Finished {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -65,8 +65,8 @@ export function compile(name: string): string {
 const compiled = new Map<string, string>();
 
 /**
- * Compiles a C program, of one file or of several, unless that was done to the same text before; returns its
- * path.
+ * Compiles a C program, of one file or of several, unless the same text was compiled before. Returns the
+ * program's path.
  */
 export function compileFile(source: string, ...others: string[]): string {
   const known = compiled.get(source);
@@ -81,7 +81,7 @@ export function compileFile(source: string, ...others: string[]): string {
   const program = join(folder, basename(source, ".c"));
   if (!existsSync(program)) {
     mkdirSync(folder, { recursive: true });
-    // Other test files may be compiling it, and one may run it already.
+    // Other test files may compile it at the same time, and one may already run it.
     const made = `${program}.${process.pid}`;
     const { status, stderr } = spawnSync("cc", [...args, "-o", made], { encoding: "utf8" });
     if (status !== 0) throw new Error(`Cannot compile ${source}: ${stderr}`);
@@ -108,7 +108,7 @@ export async function execute(
 
 const watched = new WeakMap<ChildProcess, Promise<Finished>>();
 
-/** Collects what a child says, from its start on. */
+/** Collects a child's output from its start on. */
 function watch<C extends ChildProcess>(child: C): C {
   let stdout = "";
   let stderr = "";
@@ -121,7 +121,7 @@ function watch<C extends ChildProcess>(child: C): C {
   return child;
 }
 
-/** Waits for a child, killing it, with its group, when that takes too long; `signal` tells. */
+/** Waits for a child. If that takes too long, it is killed with its group, as `signal` says. */
 export async function finish(child: ChildProcess, timeout = 60_000): Promise<Finished> {
   const timer = setTimeout(() => kill(child), timeout);
   try {
@@ -131,7 +131,7 @@ export async function finish(child: ChildProcess, timeout = 60_000): Promise<Fin
   }
 }
 
-/** Resolves with the first line of a stream that has a text in it. */
+/** Resolves with the first line of a stream that contains a text. */
 export function lineWith(child: ChildProcess, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let output = "";
@@ -149,13 +149,13 @@ export function lineWith(child: ChildProcess, text: string): Promise<string> {
   });
 }
 
-/** A test's surroundings: a folder of its own, and everything that was started in it. */
+/** A test's surroundings: a folder of its own, and all processes that were started in it. */
 export class Scene implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "kcovfs-test-"));
   readonly #children: ChildProcess[] = [];
   #services = 0;
 
-  /** Where the server is mounted. */
+  /** The mount point of the server. */
   get mount(): string {
     return join(this.folder, "mnt");
   }
@@ -164,12 +164,12 @@ export class Scene implements AsyncDisposable {
     return join(this.mount, "kcov");
   }
 
-  /** The socket of its server's that commands ask. */
+  /** The control socket of its server. */
   get control(): string {
     return readlinkSync(join(this.mount, "kcovfs/socket"));
   }
 
-  /** The targets that there have been, as `kcovfs ps --all --json` has them. */
+  /** The targets that there have been, by `kcovfs ps --all --json`. */
   async targets(): Promise<readonly TargetRow[]> {
     return shownTargets(await askServer(this.control, "targets"), { all: true });
   }
@@ -179,19 +179,19 @@ export class Scene implements AsyncDisposable {
   }
 
   /**
-   * Starts a server; what it says on stderr is collected in `stderr`. Its targets are counted by V8 unless
-   * the options say otherwise: with `auto` they would have probes.
+   * Starts a server; its output on stderr is collected in `stderr`. V8 counts its targets unless the options
+   * say otherwise: with `auto` they would have probes.
    */
   serve(...options: string[]): Promise<ChildProcess & { warnings: () => string }> {
     return this.serveWith({}, ...options);
   }
 
-  /** The same with more in the server's environment, or with what runs it before its command. */
+  /** The same with more in the server's environment, or with a command before its own. */
   async serveWith(
     { env, runtime = [] }: { env?: NodeJS.ProcessEnv; runtime?: readonly string[] },
     ...options: string[]
   ): Promise<ChildProcess & { warnings: () => string }> {
-    // Of a dead mount nobody can tell that it is a folder.
+    // A dead mount cannot be recognised as a folder.
     if (!await this.isMounted()) mkdirSync(this.mount, { recursive: true });
     const [program, ...args] = [...runtime, KCOVFS, "mount", this.mount, "--state", this.state];
     const collector = options.includes("--collector") ? [] : ["--collector", "v8"];
@@ -214,9 +214,9 @@ export class Scene implements AsyncDisposable {
   /**
    * Starts a service of `test/fixtures/services` as a target.
    *
-   * @param options `node`: the runtime. `isPlain`: not as a target. `target`: what it is called, and
-   * `globs`: options of `kcovfs run` for it. `place`: where it answers, see `in_worker.cjs`; in the main
-   * thread without.
+   * @param options `node`: the runtime. `isPlain`: not as a target. `target`: its name, and `globs`: options
+   * of `kcovfs run` for it. `place`: where it answers, see `in_worker.cjs`; by default in the main
+   * thread.
    * @returns the path of the socket that it serves, and the service's process.
    */
   async service(
@@ -253,10 +253,10 @@ export class Scene implements AsyncDisposable {
   }
 
   /**
-   * Starts the service `paths` from files of its own, so that its PCs are no other's; returns its socket.
+   * Starts the service `paths` from files of its own, so that it shares PCs with no other; returns its socket.
    *
-   * @param options `place`: the folder that they are in. By "services", `textsInPaths` knows them as those
-   * of the service itself.
+   * @param options `place`: the folder of the files. In "services", `textsInPaths` takes them for those of the
+   * service itself.
    */
   async copy(
     name: string,
@@ -273,13 +273,13 @@ export class Scene implements AsyncDisposable {
     return socket;
   }
 
-  /** What `kcovfs run` adds to the environment; having it saves a process. */
+  /** The variables that `kcovfs run` adds to the environment; to set them here saves a process. */
   async #environment(name: string): Promise<NodeJS.ProcessEnv> {
     const { collector } = await askServer(this.control, "server");
     return targetEnvironment(this.control, { name, collector });
   }
 
-  /** What is put before a command for it to be a target. */
+  /** The command before another that makes it a target. */
   run(name: string, globs: readonly string[] = []): string[] {
     return [KCOVFS, "run", "--mount", this.mount, "--name", name, ...globs, "--"];
   }
@@ -302,7 +302,7 @@ export class Scene implements AsyncDisposable {
     for (let core = 0; core < 2; core++) this.start(["sh", "-c", "while :; do :; done"]);
   }
 
-  /** The lines that PCs stand for: `file:line.column,line.column`, as `kcovfs symbolize --runsc` has them. */
+  /** The places of PCs: `file:line.column,line.column`, by `kcovfs symbolize --runsc`. */
   symbolize(pcs: readonly string[]): string[] {
     using symbols = SymbolTable.open(symbolFile(this.state), { isReadOnly: true });
     return pcs.map((pc) => symbolize(symbols, BigInt(pc)).split("\n")[1]);
@@ -330,7 +330,7 @@ export class Scene implements AsyncDisposable {
   }
 }
 
-/** Asks a process to end, and ends it, with its group where it leads one, when it does not. */
+/** Asks a process to end. If it does not, kills it, with its group if it leads one. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise((resolve) => child.once("exit", resolve));
@@ -340,7 +340,7 @@ async function end(child: ChildProcess): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Ends a child, with its group where it leads one, at once. */
+/** Kills a child at once, with its group if it leads one. */
 function kill(child: ChildProcess): void {
   try {
     process.kill(-child.pid!, "SIGKILL");

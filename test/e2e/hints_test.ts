@@ -11,16 +11,16 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Riddles of `riddles.cjs`, and requests that hints may take. */
 const RIDDLES: Record<string, number> = {
-  png: 1000,
-  pngToTheEnd: 1000,
-  equal: 1000,
-  cases: 1000,
-  startsWith: 1000,
-  magic: 1000,
-  length: 1000,
-  word: 1000,
-  characters: 1000,
-  digits: 1000,
+  png: 600,
+  pngToTheEnd: 600,
+  equal: 600,
+  cases: 600,
+  startsWith: 600,
+  magic: 600,
+  length: 600,
+  word: 600,
+  characters: 600,
+  digits: 600,
 };
 
 for (const [riddle, most] of Object.entries(RIDDLES)) {

@@ -1,14 +1,14 @@
-/** The hundred inputs of a service (`clients/stability.c`): which of them do not execute what they did. */
+/** The hundred inputs of a service (`clients/stability.c`): which of them do not execute the same again. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
 import { compile, execute, finish, type Scene, SERVICES } from "./harness.ts";
 import { COUNTS, type Measure } from "./measures.ts";
 
-/** What a client found: blocks that were not always executed, by input, as `file:line.column,line.column`. */
+/** A client's result: blocks that were not always executed, by input, as `file:line.column,line.column`. */
 export type Unstable = ReadonlyMap<number, readonly string[]>;
 
-/** Writes a service's inputs to where {@linkcode runInputs} finds them. */
+/** Writes a service's inputs to the place where {@linkcode runInputs} finds them. */
 export async function writeInputs(scene: Scene, name: string): Promise<void> {
   const program = join(SERVICES, "inputs.cjs");
   const folder = join(scene.folder, "inputs");
@@ -17,10 +17,10 @@ export async function writeInputs(scene: Scene, name: string): Promise<void> {
 }
 
 /**
- * Starts a service and runs its inputs, so many times. The first time in a scene it is noted what they execute;
- * from then on they are to execute the same.
+ * Starts a service and runs its inputs, so many times. The first time in a scene notes the blocks that they
+ * execute; from then on they must execute the same.
  *
- * @returns what differed, and the client's summary.
+ * @returns the differences, and the client's summary.
  */
 export async function runInputs(
   scene: Scene,
@@ -52,19 +52,19 @@ export async function runInputs(
 
 /** A place in a library that does not execute the same blocks for the same input. */
 export interface Exception {
-  /** Those for which that was found. @default {all} */
+  /** The inputs for which that was found. @default {all} */
   readonly inputs?: readonly number[];
-  /** How the file's path ends. */
+  /** The end of the file's path. */
   readonly file: string;
   /**
-   * How the place's first line begins; its last is the next of the same depth that begins with a brace.
+   * The beginning of the place's first line; its last is the next of the same depth that begins with a brace.
    * @default {the whole file}
    */
   readonly start?: string;
   readonly cause: string;
 }
 
-/** All that varied is where an exception says. */
+/** All differences are at places of exceptions. */
 export function assertExplained(unstable: Unstable, exceptions: readonly Exception[] = []): void {
   for (const [input, blocks] of unstable) {
     const some = exceptions.filter(({ inputs }) => inputs?.includes(input) ?? true);

@@ -14,10 +14,10 @@ import { executedTexts, textsInPaths } from "./path_blocks.ts";
 
 const inspector = suite("inspectors");
 
-/** Takes the path of a number and ends, as the first argument says. */
+/** Takes the path of a number and ends, in the way of its first argument. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
 
-/** The first match of a pattern in what a stream says. */
+/** The first match of a pattern in a stream. */
 function said(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
@@ -29,7 +29,7 @@ function said(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {
   });
 }
 
-/** A service that waits for a debugger, attached to; resolves when it serves. */
+/** Attaches to a service that waits for a debugger; resolves when it serves. */
 async function attached(scene: Scene, command: readonly string[]): Promise<string> {
   const socket = join(scene.folder, "service");
   const child = scene.start([...command, join(SERVICES, "serve.cjs"), "paths", socket]);
@@ -50,7 +50,7 @@ async function started(scene: Scene): Promise<string> {
   return socket;
 }
 
-/** The only target, as `ps` shows it. */
+/** The row of the only target in `ps`. */
 async function row(scene: Scene): Promise<TargetRow> {
   return (await scene.targets())[0];
 }
@@ -148,7 +148,7 @@ inspector("a Deno is a target that a launcher starts, as npm's or another", asyn
   const bin = join(scene.folder, "bin");
   mkdirSync(bin);
   writeFileSync(join(bin, "deno"), `#!/bin/sh\n${DENO} "$@"\nexit $?\n`, { mode: 0o755 });
-  // npm's own folder has a `node`, too: that of the oldest Node there is.
+  // npm's own folder has a `node`, too, the oldest Node there is.
   const npm = join(scene.folder, "npm");
   mkdirSync(npm);
   symlinkSync(realpathSync(join(DENO, "../../.bin/deno")), join(npm, "deno"));
@@ -183,7 +183,7 @@ inspector("a Deno whose server goes while it starts it runs all the same", async
   const file = join(scene.folder, "hello.ts");
   writeFileSync(file, 'console.log("hello");\n');
   const socket = join(scene.folder, "socket");
-  // It answers what comes before, and hangs up when it is asked to attach.
+  // It answers the first requests, and hangs up when it is asked to attach.
   const server = createServer((connection) => {
     connection.on("data", (request) => {
       if (request.includes('"attach"')) connection.destroy();

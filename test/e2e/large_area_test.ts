@@ -10,7 +10,7 @@ interface Context {
   inputs: readonly string[];
   /** The server's process. */
   pid: number;
-  /** What the service serves. */
+  /** The service's socket. */
   socket: string;
 }
 
@@ -63,7 +63,7 @@ function forgetPeak(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** KiB that a process has read so far: a server reads what its clients' pages hold. */
+/** KiB that a process has read so far: a server reads the contents of its clients' pages. */
 function readBy(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/io`, "utf8").match(/rchar: (\d+)/)![1]) / 1024;
 }
@@ -96,8 +96,8 @@ large(
     assert.ok(written > 512 * MIB, `the kernel has written back ${written} KiB only`);
     const after = memoryOf(context.pid);
     process.stdout.write(`KiB before ${before}, at most ${after.most}, afterwards ${after.now}\n`);
-    // Pages of zeros are not kept. What is left are the buffers on their way through, 256 KiB a WRITE and
-    // 1 MiB a store ahead, until they are collected as garbage.
+    // Pages of zeros are not kept. The rest are buffers in use, 256 KiB a WRITE and 1 MiB a store ahead,
+    // until they are collected as garbage.
     assert.ok(after.most - before < 128 * MIB, `${after.most - before} KiB more at most`);
     assert.ok(after.now - before < 64 * MIB, `${after.now - before} KiB more afterwards`);
   },

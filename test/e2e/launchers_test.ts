@@ -1,4 +1,4 @@
-/** What only starts others is no target: the service is, under the name that the user gave. */
+/** A launcher is no target: the service is, under the name that the user gave. */
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
@@ -8,19 +8,19 @@ import { execute, KCOVFS, Scene } from "./harness.ts";
 
 const launchers = suite<{ scene: Scene }>("launchers");
 
-/** Prints the targets, while it is one. */
+/** Prints the targets while it is one. */
 const PROGRAM = `
 const { execFileSync } = require("node:child_process");
 process.stdout.write(execFileSync(process.env.KCOVFS, ["ps", "--json"]));
 `;
-/** Starts the program as tsx does: by its own Node, with the arguments that it was given. */
+/** Starts the program as tsx does: by its own Node, with the same arguments. */
 const STARTER = `
 import { spawn } from "node:child_process";
 const child = spawn(process.execPath, process.argv.slice(2).filter((word) => word !== "--esm"), { stdio: "inherit" });
 child.on("close", (status) => process.exitCode = status);
 `;
 
-/** Main scripts of packages, as these have them. */
+/** Main scripts, as in real packages. */
 const PACKAGES: readonly [name: string, script: string, options?: readonly string[]][] = [
   ["tsx", "dist/cli.mjs"],
   ["pnpm", "bin/pnpm.mjs"],
@@ -52,7 +52,7 @@ launchers.after(async ({ scene }) => {
   await scene[Symbol.asyncDispose]();
 });
 
-/** The names of the living targets, as the program that is started sees them. */
+/** The names of the living targets, as the started program sees them. */
 async function namesOf(
   scene: Scene,
   options: readonly string[],

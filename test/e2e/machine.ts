@@ -1,4 +1,4 @@
-/** A machine that systemd runs on, as far as kcovfs sees: for `service_test.ts`. */
+/** A machine that systemd runs on, as far as kcovfs can tell: for `service_test.ts`. */
 import { type ChildProcess, execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { execute, type Finished, KCOVFS, type Scene } from "./harness.ts";
 
 const SCRIPT = fileURLToPath(new URL("../../../test/e2e/machine.sh", import.meta.url));
 
-/** What a unit with the usual dependencies pulls in, without what would set up a machine. */
+/** The units that one with the usual dependencies pulls in, without those that would set up a machine. */
 const UNITS: Readonly<Record<string, string>> = {
   "kcovfs-test.target": "[Unit]\nDefaultDependencies=no\nWants=kcovfs.service\n",
   "sysinit.target": "[Unit]\nDefaultDependencies=no\n",
@@ -17,7 +17,7 @@ const UNITS: Readonly<Record<string, string>> = {
   "shutdown.target": "[Unit]\nDefaultDependencies=no\n",
 };
 
-/** The machine. */
+/** A machine. */
 export class Machine implements AsyncDisposable {
   readonly #outside: ChildProcess;
   readonly #cgroup: string;
@@ -30,7 +30,7 @@ export class Machine implements AsyncDisposable {
     this.pid = facts.pid;
   }
 
-  /** Why this machine lets no systemd run within it, if it does not: containers often have no cgroups to give. */
+  /** Why no systemd can run within this machine, if so: containers often have no cgroups to give. */
   static async obstacle(): Promise<string | undefined> {
     const script =
       "[ -x /lib/systemd/systemd ] || { echo there is no /lib/systemd/systemd >&2; exit 1; }; umount --recursive --lazy /sys/fs/cgroup && " +
@@ -86,7 +86,7 @@ export class Machine implements AsyncDisposable {
     return (await this.run("systemctl", "is-active", "kcovfs")).stdout === "active\n";
   }
 
-  /** A property of the service, as `systemctl show` has it. */
+  /** A property of the service, by `systemctl show`. */
   async property(name: string): Promise<string> {
     const { stdout } = await this.run(
       "systemctl",
@@ -98,7 +98,7 @@ export class Machine implements AsyncDisposable {
     return stdout.trim();
   }
 
-  /** Where kcovfs is mounted, as everybody on the machine sees it. */
+  /** The mount points of kcovfs, as everybody on the machine sees them. */
   mounts(): string[] {
     const table = parseMountTable(readFileSync(`/proc/${this.pid}/mountinfo`, "utf8"));
     return table.filter(({ type }) => type === "fuse.kcovfs").map(({ mountPoint }) => mountPoint)
@@ -124,7 +124,7 @@ export class Machine implements AsyncDisposable {
   }
 }
 
-/** The only child that a process is to have. */
+/** A process's only child. */
 async function childOf(pid: number): Promise<number> {
   for (let i = 0; i < 100; i++) {
     const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");

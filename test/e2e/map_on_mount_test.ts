@@ -8,7 +8,7 @@ import { execute, Scene } from "./harness.ts";
 
 const maps = suite("maps on the mount");
 
-/** What the comments at scripts' ends, and the maps within them, name. */
+/** The names in comments at scripts' ends, and in the maps within them. */
 function hostileNames(scene: Scene): string[] {
   const inMount = ["kcov", "kcovfs/targets", "kcovfs/symbols", "kcov.d", "kcovfs/socket", "none"];
   return [
@@ -47,7 +47,7 @@ maps("a map in the server's own mount stops neither the server nor the target", 
   assert.equal([status, stdout, stderr], [0, `${"1".repeat(files.length)}\n`, ""]);
   const symbols = readFileSync(join(scene.mount, "kcovfs/symbols"), "utf8");
   for (const [i, file] of files.entries()) {
-    // With an original that cannot be read, the blocks are where its mappings say.
+    // If an original cannot be read, its mappings place the blocks.
     const place = i % 2 === 0 ? file : hostileNames(scene)[(i - 1) / 2];
     assert.ok(symbols.includes(place), `${place} of ${urls[i]}`);
   }

@@ -1,12 +1,12 @@
-/** How targets are measured in tests that hold for each way. */
+/** The ways to measure targets, for tests that hold for each way. */
 
 /** A way to measure. */
 export interface Measure {
   /** The server's options. */
   readonly options: readonly string[];
   /**
-   * What clients are to know: that a block is told each time that it runs, that comparisons can be had, that
-   * areas are files of a tmpfs.
+   * Tells clients, where it is so, that a block is reported each time that it runs, that comparisons can be
+   * had, and that areas are files of a tmpfs.
    */
   readonly env: NodeJS.ProcessEnv;
 }
@@ -26,14 +26,14 @@ export const FAULTS: Measure = {
   env: { REPEATED: "1", COMPARISONS: "1" },
 };
 
-/** Probes, either way, by what a sentence says of them. */
+/** Probes, either way, by their words in a sentence. */
 export const TRACES: Readonly<Record<string, Measure>> = {
   "that probes write": DIRECT,
   "that come by faults": FAULTS,
 };
 
 /**
- * Options of a server whose targets may take a minute to answer, by default 5 s: a machine that is too busy to run
- * them for seconds must not make a read lack PCs.
+ * Options of a server whose targets may take a minute to answer; the default is 5 s. On a machine that is too
+ * busy to run them for seconds, a read must not lack PCs.
  */
 export const PATIENT: readonly string[] = ["--collect-timeout", "60000"];

@@ -1,6 +1,6 @@
 /**
- * Scripts of every origin: what a request executes of each is known to the block, and where it stands in
- * what the user has written, whatever it was made into.
+ * Scripts of every origin: the blocks that a request executes are known exactly, and their places in the text
+ * that the user has written, whatever that was made into.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ const origins = suite("origins");
 const FILES = join(SERVICES, "../origins");
 const INPUTS = 100;
 
-/** The same `check`, in a text and under the name that it has in the symbols. */
+/** The same `check`, in a text and under its name in the symbols. */
 interface Origin {
   readonly name: string;
   readonly file: string;
@@ -61,7 +61,7 @@ const STRIPPED: readonly Origin[] = [
   inFile("stripped commonjs", "check.cts"),
 ];
 
-/** What `check` executes for a byte, as text, in the order of the source. */
+/** The texts that `check` executes for a byte, in the order of the source. */
 function executedTexts({ text }: Origin, byte: number): string[] {
   const whole = functionText(text);
   const [then] = whole.match(/\{\s*return 3;\s*\}/)!;
@@ -147,7 +147,7 @@ async function check(
   await assertTold(scene, server.warnings());
 }
 
-/** Each map that cannot be followed was told of once, and the script without a URL counted. */
+/** Each map that cannot be followed was reported once, and the script without a URL counted. */
 async function assertTold(scene: Scene, warnings: string): Promise<void> {
   const lines = warnings.trimEnd().split("\n").sort();
   const prefix = `kcovfs: Cannot follow the source map of file://${FILES}/broken/`;

@@ -1,4 +1,4 @@
-/** What `npm pack` gives, installed in an empty folder: no script of any package's is run there. */
+/** The package of `npm pack`, installed in an empty folder. No script of any package is run there. */
 import {
   cpSync,
   mkdirSync,
@@ -18,7 +18,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 interface Context {
   scene: Scene;
-  /** Where the package was installed. */
+  /** The folder where the package was installed. */
   folder: string;
   /** The package itself. */
   home: string;
@@ -45,7 +45,7 @@ pack.before(async (context) => {
   context.home = join(folder, "node_modules/kcovfs");
 });
 
-/** What a fresh clone has, but for the tests: packing builds, and other tests are using what was built. */
+/** The contents of a fresh clone without the tests: packing builds, and other tests use the built files. */
 function copySources({ folder }: Scene): string {
   const clone = join(folder, "clone");
   const folders = ["bin", "docs", "examples", "scripts", "shims", "src", "systemd"];
@@ -153,7 +153,7 @@ for (const [version, node] of Object.entries(NODES)) {
   });
 }
 
-/** What a user does with the examples that come with the package. */
+/** The steps of a user with the package's examples. */
 async function runDemo(context: Context, node: string): Promise<Finished> {
   const { home, scene } = context;
   const bin = mkdtempSync(join(scene.folder, "bin-"));

@@ -1,4 +1,4 @@
-/** `src/fuse` alone: files that stand behind others, and what Linux makes of them. */
+/** `src/fuse` alone: files that back others, and Linux's treatment of them. */
 import { type ChildProcess, spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -39,14 +39,14 @@ class Client implements AsyncDisposable {
     this.#ended = new Promise((resolve) => this.#child.on("close", resolve));
   }
 
-  /** Has it do something; returns what came of it, "it ended" when that was its end. */
+  /** Has it do something; returns the result, "it ended" if that was its end. */
   async ask(command: string): Promise<string> {
     this.#child.stdin!.write(`${command}\n`);
     const { value, done } = await this.#answers.next();
     return done ? "it ended" : value;
   }
 
-  /** Has it do several things: `["open 0", "0"]` is a command and what is to come of it. */
+  /** Has it do several things: `["open 0", "0"]` is a command and its expected result. */
   async expect(...steps: readonly (readonly [string, string])[]): Promise<void> {
     for (const [command, answer] of steps) assert.is(await this.ask(command), answer, command);
   }
@@ -63,7 +63,7 @@ interface World {
   readonly client: Client;
 }
 
-/** A sentence about a mount and a client, and what `OPEN` says besides FOPEN_PASSTHROUGH. */
+/** A sentence about a mount and a client, and the flags of `OPEN` besides FOPEN_PASSTHROUGH. */
 function scenario(
   sentence: string,
   run: (world: World) => Promise<void>,
@@ -87,7 +87,7 @@ function scenario(
   });
 }
 
-/** Waits until the kernel has told something. */
+/** Waits for a message of the kernel. */
 async function hear(areas: Areas, message: string): Promise<void> {
   const until = performance.now() + PATIENCE;
   while (!areas.heard.includes(message)) {

@@ -1,10 +1,10 @@
-/** What each path of `services/paths.cjs` executes, to the block. */
+/** The blocks that each path of `services/paths.cjs` executes. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SERVICES } from "./harness.ts";
 
 const FILE = join(SERVICES, "paths.cjs");
-/** How it ends for a page too, whose scripts have URLs. */
+/** The end of its name, for a page, too: a page's scripts have URLs. */
 const NAME = "/services/paths.cjs";
 const source = readFileSync(FILE, "utf8");
 const lines = source.split("\n");
@@ -15,7 +15,7 @@ function functionText(path: number): string {
   return source.slice(start, source.indexOf("\n}", start) + 2);
 }
 
-/** What a path executes, as text: its function, and those of its blocks that any byte reaches. */
+/** The texts that a path executes: its function, and those of its blocks that any byte reaches. */
 export function executedTexts(path: number): string[] {
   const whole = functionText(path);
   const from = (text: string) => whole.slice(whole.indexOf(text));
@@ -33,8 +33,8 @@ export function executedTexts(path: number): string[] {
 }
 
 /**
- * The texts of blocks, given as `file:line.column,line.column`, that are within the service's paths; its
- * own top level, and other files, are left out.
+ * The texts of blocks, given as `file:line.column,line.column`, that are within the service's paths. The
+ * service's own top level and other files are left out.
  */
 export function textsInPaths(blocks: readonly string[]): string[] {
   return blocks.flatMap((block) => {

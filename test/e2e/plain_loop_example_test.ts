@@ -22,7 +22,7 @@ for (const [i, language] of LANGUAGES.entries()) {
       timeout: PATIENCE,
     });
     assert.match(stderr, /RangeError: Cannot drop -\d+ rows/);
-    // Found by following the coverage: without, it is one message in 16 million.
+    // Coverage leads to it: without, it is one message in 16 million.
     const [, messages] = stdout.match(/^It fails on message (\d+): 44 42 02 0[0-2] /)!;
     assert.ok(Number(messages) < 200_000, messages);
     assert.is(status, 0);

@@ -1,4 +1,4 @@
-/** The documents, as their readers follow them: by the commands in them. */
+/** The documents, followed as their readers do: by the commands in them. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execute, type Finished, KCOVFS, type Scene } from "./harness.ts";
@@ -26,8 +26,8 @@ function blocksIn(text: string): string[] {
 }
 
 /**
- * Runs a block of commands in the root, as its reader does, but in the scene's folder what that puts
- * into `/tmp` and into the folder of the symbol table.
+ * Runs a block of commands in the root, as its reader does. Files for `/tmp` and for the folder of the symbol
+ * table go into the scene's folder.
  *
  * @param options `timeout`: ms after which it is killed.
  */

@@ -1,4 +1,4 @@
-/** `README.md`: an Express app is fuzzed by the commands that stand there. */
+/** `README.md`: an Express app is fuzzed by its commands. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Scene } from "./harness.ts";

@@ -1,4 +1,4 @@
-/** What a server records is answered the same by the next, with nothing but the file. */
+/** A server's recording is answered the same by another server, which has nothing but the file. */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -14,13 +14,13 @@ recording.before(() => {
   compile("exactness");
 });
 
-/** Scenarios of `clients/abi.c` that need more than the messages to be answered: threads, memory. */
+/** Scenarios of `clients/abi.c` whose answers need more than the messages: threads, memory. */
 const SCENARIOS = [
   ...["init_sizes", "enable_errors", "remote_memory", "remote_handles", "read_and_write"],
   ...["owner_thread_exits", "owner_process_exits", "closed_while_enabled", "reopened"],
 ];
 
-/** Where `kcovfs fuzz` has it. */
+/** The place of `kcov` in `kcovfs fuzz`. */
 const KCOV = "/sys/kernel/debug/kcov";
 
 function replay(file: string, ...options: string[]): Promise<Finished> {
@@ -65,7 +65,7 @@ recording("what is answered otherwise is shown, and ends with status 1", async (
   assert.is((await execute([...fuzz, compile("abi"), KCOV, "init_sizes"])).status, 0);
   assert.is(statSync(file).mode & 0o777, 0o600);
   assert.is((await replay(file)).status, 0);
-  // Files would be of another time.
+  // With another time of files, replies would differ.
   writeFileSync(file, readFileSync(file, "utf8").replace(/"mounted":\d+/, '"mounted":1'));
   const { status, stdout } = await replay(file, "--quiet");
   assert.is(status, 1);

@@ -11,7 +11,7 @@ const register = suite<{ scene: Scene; program: string }>("register");
 
 const REGISTER = fileURLToPath(new URL("../../src/agent/inside/register.cjs", import.meta.url));
 
-/** Prints the targets while it, a worker thread and a child process of its own are some. */
+/** Prints the targets while it is one, with a worker thread and a child process of its own. */
 const PROGRAM = `
 import { execFileSync } from "node:child_process";
 import { Worker } from "node:worker_threads";
@@ -39,7 +39,7 @@ register.after(async ({ scene }) => {
   await scene[Symbol.asyncDispose]();
 });
 
-/** The names of the targets that run, by what the program prints. */
+/** The names of running targets, from the program's output. */
 function namesIn(stdout: string): string[] {
   const rows: TargetRow[] = JSON.parse(stdout);
   return rows.filter(({ state }) => state === "running").map(({ name }) => name);

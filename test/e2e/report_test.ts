@@ -1,4 +1,4 @@
-/** `kcovfs report`, of targets that nobody traces and of those that a client does. */
+/** `kcovfs report` on targets, with and without clients that trace them. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,7 +22,7 @@ const PROGRAM = `function sign(n) {
 for (const argument of process.argv.slice(2)) sign(Number(argument));
 `;
 
-/** In a browser: the colours of three lines, once they are there. */
+/** In a browser: the colours of three lines, once these exist. */
 const LOOK = `(() => {
   const cells = [...document.querySelectorAll(".line-coverage span")];
   const at = (line) => getComputedStyle(cells[line - 1]).backgroundColor;
@@ -54,7 +54,7 @@ function makeProgram(scene: Scene, { node = process.execPath, file = "program.cj
   return { path, run };
 }
 
-/** The lines of a file that were not covered; undefined where the report has not got it. */
+/** The lines of a file that were not covered; undefined where the report does not have the file. */
 async function uncoveredLines(
   scene: Scene,
   path: string,
@@ -177,7 +177,7 @@ report("another user's run is reported on only where its state folder is named",
   await makeProgram(scene, {}).run("5");
   server.kill("SIGTERM");
   assert.is((await finish(server)).status, 0);
-  // Where a server's state is by default, in a mount namespace whose other servers are gone.
+  // With a server's default state folder, in a mount namespace without other servers.
   const script =
     `umount -a -l -t fuse.kcovfs; mount -t tmpfs tmpfs /var/lib && cp -a "$1" /var/lib/kcovfs &&
     chown 4711 /var/lib/kcovfs/covered.json && shift && exec "$@"`;
@@ -286,7 +286,7 @@ report("a browser shows covered lines in another colour than others", async () =
   await scene.command("report", "--format", "html", "--out", out);
   await using browser = await Chromium.start([]);
   const tab = await browser.open(pathToFileURL(join(out, "program.cjs.html")).href);
-  // The tab shows an empty page before, which goes while it is looked at.
+  // The tab first shows an empty page, which may go during the call.
   const look = () => browser.evaluate(tab, LOOK).catch(() => undefined);
   let colours = await look();
   for (let i = 0; !colours && i < 100; i++) {

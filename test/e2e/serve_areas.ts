@@ -1,4 +1,4 @@
-/** A server that tests kill: `serve_areas.js DIRECTORY`; it says in which folder the files are. */
+/** A server that tests kill: `serve_areas.js DIRECTORY`; it prints the folder of its files. */
 import { writeSync } from "node:fs";
 import { abi, type Connection, serve } from "../../src/fuse/mod.ts";
 import { SharedFolder } from "../../src/base/shared_folder.ts";

@@ -1,4 +1,4 @@
-/** kcovfs as a service of a systemd that runs. */
+/** kcovfs as a service of a running systemd. */
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -17,7 +17,7 @@ interface Context {
 const service = suite<{ -readonly [K in keyof Context]: Context[K] }>("service");
 
 const MOUNT = "/run/kcovfs/mnt";
-/** Whom targets and clients belong to. */
+/** The user of targets and clients. */
 const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 const OPTIONS = "--uid 65534 --gid 65534";
 
@@ -27,7 +27,7 @@ service.before(async (context) => {
   if (obstacle) return;
   compile("exactness");
   const scene = context.scene = new Scene();
-  // For sockets of nobody's.
+  // For sockets of the user nobody.
   chmodSync(scene.folder, 0o777);
   context.machine = await Machine.start(scene, { settings: `KCOVFS_OPTIONS=${OPTIONS}\n` });
 });

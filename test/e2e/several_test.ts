@@ -57,7 +57,7 @@ class Asker {
     this.#iterator = this.#lines[Symbol.asyncIterator]();
   }
 
-  /** @param numbers What KCOV_REMOTE_ENABLE picks; without any it is KCOV_ENABLE. */
+  /** @param numbers The targets that KCOV_REMOTE_ENABLE picks; without any, KCOV_ENABLE is called. */
   static async start(
     { scene, measure }: { scene: Scene; measure: Measure },
     kcov: string,
@@ -75,14 +75,14 @@ class Asker {
     return value;
   }
 
-  /** The PCs of what services do for a byte. */
+  /** The PCs that services execute for a byte. */
   async ask(byte: number, ...sockets: string[]): Promise<string[]> {
     this.child.stdin!.write(`${[byte, ...sockets].join(" ")}\n`);
     return (await this.#next()).split(" ").filter(Boolean);
   }
 }
 
-/** The same, and what the client has learned. */
+/** Runs a loop, whose reads are exact, and checks what the client has learned. */
 async function learnExactly(scene: Scene, loop: Loop): Promise<void> {
   const learned = join(scene.folder, `learned-${loop.kcov.replaceAll("/", "_")}`);
   await assertExact({ ...loop, learned });
@@ -124,7 +124,7 @@ scenario("clients of other targets do not wait for one that is stuck", async (sc
   const waiter = await Asker.start({ scene, measure }, scene.kcov);
   process.kill(pid, "SIGSTOP");
   try {
-    // Nobody is asked for anything: the read alone waits for the target.
+    // No service is asked: the read alone waits for the target.
     let done = "";
     const reads = [asker, waiter].map((client, i) => client.ask(0).then(() => done += `${i} `));
     await Promise.all(
@@ -163,7 +163,7 @@ scenario("kcov.d has the targets' files, by their names", async (scene, measure)
   await exited;
   assert.equal(readdirSync(folder).sort(), ["one", "one-2"], "it is open");
   await file.close();
-  // The kernel tells of the last close when it has returned.
+  // The kernel reports the last close after it has returned.
   while (readdirSync(folder).length > 1) await new Promise((resolve) => setImmediate(resolve));
   await open(fileOf(scene, "one"), "r+").then(
     () => assert.unreachable(),
@@ -235,7 +235,7 @@ scenario("a target that comes back under its name goes on as it was", async (sce
   const asker = await Asker.start({ scene, measure }, fileOf(scene, "api"));
   const all = await Asker.start({ scene, measure }, scene.kcov, 1);
   const paths = async (client: Asker, socket: string) => {
-    // What runs for the first time is compiled, and may run a little more.
+    // Code that runs for the first time is compiled, and may run a little more.
     await client.ask(3, socket, other.socket);
     const found: string[][] = [];
     for (const path of [3, 14, 15]) found.push(await client.ask(path, socket, other.socket));

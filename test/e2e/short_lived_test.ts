@@ -10,7 +10,7 @@ import { executedTexts, textsInPaths } from "./path_blocks.ts";
 /** The program, which is not compiled. */
 const ONCE = fileURLToPath(new URL("../../../test/e2e/once.cjs", import.meta.url));
 
-/** ms that no read may take: nobody waits 5 s for an answer, as for one that is there, of one that is gone. */
+/** ms that a read may take at most: a target that is gone must not be waited for until the limit of 5 s. */
 const LONGEST_READ = 3000;
 
 interface Context {
@@ -18,7 +18,7 @@ interface Context {
   measure: Measure;
 }
 
-/** What the client has read in one round. */
+/** The client's reads of one round. */
 interface Round {
   readonly paths: readonly number[];
   readonly statuses: readonly number[];
@@ -30,7 +30,7 @@ interface Plan {
   readonly rounds: number;
   readonly parallel?: number;
   readonly command: readonly string[];
-  /** Whether each process is started by `kcovfs run`, and not the client as a whole. */
+  /** Whether `kcovfs run` starts each process, and not the client as a whole. */
   readonly isEach?: boolean;
 }
 
@@ -92,7 +92,7 @@ const MEASURES = {
 for (const [name, measure] of Object.entries(MEASURES)) {
   if (!name.includes(process.argv[2] ?? "")) continue;
   const short = suite<Context>(name);
-  /** Of so many times, those that are enough where that is not the first way. */
+  /** How many of so many times are enough; fewer where this is not the first way to measure. */
   const some = (long: number) => {
     const times = rounds(Math.ceil(long / 3), { long });
     return measure === COUNTS ? times : Math.ceil(times / 4);
@@ -164,7 +164,7 @@ for (const [name, measure] of Object.entries(MEASURES)) {
     }
   });
 
-  // What probes have written is there, whatever becomes of the process.
+  // The hits that probes have written stay, whatever happens to the process.
   const loses = measure === COUNTS ? "loses what was not collected" : "loses nothing";
   short(`a process that is killed ${loses}`, async (context) => {
     const { scene } = context;

@@ -1,6 +1,6 @@
 /**
- * The blocks that an input executes are a pure function of what ran: the same each time, and the same
- * after a restart. What varies all the same is named here, with its cause.
+ * The blocks that an input executes are a pure function of the code that ran: the same each time, and the same
+ * after a restart. Exceptions are named here, with their causes.
  */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -14,7 +14,7 @@ const stability = suite("stability");
 const ROUNDS = rounds(5, { long: 50 });
 const ROUNDS_AFTER_RESTART = rounds(1, { long: 5 });
 
-/** Runs at the same time: each keeps about one core busy. */
+/** Pairs that run at the same time: each keeps about one core busy. */
 const PAIRS = [
   ["prettier", "js_yaml"],
   ["ajv", "marked"],

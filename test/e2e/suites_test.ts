@@ -1,4 +1,4 @@
-/** Libraries do with probes what they do without, by the suites that are published for them. */
+/** Libraries behave with probes as without, by their published test suites. */
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -13,7 +13,7 @@ const RUN = fileURLToPath(
   new URL("../../../test/fixtures/programs/run_cases.mjs", import.meta.url),
 );
 
-/** What is run through what, in how many cases. */
+/** A library, its suite in a sentence, and the number of cases. */
 const SUITES: [name: string, sentence: string, cases: number][] = [
   ["commonmark", "marked makes of CommonMark's examples", 652],
   ["json_schema", "ajv finds of the JSON Schema test suite", 288],

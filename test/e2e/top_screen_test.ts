@@ -7,10 +7,10 @@ import { heard } from "./watched.ts";
 const screen = suite<{ scene: Scene; server: ChildProcess }>("top, on a terminal");
 
 const [ENTER, LEAVE] = ["\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"];
-/** What each drawing begins with, and what ends its lines and itself. */
+/** The sequences that begin each drawing, end its lines, and end it. */
 const [HOME, ERASE_LINE_END, ERASE_BELOW] = ["\x1b[H", "\x1b[K", "\x1b[J"];
 
-/** Makes a terminal of 80 columns, and says its settings before and after. */
+/** Makes a terminal of 80 columns, and prints its settings before and after. */
 const SCRIPT = `
 stty cols 80 rows 24
 echo "tty $(tty) before $(stty -g)"
@@ -33,7 +33,7 @@ interface Ended {
   readonly status: number;
   /** The lines of each drawing. */
   readonly drawn: readonly (readonly string[])[];
-  /** What came when the screen was as before. */
+  /** The output after the screen was restored. */
   readonly rest: string;
 }
 
@@ -94,14 +94,14 @@ for (const [name, end] of Object.entries(WAYS)) {
 }
 
 screen("headings are bold where the terminal has colours", async ({ scene }) => {
-  // Node also looks at variables of CI systems, which say what their logs can show.
+  // Node also looks at variables of CI systems, which tell what their logs can show.
   const env = { NO_COLOR: undefined, FORCE_COLOR: "1", TERM: "xterm-256color" };
   const top = await started(scene, env);
   top.child.stdin!.write("q");
   const { drawn } = await top.ended();
   // deno-lint-ignore no-control-regex
   assert.match(drawn[0][0], /^\x1b\[1mkcovfs .*\x1b\[0m$/);
-  // The terminal's other text is as it was.
+  // The other text of the terminal has no style.
   assert.not.match(drawn[0][1], "\x1b");
 });
 

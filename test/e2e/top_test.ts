@@ -16,9 +16,9 @@ type Samples = readonly (readonly [string, Readonly<Record<string, string>>, num
 const PARSER = fileURLToPath(
   new URL("../../../test/fixtures/programs/parse_metrics.py", import.meta.url),
 );
-/** A name that is trouble wherever it is written as it is. */
+/** A name that does harm wherever it is written unchanged. */
 const NAME = 'a"b\\c\n\x1b[2Jd';
-/** The same as samples have it: nothing in it acts on a terminal. */
+/** The same name in samples: a terminal acts on nothing in it. */
 const SHOWN = 'a"b\\c\n?[2Jd';
 
 const top = suite<Context>("top");
@@ -42,7 +42,7 @@ function row(block: string, text: string): Record<string, string> {
   return Object.fromEntries(headings.trim().split(/ {2,}/).map((name, i) => [name, cells[i]]));
 }
 
-/** What Prometheus' own library makes of the file. */
+/** The samples that Prometheus' own library reads from the file. */
 async function metrics(scene: Scene): Promise<Samples> {
   const { stdout } = await execute(["cat", join(scene.mount, "kcovfs/metrics")]);
   const parsed = await execute(["/usr/bin/python3", PARSER], { input: stdout });
@@ -95,7 +95,7 @@ top("a running loop has a rate, and its faults have their times", async (context
   const client = scene.start([compile("watched"), scene.kcov, socket, "4096", "0"]);
   const child = scene.start([KCOVFS, "top", "--mount", scene.mount, "--interval", "0.2"]);
   const { text, until } = heard(child);
-  // Known, above 0, and all three times of a fault after it.
+  // The rate is known and above 0, and all three times of a fault follow.
   const known = new RegExp(`  ${client.pid} .*  (?!0\\.00 )[\\d.]+(?: +[\\d.]+){3}\n\n`);
   await until(known);
   const block = text().split(/\n\n(?=kcovfs )/).find((block) => known.test(`${block}\n\n`))!;
@@ -119,7 +119,7 @@ top("the metrics are what happened, as Prometheus reads them", async (context) =
     [own.executions_total, own.full_areas_total, own.pcs_total, own.area_words, own.area_records],
     [100, 100, 700, 8, 7],
   );
-  // That of the last read is over when the next request could be.
+  // The fault of the last read ends only when the next request could begin.
   assert.ok(own.faults_total >= 99 && own.faults_total <= 201, `${own.faults_total} faults`);
   for (const stage of ["collecting", "answering", "holding"]) {
     assert.ok(own[`fault_seconds_total ${stage}`] > 0, stage);

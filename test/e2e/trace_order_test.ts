@@ -1,4 +1,6 @@
-/** Traces are what ran, in the order in which it ran, each time that it ran, and nothing else. */
+/**
+ * Traces are the executed blocks, in the order in which they ran, each time that they ran, and nothing else.
+ */
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -12,7 +14,7 @@ const order = suite("order of traces");
 /** The program, which is not compiled. */
 const SPIN = fileURLToPath(new URL("../../../test/fixtures/programs/spin.cjs", import.meta.url));
 
-/** What a window shows at most: see `src/agent/inside/probes.cts`. */
+/** The most that a window shows: see `src/agent/inside/probes.cts`. */
 const WINDOW_WORDS = 1 << 20;
 const SIZES: [words: number, steps: number, sentence: string][] = [
   [WINDOW_WORDS, 500_000, "a million blocks in an area of 8 MiB"],

@@ -1,4 +1,4 @@
-/** What becomes of targets, clients and memory when one of them ends while probes write. */
+/** Targets, clients and memory when one target or client ends while probes write. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
@@ -45,14 +45,14 @@ async function poll(scene: Scene, seconds: number): Promise<ChildProcess> {
   return client;
 }
 
-/** The folder of the areas that a server has made, which it holds open. */
+/** The folder of a server's areas, which the server holds open. */
 function sharedFolderOf(server: ChildProcess): string {
   const fds = `/proc/${server.pid}/fd`;
   const links = readdirSync(fds).map((fd) => {
     try {
       return readlinkSync(join(fds, fd));
     } catch {
-      // It was that of the folder that was read.
+      // This was the descriptor of the folder that was read.
       return "";
     }
   });

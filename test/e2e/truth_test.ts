@@ -1,6 +1,6 @@
 /**
- * Holds block tables against what V8 reports of real services: every range boundary of all scripts that
- * are loaded while a library is given its hundred inputs, one collection after each.
+ * Compares block tables with V8's reports on real services: every range boundary of all scripts that
+ * are loaded while a library is given its hundred inputs, with a collection after each.
  */
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";

@@ -1,6 +1,6 @@
 /**
- * A service in TypeScript under Deno, which compiles it, and under Node 24, which strips its types: for
- * the same request the same places of the source are told, each time.
+ * A service in TypeScript under Deno, which compiles it, and under Node 24, which strips its types: the same
+ * request reports the same places of the source, each time.
  */
 import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";

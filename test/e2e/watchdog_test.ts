@@ -18,7 +18,7 @@ watchdog("a server that is killed before it has answered anything leaves no moun
     await mountFuse(directory, { subtype: "kcovfs" });
     const connection = await Watchdog.start().watch(directory, { directory });
     process.stdout.write(String(connection), () => process.kill(process.pid, "SIGKILL"));`;
-  // It ends when its watchdog has ended, which has its stderr.
+  // The command ends when its watchdog has ended, since that holds its stderr.
   const { signal, stdout, stderr } = await execute(
     [process.execPath, "--input-type=module", "-e", program, scene.mount],
     { timeout: 10_000 },

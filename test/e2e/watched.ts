@@ -1,10 +1,10 @@
-/** Clients that are watched while they stay as they are. */
+/** Clients that are watched while they keep their state. */
 import { type ChildProcess } from "node:child_process";
 import { mkdtempSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { compile, type Scene } from "./harness.ts";
 
-/** What a client has read. */
+/** A client's counts. */
 export interface Watched {
   readonly pid: number;
   readonly child: ChildProcess;
@@ -14,7 +14,7 @@ export interface Watched {
   readonly count: number;
 }
 
-/** What is said on stdout from now on, as far as it has come. */
+/** The output on stdout from now on, as far as it has come. */
 export function heard(
   child: ChildProcess,
 ): { text: () => string; until: (part: string | RegExp) => Promise<void> } {
@@ -39,7 +39,7 @@ export function heard(
 /**
  * Starts `clients/watched.c` and waits until it has done its loops.
  *
- * @param options `name`: what the program is called.
+ * @param options `name`: the name of the program.
  */
 export async function watched(
   { scene, socket }: { scene: Scene; socket: string },

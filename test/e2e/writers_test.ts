@@ -1,4 +1,4 @@
-/** Several targets that write at the same time, while others and instances come and go: nothing is lost. */
+/** Several targets write at the same time, while other targets and instances come and go: nothing is lost. */
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
@@ -18,7 +18,7 @@ writers.before(() => {
 interface Plan {
   readonly measure?: Measure;
   readonly node?: string;
-  /** So many services, or what a service is that serves several sockets. */
+  /** The number of services, or the kind of one service that serves several sockets. */
   readonly services: number | "threads" | "cluster";
   /** Words of an area, and how often each service runs its block in a round. @default {1_048_576, 100_000} */
   readonly words?: number;
@@ -70,7 +70,7 @@ async function check(plan: Plan): Promise<void> {
   assert.is(server.warnings(), "");
 }
 
-/** What comes: programs, threads, and parents that wait for their child in a call of theirs. */
+/** Visitors: programs, threads, and parents that wait synchronously for their child. */
 const VISITORS = ["returns", "threads", "spawns", "returns", "threads", "spawns", "exits"];
 
 writers("four services write into one area", () => check({ services: 4 }));
@@ -98,7 +98,7 @@ writers("threads write while targets come and instances go", async () => {
   await check({ services: "threads", instances: 2, toggles: 1, visitors: VISITORS });
 });
 
-// Nobody can hold a parent within spawnSync, which a read that comes meanwhile waits for in vain.
+// Nobody can hold a parent within spawnSync, so a read that comes meanwhile would wait in vain.
 writers("what comes by faults is whole while targets come and instances go", async () => {
   const plan = { measure: FAULTS, count: 30_000, instances: 2, toggles: 1 };
   const visitors = VISITORS.filter((way) => way !== "spawns");

@@ -16,7 +16,7 @@ const SIZES: Record<string, number> = {
   ...{ fuse_getattr_in: 16, fuse_setattr_in: 88, fuse_open_in: 8, fuse_open_out: 16 },
   ...{ fuse_release_in: 24, fuse_flush_in: 24, fuse_read_in: 40, fuse_write_in: 40 },
   ...{ fuse_write_out: 8, fuse_statfs_out: 80, fuse_fsync_in: 16, fuse_access_in: 8 },
-  // As it was until 7.35.
+  // The sizes until 7.35.
   ...{ fuse_interrupt_in: 8, fuse_init_in: 16, fuse_init_out: 64, fuse_ioctl_in: 32 },
   ...{ fuse_ioctl_out: 16, fuse_dirent: 24, fuse_notify_inval_inode_out: 24 },
   ...{ fuse_notify_inval_entry_out: 16, fuse_notify_store_out: 24, fuse_backing_map: 16 },
@@ -51,7 +51,7 @@ function zeroReader() {
   return nested as unknown as Parameters<Struct<object>["decode"]>[0];
 }
 
-/** Where our encoder puts a field: the first byte that is not 0 when the field is 1. */
+/** The offset at which our encoder writes a field: the first byte that is not 0 when the field is 1. */
 function offsetOf(struct: Struct<object>, field: string): number {
   const writer = new Writer();
   struct.encode(writer, unitValue(struct, field));
@@ -71,7 +71,7 @@ function inC(struct: Struct<object>, field: string): string {
   return `struct ${struct.name}, ${nested}${field}`;
 }
 
-/** What a header may be too old for, by the minor version that brought it. */
+/** Structures and fields that older headers lack, with the minor version that brought them. */
 const NEWER: Record<string, number> = {
   "fuse_in_header.total_extlen": 38,
   "fuse_init_out.flags2": 36,
@@ -92,7 +92,7 @@ function guarded(name: string, line: string): string[] {
 function cProgram(): string {
   const lines: string[] = [];
   for (const struct of STRUCTS) {
-    // 7.36 made it longer; what we read of it is the beginning.
+    // 7.36 made it longer; we read only its beginning.
     if (struct !== abi.fuse_init_in) {
       const line = `printf("${struct.name} %zu\\n", sizeof(struct ${struct.name}));`;
       lines.push(...guarded(struct.name, line));
@@ -113,7 +113,7 @@ function cProgram(): string {
   return [...includes, "int main(void) {", ...lines, "return 0; }", ""].join("\n");
 }
 
-/** The numbers that we name, under the prefix that they have in the header. */
+/** The numbers that we name, by their prefix in the header. */
 function constants(): [string, Record<string, number>][] {
   const ours = ["FUSE_KERNEL_MINOR_VERSION", "FUSE_OLDEST_MINOR_VERSION"];
   const plain = Object.entries(abi).filter(([name, value]) =>
@@ -126,7 +126,7 @@ function constants(): [string, Record<string, number>][] {
   ];
 }
 
-/** What the C compiler makes of `linux/fuse.h`: sizes, offsets and numbers by name. */
+/** The sizes, offsets and numbers of `linux/fuse.h` by name, from the C compiler. */
 function compiled(): Map<string, number> {
   const folder = mkdtempSync(path.join(tmpdir(), "kcovfs-abi-"));
   try {

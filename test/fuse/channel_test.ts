@@ -104,7 +104,7 @@ channel("the end of the connection is told of once; what comes after goes nowher
 channel("a connection that breaks ends with the reason", async () => {
   using device = new FakeDevice();
   const { subject, ends } = open(device, () => {});
-  // A socket that is closed before all was read from it resets the connection.
+  // A socket that is closed before everything was read from it resets the connection.
   subject.reply(Uint8Array.of(1));
   device[Symbol.dispose]();
   await until(() => ends.length > 0);
@@ -123,7 +123,7 @@ channel(
       const i = done.push(undefined) - 1;
       subject.notify(new Uint8Array(100_000)).then((errno) => done[i] = errno);
       await new Promise((resolve) => setTimeout(resolve, 30));
-      // Until the socket is full and the last one sleeps.
+      // Until the socket is full and the last write sleeps.
     } while (done.at(-1) === 0);
     device.send(Uint8Array.of(1));
     await until(() => messages === 1);

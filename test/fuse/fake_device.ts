@@ -1,18 +1,18 @@
-/** What `/dev/fuse` is to a channel, without a mount: a pair of sockets that keep messages apart. */
+/** A stand-in for `/dev/fuse` without a mount: a pair of sockets that keep messages apart. */
 import * as fs from "node:fs";
 import koffi from "koffi";
 
 const AF_UNIX = 1;
 const SOCK_SEQPACKET = 5;
 const SOCK_CLOEXEC = 0o2000000;
-/** ms after which a message that a test waits for is held to be missing. */
+/** ms after which an awaited message counts as missing. */
 const PATIENCE = 5000;
 
 const libc = koffi.load(null);
 const socketpair = libc.func("int socketpair(int domain, int type, int protocol, _Out_ int *fds)");
 const shutdown = libc.func("int shutdown(int fd, int how)");
 
-/** The test has one end, as the kernel has of a connection; the channel has the other. */
+/** The test has one end, as the kernel does; the channel has the other. */
 export class FakeDevice implements Disposable {
   /** The channel's end, which the channel closes. */
   readonly fd: number;
@@ -46,7 +46,7 @@ export class FakeDevice implements Disposable {
     shutdown(this.#own, 0);
   }
 
-  /** Ends the connection for who reads, while writes that sleep go on sleeping. */
+  /** Ends the connection for readers, while writes that sleep go on sleeping. */
   endReads(): void {
     shutdown(this.#own, 1);
   }

@@ -1,4 +1,4 @@
-/** The kernel's side of a session: sends it messages and keeps what it answers. */
+/** The kernel's side of a session: it sends messages to the session and keeps the answers. */
 import { type Filesystem, type Log, Session, type SessionOptions } from "../../src/fuse/mod.ts";
 import { fromHex, join, toHex } from "./hex.ts";
 import { EXCHANGES } from "./messages.ts";
@@ -45,7 +45,7 @@ export class FakeKernel {
     bytes.fill(0xee);
   }
 
-  /** What was answered since the last call, in hex. */
+  /** The answers since the last call, in hex. */
   take(): string[] {
     const replies = this.#replies;
     this.#replies = [];
@@ -72,7 +72,7 @@ export function numbered(name: string, unique: number): string {
   return `${bytes.slice(0, 16)}${unique.toString(16).padStart(2, "0")}${bytes.slice(18)}`;
 }
 
-/** The answer to request `unique` that it failed, in hex. */
+/** The answer to request `unique` that says that it failed, in hex. */
 export function failed(unique: number, error: string): string {
   return join(`10000000 ${error} ${unique.toString(16).padStart(2, "0")}00000000000000`);
 }

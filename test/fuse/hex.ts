@@ -1,4 +1,4 @@
-/** Bytes as hexadecimal text, which tests write by hand, in groups as they like. */
+/** Bytes as hexadecimal text, which tests write by hand, grouped as they like. */
 
 /** Bytes for `"30000000 0e00"`. */
 export function fromHex(...text: string[]): Uint8Array {
@@ -14,7 +14,7 @@ export function toHex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
 
-/** The text without its spaces: what {@linkcode toHex} gives. */
+/** The text without its spaces, as {@linkcode toHex} returns it. */
 export function join(...text: string[]): string {
   return toHex(fromHex(...text));
 }

@@ -1,6 +1,6 @@
 /**
- * Messages of the kernel's and their answers, laid out by hand after `linux/fuse.h`. Numbers are chosen
- * so that a field that is read at another place or with another width shows.
+ * Messages of the kernel and their answers, laid out by hand after `linux/fuse.h`. The numbers are chosen so
+ * that a field that is read at another place or with another width is noticed.
  */
 
 import { fromHex } from "./hex.ts";
@@ -12,9 +12,9 @@ export interface Exchange {
   /** The filesystem's method, where it has one. */
   readonly method: string | undefined;
   readonly request: string;
-  /** What the method is given. */
+  /** The method's input. */
   readonly input?: unknown;
-  /** What the method answers. */
+  /** The method's result. */
   readonly output?: unknown;
   /** Undefined for messages without an answer. */
   readonly reply: string | undefined;
@@ -205,7 +205,7 @@ const DIRECTORIES: Exchange[] = [
   },
 ];
 
-/** `KCOV_REMOTE_ENABLE`, with the head that it brings, refused with ENOTSUPP. */
+/** `KCOV_REMOTE_ENABLE` with its head, refused with ENOTSUPP. */
 const IOCTL: Exchange = {
   name: "IOCTL",
   method: "ioctl",
@@ -219,7 +219,7 @@ const IOCTL: Exchange = {
   reply: `22000000 ${OK} f4fdffff 00000000 00000000 00000000 0102`,
 };
 
-/** What the session answers by itself, or nobody does. */
+/** Messages that the session answers by itself, or that nobody answers. */
 const SESSION: Exchange[] = [
   {
     name: "INIT",
@@ -242,7 +242,7 @@ const SESSION: Exchange[] = [
     name: "INTERRUPT",
     method: undefined,
     request: `30000000 24000000 ${FROM} 0600000000000000`,
-    // EAGAIN, for there is no request 6.
+    // EAGAIN, since there is no request 6.
     reply: "10000000 f5ffffff 0200000000000000",
   },
   {

@@ -119,10 +119,10 @@ init("no flag is taken that the kernel did not offer, and none that is not wante
   }
 });
 
-/** FUSE_INIT_EXT, without which `flags2` means nothing. */
+/** FUSE_INIT_EXT; without it, `flags2` means nothing. */
 const EXT = 1 << 30;
 
-/** What becomes of an offer where passthrough is wanted. */
+/** The result of an offer where passthrough is wanted. */
 function negotiate(offered: Offer, passthrough = true) {
   const kernel = new FakeKernel({}, { passthrough });
   kernel.send(offer(offered));

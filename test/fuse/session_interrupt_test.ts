@@ -29,7 +29,7 @@ interrupts("INTERRUPT aborts the signal of the request that it names, and no oth
   kernel.send(interrupt(3));
   assert.equal([...signals.values()].map((signal) => signal.aborted), [false, true, false]);
   await turn();
-  // The interrupted one is answered EINTR, once; the INTERRUPT itself is not answered.
+  // The interrupted request is answered EINTR, once; the INTERRUPT itself is not answered.
   assert.equal(kernel.take(), [failed(3, EINTR)]);
 });
 
@@ -49,7 +49,7 @@ interrupts("a signal that is asked for after the INTERRUPT is aborted already", 
   resume();
   await turn();
   assert.equal(seen, [true, "EINTR"]);
-  // The method does not heed it: its answer is the request's.
+  // The method ignores it, so the request gets the method's answer.
   assert.equal(kernel.take(), [join("11000000 00000000 0200000000000000 01")]);
 });
 

@@ -8,14 +8,14 @@ import { EXCHANGES, OPERATIONS } from "./messages.ts";
 const malformed = suite("fuse/session, malformed messages");
 
 const HEADER = 40;
-/** FORGET, INTERRUPT, NOTIFY_REPLY and BATCH_FORGET: a malformed one is told of, not answered. */
+/** FORGET, INTERRUPT, NOTIFY_REPLY and BATCH_FORGET: a malformed one is reported, not answered. */
 const UNANSWERED = [2, 36, 41, 42];
 const EIO = join("10000000 fbffffff 0200000000000000");
 
-/** Bytes that each message cannot do without; INIT's were fewer in older kernels. */
+/** The least bytes of each message; INIT had fewer in older kernels. */
 const NEEDED: Record<string, number> = { INIT: HEADER + 16 };
 
-/** A filesystem with all methods, which answer what the exchanges say. */
+/** A filesystem with all methods, which answer as the exchanges say. */
 function whole(isAsync: (unique: number) => boolean = () => false): Filesystem {
   const methods = OPERATIONS.map(({ method, output }) => [
     method!,
@@ -31,7 +31,7 @@ function setLength(message: Uint8Array, length: number): Uint8Array {
   return message;
 }
 
-/** A kernel that may send a message of a name next. */
+/** A kernel that may next send a message of a name. */
 function before(name: string, filesystem = whole()): FakeKernel {
   return name === "INIT" ? new FakeKernel(filesystem) : FakeKernel.started(filesystem);
 }
@@ -86,7 +86,7 @@ for (const { name, request } of EXCHANGES) {
 malformed("what follows a message's structures is no fault: later kernels send more", () => {
   for (const { name, request, reply } of EXCHANGES) {
     const filesystem = whole();
-    // INIT's answer says whether it has one.
+    // INIT's answer says whether the filesystem has this method.
     if (name === "INIT") delete filesystem.readdirplus;
     const kernel = before(name, filesystem);
     const message = fromHex(request, "00".repeat(24));
@@ -151,11 +151,11 @@ function mutate(message: Uint8Array, random: (below: number) => number): Uint8Ar
   return random(4) > 0 ? setLength(mutant, length) : mutant;
 }
 
-/** Answers that are due: 0 or 1, or either where only reading the message in full would tell. */
+/** The number of answers that are due: 0 or 1, or either where only reading the whole message would tell. */
 function due(message: Uint8Array): readonly number[] {
   if (message.length < HEADER) return [0];
   const opcode = new DataView(message.buffer).getUint32(4, true);
-  // An INTERRUPT that can be read is EAGAIN or, if it hits one that is in flight, not answered.
+  // An INTERRUPT that can be read is answered EAGAIN, or not at all if its request is in flight.
   if (opcode === 36) return [0, 1];
   return UNANSWERED.includes(opcode) ? [0] : [1];
 }

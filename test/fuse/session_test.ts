@@ -100,7 +100,7 @@ session("a forget that throws is told of, not answered", () => {
 });
 
 session("an opcode that is not served is answered with ENOSYS, however long its message", () => {
-  // SYMLINK to RENAME, xattrs, locks, CREATE, BMAP, POLL, ... SYNCFS, and one to come.
+  // SYMLINK to RENAME, xattrs, locks, CREATE, BMAP, POLL, ... SYNCFS, and a future one.
   const others = [6, 8, 9, 10, 11, 12, 13, 21, 22, 23, 24, 31, 32, 33, 35, 37, 40, 43];
   const kernel = FakeKernel.started({});
   for (const opcode of [...others, 45, 46, 47, 48, 49, 50, 51, 99, 0]) {

@@ -13,7 +13,7 @@ const tap = suite("fuse/tap");
 const request = (name: string) =>
   fromHex(EXCHANGES.find((exchange) => exchange.name === name)!.request);
 
-/** Keeps what passes. */
+/** Keeps the messages that pass. */
 function keep(): { lines: string[]; tap: Tap } {
   const lines: string[] = [];
   return {

@@ -1,4 +1,4 @@
-/** Inspectors and browsers that answer, and say by themselves, what makes no sense. */
+/** Inspectors and browsers whose answers and events make no sense. */
 import { suite } from "uvu";
 import { pickScripts } from "../../src/messages/script_slices.ts";
 import type { CdpTransport } from "../../src/targets/cdp/transport.ts";
@@ -25,7 +25,7 @@ const COVERAGE = [{
   }],
 }];
 
-/** What each command is answered by V8. */
+/** V8's answer to each command. */
 const ANSWERS: Record<string, object> = {
   "Runtime.evaluate": { result: { type: "object", objectId: "7", value: [1, 2] } },
   "Runtime.awaitPromise": { result: { type: "number", value: 0 } },
@@ -50,13 +50,13 @@ const EVENTS: readonly { readonly method: string; readonly params: object }[] = 
   { method: "Inspector.targetReloadedAfterCrash", params: {} },
 ];
 
-/** What an inspector does, all of it from a seed. */
+/** An inspector's behaviour, all of it from a seed. */
 interface Script {
   readonly seed: number;
   readonly isBrowser: boolean;
 }
 
-/** An object that is mostly as it should be; an error; or no answer. */
+/** An object that is mostly correct; an error; or no answer. */
 function answer(method: string, random: Random): object | string | undefined {
   const usual = ANSWERS[method] ?? {};
   if (random.chance(60)) return usual;
@@ -80,7 +80,9 @@ function event(random: Random): string {
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Settles, or is given up on: what is never answered is waited for by whoever called. */
+/**
+ * Settles when the work does, or after a while: it is for the caller to wait for an answer that never comes.
+ */
 const inTime = (work: PromiseLike<unknown>) =>
   Promise.race([work.then(() => {}, () => {}), wait(15)]);
 
@@ -140,7 +142,7 @@ cdp("what an inspector says, and answers, never throws where nobody catches", ()
     check: async ({ seed, isBrowser }) => {
       const random = new Random(seed);
       await (isBrowser ? driveBrowser(random) : driveInspector(random));
-      // What is late is seen with this input, not with the next.
+      // Late errors must be noticed with this input, not with the next.
       await wait(1);
     },
     show: (script) => JSON.stringify(script),

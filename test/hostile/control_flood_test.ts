@@ -30,13 +30,13 @@ const HELLO: Hello = {
   pid: 12,
   runtime: "node v20",
 };
-/** ms that a client may be kept waiting: the collect timeout, of which the machine's noise takes a part. */
+/** ms that a client may wait: less than the collect timeout, since the machine's noise takes a part of that. */
 const MOST_DELAY = 2500;
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 const MB = 1024 * 1024;
 
-/** A control socket of this thread, and how long this thread was kept from anything else. */
+/** A control socket of this thread, and the time for which this thread was kept from anything else. */
 async function listening(
   handlers: Partial<Agents & Requests> = {},
   options: { mostPending?: number } = {},
@@ -52,7 +52,7 @@ async function listening(
   delay.enable();
   return {
     ...{ socket, links, warnings },
-    /** ms; since the last call. */
+    /** In ms, since the last call. */
     longestDelay: () => {
       const longest = delay.max / 1e6;
       delay.reset();
@@ -74,7 +74,7 @@ async function connected(path: string): Promise<Socket> {
 
 const descriptors = () => fs.readdirSync("/proc/self/fd").length;
 
-/** Another thread that connects and writes the same again and again, until it may not. */
+/** Another thread that connects and writes the same again and again, until it is refused. */
 const FLOODER = `
 const { connect } = require("node:net");
 const { parentPort, workerData: { path, first, again, times } } = require("node:worker_threads");
@@ -103,7 +103,7 @@ async function floodWith(
   await worker.terminate();
 }
 
-/** Asks for something, as a command does, all the time; the longest that it took. */
+/** Sends requests all the time, as a command does; resolves with the longest time that one took. */
 async function askWhile(path: string, work: Promise<unknown>): Promise<number> {
   let isDone = false;
   const done = work.finally(() => isDone = true);
@@ -375,7 +375,7 @@ flood(
       if (server.links.length === count) refused++;
       socket.destroy();
     }
-    // Any text may be a name, a runtime, or what has started it.
+    // Any text may be a name, a runtime, or the name of what has started it.
     assert.ok(
       refused >= bodies.length - 4 - 7,
       `${refused} of ${bodies.length}`,

@@ -1,4 +1,4 @@
-/** Sources, source maps, reports of V8's, symbol tables and kept sources that others have written. */
+/** Sources, source maps, V8's reports, symbol tables and kept sources that others have written. */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
@@ -14,6 +14,7 @@ import { Pipeline } from "../../src/scripts/pipeline.ts";
 import { placeBlocks } from "../../src/scripts/place_blocks.ts";
 import { SourceStore } from "../../src/symbols/source_store.ts";
 import type { ScriptReport } from "../../src/blocks/script_report.ts";
+import { blockAt } from "../../src/symbols/pc_space.ts";
 import { type SymbolSegment, SymbolTable } from "../../src/symbols/symbol_table.ts";
 import { randomProgram } from "../blocks/random_program.ts";
 import { fuzz } from "./fuzzing.ts";
@@ -22,7 +23,7 @@ import type { Random } from "./random.ts";
 
 const coverage = suite("hostile, coverage");
 
-// From dist/test/hostile, where this runs: fixtures are not compiled.
+// This runs in dist/test/hostile; fixtures are not compiled, so it uses the sources' folder.
 const FIXTURES = fileURLToPath(new URL("../../../test/fixtures/", import.meta.url));
 const BUILT = path.join(FIXTURES, "origins/built");
 const read = (file: string) => fs.readFileSync(file, "utf8");
@@ -59,7 +60,7 @@ function checkTable(table: BlockTable): void {
   }
 }
 
-/** What `call` throws, if it is of a type and one line. */
+/** The error that `call` throws, if it has this type and one line. */
 function refusal(call: () => void, Type: new (message: string) => Error): string {
   try {
     call();
@@ -191,7 +192,7 @@ coverage("a source map that makes no sense leaves each block a place", () =>
     show: ({ text }) => shown(text),
   }));
 
-/** Lone surrogates are in no file. */
+/** No file has lone surrogates. */
 function wellFormed(text: string): string {
   return Buffer.from(text).toString();
 }
@@ -201,7 +202,7 @@ interface ReportInput {
   readonly text: Uint8Array;
 }
 
-/** What V8 would say of a script, as far as ranges go. */
+/** V8's report of a script, with made-up ranges. */
 function reportOf(table: BlockTable, random: Random): object {
   const { functionStart, functionEnd, blockStart, blockEnd, firstBlock } = table;
   const functions = Array.from(functionStart, (startOffset, row) => {
@@ -288,7 +289,7 @@ coverage(
         await target.learn(sources, unknown);
         refusal(() => void target.absorb(text), SyntaxError);
         target.drain();
-        // Each of the four scripts is told of at most; their names are for whoever shows the lines.
+        // At most one warning for each of the four scripts; the code that prints lines makes names harmless.
         if (warnings.length > 4) throw new Error(`${warnings.length} warnings`);
       },
       show: ({ text }) => shown(Buffer.from(text).toString()),
@@ -345,7 +346,7 @@ coverage(
           if (length > Math.min(segment.count, bytes.length)) {
             throw new Error(`${length} positions`);
           }
-          for (const block of [segment.base, segment.base + segment.count - 1]) {
+          for (const block of [segment.base, blockAt(segment, segment.count - 1)]) {
             const place = table.locate(block);
             if (typeof place?.url !== "string" || typeof place.range !== "string") {
               throw new Error(`block ${block} is nowhere`);

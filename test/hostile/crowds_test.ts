@@ -43,7 +43,7 @@ async function environmentIn(scene: Scene, measure: Measure): Promise<NodeJS.Pro
   return targetEnvironment(control, { collector });
 }
 
-/** Programs of three lines, each a script of its own, whose exit status is a number of its own. */
+/** Programs of three lines, each a script of its own with its own number as exit status. */
 function writePrograms(folder: string, count: number): string[] {
   mkdirSync(folder);
   return Array.from({ length: count }, (_, i) => {
@@ -54,7 +54,7 @@ function writePrograms(folder: string, count: number): string[] {
   });
 }
 
-/** What the function of each program executes: all but the return of a negative number. */
+/** The blocks that the function of each program executes: all but the return of a negative number. */
 const EXECUTED = ["1.1,4.2", "2.24,4.1"];
 
 async function assertAllGathered(measure: Measure, count: number): Promise<void> {
@@ -81,7 +81,7 @@ async function assertAllGathered(measure: Measure, count: number): Promise<void>
   assert.is(server.warnings(), "");
 }
 
-/** Where a script's own block ends depends on the digits of its number. */
+/** The end of a script's own block depends on the digits of its number. */
 function isTopLevel(range: string): boolean {
   return range.startsWith("1.1,5.") || range.startsWith("1.1,6.");
 }
@@ -111,9 +111,9 @@ async function assertShared(measure: Measure, plan: CrowdPlan): Promise<void> {
 
 interface CrowdPlan {
   readonly targets: number;
-  /** Clients of each. */
+  /** Clients of each target. */
   readonly sharers: number;
-  /** Of each client. */
+  /** Requests of each client. */
   readonly requests: number;
 }
 
@@ -148,7 +148,7 @@ async function startSibling(scene: Scene, measure: Measure, number: number): Pro
   return { mount, child, measure };
 }
 
-/** Runs a target of a sibling, and learns what its paths execute; returns the file with that. */
+/** Runs a target of a sibling, and learns the blocks of its paths; returns the file with them. */
 async function learnBy(scene: Scene, sibling: Sibling): Promise<string> {
   const { mount, measure } = sibling;
   const socket = `${mount}.socket`;
@@ -164,7 +164,7 @@ async function learnBy(scene: Scene, sibling: Sibling): Promise<string> {
   return `${learned}-0`;
 }
 
-/** Scripts that only this sibling's targets run, while others run theirs. */
+/** Scripts that only this sibling's targets run, while other siblings run theirs. */
 async function runPrograms(scene: Scene, { mount }: Sibling): Promise<string[]> {
   const programs = writePrograms(`${mount}.programs`, 8);
   await Promise.all(programs.map(async (program, i) => {
@@ -195,7 +195,7 @@ async function assertOneTable(): Promise<void> {
     assert.ok(all.stdout.includes(`${program}:`), `${program} has no PCs`);
   }
   const [first, ...others] = [...siblings];
-  // What one of them was doing when it was killed is nobody else's loss.
+  // One of them is killed in the middle of its work; the others must lose nothing.
   first.child.kill("SIGKILL");
   const known = new Set(pairsOf(all.stdout));
   for (const { mount } of others) {
@@ -205,7 +205,7 @@ async function assertOneTable(): Promise<void> {
   }
 }
 
-/** PCs and where they stand. */
+/** PCs and their places. */
 function pairsOf(symbols: string): string[] {
   return symbols.match(/^0x\w+\n.*$/gm) ?? [];
 }

@@ -1,4 +1,4 @@
-/** What users of the control socket may do, whom its mode lets in: real users, real servers. */
+/** The control socket's rights: users whom its mode lets in, with real users and real servers. */
 import { chmodSync, readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import * as path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,7 +29,7 @@ const CONTAINER = [
 ];
 const REFUSED = /only root, the server's user and the user whose process it is may do that/;
 
-/** What is put before a command for a user to run it. */
+/** The command before another that runs it as a user. */
 const as = (uid: number) => [
   ...["setpriv", "--reuid", `${uid}`, "--regid", `${uid}`, "--clear-groups"],
 ];
@@ -166,7 +166,7 @@ doors(
   },
 );
 
-/** A peer that knows nothing but the protocol: it says what it is told to, and stays. */
+/** A peer that knows nothing but the protocol: it sends what it is told to, and stays. */
 const PEER = `
 import { connect } from "node:net";
 const { FRAME, packFrame, PROTOCOL_VERSION } = await import(process.argv[1]);
@@ -206,7 +206,7 @@ doors(
     await lineWith(liar, "pipe");
     const shown = (await alive()).map(({ name, pid }) => [name, pid]);
     assert.equal(shown, [["roots", roots.pid], ["liar", liar.pid]]);
-    // It would be stopped and let go with another's.
+    // Such a thread would be stopped and released with another process's.
     const thread = scene.start([
       ...as(ALICE),
       ...peer(scene, { ...claims, parent: 1, tid: 9 }),

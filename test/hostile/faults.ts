@@ -28,7 +28,7 @@ export class Random {
   }
 }
 
-/** ms after which, at most, a fault comes, and for which a process is stopped. */
+/** ms: the latest moment of a fault, and the time for which a process is stopped. */
 const LATEST = 150;
 const LONGEST_STOP = 800;
 
@@ -37,7 +37,7 @@ interface Fault {
   readonly run: (world: World, random: Random) => Promise<string>;
 }
 
-/** What was read was always what had been executed. */
+/** All reads were exact. */
 function assertExact(client: Client, which: string, before = now()): void {
   const wrong = client.wrong.filter(({ ended }) => ended < before);
   const shown = wrong.slice(0, 3).map((read) =>
@@ -72,9 +72,9 @@ async function assertGoOn(world: World, what: string): Promise<void> {
 }
 
 /**
- * Ends the clients of a server that has ended, and returns how they did; its targets go on.
+ * Ends the clients of a server that has ended, and returns how they ended; its targets go on.
  *
- * @param killed When it ended.
+ * @param killed When the server ended.
  */
 async function endClients(world: World, killed: bigint): Promise<string> {
   const endings: string[] = [];
@@ -133,7 +133,7 @@ async function stopWatchdog(world: World, random: Random): Promise<string> {
   return "both go on";
 }
 
-/** The watchdog cannot do anything until it is let go. */
+/** The watchdog can do nothing until it is woken. */
 async function killServerOfStopped(
   world: World,
   random: Random,
@@ -149,7 +149,7 @@ async function killServerOfStopped(
   return endings;
 }
 
-/** Nobody cleans up: the mount is dead, and clients may hang, until it is unmounted. */
+/** Nobody cleans up: until it is unmounted, the mount is dead, and clients may hang. */
 async function killBoth(world: World, random: Random): Promise<string> {
   const { server } = world;
   const watchdog = await world.findWatchdog();
@@ -220,7 +220,7 @@ async function stopClient(world: World, random: Random): Promise<string> {
   return "both go on";
 }
 
-/** What can happen; a round picks one. */
+/** The possible faults; a round picks one. */
 export const FAULTS: readonly Fault[] = [
   { name: "server killed", run: killServer },
   { name: "server stopped", run: stopServer },
@@ -231,11 +231,11 @@ export const FAULTS: readonly Fault[] = [
   { name: "target stopped", run: stopTarget },
   { name: "client killed", run: killClient },
   { name: "client stopped", run: stopClient },
-  // It was not right in 2 of 125 rounds: see docs/reliability.md. By default the rounds end before it.
+  // This failed in 2 of 125 rounds: see docs/reliability.md. By default the rounds end before it.
   { name: "server killed, watchdog stopped", run: killServerOfStopped },
 ];
 
-/** Rounds to be run. */
+/** The rounds to run. */
 export interface FaultPlan {
   readonly rounds: number;
   readonly seed: number;
@@ -244,7 +244,7 @@ export interface FaultPlan {
   readonly only?: string | undefined;
 }
 
-/** Runs the rounds; prints what came of each kind of fault. An error names round and seed. */
+/** Runs the rounds and prints the result of each kind of fault. An error names round and seed. */
 export async function runFaults({ rounds, seed, measure, only }: FaultPlan): Promise<void> {
   const random = new Random(seed);
   const outcomes = new Map<string, number>();

@@ -1,4 +1,4 @@
-/** Frames on the control socket: a target's and a command's to the server, the server's to an agent. */
+/** Frames on the control socket: from a target and a command to the server, and from the server to an agent. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -24,7 +24,7 @@ import { threadId } from "../../src/base/thread_id.ts";
 
 const frames = suite("hostile, frames");
 
-/** Frames of a stream. The first that makes no sense may end it: some ten of them are taken. */
+/** Frames of a stream. The first that makes no sense may end it, so some ten of them are read. */
 const LENGTH = 50;
 const TAKEN = 10;
 const LIMIT = 1024 * 1024;
@@ -65,7 +65,7 @@ const json = (value: unknown): Body => (random) =>
 const numbered = (body: Body): Body => (random) => Buffer.concat([number(random), body(random)]);
 const nothing: Body = () => new Uint8Array(0);
 
-/** What a target sends after its hello. */
+/** A target's frames after its hello. */
 const TARGETS: Record<number, Body> = {
   [FRAME.message]: json({ id: 1, result: { result: { value: { 1: "f()" } } } }),
   [FRAME.taken]: numbered(json(COVERAGE)),
@@ -78,7 +78,7 @@ const TARGETS: Record<number, Body> = {
   [FRAME.scripts]: numbered(json(["file:///a.js"])),
 };
 
-/** What the server sends to an agent. */
+/** The server's frames to an agent. */
 const SERVERS: Record<number, Body> = {
   [FRAME.welcome]: json(WELCOME),
   [FRAME.batch]: (random) =>
@@ -92,20 +92,20 @@ const SERVERS: Record<number, Body> = {
   [FRAME.list]: numbered(nothing),
 };
 
-/** A frame that is whole, mostly. */
+/** A frame, mostly whole. */
 function frame(bodies: Record<number, Body>, random: Random): Uint8Array {
   const types = Object.keys(bodies).map(Number);
   const own = random.pick(types);
   const body = bodies[own](random);
   const type = random.chance(97) ? own : random.below(256);
   const bytes = packFrame(type, random.chance(3) ? mutateBytes(body, random) : body);
-  // Its length, too.
+  // This may change its length, too.
   return random.chance(1) ? mutateBytes(bytes, random) : bytes;
 }
 
 interface Stream {
   readonly bytes: Uint8Array;
-  /** How it is cut. */
+  /** The size of the pieces that it is cut into. */
   readonly chunk: number;
 }
 
@@ -124,7 +124,7 @@ function* pieces({ bytes, chunk }: Stream): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += chunk) yield bytes.subarray(at, at + chunk);
 }
 
-/** A socket of which one end is nowhere. */
+/** A socket whose other end does not exist. */
 class NoSocket extends Duplex {
   sent = 0;
 
@@ -166,7 +166,7 @@ frames("a target's frames in any pieces never make its link throw", () =>
     show,
   }));
 
-/** @returns whether the stream goes on; it ends by a RangeError and by nothing else. */
+/** @returns whether the stream goes on; only a RangeError ends it. */
 function push(reader: FrameReader, piece: Uint8Array): boolean {
   try {
     reader.push(piece);

@@ -1,4 +1,4 @@
-/** What a kernel that has lost its mind says to a server, and how the least of it is found that fails. */
+/** Messages to a server from a kernel that has gone mad, and a search for the shortest that fail. */
 import { abi } from "../../src/fuse/mod.ts";
 import type { Model } from "./fuse_model.ts";
 import { body, init, mutate, request } from "./fuse_requests.ts";
@@ -7,15 +7,15 @@ import { memoryInUse } from "./fuzzing.ts";
 import { Random } from "./random.ts";
 import { fileHandle } from "../../src/fuse/ids.ts";
 
-/** A message, or what happens between two. */
+/** A message, or an event between two. */
 export type Step = Uint8Array | "turn" | "settle" | { readonly ends: number };
 
-/** How a conversation goes. */
+/** The parameters of a conversation. */
 export interface Conversation {
   readonly seed: number;
   readonly index: number;
   readonly messages: number;
-  /** Whether the connection is never ended by the kernel, as in a long one. */
+  /** Whether the kernel never ends the connection, as in a long conversation. */
   readonly isLong?: boolean;
 }
 
@@ -71,7 +71,7 @@ const FIXED = [1, 2, 3, 4, 5, 6];
 const MOST_OPEN = 6;
 const THREADS = [0, 11, 12, 13, 14, 15];
 
-/** Says one thing after the other; what was said before decides what makes sense. */
+/** Says one thing after the other; earlier messages decide which make sense. */
 class Speaker {
   readonly #random: Random;
   readonly #model: Model;
@@ -119,7 +119,7 @@ class Speaker {
       if (random.chance(30)) yield "turn";
       if (random.chance(1)) yield { ends: random.pick(THREADS) };
       if (random.chance(2)) yield "settle";
-      // What is not closed by chance is closed here.
+      // Instances that are not closed by chance are closed here.
       if (this.#model.open.size > MOST_OPEN) yield* this.#leave();
     }
   }
@@ -202,18 +202,18 @@ class Speaker {
   }
 }
 
-/** DESTROY comes when it is meant to. */
+/** A DESTROY that is meant. */
 function isEnd(message: Uint8Array): boolean {
   return message.length >= 8 && message[4] === 38 &&
     message[5] + message[6] + message[7] === 0;
 }
 
-/** What was said, and what was wrong with it, if anything. */
+/** The conversation, and what was wrong with it, if anything. */
 export interface Outcome {
   readonly steps: readonly Step[];
   readonly failure: Error | undefined;
   readonly messages: number;
-  /** Bytes in use at the end of a long one, before it is forgotten. */
+  /** Bytes in use at the end of a long conversation, before it is forgotten. */
   readonly memory: number;
 }
 
@@ -265,7 +265,7 @@ async function play(
         `${instances.length} instances are open, not ${size}`,
       );
     }
-    // What threads still had enabled is given back when they end.
+    // When threads end, the instances that they had still enabled are released.
     for (const tid of THREADS) world.endThread(tid);
     for (let i = 0; i < 200 && world.watched > 0; i++) await turn();
     if (world.watched > 0) throw new Violation(`${world.watched} threads are still watched`);
@@ -280,7 +280,7 @@ async function play(
 /** s that are spent to find a shorter conversation. */
 const SHRINKING = 10;
 
-/** The shortest conversation that is found to fail as this one does. */
+/** The shortest conversation found that fails as this one does. */
 export async function shorten(
   conversation: Conversation,
   { steps, failure }: Outcome,
@@ -310,7 +310,7 @@ export async function shorten(
   return best;
 }
 
-/** The same failure with other numbers is the same. */
+/** A failure that differs in its numbers only is the same. */
 function kindOf({ message }: Error): string {
   return message.split("\n", 1)[0].replace(/\d+/g, "N");
 }

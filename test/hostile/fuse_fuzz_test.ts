@@ -1,6 +1,6 @@
 /**
- * Mutated messages of the kernel's into the session, the tree and the device; see `fuzzing.ts` for how one
- * conversation is held again.
+ * Mutated messages of the kernel to the session, the tree and the device; `fuzzing.ts` says how to repeat one
+ * conversation.
  */
 import { suite } from "uvu";
 import { converse, shorten, showSteps } from "./fuse_conversation.ts";
@@ -47,7 +47,7 @@ messages("a long conversation keeps nothing of what is over", async () => {
   await watch.ready;
   const began = performance.now();
   const sizes: number[] = [];
-  // The world is made anew, the process is not: what either keeps would show.
+  // Each has a new world, but the process is the same: memory that either keeps would be noticed.
   for (const part of [count / 4, count]) {
     const outcome = await converse({
       seed,

@@ -1,4 +1,4 @@
-/** What a session with kcov's tree may answer, found out of the messages alone. */
+/** The answers that a session with kcov's tree may give, derived from the messages alone. */
 import { constants } from "node:os";
 import { HEADER } from "./fuse_requests.ts";
 
@@ -7,7 +7,7 @@ const { ENOSYS, ENOTDIR, ENOTTY, EPERM, EPROTO, ESTALE, EFAULT, EAGAIN } = const
 const { EROFS, EOPNOTSUPP, EFBIG, EOVERFLOW, ENXIO } = constants.errno;
 const ENOTSUPP = 524;
 
-/** What may come of a message. */
+/** The possible outcomes of a message. */
 export interface Expected {
   readonly unique: bigint;
   readonly opcode: number;
@@ -54,7 +54,7 @@ const NEEDED: Record<number, number> = {
     44: 40,
   },
 };
-/** Where a request has numbers that may not be above 2^53. */
+/** The offsets of numbers in a request that must not be above 2^53. */
 const SAFE: Record<number, readonly number[]> = {
   ...{
     2: [0],
@@ -68,11 +68,11 @@ const SAFE: Record<number, readonly number[]> = {
   },
   ...{ 28: [0, 8], 29: [0], 30: [0], 36: [0], 39: [0], 44: [0, 8] },
 };
-/** From SYMLINK to TMPFILE: what would change the tree, and is known by its name. */
+/** From SYMLINK to TMPFILE: requests that would change the tree, by opcode. */
 const TREE_CHANGES: ReadonlySet<number> = new Set([6, 8, 9, 10, 11, 12, 13, 21, 24, 35, 45, 51]);
 /** FORGET, INTERRUPT, NOTIFY_REPLY, BATCH_FORGET. */
 const UNANSWERED: ReadonlySet<number> = new Set([2, 36, 41, 42]);
-/** The last opcode that Linux 6.18 has, but CUSE's. */
+/** The last opcode of Linux 6.18, apart from CUSE's. */
 const LAST_OPCODE = 52;
 const GONE = [ENOENT, ESTALE, EBADF];
 const ROOT = 1;
@@ -82,13 +82,13 @@ const LINK = 3;
 const TEXTS = [5, 6];
 const FIXED = [...DIRECTORIES, LINK, ...TEXTS];
 
-/** Reads a message by itself; knows no code of ours. */
+/** Reads messages by itself, without our code. */
 export class Model {
   phase: Phase = "new";
   /** Node ids that were handed out and not forgotten. */
   readonly known = new Set<number>();
   readonly open = new Set<number>();
-  /** Instances with an area. One that was opened anew has none. */
+  /** Instances with an area. An instance that was opened anew has none. */
   readonly initialized = new Set<number>();
   next = FIRST;
   /** Handles of texts that may be open. */
@@ -107,7 +107,7 @@ export class Model {
     const unique = view.getBigUint64(8, true);
     const node = view.getBigUint64(16, true);
     const answer = UNANSWERED.has(opcode) ? 0 : 1;
-    // Whether an INTERRUPT finds what it is about is a matter of time.
+    // Whether an INTERRUPT finds its request is a matter of time.
     const answers = opcode === 36 ? [0, 1] as const : [answer, answer] as const;
     const all = { unique, opcode, answers };
     if (unique >> 53n || node >> 53n) {
@@ -265,7 +265,7 @@ export class Model {
       return { errnos: [0, EISDIR, EBADF], fault };
     }
     if (FIXED.includes(node)) return { errnos: [0, EBADF, EINVAL], fault };
-    // Where areas are files, that of one that is still enabled is there when it is closed.
+    // Where areas are files, the file of an instance that is still enabled exists when it is closed.
     if (!this.open.has(node)) {
       return { errnos: [0, EINVAL, EIO, ...GONE], fault };
     }
@@ -305,7 +305,7 @@ export class Model {
     const cmd = view.getUint32(HEADER + 12, true);
     if (isForged) return { errnos: GONE };
     if (FIXED.includes(node)) return { errnos: [ENOTTY] };
-    // Not open, or released before its turn: no errno of kcov's is lost on anybody.
+    // Not open, or released before its turn: nobody would miss kcov's errno.
     if (!this.open.has(node)) return { errnos: [EIO, ...GONE, ENOTTY, 0] };
     if (cmd === 0x80086301) this.initialized.add(node);
     const results = RESULTS[cmd] ?? [-ENOTTY];
@@ -329,7 +329,7 @@ const RESULTS: Record<number, readonly number[]> = {
   0x40186366: [0, -EINVAL, -EBUSY, -ENOTSUPP, -EFAULT, -EEXIST],
 };
 
-/** A name's end, data and lists that the structures announce. */
+/** Whether the name's end, the data and the lists are there that the structures announce. */
 function isWhole(
   view: DataView,
   { opcode, needed }: { opcode: number; needed: number },
@@ -348,7 +348,10 @@ function isWhole(
   return !isExtended || room >= 20;
 }
 
-/** An opcode without a row: the kernel may be told once for all, or that a tree is read only. */
+/**
+ * An opcode without a row: the kernel may learn once and for all that it is missing, or that a tree is read
+ * only.
+ */
 function refusals(opcode: number): readonly number[] {
   if (opcode > LAST_OPCODE || opcode === 0) return [ENOSYS];
   return [

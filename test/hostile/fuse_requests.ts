@@ -1,4 +1,4 @@
-/** The kernel's requests, whole ones and what becomes of them when bits of them are changed. */
+/** The kernel's requests: whole ones, and the same with changed bits. */
 import { abi } from "../../src/fuse/mod.ts";
 import { Writer } from "../../src/fuse/wire.ts";
 import type { Random } from "./random.ts";
@@ -6,7 +6,7 @@ import { fileHandle, nodeId, unique } from "../../src/fuse/ids.ts";
 
 export const HEADER = 40;
 
-/** Opcodes that Linux 6.18 may send and that no row of ours is for. */
+/** Opcodes that Linux 6.18 may send and for which we have no row. */
 const OTHER_OPCODES = [
   ...[
     6,
@@ -87,14 +87,14 @@ export function init(
 
 type Name = keyof typeof abi.FUSE_OPCODE;
 
-/** What the bodies of requests are filled with. */
+/** The contents of requests' bodies. */
 export interface Choices {
   readonly random: Random;
-  /** A handle, mostly one that there is. */
+  /** A handle, mostly one that exists. */
   readonly fh: number;
   /** A request that may be under way. */
   readonly other: number;
-  /** Names that there may be. */
+  /** Names that may exist. */
   readonly names: readonly string[];
 }
 
@@ -224,7 +224,7 @@ function writeForgets(writer: Writer, { random }: Choices): void {
   }
 }
 
-/** Bits of a request are changed, or its length, or what its header says of it. */
+/** Changes bits of a request, or its length, or its header's claims about it. */
 export function mutate(message: Uint8Array, random: Random): Uint8Array {
   let mutant: Uint8Array = message.slice();
   for (let i = 1 + random.below(2); i > 0; i--) {

@@ -1,4 +1,4 @@
-/** A session with kcov's tree and device, between a kernel and targets that are made up. */
+/** A session with kcov's tree and device, between a made-up kernel and made-up targets. */
 import { Backings, decodeReply, decodeRequest, type Log, Session } from "../../src/fuse/mod.ts";
 import {
   type Callers,
@@ -16,15 +16,15 @@ import type { Random } from "./random.ts";
 import { targetId, unitId } from "../../src/kcov/ids.ts";
 import type { ThreadId } from "../../src/base/thread_id.ts";
 
-/** How a world is. */
+/** The properties of a world. */
 export interface WorldOptions {
-  /** Makes what the session cannot foresee. */
+  /** Makes the choices that the session cannot foresee. */
   readonly random: Random;
   /** Whether areas are files that clients map. */
   readonly isPassthrough: boolean;
   /** Whether debug lines are made. */
   readonly isLogging: boolean;
-  /** ms after which an answer that has not come never will. @default {3000} */
+  /** ms after which a missing answer counts as never coming. @default {3000} */
   readonly patience?: number;
 }
 
@@ -35,7 +35,7 @@ interface Due {
   answers: number;
 }
 
-/** What went wrong with a message. */
+/** A message was treated wrongly. */
 export class Violation extends Error {
   override name = "Violation";
   readonly at: Uint8Array | undefined;
@@ -51,16 +51,16 @@ export class FuseWorld implements AsyncDisposable {
   readonly session: Session;
   readonly device: Device;
   readonly #options: WorldOptions;
-  /** By number: what is not answered, oldest first. */
+  /** The answers that are due, by number, oldest first. */
   readonly #due = new Map<bigint, Due[]>();
   #messages = 0;
   #warnings: string[] = [];
-  /** What was wrong with answers, in order: whom they are given to may not throw. */
+  /** The faults of answers, in order: code that gets an answer must not throw. */
   readonly #violations: Violation[] = [];
   #lines = 0;
   /** Threads that have ended. */
   readonly #ended = new Set<number>();
-  /** Those that are watched. */
+  /** Owners that are watched. */
   readonly #owners = new Set<Owner & { onEnd: () => void }>();
 
   constructor(options: WorldOptions) {
@@ -177,12 +177,12 @@ export class FuseWorld implements AsyncDisposable {
     }
   }
 
-  /** How many threads are watched. */
+  /** The number of threads that are watched. */
   get watched(): number {
     return this.#owners.size;
   }
 
-  /** Sends a message in a buffer that is used for another at once. */
+  /** Sends a message in a buffer that is reused at once. */
   send(message: Uint8Array): void {
     const expected = this.model.expect(message);
     if (expected.answers[1] > 0) {
@@ -204,7 +204,7 @@ export class FuseWorld implements AsyncDisposable {
     if (lines.some((line) => line.includes("\n"))) {
       throw new Violation(`it is told of in several lines: ${lines}`, message);
     }
-    // INTERRUPTs that have found what they are about.
+    // INTERRUPTs that have found their requests.
     if (expected.answers[0] === 0) this.#forget(expected.unique, message);
     this.#warnings.length = 0;
   }
@@ -227,7 +227,7 @@ export class FuseWorld implements AsyncDisposable {
     }
   }
 
-  /** Answers to one number come in any order, if a kernel used it twice. */
+  /** If a kernel has used a number twice, its answers come in any order. */
   #answered(bytes: Uint8Array): void {
     const body = new DataView(bytes.slice().buffer);
     const unique = body.getBigUint64(8, true);
@@ -251,7 +251,7 @@ export class FuseWorld implements AsyncDisposable {
     this.#decode(bytes, (bytes) => decodeReply(bytes, undefined));
   }
 
-  /** Resolves when all that is due has come. */
+  /** Resolves when all answers that are due have come. */
   async settle(): Promise<void> {
     const { patience = 3000 } = this.#options;
     const began = performance.now();
@@ -260,7 +260,7 @@ export class FuseWorld implements AsyncDisposable {
         const [[{ message, expected }]] = this.#due.values();
         throw new Violation(`${expected.unique} is never answered`, message);
       }
-      // Timers have their turn, too.
+      // Timers get their turn, too.
       await (i < 200 ? turn() : new Promise((resolve) => setTimeout(resolve, 1)));
     }
     this.#throwViolation();
@@ -285,7 +285,7 @@ function faultOf(
   if (body.getUint32(0, true) !== body.byteLength) {
     return "its length is not what it says";
   }
-  // What the kernel does not take: `fuse_dev_do_write`.
+  // The kernel refuses this: `fuse_dev_do_write`.
   if (error > 0 || error <= -512) return `its error is ${error}`;
   if (errnos && !errnos.includes(-error)) {
     return `errno ${-error}, not one of ${errnos}`;

@@ -1,4 +1,4 @@
-/** Feeds random inputs to a subject, and says how a failure is had again. */
+/** Feeds random inputs to a subject, and prints how to repeat a failure. */
 import * as path from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -6,10 +6,10 @@ import { Worker } from "node:worker_threads";
 import { IS_LONG } from "../rounds.ts";
 import { Random } from "./random.ts";
 
-/** What is fed random inputs. */
+/** The code that gets random inputs. */
 export interface Subject<Input> {
   readonly name: string;
-  /** Inputs in `npm test`, and by hand. */
+  /** The number of inputs in `npm test`, and by hand. */
   readonly reduced: number;
   readonly full: number;
   /** ms that one input may take, on a busy machine. @default {5000} */
@@ -17,21 +17,22 @@ export interface Subject<Input> {
   /** Bytes by which memory may have grown from a third of the inputs to the last. @default {16 MB} */
   readonly growth?: number;
   readonly make: (random: Random) => Input;
-  /** Throws when what comes out is not what should. */
+  /** Throws when the result is wrong. */
   readonly check: (input: Input) => unknown;
   readonly show: (input: Input) => string;
 }
 
-/** What the command line or the environment asks for. */
+/** The wishes of the command line or the environment. */
 export interface Wanted {
   readonly seed: number;
   readonly count: number;
-  /** The only input that is wanted. */
+  /** The number of the only input that is wanted. */
   readonly at: number | undefined;
 }
 
 /**
- * `--seed N`, `--count N` (or `--full`, as in the long tests, or HOSTILE_ROUNDS=N|full), `--at N`: one input alone.
+ * `--seed N`, `--count N` (or `--full`, as in the long tests, or HOSTILE_ROUNDS=N|full), `--at N`: one input
+ * alone.
  *
  * @returns undefined when another subject is wanted alone, by `--only NAME`.
  */
@@ -104,7 +105,7 @@ export async function fuzz<Input>(subject: Subject<Input>): Promise<void> {
   }
 }
 
-/** Says on stdout what ran, by hand. */
+/** Prints what ran, when run by hand. */
 export function report(
   name: string,
   { count, began }: { count: number; began: number },
@@ -131,7 +132,7 @@ function describe(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
-/** s without an end of an input after which the process is ended, for it hangs. */
+/** s: if no input ends for so long, the process hangs and is ended. */
 const PATIENCE = 60;
 
 const WATCHDOG = `
@@ -147,11 +148,11 @@ setInterval(() => {
 }, 1000);
 `;
 
-/** Sees an input that never ends, and errors that nobody catches. */
+/** Notices an input that never ends, and errors that nobody catches. */
 export class Watch implements Disposable {
   readonly #progress = new Int32Array(new SharedArrayBuffer(4));
   readonly #worker: Worker;
-  /** Resolves when its thread has what it needs of the process. */
+  /** Resolves when its thread has all that it needs of the process. */
   readonly ready: Promise<unknown>;
   #strays: unknown[] = [];
   readonly #note = (error: unknown): void => void this.#strays.push(error);
@@ -174,7 +175,7 @@ export class Watch implements Disposable {
     Atomics.store(this.#progress, 0, index);
   }
 
-  /** @throws what nobody has caught since the last call. */
+  /** @throws an error that nobody has caught since the last call. */
   throwStray(): void {
     const [stray] = this.#strays.splice(0);
     if (stray !== undefined) {

@@ -1,6 +1,6 @@
 /**
- * Runs a test file in namespaces of its own: what it mounts, starts, stops or forgets ends with it, and
- * whatever hangs in it can be killed from outside.
+ * Runs a test file in namespaces of its own: its mounts, and the processes that it starts, stops or forgets,
+ * end with it, and whatever hangs in it can be killed from outside.
  */
 import { spawnSync } from "node:child_process";
 

@@ -36,7 +36,7 @@ function buildClock(scene: Scene): string {
   return library;
 }
 
-/** Leaves a process so many descriptors besides those that it has, whose numbers may have gaps. */
+/** Leaves a process so many descriptors more than it has; the numbers of those may have gaps. */
 function limitDescriptors(pid: number, more: number): void {
   const taken = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   let limit = 0;
@@ -69,7 +69,7 @@ for (const [name, measure] of MEASURES) {
       assert.match(line, /^opened (?:200 then nothing|\d+ then (?:EMFILE|ENFILE|ENOMEM))$/);
       return Number(line.split(" ")[1]);
     });
-    // Somebody else may have had one for a moment.
+    // Other code may have had one for a moment.
     assert.ok(second >= first - 2, `what was closed is free again: ${lines.join(", ")}`);
     await assertExact({ kcov: scene.kcov, socket, requests: 200, measure });
     assert.is(server.exitCode, null);
@@ -81,7 +81,7 @@ for (const [name, measure] of MEASURES) {
       const server = await scene.serve(...measure.options);
       const { socket } = await scene.service("paths");
       limitDescriptors(server.pid!, free);
-      // Scripts that were counted by nobody yet come to be known now, unless no client can be served.
+      // Scripts that nobody has counted yet become known now, unless no client can be served.
       await execute([compile("exactness"), scene.kcov, socket, "20"], { env: measure.env });
       setDescriptors(server.pid!, 1024);
       const learned = join(scene.folder, "learned");

@@ -1,4 +1,4 @@
-/** Files that a source map names: what is none, would never end, or does something when it is opened. */
+/** Files that a source map names: irregular ones, endless ones, and some that act when they are opened. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
@@ -132,7 +132,7 @@ files("what is no regular file is not even opened", async () => {
   writer.stdout.setEncoding("utf8").on("data", (text: string) => said += text);
   const closed = once(writer, "close");
   while (!said.includes("waiting")) await later(10);
-  // It waits for somebody to open the pipe to read.
+  // It waits until somebody opens the pipe to read.
   await later(200);
   for (const name of ["pipe", "to pipe"]) {
     const url = pathToFileURL(path.join(folder, name)).href;

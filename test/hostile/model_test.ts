@@ -1,7 +1,7 @@
 /**
- * Random calls of hostile clients, compared with a model of the kernel's kcov, while nothing hangs and nothing is
- * left. A failure prints the seed and the calls that led to it. By hand, with as many calls as one likes of each
- * worker, and with all ways to measure, with and without a target:
+ * Random calls of hostile clients, compared with a model of the kernel's kcov. Nothing may hang, and nothing
+ * may be left. A failure prints the seed and the calls that led to it. By hand, with as many calls as wanted
+ * of each worker, and with all ways to measure, with and without a target:
  *
  *     HOSTILE_CALLS=300000 HOSTILE_SEED=1 HOSTILE_ALL=1 node dist/test/hostile/model_test.js "counts of V8"
  */
@@ -23,21 +23,21 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Calls of each worker; without, as many as it can make in some seconds. */
 const CALLS = Number(process.env["HOSTILE_CALLS"] ?? 0);
 const SECONDS = 6;
-/** Calls that are to be made, however busy the machine is. */
+/** Calls that must be made, however busy the machine is. */
 const LEAST = CALLS || 50;
 const SEED = Number(process.env["HOSTILE_SEED"] ?? Date.now() % 1_000_000);
-/** Of whom the last is an arena: see `arena.c`. */
+/** The last of them is an arena: see `arena.c`. */
 const WORKERS = 3;
-/** Kinds of calls to leave out, for who looks for the cause of a failure. */
+/** Kinds of calls to leave out while looking for the cause of a failure. */
 const WITHOUT = process.env["HOSTILE_WITHOUT"] ?? "";
 /** A call that takes so many seconds hangs. */
 const PATIENCE = 30;
 /** KiB by which the server's memory may grow. */
 const GROWTH = 200_000;
 
-/** What a server holds. */
+/** The resources that a server holds. */
 interface Holdings {
-  /** What they are of, sorted. */
+  /** The targets of its descriptors, sorted. */
   readonly descriptors: string;
   readonly threads: number;
   readonly memory: number;
@@ -80,7 +80,7 @@ function holdingsOf({ pid }: ChildProcess): Holdings {
   };
 }
 
-/** Where targets write into buffers of their own: one for PCs and one for comparisons. */
+/** Buffers of a target, where targets write into buffers of their own: one for PCs, one for comparisons. */
 const BUFFERS = 2;
 /** Calls are random, so the first may enable nothing of a kind. */
 const MOST_ROUNDS = 20;
@@ -89,7 +89,7 @@ function buffersOf({ descriptors }: Holdings): number {
   return descriptors.split("/area-").length - 1;
 }
 
-/** What is held when nothing has been given back for a second. */
+/** The resources held when nothing has been released for a second. */
 async function quiet(server: ChildProcess): Promise<Holdings> {
   let last = holdingsOf(server);
   for (let same = 0; same < 10;) {
@@ -101,7 +101,7 @@ async function quiet(server: ChildProcess): Promise<Holdings> {
   return last;
 }
 
-/** What instances held is given back when their last descriptors are closed, which takes a moment. */
+/** Instances' resources are released when their last descriptors are closed, which takes a moment. */
 async function settled(
   server: ChildProcess,
   before: Holdings,
@@ -152,7 +152,7 @@ async function check(
     ];
     return execute(command, { timeout });
   };
-  // What the server makes when it is first needed stays, such as a buffer of a target for comparisons.
+  // Some of what the server makes at first use stays, such as a target's buffer for comparisons.
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const first = await run({ seed: SEED + round, calls: 150, workers: 2 });
     assert.equal([first.stderr, first.status], ["", 0]);

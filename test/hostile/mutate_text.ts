@@ -1,7 +1,7 @@
-/** Texts and JSON, changed a little. */
+/** Mutates texts and JSON a little. */
 import type { Random } from "./random.ts";
 
-/** What may stand where something else should. */
+/** Values that replace others. */
 const JUNK: readonly unknown[] = [
   ...[null, true, false, 0, -1, 1, 0.5, 1e308, -1e308, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 53 + 2],
   ...["", "a", "\0", "\u2028", "\ud800", "__proto__", "constructor", "../..", "/", "1", "[]", "é"],
@@ -28,12 +28,12 @@ const PIECES = [
   ],
 ];
 
-/** A value like the given one, in which some are others, lack, or are there twice. */
+/** A value like the given one, with some parts changed, missing, or doubled. */
 export function mutateJson(value: unknown, random: Random): unknown {
   if (random.chance(6)) return random.pick(JUNK);
   if (Array.isArray(value)) return mutateList(value, random);
   if (typeof value === "object" && value !== null) {
-    // A large object's chances are not better than a small one's.
+    // A large object must not change more than a small one.
     const entries = Object.entries(value);
     const at = random.below(entries.length);
     return Object.fromEntries(entries.flatMap(([key, member], i) => {
@@ -136,7 +136,7 @@ export function mutatedJsonText(value: unknown, random: Random): string {
   return random.chance(30) ? mutateText(text, random) : text;
 }
 
-/** Enough of an input to see what it is. */
+/** As much of an input as is needed to recognise it. */
 export function shown(text: string): string {
   const json = JSON.stringify(text);
   return json.length <= 4000 ? json : `${json.slice(0, 4000)}... (${text.length} characters)`;

@@ -1,4 +1,4 @@
-/** Whatever listens where a server should, or nobody: a program runs as without kcovfs. */
+/** Whatever listens in place of a server, or if nothing does, a program runs as without kcovfs. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
@@ -12,13 +12,13 @@ import { COLLECTORS, NODES } from "./start_world.ts";
 
 const noServer = suite<{ folder: string }>("no server");
 
-/** Goes on for a while, in which whatever a server does to the agent comes about. */
+/** Runs for a while, during which anything that a server does to the agent takes effect. */
 const PROGRAM = `let n = 0;
 const timer = setInterval(() => { if (++n === 40) { clearInterval(timer); console.log("end"); } }, 5);
 process.exitCode = 3;`;
 const WITHOUT = /^kcovfs: [^\n]+: running without coverage\n$/;
 
-/** What is done to who connects, and what is said. */
+/** The treatment of a peer that connects, and the line that is printed. */
 interface Way {
   readonly name: string;
   readonly greet: (socket: Socket, folder: string) => void;

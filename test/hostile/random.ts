@@ -14,7 +14,7 @@ const EDGES: readonly bigint[] = [
   ],
 ];
 
-/** mulberry32, of which each stream of a seed is another. */
+/** mulberry32; each stream of a seed is different. */
 export class Random {
   #state: number;
 

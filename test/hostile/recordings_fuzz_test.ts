@@ -25,7 +25,7 @@ recordings.before(async () => {
     { t: 1, ioctl: 0x4010e501, result: 1 },
     { t: 1, comparable: true },
   ];
-  // The same each time.
+  // Equal each time.
   const recorded = kernel.lines().map((line, t) => {
     const entry = JSON.parse(line) as Line;
     return { ...entry, ...("t" in entry ? { t } : { began: "2026-01-01T00:00:00.000Z" }) };
@@ -70,7 +70,7 @@ function randomRecording(random: Random): Uint8Array {
         try {
           mutants[at] = mutateLine(mutants[at], random);
         } catch {
-          // It was no JSON any more.
+          // The line is no JSON any more.
         }
     }
     if (mutants.length === 0) mutants.push("");
@@ -93,7 +93,7 @@ recordings(
         try {
           const recording = await readRecording(file);
           const print = (line: string) => {
-            // What failed when it was recorded fails again, and is told as it is told then.
+            // A call that failed when it was recorded fails again, and is reported as before.
             if (line.includes("it failed when it was recorded")) return;
             if (/Error:|\n/.test(line)) throw new TypeError(`it says ${line}`);
           };

@@ -1,4 +1,4 @@
-/** Servers that share a machine, but not what they see of it, leave each other alone. */
+/** Servers that share a machine, but do not see the same of it, leave each other alone. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
@@ -13,7 +13,7 @@ isolate();
 
 const several = suite("servers that share /run");
 
-/** A pid namespace of its own, with a `/proc` to match, which ends with the command. */
+/** A pid namespace of its own, with its own `/proc`; it ends with the command. */
 const CONTAINER = [
   "unshare",
   "--pid",
@@ -53,7 +53,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await exit;
 }
 
-/** Has a program be a target of the scene's server. */
+/** A program becomes a target of the scene's server. */
 async function assertTakesTargets(scene: Scene, when: string): Promise<void> {
   const { status, stdout, stderr } = await scene.command(
     "run",
@@ -92,7 +92,7 @@ several(
         name: `killed-${i}`,
         runtime: CONTAINER,
       });
-      // It and its watchdog.
+      // The server and its watchdog.
       await end(child, "SIGKILL");
       assert.equal(
         [inRun(), inMemory()].map(({ length }) => length),
@@ -109,7 +109,7 @@ several(
         scene.start(["umount", "-q", "-l", `${scene.folder}/mnt-next-${i}`]),
         "exit",
       );
-      // Its watchdog is given time, where it has outlived it.
+      // A watchdog that has outlived its server gets some time.
       await new Promise((resolve) => setTimeout(resolve, 500));
       const last = await start(scene, { name: `last-${i}` });
       await end(last, "SIGTERM");
@@ -121,7 +121,7 @@ several(
 several("three that start at the same instant all live", async () => {
   await using scene = new Scene();
   for (let round = 0; round < 2; round++) {
-    // What there is to be removed makes them meet.
+    // Folders to remove make the servers meet.
     for (let i = 0; i < 50; i++) {
       mkdirSync(`${RUN_PLACE}/${i + 1}-left`, { recursive: true });
     }

@@ -1,20 +1,20 @@
-/** In which ways programs are started: the table of `start_test.ts`. */
+/** The ways in which programs are started: the table of `start_test.ts`. */
 import type { CollectorName } from "../../src/messages/protocol.ts";
 import { OLD_NODE } from "../e2e/harness.ts";
 import { REGISTER, type Run } from "./start_world.ts";
 
-/** How much of a program is to be measured, and what kcovfs is to say. */
+/** The expected measured files, and the expected lines of kcovfs. */
 export interface Expected {
-  /** The files of which something is measured. */
+  /** The files that are measured, at least in part. */
   readonly covered: readonly string[];
-  /** What each line of kcovfs's says. */
+  /** A pattern for each line of kcovfs. */
   readonly lines: readonly RegExp[];
 }
 
 /** A way to start a program. */
 export interface Case extends Run {
   readonly name: string;
-  /** On which major versions of Node; on all without. */
+  /** Whether the case is for this major version of Node. @default {all} */
   readonly on?: (major: number) => boolean;
   readonly expected: (
     at: { collector: CollectorName; major: number },
@@ -25,7 +25,7 @@ const SCRIPT = `console.log("ok", typeof SharedArrayBuffer, process.execArgv.len
 if (1) { try { console.log(eval("1+1")); } catch (e) { console.log(e.name); } }
 process.exitCode = 3;
 `;
-/** Starts all kinds of others, as far as it may. */
+/** Starts others in all ways, as far as it may. */
 const FAMILY = `const { Worker } = require("worker_threads");
 const { spawnSync } = require("child_process");
 const attempt = (what, action) => { try { action(); } catch (e) { console.log(what, e.code); } };
@@ -56,7 +56,7 @@ function all(files: Run["files"]): Expected {
   return { covered: Object.keys(files), lines: [] };
 }
 
-/** With Node's options, a script that is measured as always. */
+/** With these options of Node, a script is measured as always. */
 function measured(
   name: string,
   options: readonly string[],
@@ -72,12 +72,12 @@ function measured(
   };
 }
 
-/** Where nothing is measured, with one line. */
+/** Nothing is measured; one line says so. */
 function unmeasured(line: RegExp): Case["expected"] {
   return () => ({ covered: [], lines: [line] });
 }
 
-/** Only probes can be had, or all where nothing stands in V8's way. */
+/** Only probes work; everything does where nothing hinders V8. */
 function tracedOnly(
   line: RegExp,
   files: Run["files"],
@@ -160,7 +160,7 @@ function permission(
   };
 }
 
-/** Node 20 has no file read of which nothing is said, not even the program. */
+/** Node 20 lets no file be read without permission, not even the program. */
 const isLenient = (major: number) => major > 20;
 const hasAddons = (major: number) => major > 20;
 
@@ -189,7 +189,7 @@ const PERMISSION: readonly Case[] = [
     on: hasAddons,
     expected: unmeasured(DENIED),
   }),
-  // Without warnings, for the thread that Node has for hooks repeats the program's.
+  // Without warnings, since Node's thread for hooks repeats the program's.
   permission("with all that probes need", [
     READ,
     WRITE,
@@ -223,7 +223,7 @@ const PERMISSION: readonly Case[] = [
   }),
 ];
 
-/** Options that are in nobody's way, as many as go together. */
+/** Options that hinder nobody, as many together as possible. */
 const HARMLESS: readonly Case[] = [
   measured("flags of how scripts are run", [
     ...[
@@ -285,7 +285,7 @@ const HARMLESS: readonly Case[] = [
 
 const nothing = () => ({ covered: [], lines: [] });
 
-/** What Node does with a program, or without. */
+/** Commands of Node, with a program and without. */
 const COMMANDS: readonly Case[] = [
   {
     name: "--version",
@@ -377,7 +377,7 @@ const COMMANDS: readonly Case[] = [
   },
 ];
 
-/** The command, by way of a shell that does something first. */
+/** The command, run by a shell that does something first. */
 function after(name: string, first: string, rest: Partial<Case> = {}): Case {
   return measured(name, [], {
     command: (
@@ -387,7 +387,7 @@ function after(name: string, first: string, rest: Partial<Case> = {}): Case {
   });
 }
 
-/** `unshare` has it in namespaces of its own. */
+/** The command, run by `unshare` in namespaces of its own. */
 function within(name: string, first: string, rest: Partial<Case> = {}): Case {
   return after(name, `${first}`, {
     command: (node) => [
@@ -400,7 +400,7 @@ function within(name: string, first: string, rest: Partial<Case> = {}): Case {
 
 const GO_NOWHERE = 'd=$PWD; mkdir sub; cd sub; rmdir ../sub; set -- "$1" "$d/main.cjs"';
 
-/** Probes cannot be had. */
+/** Probes do not work. */
 function tracedLess(line: RegExp): Case["expected"] {
   return ({ collector }) =>
     collector === "v8" ? all({ "main.cjs": "" }) : { covered: [], lines: [line] };
@@ -474,7 +474,7 @@ const SURROUNDINGS: readonly Case[] = [
 
 const TOO_OLD = /^kcovfs: Node v18\.\S+ is too old \(20\.19 or newer is needed\): running without/;
 
-/** By way of other Nodes, and of `kcovfs/register`. */
+/** Ways by other Nodes, and by `kcovfs/register`. */
 const OTHER_WAYS: readonly Case[] = [
   ...[[], ["--require", REGISTER], ["--import", REGISTER]].map((
     options,
@@ -522,7 +522,7 @@ for (let i = 0; i < 3; i++) spawnSync(process.execPath, ["-e", ""], { stdio: "in
       node,
     ) => [node, "--import", REGISTER, "--test", ...Object.keys(TESTS)],
     isBare: true,
-    // The parent does not load what is for its test files.
+    // The parent does not load the modules for its test files.
     expected: () => all(TESTS),
   },
 ];

@@ -21,7 +21,7 @@ const rows: Row[] = CASES.flatMap((each, i) =>
     .map(([major, node]) => ({ ...each, major, node }))
 ).filter(({ name, major }) => `Node ${major}: ${name}`.match(wanted));
 
-/** Of the Nodes that a case is for: the oldest, and the others by turns; all in the long tests. */
+/** Of the Nodes that a case is for: the oldest, and one of the others by turns; all in the long tests. */
 function chosen<T>([oldest, ...others]: readonly T[], turn: number): T[] {
   if (IS_LONG || others.length === 0) return [oldest, ...others];
   return [oldest, others[turn % others.length]];

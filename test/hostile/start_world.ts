@@ -1,4 +1,4 @@
-/** Runs commands with and without kcovfs, some at a time, and says what is different. */
+/** Runs commands with and without kcovfs, some at a time, and reports the differences. */
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,32 +26,32 @@ const LANES = 3;
 /** ms after which a command is ended. */
 const TIMEOUT = 120_000;
 
-/** What is run, in a folder of its own that has the files. */
+/** A command, to run in a folder of its own that has the files. */
 export interface Run {
-  /** The files' names, and what is in them. */
+  /** The files' contents, by name. */
   readonly files: Readonly<Record<string, string>>;
   /** The command, from the path of the Node. */
   readonly command: (node: string) => readonly string[];
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
-  /** Whether `kcovfs run` starts it, rather than anyone with the environment of `kcovfs env`. */
+  /** Whether `kcovfs run` starts it, rather than a program with the environment of `kcovfs env`. */
   readonly isRun?: boolean;
-  /** Whether its environment says nothing of kcovfs but where the server is. */
+  /** Whether its environment says of kcovfs only where the server is. */
   readonly isBare?: boolean;
 }
 
-/** How it went. */
+/** The result of a run. */
 export interface Outcome {
   readonly status: number | null;
   readonly signal: NodeJS.Signals | null;
   readonly stdout: string;
-  /** Without the lines of kcovfs. */
+  /** Stderr without the lines of kcovfs. */
   readonly stderr: string;
-  /** Those. */
+  /** The lines of kcovfs. */
   readonly lines: readonly string[];
 }
 
-/** A server of each collector, and what it has measured. */
+/** A server of each collector, and the files that it has measured. */
 export class StartWorld implements AsyncDisposable {
   readonly #scenes = new Map<CollectorName, Scene>();
   readonly #environments = new Map<CollectorName, NodeJS.ProcessEnv>();
@@ -66,7 +66,7 @@ export class StartWorld implements AsyncDisposable {
     for (const collector of COLLECTORS) {
       const scene = new Scene();
       world.#scenes.set(collector, scene);
-      // For programs of other users: Node 26 preloads nothing where it may not look for a package.json.
+      // For programs of other users: Node 26 preloads nothing if it may not look for a package.json.
       chmodSync(scene.folder, 0o755);
       await scene.serve("--collector", collector, ...options);
       const { stdout } = await scene.command("env", "--json");
@@ -93,7 +93,7 @@ export class StartWorld implements AsyncDisposable {
     return folder;
   }
 
-  /** Has a command run as soon as there is room: as a target of that server's, or plainly. */
+  /** Runs a command as soon as there is room: as a target of that server, or plainly. */
   run(
     node: string,
     { folder, collector, ...run }: Run & {
@@ -127,7 +127,7 @@ export class StartWorld implements AsyncDisposable {
     return result;
   }
 
-  /** The files of which something has executed, by their paths. */
+  /** The paths of the files that have executed, at least in part. */
   async covered(collector: CollectorName): Promise<ReadonlySet<string>> {
     const scene = this.scene(collector);
     const out = join(scene.folder, "coverage");
@@ -155,7 +155,7 @@ export class StartWorld implements AsyncDisposable {
   }
 }
 
-/** What differs from run to run, or says where the program is. */
+/** Removes the parts that differ from run to run, or that name the program's place. */
 function withoutNoise(text: string): string {
   return text
     .replace(/\b\d+(\.\d+)?(?=m?s\b)/g, "N")
@@ -195,7 +195,7 @@ function start(
   });
 }
 
-/** A command as whoever does not know kcovfs gives it. */
+/** The command as a user gives it who does not know kcovfs. */
 function withoutRegister(command: readonly string[]): readonly string[] {
   const at = command.indexOf(REGISTER);
   return at < 0 ? command : command.filter((_, i) => i !== at && i !== at - 1);

@@ -1,4 +1,4 @@
-/** Many closed loops at once, each read of which is checked to the block; see `clients/stress.c`. */
+/** Many closed loops at once. Each read is checked to the block; see `clients/stress.c`. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as assert from "uvu/assert";
@@ -15,11 +15,11 @@ export function compileHostile(name: string): string {
   return compileFile(join(CLIENTS, `${name}.c`));
 }
 
-/** What a thread of a client does; its service is its own. */
+/** The loop of a client's thread; its service is its own. */
 export interface StressLoop {
   /** The target's file, as `kcov.d/NAME`. */
   readonly target: string;
-  /** What is read from: the target's file, or `kcov`. */
+  /** The file that is read: the target's file, or `kcov`. */
   readonly file: string;
   readonly socket: string;
 }
@@ -27,7 +27,7 @@ export interface StressLoop {
 /** One client's loops, each with a service of its own. */
 type Client = readonly StressLoop[];
 
-/** A loop on a target of its own, which is read by its own file. */
+/** A loop on a target of its own, which it reads by the target's own file. */
 async function alone(
   scene: Scene,
   target: string,
@@ -55,12 +55,12 @@ async function inWorker(
 }
 
 /**
- * Some read from `kcov`, unless `SHARED=0`: then other clients' collections interrupt targets, and targets write
- * into one area.
+ * Whether some loops read `kcov`: yes unless `SHARED=0`. Then other clients' collections interrupt targets,
+ * and targets write into one area.
  */
 const IS_SHARED = process.env["SHARED"] !== "0";
 
-/** A loop on a target of its own, which is read by `kcov` where that is wanted. */
+/** A loop on a target of its own, which it reads by `kcov` unless `SHARED=0`. */
 async function ofAll(
   scene: Scene,
   name: string,
@@ -74,7 +74,8 @@ async function ofAll(
 }
 
 /**
- * Seven targets of three versions of Node, two of them worker threads. Two are read by `kcov`, unless `SHARED=0`, which tells of all.
+ * Seven targets of three versions of Node, two of them worker threads. Two are read by `kcov`, which reports
+ * all targets, unless `SHARED=0`.
  */
 async function startClients(scene: Scene): Promise<Client[]> {
   const [node20, node24, node26] = Object.values(NODES);
@@ -87,7 +88,7 @@ async function startClients(scene: Scene): Promise<Client[]> {
     [
       await ofAll(scene, "copy1", node20),
       await ofAll(scene, "copy2", node26),
-      // Its files are those of the other clients' targets: this client knows their PCs, too.
+      // It shares its files with the other clients' targets: this client knows their PCs, too.
       await alone(scene, "main3", node20),
     ],
   ];
@@ -98,7 +99,7 @@ function weightOf({ file }: StressLoop): number {
   return file === "kcov" ? 1 : 4;
 }
 
-/** Where the blocks stand whose PCs a text names, a line each. */
+/** The places of the blocks whose PCs a text names, a line each. */
 export function placesOf(scene: Scene, text: string): string {
   const pcs = [...new Set(text.match(/0x[0-9a-f]+/g) ?? [])];
   if (pcs.length === 0) return text;
@@ -106,7 +107,7 @@ export function placesOf(scene: Scene, text: string): string {
   return text + pcs.map((pc, i) => `${pc} ${places[i]}`).join("\n");
 }
 
-/** What is to run. */
+/** The clients to run. */
 export interface StressPlan {
   readonly requests: number;
   readonly seed: number;
@@ -114,8 +115,8 @@ export interface StressPlan {
 }
 
 /**
- * Runs three clients of two or three threads each while both cores are busy, and checks that no read was stale,
- * foreign or lacked anything; and that what was learned is what the paths execute.
+ * Runs three clients of two or three threads each while both cores are busy. Checks that no read was stale,
+ * foreign or incomplete, and that the clients have learned the blocks that the paths execute.
  */
 export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
   const { requests, seed, measure } = plan;
@@ -143,7 +144,7 @@ export async function assertExactUnderStress(plan: StressPlan): Promise<void> {
     assert.is(status, 0, `${signal}`);
     for (const i of loops.keys()) assertLearned(scene, `${learned}-${i}`);
   }));
-  // All of them are to say how it went.
+  // Wait for all of them first, so that each prints its result.
   for (const end of ends) if (end.status === "rejected") throw end.reason;
   assert.is(server.warnings(), "");
 }

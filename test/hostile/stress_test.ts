@@ -3,7 +3,7 @@
  *
  *     REQUESTS=1000000 node dist/test/hostile/stress_test.js "that probes write"
  *
- * `SHARED=1` has some clients read what all targets do, `SHARED=0` none: see `stress.ts`.
+ * With `SHARED=1` some clients read what all targets do, with `SHARED=0` none: see `stress.ts`.
  */
 import { suite } from "uvu";
 import { COUNTS, DIRECT, FAULTS, type Measure } from "../e2e/measures.ts";

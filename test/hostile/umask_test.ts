@@ -1,4 +1,4 @@
-/** Who may use what a server makes does not depend on the umask that it was started with. */
+/** The rights to a server's files do not depend on the umask that the server was started with. */
 import { lstatSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { suite } from "uvu";
@@ -10,7 +10,7 @@ isolate();
 
 const umasks = suite("umask");
 
-/** The permissions of all that is in a folder, with it, by names without what is random in them. */
+/** The permissions of a folder and all that is in it, by names without their random parts. */
 function modes(
   folder: string,
   into: Record<string, string> = {},

@@ -36,7 +36,7 @@ watchdog(
   async () => {
     await using scene = new Scene();
     mkdirSync(scene.mount);
-    // Another process keeps the descriptor, as a thread does that sleeps in the kernel.
+    // Another process keeps the descriptor, as a thread that sleeps in the kernel does.
     const { stdout, stderr } = await execute([
       ...[process.execPath, "--input-type=module", "-e"],
       program(`
@@ -81,7 +81,7 @@ watchdog(
     ], { stdio: ["ignore", "pipe", "inherit"] });
     const [text] = await once(child.stdout.setEncoding("utf8"), "data");
     const second = Number(text);
-    // It has been told in its input, which it reads before it learns of the end.
+    // It gets its orders by its input, which it reads before it learns of the end.
     await until(() => stateOf(second) === "S", "the second watchdog runs");
     child.kill("SIGKILL");
     await until(() => stateOf(second) === "", "the second watchdog has cleaned up");

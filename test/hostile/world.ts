@@ -1,4 +1,4 @@
-/** A server, two targets and a client of each, which are ended, stopped and started again by `faults.ts`. */
+/** A server, two targets and a client of each, which `faults.ts` ends, stops and starts again. */
 import type { ChildProcess } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { readlink } from "node:fs/promises";
@@ -11,14 +11,14 @@ import type { Measure } from "../e2e/measures.ts";
 import { until } from "../until.ts";
 import { compileHostile } from "./stress.ts";
 
-/** ms within which whatever is to happen happens. The machine may be slow; what hangs takes for ever. */
+/** ms within which any expected event happens. The machine may be slow; only a hang takes longer. */
 export const BOUND = 20_000;
-/** ms that the server waits for a target: longer than any stop that is to go unnoticed. */
+/** ms that the server waits for a target: longer than any stop that must go unnoticed. */
 const COLLECT_TIMEOUT = 10_000;
-/** Where the kernel lists FUSE connections. */
+/** The kernel's list of FUSE connections. */
 const CONNECTIONS = "/sys/fs/fuse/connections";
 
-/** A read that was not what the request executes. */
+/** A read that differs from the blocks of its request. */
 export interface WrongRead {
   /** On the clock of {@linkcode now}. */
   readonly began: bigint;
@@ -32,7 +32,7 @@ export function now(): bigint {
   return process.hrtime.bigint();
 }
 
-/** The letter of `/proc/PID/stat`; empty for a process that is gone, or that nobody has waited for yet. */
+/** The letter of `/proc/PID/stat`; empty for a process that is gone, or whose parent has not waited for it. */
 export function stateOf(pid: number): string {
   const stat = readIfThere(`/proc/${pid}/stat`);
   const state = stat.charAt(stat.lastIndexOf(")") + 2);
@@ -128,7 +128,7 @@ interface Target {
 
 type Server = Awaited<ReturnType<Scene["serve"]>>;
 
-/** All that a fault may hit. Disposing of it ends them all. */
+/** The processes that a fault may hit. Disposing of it ends them all. */
 export class World implements AsyncDisposable {
   readonly scene = new Scene();
   readonly measure: Measure;
@@ -137,7 +137,7 @@ export class World implements AsyncDisposable {
   #server: Server | undefined;
   #connection: { minor: number; inode: number } | undefined;
   #clients = 0;
-  /** They are those of a server that has ended. */
+  /** Whether the targets belong to a server that has ended. */
   #areTargetsOld = false;
 
   constructor(measure: Measure) {
@@ -153,8 +153,8 @@ export class World implements AsyncDisposable {
   }
 
   /**
-   * The server's child that is its watchdog; 0 when there is none. Nothing is read of clients, who may hold
-   * locks of `/proc` until the server has answered them.
+   * The server's child that is its watchdog; 0 when there is none. It reads nothing about clients, who may
+   * hold locks of `/proc` until the server has answered them.
    */
   get watchdog(): number {
     const { pid } = this.server;
@@ -165,13 +165,13 @@ export class World implements AsyncDisposable {
     return children.find((child) => child > 0 && isWatchdog(child)) ?? 0;
   }
 
-  /** The same, once it runs: one that was replaced has yet to begin. */
+  /** The same, once it runs: a replacement has yet to begin. */
   async findWatchdog(): Promise<number> {
     await until(() => this.watchdog > 0, "there is a watchdog");
     return this.watchdog;
   }
 
-  /** Resolves when the kernel has let go of a server that has ended, with all its threads. */
+  /** Resolves when the kernel has released a server that has ended, with all its threads. */
   async serverReaped(): Promise<void> {
     const { server } = this;
     await until(
@@ -180,7 +180,7 @@ export class World implements AsyncDisposable {
     );
   }
 
-  /** Starts whatever is not there; resolves when both clients are in their loops. */
+  /** Starts whatever is missing; resolves when both clients are in their loops. */
   async complete(): Promise<void> {
     if (!this.isServing) await this.serve();
     if (this.#areTargetsOld) {
@@ -200,7 +200,7 @@ export class World implements AsyncDisposable {
     }));
   }
 
-  /** Starts a server, also where one was killed. What targets there are stay what they were. */
+  /** Starts a server, also after one was killed. Targets that exist stay as they are. */
   async serve(): Promise<void> {
     const options = [
       "--collect-timeout",
@@ -224,7 +224,7 @@ export class World implements AsyncDisposable {
   async #startTarget(name: string): Promise<void> {
     const control = await readlink(join(this.scene.mount, "kcovfs", "socket"));
     const collector = this.measure.options.includes("trace") ? "trace" : "v8";
-    // As `kcovfs run` does, which takes longer.
+    // As `kcovfs run` does it; that takes longer.
     const env = targetEnvironment(control, { name, collector });
     const target = await this.scene.service("paths", { isPlain: true, env });
     this.targets.set(name, target);
@@ -259,7 +259,7 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** A target answers what it is asked, rightly. */
+  /** A target answers requests correctly. */
   async assertAnswers(name: string): Promise<void> {
     const { socket } = this.targets.get(name)!;
     const command = [compileHostile("faulted"), "-", socket, "-", "100"];
@@ -269,7 +269,7 @@ export class World implements AsyncDisposable {
     assert.is(status, 0, `target ${name} does not answer: ${signal} ${stderr}`);
   }
 
-  /** The connection of the server that was started last is known to the kernel. */
+  /** Whether the kernel knows the connection of the server that was started last. */
   get isConnected(): boolean {
     if (!this.#connection) return false;
     const { minor, inode } = this.#connection;
@@ -279,17 +279,17 @@ export class World implements AsyncDisposable {
     return stats?.ino === inode;
   }
 
-  /** Nothing of a server that has ended is in the kernel any more. */
+  /** The kernel has nothing left of a server that has ended. */
   async assertGone(): Promise<void> {
     await until(() => !this.isConnected, "no connection is left");
   }
 
-  /** What a server that has ended shared is removed. */
+  /** The shared memory of a server that has ended is removed. */
   async assertNothingShared(): Promise<void> {
     await until(() => sharedFolders().length === 0, "no shared memory is left");
   }
 
-  /** What lives is all that there is, and nobody is stopped. */
+  /** Nothing of processes that have ended is left, and no process is stopped. */
   assertTidy(): void {
     const stopped = readdirSync("/proc").filter((name) => stateOf(Number(name) || -1) === "T");
     assert.equal(stopped, [], "these processes are stopped");
@@ -301,7 +301,7 @@ export class World implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What hangs for want of a server could not be ended.
+    // Processes that hang because no server answers could not be ended.
     if (!this.isServing && this.isConnected) {
       writeFileSync(
         join(CONNECTIONS, String(this.#connection!.minor), "abort"),

@@ -4,7 +4,7 @@ import { Area } from "../../src/kcov/area.ts";
 
 const area = suite("area");
 
-/** PCs' lower halves: the n-th block. */
+/** The lower half of the n-th block's PC. */
 const pc = (n: number) => 0x80000000 + n * 8;
 const pcs = (from: number, to: number) =>
   Uint32Array.from({ length: to - from }, (_, i) => pc(from + i));

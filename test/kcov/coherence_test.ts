@@ -14,7 +14,7 @@ class Script {
   state: Coherence = INITIAL;
   now = 1000;
   effects: readonly Effect[] = [];
-  /** Of the stops that were asked for. */
+  /** The serial numbers of the stops that were asked for. */
   readonly serials: number[] = [];
 
   do(event: Event, us = 0): string {
@@ -38,7 +38,7 @@ class Script {
     }
   }
 
-  /** The stop that was asked for last is done. */
+  /** The last stop that was asked for is done. */
   stopped(...gained: number[]): string {
     return this.do({
       kind: "stopped",

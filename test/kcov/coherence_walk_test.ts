@@ -1,4 +1,4 @@
-/** The protocol's promises, in every order in which things can happen, and in a crowd. */
+/** The protocol's promises, in every order of events, and in a crowd. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { UnitScope } from "../../src/kcov/coherence/page0.ts";
@@ -16,7 +16,7 @@ import { unitId } from "../../src/kcov/ids.ts";
 
 const walk = suite("coherence, interleavings");
 
-/** Walks all worlds that can be reached, breadth first, up to a number of them; returns how many it has seen. */
+/** Walks all reachable worlds, breadth first, up to a number of them; returns how many it has seen. */
 function explore(scopes: readonly UnitScope[], most: number): number {
   const first = newWorld(scopes);
   const seen = new Set<string>([fingerprint(first)]);
@@ -33,7 +33,7 @@ function explore(scopes: readonly UnitScope[], most: number): number {
         } catch (error) {
           throw new Error(`${(error as Error).message}, after${way.slice(1)}`);
         }
-        // Timers that nothing waits for any more would make ever new worlds.
+        // Timers that nothing waits for any more would make new worlds without end.
         if (made.pending.length > 6) continue;
         const key = fingerprint(made);
         if (seen.has(key)) continue;
@@ -47,8 +47,8 @@ function explore(scopes: readonly UnitScope[], most: number): number {
 }
 
 /**
- * How many worlds there are up to the step that reaches the most that are wanted. A change of the protocol, or
- * of the world, changes the number: look whether the walk still goes everywhere, and write the new one.
+ * The number of worlds up to the step at which the wanted most is reached. A change of the protocol, or of the
+ * world, changes the number: check that the walk still goes everywhere, and write the new one.
  */
 interface Known {
   readonly usual: number;
@@ -135,8 +135,8 @@ function enabledWorld(scopes: readonly UnitScope[]): World {
 }
 
 /**
- * Clients that touch their pages whenever they can and targets that run whenever they may, everything
- * else in a random order.
+ * Clients that touch their pages whenever they can, and targets that run whenever they may; everything else
+ * in a random order.
  *
  * @returns the most moves that any client, and any target, had to wait.
  */

@@ -1,7 +1,6 @@
 /**
- * A small world around the coherence protocol: a kernel with a page cache, clients that touch their
- * page 0 and call ioctls, units of targets that run. Every way in which its steps can interleave can be
- * walked.
+ * A small world around the coherence protocol: a kernel with a page cache, clients that touch their page 0 and
+ * call ioctls, units of targets that run. Every possible order of its steps can be walked.
  */
 import { type Coherence, INITIAL, step } from "../../src/kcov/coherence/step.ts";
 import type { Effect } from "../../src/kcov/coherence/effect.ts";
@@ -14,15 +13,15 @@ import { type NodeId, nodeId } from "../../src/fuse/ids.ts";
 
 /** Page 0 of one instance, in the kernel's page cache. */
 interface Page {
-  /** `locked`: a READ is under way, and whoever wants the page waits for its answer. */
+  /** `locked`: a READ is under way, and everybody who wants the page waits for its answer. */
   readonly cache: "absent" | "locked" | "present";
-  /** An ioctl that the client is inside of. */
+  /** The ioctl in which the client is. */
   readonly ioctl: Operation | undefined;
   /** ENABLE has been answered, DISABLE not yet. */
   readonly isEnabled: boolean;
-  /** What it is enabled with. */
+  /** The scope that it is enabled with. */
   readonly scope: UnitScope;
-  /** Of each unit, how much of what it executed since ENABLE is in the area. */
+  /** By unit: how much of its execution since ENABLE is in the area. */
   readonly got: readonly number[];
   readonly enabledAt: readonly number[];
 }
@@ -30,18 +29,18 @@ interface Page {
 /** The targets of one unit. */
 interface Unit {
   readonly isRunning: boolean;
-  /** How much they have executed, and how much of it was collected. */
+  /** How much they have executed, and how much of that was collected. */
   readonly executed: number;
   readonly collected: number;
 }
 
-/** Everything there is; a step makes a new one. */
+/** All there is; a step makes a new one. */
 export interface World {
   readonly protocol: Coherence;
   /** On the protocol's clock. */
   readonly now: number;
   readonly pages: readonly Page[];
-  /** By their names; all that no scope names are the first, {@linkcode REST}. */
+  /** By name; the first, {@linkcode REST}, has all units that no scope names. */
   readonly units: readonly Unit[];
   /** READs that were sent and not yet received. */
   readonly sent: readonly number[];
@@ -51,7 +50,7 @@ export interface World {
   readonly dropped: readonly Effect[];
 }
 
-/** One thing that may happen next, and the world after it. */
+/** An event that may happen next, and the world after it. */
 export interface Move {
   readonly name: string;
   readonly isProgress: boolean;
@@ -63,7 +62,7 @@ export class Broken extends Error {
   override name = "Broken";
 }
 
-/** @param scopes Of each instance, what ENABLE makes it be told of. */
+/** @param scopes By instance: the scope that ENABLE gives it. */
 export function newWorld(scopes: readonly UnitScope[]): World {
   const named = Math.max(REST, ...scopes.flatMap((scope) => scope === "all" ? [] : scope));
   const units = Array.from({ length: named + 1 }, () => ({
@@ -105,7 +104,7 @@ function covers(page: Page, unit: number): boolean {
   return page.scope === "all" || page.scope.includes(unitId(unit));
 }
 
-/** Whether it is a wait for something that has happened already. */
+/** Whether it is a wait for an event that has happened already. */
 function isVain(world: World, effect: Effect): boolean {
   if (effect.kind !== "patience") return false;
   const units = [...world.protocol.units.values()];
@@ -158,7 +157,7 @@ function release(world: World, effect: Effect & { kind: "release" }): World {
   return { ...world, units };
 }
 
-/** What is in the area is all that was executed in the scope since ENABLE, each once. */
+/** The area has exactly what was executed in the scope since ENABLE, each once. */
 function checkExact(world: World, page: Page): void {
   for (const [id, unit] of world.units.entries()) {
     if (!covers(page, id)) continue;
@@ -187,7 +186,7 @@ function perform(world: World, effect: Effect & { kind: "perform" }): World {
   });
 }
 
-/** All that may happen next. */
+/** All moves that may come next. */
 export function moves(world: World): Move[] {
   const found: Move[] = [];
   const add = (name: string, isProgress: boolean, make: () => World) =>
@@ -256,7 +255,7 @@ function clientMoves(world: World, { page, node }: { page: Page; node: number },
   }
 }
 
-/** @param call `scope`: what ENABLE is to make the instance be told of from now on. */
+/** @param call `scope`: the scope that ENABLE gives the instance. */
 export function operate(
   world: World,
   call: { node: number; operation: Operation; scope?: UnitScope },
@@ -273,7 +272,7 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
       add(`stopped ${effect.serial}`, true, () => stopped(next, effect));
       return;
     case "patience":
-      // Twice is enough: a third time is as the second.
+      // Twice is enough: a third time is like the second.
       if (effect.ms > 40) return;
       add(
         `impatient ${effect.serial}`,
@@ -317,7 +316,7 @@ function completionMoves(world: World, effect: Effect, add: Add): void {
   }
 }
 
-/** Targets are collected from and held; what they executed is appended to the areas it concerns. */
+/** Targets are collected from and held; their executed blocks are appended to the areas of their scope. */
 function stopped(world: World, effect: Effect & { kind: "stop" }): World {
   const gained = new Set<NodeId>();
   const pages = world.pages.map((page, node) => {
@@ -354,8 +353,8 @@ export function settleDown(world: World): World {
 }
 
 /**
- * What distinguishes a world, as a text. Names of timers, drops and holds matter only by their order,
- * and lengths of time and how much was executed not at all.
+ * The parts that distinguish a world, as a text. Names of timers, drops and holds matter only by their order;
+ * lengths of time and amounts of executed code do not matter.
  */
 export function fingerprint(world: World): string {
   const { pages, units } = world.protocol;

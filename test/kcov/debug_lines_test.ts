@@ -1,4 +1,4 @@
-/** The debug lines of the device: whoever reads them learns the protocol. */
+/** The debug lines of the device, from which readers learn the protocol. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { formatCall } from "../../src/kcov/debug_lines.ts";

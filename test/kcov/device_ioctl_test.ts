@@ -6,7 +6,7 @@ import { threadId } from "../../src/base/thread_id.ts";
 
 const device = suite("kcov/device, ioctls");
 
-// The numbers stand here once more, as clients have them.
+// Clients have these numbers, so they are written here once more.
 const ENABLE = 0x6364;
 const DISABLE = 0x6365;
 const UNIQUE_ENABLE = 0x40086367;

@@ -1,4 +1,4 @@
-/** KCOV_REMOTE_ENABLE, and instances that are told of some targets only. */
+/** KCOV_REMOTE_ENABLE, and instances whose scope is some targets only. */
 import koffi from "koffi";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -26,11 +26,11 @@ interface Remote {
   readonly mode?: number;
   readonly common?: bigint;
   readonly handles?: readonly bigint[];
-  /** As the head says, whatever there is. */
+  /** The count in the head, whatever the real one. */
   readonly count?: number;
 }
 
-/** Calls as a client does: the head is brought by the kernel, the handles are in memory after it. */
+/** Calls as a client does: the kernel brings the head, and the handles are in memory after it. */
 function enable(client: Client, remote: Remote): Promise<number> {
   const { mode = 0, common = 0n, handles = [] } = remote;
   const count = remote.count ?? handles.length;

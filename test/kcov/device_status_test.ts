@@ -13,10 +13,10 @@ const device = suite("kcov/device, what it tells of instances");
 const [ENABLE, DISABLE, RESET_TRACE] = [0x6364, 0x6365, 0x6368];
 const WORDS = PAGE / 8;
 
-/** This process, as it calls itself. */
+/** This process, by its own name. */
 const SELF = { pid: process.pid, name: readFileSync("/proc/self/comm", "utf8").trimEnd() };
 
-/** What is counted of the first instance, times apart. */
+/** The counts of the first instance, without times. */
 async function countsOf(
   world: DeviceWorld,
 ): Promise<Omit<Counts, "collecting" | "answering" | "holding">> {

@@ -1,4 +1,4 @@
-/** A device between a page cache, targets and clients that are all made up. */
+/** A device between a made-up page cache, made-up targets and made-up clients. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { once } from "node:events";
@@ -29,10 +29,10 @@ interface Page {
   isDirty: boolean;
 }
 
-/** The kernel's page cache, as far as the device has to do with it. */
+/** The kernel's page cache, as far as the device uses it. */
 export class FakeCache implements PageCache {
   reads = 0;
-  /** What notifications answer. */
+  /** The errno of notifications. */
   errno = 0;
   readonly sizes = new Map<number, number>();
   readonly #pages = new Map<string, Page | Promise<Page>>();
@@ -43,7 +43,7 @@ export class FakeCache implements PageCache {
     this.#log = log;
   }
 
-  /** A page that is being read is waited for; a dirty one is written back first. */
+  /** Waits for a page that is being read; a dirty page is written back first. */
   async invalInode(nodeid: number, range: { offset: number; length: number }): Promise<number> {
     for (let at = range.offset; at < range.offset + range.length; at += PAGE) {
       const page = await this.#pages.get(`${nodeid} ${at}`);
@@ -91,7 +91,7 @@ export class FakeCache implements PageCache {
     const key = `${nodeid} ${Math.floor(word / WORDS) * PAGE}`;
     for (;;) {
       const page = await this.#touch(nodeid, word);
-      // Dropped in the meantime: the store faults once more.
+      // It was dropped meanwhile: the store faults once more.
       if (await this.#pages.get(key) !== page) continue;
       new DataView(page.bytes.buffer).setBigUint64((word % WORDS) * 8, value, true);
       page.isDirty = true;
@@ -120,18 +120,18 @@ export class FakeCache implements PageCache {
   }
 }
 
-/** Targets that execute what they are told to. */
+/** Targets that execute as they are told. */
 export class FakeSource implements Source {
-  /** What `stop` waits for, and what it waits for where it concerns a unit. */
+  /** `stop` waits for this, and for the gates of the units that it concerns. */
   gate: Promise<unknown> = Promise.resolve();
   readonly gates = new Map<number, Promise<unknown>>();
-  /** Targets that are in the unit of another. */
+  /** By target: the target whose unit it is in. */
   readonly units = new Map<number, number>();
-  /** What is executed from now on is told as. */
+  /** The kind of what is executed from now on. */
   kind: TargetPcs["kind"] = "counts";
-  /** What was said of areas, in order. */
+  /** The areas of each `trace`, in order. */
   readonly traced: (readonly EnabledArea[])[] = [];
-  /** What `trace` waits for. */
+  /** `trace` waits for this. */
   traceGate: Promise<unknown> = Promise.resolve();
   /** Called when `trace` is. */
   onTrace = (): void => {};
@@ -144,7 +144,7 @@ export class FakeSource implements Source {
     this.#log = log;
   }
 
-  /** Whether the target is held that {@linkcode execute} is of. */
+  /** Whether the target that {@linkcode execute} is about is held. */
   get isHeld(): boolean {
     return this.isTargetHeld(1);
   }
@@ -211,7 +211,7 @@ function format(units: Units): string {
 }
 
 export class DeviceWorld implements AsyncDisposable {
-  /** What happened around the device, in order. */
+  /** The events around the device, in order. */
   readonly log: string[] = [];
   readonly cache = new FakeCache((line) => this.log.push(line));
   readonly source = new FakeSource((line) => this.log.push(line));
@@ -281,7 +281,7 @@ export class Client {
     this.tid = tid;
   }
 
-  /** @param data What the argument points to. */
+  /** @param data The bytes that the argument points to. */
   ioctl(cmd: number, arg: bigint | number = 0, data: Uint8Array | null = null): Promise<number> {
     const call = { cmd, arg: BigInt(arg), tid: threadId(this.tid), ...(data && { data }) };
     return this.#world.device.ioctl(nodeId(this.id), call);
@@ -308,7 +308,7 @@ export class Client {
     );
   }
 
-  /** The last descriptor and mapping go. */
+  /** Closes the last descriptor and mapping. */
   close(): void {
     this.#world.device.release(nodeId(this.id));
   }
@@ -323,12 +323,12 @@ export function threads(): number[] {
 /** A thread that can be ended. It ends with this process at the latest. */
 export function startThread(): { tid: number; end: () => Promise<void> } {
   const child = spawn("cat", { stdio: ["pipe", "ignore", "ignore"] });
-  // Of a process that could not be started this tells afterwards, when nobody may listen any more.
+  // For a process that could not be started, this event comes later, when nobody may listen any more.
   child.on("error", () => {});
   if (child.pid === undefined) {
     throw new Error("Cannot start 'cat': the system has no more processes");
   }
-  // A test that fails leaves it: at the end of this process it reads the end of its input.
+  // If a test fails, the process stays; it ends with its input at the end of this process.
   child.unref();
   (child.stdin as Socket).unref();
   return {
@@ -337,7 +337,7 @@ export function startThread(): { tid: number; end: () => Promise<void> } {
   };
 }
 
-/** Ends a child; resolves when it has ended, also where it had before. */
+/** Ends a child; resolves when it has ended, also if it had ended before. */
 export async function killed(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.ref();

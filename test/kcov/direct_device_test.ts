@@ -17,7 +17,7 @@ const WORDS = 512;
 
 const scenario = scenarios(device, () => DirectWorld.make());
 
-/** A promise, and what fulfils it. */
+/** A promise, and the function that fulfils it. */
 function gate(): { promise: Promise<void>; open: () => void } {
   let open!: () => void;
   const promise = new Promise<void>((resolve) => open = resolve);

@@ -1,4 +1,4 @@
-/** The mounted tree where files stand behind instances. */
+/** The mounted tree where files back instances. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { abi, Backings, type DeviceIoctl } from "../../src/fuse/mod.ts";
@@ -12,7 +12,7 @@ const filesystem = suite("kcov/filesystem, direct areas");
 const FUSE_READ_LOCKOWNER = 1 << 1;
 const PASSTHROUGH_DIRECT_IO = 1 << 7 | 1 << 0;
 
-/** A kernel that numbers the files that it is told of, if it takes any. */
+/** A kernel that numbers the files that it gets, if it accepts any. */
 class FakeBackings {
   isRefusing = false;
   /** The descriptors, by their ids. */

@@ -1,4 +1,4 @@
-/** A device whose areas are files, as with passthrough: targets that are made up write into them. */
+/** A device whose areas are files, as with passthrough. Made-up targets write into them. */
 import * as fs from "node:fs";
 import * as path from "node:path";
 import type { AreaFile, DeviceOptions } from "../../src/kcov/mod.ts";
@@ -36,12 +36,12 @@ export class DirectWorld extends DeviceWorld {
     return new DirectWorld({ files: () => makeFile, ...options }, { folder, files });
   }
 
-  /** Which of the files are still there, by their numbers. */
+  /** The numbers of the files that still exist. */
   get present(): number[] {
     return [...this.files.keys()].filter((i) => fs.existsSync(this.files[i].path));
   }
 
-  /** What was last said of areas: the instances' numbers. */
+  /** The instances' numbers in the last `trace`. */
   get tracedIds(): number[] {
     return (this.source.traced.at(-1) ?? []).map(({ id }) => id);
   }

@@ -15,7 +15,7 @@ const { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } = constants;
 
 const scenario = scenarios(filesystem, () => new Tree());
 
-/** The errno with which something is refused, by its name. */
+/** The name of the errno with which a call is refused. */
 async function refusal(call: () => unknown): Promise<string> {
   try {
     await call();

@@ -1,4 +1,4 @@
-/** The mounted tree without a mount: requests as the kernel makes them. */
+/** The mounted tree without a mount, with requests as the kernel makes them. */
 import { constants } from "node:fs";
 import { abi, type Request } from "../../src/fuse/mod.ts";
 import { KcovFilesystem, type NamedTarget, type TreeOptions } from "../../src/kcov/mod.ts";
@@ -10,7 +10,7 @@ const ROOT = abi.FUSE_ROOT_ID;
 export class Tree implements AsyncDisposable {
   readonly world: DeviceWorld;
   readonly subject: KcovFilesystem;
-  /** What `kcov.d/` is made of. */
+  /** The targets of `kcov.d/`. */
   targets: NamedTarget[] = [];
   #unique = 2;
 

@@ -83,7 +83,7 @@ protocol(
       reader.push(frame.subarray(at, at + 4096));
     }
     assert.equal(sizes, [body.length]);
-    // Copied anew for each chunk it would be 32 GB.
+    // If each chunk were copied anew, this would copy 32 GB.
     assert.ok(performance.now() - began < 8000);
   },
 );

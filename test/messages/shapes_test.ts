@@ -1,4 +1,7 @@
-/** Each kind of message that a process takes from another: what is like one, but is none, is refused in a line. */
+/**
+ * A value that only resembles a message is refused in a line, for each kind that a process takes from
+ * another.
+ */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type * as v from "valibot";
@@ -100,7 +103,7 @@ const KINDS: Record<string, [v.GenericSchema, ...unknown[]]> = {
   }],
 };
 
-/** Lines of a recording but the first. */
+/** Any lines of a recording but the first. */
 const ENTRIES: readonly object[] = [
   { t: 1.5, rx: "AA==" },
   { t: 1, tx: "AA==" },
@@ -115,7 +118,7 @@ const ENTRIES: readonly object[] = [
   { t: 1, ioctl: 5, result: 1 },
 ];
 
-/** What is left of a value; undefined when it is refused, in a line. */
+/** The accepted part of a value; undefined when it is refused, in a line. */
 function left(take: (value: unknown) => unknown, value: unknown): unknown {
   try {
     return take(value);
@@ -126,7 +129,7 @@ function left(take: (value: unknown) => unknown, value: unknown): unknown {
   }
 }
 
-/** How many of a message's mutants are taken, as what they are, and how many are refused. */
+/** How many of a message's mutants are accepted, and how many are refused. */
 function tryMutants(take: (value: unknown) => unknown, example: unknown): [number, number] {
   const counts: [number, number] = [0, 0];
   for (let i = 0; i < MUTANTS; i++) {
@@ -134,7 +137,7 @@ function tryMutants(take: (value: unknown) => unknown, example: unknown): [numbe
     const value: unknown = JSON.parse(JSON.stringify(mutant) ?? "null");
     const taken = left(take, value);
     if (taken !== undefined) {
-      // Nothing is made up, and what is taken is taken again.
+      // Nothing is added, and an accepted value is accepted again.
       assert.equal(left(take, JSON.parse(JSON.stringify(taken))), taken);
     }
     counts[taken === undefined ? 1 : 0]++;

@@ -4,7 +4,7 @@ import { defaultOf, probed, resultOf, trace } from "./same_behaviour.ts";
 
 const test = suite("probes/behaviour");
 
-/** What is said of a source, and the body of a function, whose value stays. */
+/** A sentence about a source, and the body of a function, whose value stays. */
 const BODIES: [what: string, body: string][] = [
   ["a directive stays the first thing", `"use strict"; "x"\nreturn this === undefined`],
   ["a directive of a function", `return (function () { 'use strict'\nreturn typeof this })()`],

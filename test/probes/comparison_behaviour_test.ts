@@ -4,7 +4,7 @@ import { probed, resultOf } from "./same_behaviour.ts";
 
 const test = suite("probes/comparison_behaviour");
 
-/** What is said of comparisons, and the body of a function, whose value stays. */
+/** A sentence about comparisons, and the body of a function, whose value stays. */
 const BODIES: [what: string, body: string][] = [
   [
     "a getter among the globals is asked once",

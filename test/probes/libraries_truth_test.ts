@@ -1,6 +1,6 @@
 /**
- * Holds the probes of real libraries against what V8 counts: a copy of the libraries, with probes in all
- * files that are loaded, is given the same inputs, and after each the same blocks must have been executed.
+ * Compares the probes of real libraries with V8's counts. A copy of the libraries, with probes in all files
+ * that are loaded, gets the same inputs, and after each the same blocks must have been executed.
  */
 
 import { cpSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const test = suite("probes/libraries against V8");
 
 const TEST = fileURLToPath(new URL("../../../test/", import.meta.url));
 const DRIVER = "fixtures/programs/drive_libraries.mjs";
-/** What of test/node_modules is no library. */
+/** Entries of test/node_modules that are no libraries. */
 const RUNTIMES = /^(?:\.bin|@deno|deno|node\d+)(?:\/|$)/;
 
 /** A file with probes. */
@@ -35,14 +35,14 @@ class Copy {
   #nextPc = 0x80000000;
 
   constructor() {
-    // Itself, where it is a link: what is copied is written to, and a link would lead back to the original.
+    // Its real path, since it may be a link: the copy is written to, and a link would lead to the original.
     const modules = realpathSync(join(TEST, "node_modules"));
     cpSync(modules, join(this.#folder, "node_modules"), {
       recursive: true,
       filter: (source) => !RUNTIMES.test(relative(modules, source)),
     });
     cpSync(join(TEST, DRIVER), this.driver);
-    // Some libraries look whether there are others, which they find further up.
+    // Some libraries look for others, which they find further up.
     symlinkSync(join(TEST, "../node_modules"), join(this.#root, "node_modules"));
   }
 
@@ -73,7 +73,7 @@ const copy = new Copy();
 
 test.after(() => copy.remove());
 
-/** What differs, as text. */
+/** The differences, as text. */
 function differences({ url, prepared, firstPc }: Probed, counted: Set<number>, pcs: Set<number>) {
   const { table, unprobed } = prepared;
   return Array.from(table.blockStart, (start, block) => {

@@ -19,7 +19,7 @@ function g(d) { return d && (d === 1 ? d.e.f : d); }
 f(1);
 `;
 
-/** Where `.f` is read, and its callers. */
+/** The place where `.f` is read, and those of its callers. */
 const PLACES = ["5:44", "3:43", "6:1"];
 
 /** The program, which is not compiled. */

@@ -15,10 +15,10 @@ import type { GoalSource, PrintedFunction } from "../blocks/v8_answers.ts";
  * - `generator`: V8 counts its first block when it is made, the probe when it is first resumed;
  * - `object scope`: the block is in a `with`, and has no probe;
  * - `no counter`: V8 has no counter where the block begins: others have, or it is behind a jump;
- * - `labelled try`: V8 does not count what follows it when it is left by its label;
- * - `rewritten loop`: V8 counts what follows a \`for (let ...;;)\` with closures by its rounds.
+ * - `labelled try`: V8 does not count the code after it when it is left by its label;
+ * - `rewritten loop`: V8 counts the code after a \`for (let ...;;)\` with closures by its rounds.
  *
- * Of the last two the probes are right.
+ * In the last two cases the probes are right.
  */
 export type Cause =
   | "generator"
@@ -27,7 +27,7 @@ export type Cause =
   | "labelled try"
   | "rewritten loop";
 
-/** What V8 and the probes said of a block: one of them, that it was executed. */
+/** Which of V8 and the probes, but not the other, reported that a block was executed. */
 export type Side = "counted only" | "probed only";
 
 /** Finds the causes of one source's differences. */
@@ -38,7 +38,7 @@ export class Causes {
   readonly #counters: ReadonlySet<number>;
   readonly #walk: ProbeWalk;
 
-  /** @param printed What this V8 says of the source's counters. */
+  /** @param printed This V8's output about the source's counters. */
   constructor(
     { goal, source }: GoalSource,
     prepared: Prepared,
@@ -58,7 +58,7 @@ export class Causes {
     this.#counters = new Set(printed.flatMap(({ slots }) => slots.map(([start]) => start)));
   }
 
-  /** @returns undefined where there is none with a name. */
+  /** @returns undefined where no cause has a name. */
   find(block: number, side: Side): Cause | undefined {
     if (this.#generators.has(block)) return "generator";
     const start = this.#prepared.table.blockStart[block];
@@ -68,7 +68,7 @@ export class Causes {
     return this.#counters.has(start) ? undefined : "no counter";
   }
 
-  /** What V8's counters are not exact for. */
+  /** The cause if V8's counters are not exact for a node. */
   #miscounted(node: AnyNode): Cause | undefined {
     if (node.type === "TryStatement" && /\w\s*:\s*$/.test(this.#source.slice(0, node.start))) {
       return "labelled try";

@@ -7,13 +7,13 @@ import { randomProgram } from "../blocks/random_program.ts";
 
 const test = suite("probes/prepare");
 
-/** What a map says of a place. */
+/** A map's entry for a place. */
 interface Place {
   readonly originalLine: number;
   readonly originalColumn: number;
 }
 
-/** The source with probes for its blocks, `K1` being that of block 1 and `P2`, `S3`, `N4` the others. */
+/** The source with probes for its blocks: `K1` for block 1, and `P2`, `S3`, `N4` for the other kinds. */
 function blocks(source: string, isModule = false): string {
   const { emit } = prepare(source, { isModule });
   const { code } = emit({ firstPc: 0, url: "a.js", comparisons: false });
@@ -114,7 +114,7 @@ for (const [what, source, code] of BLOCKS) {
   });
 }
 
-/** The source with probes for its comparisons, in which all has the PC 0. */
+/** The source with probes for its comparisons; each has the PC 0. */
 function comparisons(source: string): string {
   const code = prepare(source, { isModule: false }).emit({ firstPc: 0, url: "a.js" }).code;
   return code.replace(/^;__kcov\(0\);/, "");

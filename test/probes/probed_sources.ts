@@ -1,4 +1,4 @@
-/** Runs sources plain under V8's coverage, and with probes, and compares the blocks that are executed. */
+/** Runs sources plain under V8's coverage, and with probes, and compares the executed blocks. */
 
 import { prepare, type Prepared } from "../../src/probes/prepare.ts";
 import { executedOf } from "../blocks/truth.ts";
@@ -10,19 +10,19 @@ import {
 } from "../blocks/v8_answers.ts";
 import { type Cause, Causes } from "./named_causes.ts";
 
-/** What came of a comparison. */
+/** The result of a comparison. */
 export interface Verdict {
-  /** How many blocks V8 said were executed, once for each round of each source. */
+  /** The number of blocks that V8 reported as executed, summed over the rounds of all sources. */
   blocks: number;
-  /** What the sources threw. */
+  /** The errors that the sources threw. */
   readonly errors: readonly string[];
-  /** How often each cause kept the two from being the same. */
+  /** How often each cause made the two differ. */
   readonly named: Partial<Record<Cause, number>>;
   /** Differences without a cause. */
   readonly unnamed: string[];
 }
 
-/** Not that of any block's number. */
+/** The PC of no block. */
 const FIRST_PC = 0x9abcde00;
 
 /**

@@ -18,7 +18,7 @@ export function probed(source: string, options: { isModule?: boolean } = {}): st
   return prepare(source, { isModule: false, ...options }).emit({ firstPc: 0, url: "a.js" }).code;
 }
 
-/** What the body of a function returns, or what it throws, as text. */
+/** The value that the body of a function returns, or the error that it throws, as text. */
 export async function resultOf(body: string): Promise<string> {
   try {
     return JSON.stringify(await compileFunction(body)());
@@ -27,7 +27,7 @@ export async function resultOf(body: string): Promise<string> {
   }
 }
 
-/** What a module exports as its default, or what it throws, as text. */
+/** The value that a module exports as its default, or the error that it throws, as text. */
 export async function defaultOf(source: string): Promise<string> {
   try {
     const url = `data:text/javascript,${encodeURIComponent(source)}`;

@@ -1,4 +1,4 @@
-/** Holds the probes of random programs and awkward sources against what V8 counts of them. */
+/** Compares the probes of random programs and awkward sources with V8's counts. */
 
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -11,7 +11,7 @@ const test = suite("instrument against V8");
 
 const RANDOM_PROGRAMS = 300;
 
-/** Scripts share their declarations: they are run as the bodies of functions, as CommonJS files are. */
+/** Scripts share their declarations, so they are run as the bodies of functions, as CommonJS files are. */
 function inFunction({ goal, source }: GoalSource): GoalSource {
   return { goal: goal === "module" ? goal : "commonjs", source };
 }

@@ -1,4 +1,4 @@
-/** That scripts whose value matters, as that of `eval`, have the same with probes. */
+/** If a script's value matters, as that of `eval` does, it is the same with probes. */
 import { runInThisContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";

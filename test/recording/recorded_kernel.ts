@@ -1,4 +1,4 @@
-/** A kernel that is made up, and a server that answers it and writes a recording. */
+/** A made-up kernel, and a server that answers it and writes a recording. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ const SOURCE: Source = {
   canWrite: () => true,
 };
 
-/** Of a message: who asks, of which node. */
+/** The sender of a message, and the node. */
 interface From {
   readonly nodeid: number;
   /** @default {this process} */
@@ -125,7 +125,7 @@ export class RecordedKernel implements AsyncDisposable {
     return this.ask("OPEN", { nodeid }, write);
   }
 
-  /** What a client of `kcov` does, from INIT to RELEASE. */
+  /** The requests of a client of `kcov`, from INIT to RELEASE. */
   async converse(): Promise<void> {
     await this.ask("INIT", { nodeid: nodeId(0) }, (writer) => {
       abi.fuse_init_in.encode(writer, { major: 7, minor: 45, max_readahead: 0, flags: 0 });
@@ -156,7 +156,7 @@ export class RecordedKernel implements AsyncDisposable {
     return readFileSync(this.path, "utf8").split("\n").filter(Boolean);
   }
 
-  /** Writes the recording anew, its lines changed. */
+  /** Writes the recording anew, with its lines changed. */
   rewrite(change: (line: string, index: number) => string): void {
     writeFileSync(this.path, this.lines().map((line, i) => `${change(line, i)}\n`).join(""));
   }

@@ -53,7 +53,7 @@ replayer("what was recorded is answered the same, and shown as the debug log doe
 replayer("a reply that is another than it was is shown beside it", async () => {
   await using kernel = new RecordedKernel();
   await kernel.converse();
-  // KCOV_ENABLE was done; let it have been refused.
+  // KCOV_ENABLE succeeded; pretend that it was refused.
   const at = replyLine(kernel, 4);
   kernel.rewrite((line, i) => {
     if (i !== at) return line;
@@ -90,7 +90,7 @@ replayer(
     await using kernel = new RecordedKernel();
     await kernel.converse();
     const told = kernel.lines().find((line) => line.includes('"thread"'))!;
-    // Behind the answer to KCOV_ENABLE; the thread is asked about again by KCOV_DISABLE.
+    // After the answer to KCOV_ENABLE; KCOV_DISABLE asks about the thread again.
     const at = replyLine(kernel, 4);
     kernel.rewrite((line, i) => i === at ? `${line}\n${told}` : line === told ? "{}" : line);
     const { findings, news } = await replay(kernel.path);
@@ -133,7 +133,7 @@ replayer("a reply that does not come, and one to no request, are differences", a
   await kernel.converse();
   const reply = (unique: number) => Uint8Array.of(16, 0, 0, 0, 0, 0, 0, 0, unique, ...Array(7));
   const line = (entry: object) => JSON.stringify({ t: 1, ...entry });
-  // Nothing says what is in the memory.
+  // No line has the contents of the memory.
   const added = [
     line({ rx: packMessage(remoteEnable()) }),
     line({ tx: packMessage(reply(90)) }),

@@ -1,4 +1,4 @@
-/** What is shown of names that others have made up. */
+/** The display of names that others have made up. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { visible, visibleJson, visibleLines } from "../../src/report/display_text.ts";

@@ -16,7 +16,7 @@ const unused = (a) => a + 1;
 sign(3);
 `;
 
-/** The blocks of a text as a symbol table has them, and which of these texts begin one that has executed. */
+/** The blocks of a text as a symbol table has them, and whether the text of each has executed. */
 function statesOf(text: string, isCovered: (blockText: string) => boolean): Map<string, boolean> {
   const { positions, table } = outlineFile({ url: URL, text, isScript: true })!;
   const states = new Map<string, boolean>();
@@ -28,7 +28,7 @@ function statesOf(text: string, isCovered: (blockText: string) => boolean): Map<
   return states;
 }
 
-/** What has a count of 0, by the text that it stands at. */
+/** The parts with a count of 0, by their text. */
 function missed(text: string, states: Map<string, boolean>) {
   const outline = outlineFile({ url: URL, text, isScript: true });
   const data = fileCoverage("/srv/sign.js", { states, outline });

@@ -1,4 +1,4 @@
-/** Names of scripts in reports: they are what others have made up. */
+/** Names of scripts in reports: others have made them up. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
@@ -29,7 +29,7 @@ const URLS = [
   "__proto__",
   "constructor",
 ];
-/** Tags that a page of Istanbul's has by itself. */
+/** Tags of Istanbul's own in a page. */
 const OWN_TAGS =
   /^(?:!doctype|html|head|title|meta|link|style|body|div|h1|a|span|p|em|template|input|table|thead|tbody|tr|th|td|pre|script)$/;
 // deno-lint-ignore no-control-regex
@@ -84,7 +84,7 @@ names(
   async () => {
     await render("html", (folder) => {
       const pages = pagesOf(folder);
-      // A page a file, and one for each folder.
+      // A page for each file, and one for each folder.
       assert.ok(pages.size > URLS.length);
       const linked = new Set<string>();
       for (const [name, text] of pages) {

@@ -8,7 +8,7 @@ import { plainPlaces } from "../../src/blocks/block_places.ts";
 import { scriptHash } from "../../src/symbols/script_hash.ts";
 import { SourceStore } from "../../src/symbols/source_store.ts";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
-import { pcOfBlock } from "../../src/symbols/pc_space.ts";
+import { blockAt, pcOfBlock } from "../../src/symbols/pc_space.ts";
 import { PcLines } from "../../src/report/pc_lines.ts";
 
 const report = suite("report/pc_lines");
@@ -37,7 +37,7 @@ async function withScript(
     if (isKept) sources.keep(script, { source, originals: [] });
     await sources[Symbol.asyncDispose]();
     const lines = new PcLines({ symbols, sources });
-    await work((block, options) => lines.of(BigInt(pcOfBlock(base + block)), options));
+    await work((block, options) => lines.of(BigInt(pcOfBlock(blockAt({ base }, block))), options));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -14,10 +14,10 @@ import { reportFiles } from "../../src/report/report_files.ts";
 const report = suite("report/report_files");
 
 const URL = "file:///srv/pick.ts";
-/** As a compiler in place makes it, of each of these, with a map of the same name. */
+/** The result of a compiler in place for each of these, with a map of the same name. */
 const COMPILED = "export function pick(x) {\n  return x ? 1 : 2;\n}\n";
 const PLAIN = "export function pick(x: number): number { return x ? 1 : 2; }\n";
-/** What cannot be read as JavaScript with its types left out. */
+/** A source that is not JavaScript when its types are left out. */
 const ENUM = "enum E { A } export function pick(x: E): number { return x ? 1 : 2; }\n";
 
 /** A map with a segment for each token that both have, in order. */
@@ -68,7 +68,7 @@ for (const [name, original] of Object.entries({ PLAIN, ENUM })) {
         await using sources = new SourceStore(path.join(folder, "sources"));
         sources.keep(script, { source, originals });
         await sources[Symbol.asyncDispose]();
-        // All but one of the two ways.
+        // All but one of the two branches.
         const marks = new Uint8Array(table.blockStart.length).fill(1);
         marks[marks.length - 1] = 0;
         const covered = [{ name: "a", scripts: [{ base, blocks: packBits(marks, 1) }] }];

@@ -74,7 +74,7 @@ export const NOW: Snapshot = {
   coveredBlocks: 1204,
 };
 
-/** The same where clients map what targets write. */
+/** The same where targets write into the memory that clients map. */
 export function direct({ total: _, ...rest }: Snapshot): Snapshot {
   const instances = rest.instances.map(({ counts: _, ...instance }) => instance);
   const server = { ...rest.server, collector: "trace", isPassthrough: true } as const;

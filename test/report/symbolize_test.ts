@@ -99,7 +99,10 @@ report("a name with line breaks stays on its line", () => {
   });
 });
 
-/** How syzkaller has read a line of `symbolize -all`, first and last: `gvisorLineRe` in its gvisor.go. */
+/**
+ * The patterns by which syzkaller has read a line of `symbolize -all`, first and last: `gvisorLineRe` in its
+ * gvisor.go.
+ */
 const SYZKALLER: RegExp[] = [
   /\/gvisor\/([^:]+):([0-9]+).([0-9]+),([0-9]+).([0-9]+)$/,
   /^(?:.*\/)?(pkg\/[^:]+):([0-9]+).([0-9]+),([0-9]+).([0-9]+)$/,

@@ -8,22 +8,22 @@ const engine = suite("scripts/engine");
 const all = () => true;
 
 /**
- * Blocks: 0 the top level; 1 `f`, 2 its then, 3 its else (what follows the `if` is the function's last
- * statement's, so not a block); 4 `g`; 5 `h`.
+ * Blocks: 0 the top level; 1 `f`, 2 its then, 3 its else (the code after the `if` would be behind the
+ * function's last statement, so it is no block); 4 `g`; 5 `h`.
  */
 const SOURCE = "function f(a) { if (a) { g(); } else { h(); } }\n" + // 0 to 47; else at 31 to 45
   "function g() {}\n" + // 48 to 63
   "function h() {}\n" + // 64 to 79
   "f(1);\n"; // up to 86
 
-/** What V8 reports of SOURCE's first run. */
+/** V8's report of SOURCE's first run. */
 const FIRST_RUN = [
   report("", [[0, 86, 1]]),
   report("f", [[0, 47, 1], [31, 45, 0]]),
   report("g", [[48, 63, 1]]),
   report("h", [[64, 79, 0]]),
 ];
-/** And of a later `f(0)`. */
+/** Its report of a later `f(0)`. */
 const OTHER_BRANCH = [report("f", [[0, 47, 1], [23, 31, 0]]), report("h", [[64, 79, 1]])];
 
 const of = (functions: object[], scriptId = "7", url = "file:///a.js") => ({
@@ -266,12 +266,12 @@ engine(
   },
 );
 
-/** Where a collection has interrupted JavaScript, as the agent puts it before the others. */
+/** The place where a collection has interrupted JavaScript, in the agent's form, before the other reports. */
 const place = (
   position: number,
   { url = "/a.js", name = "", mayResume = false } = {},
 ) => of([report(name, [[position, position, mayResume ? 1 : 0]], false)], "", url);
-/** `f` is called, and nothing of it has run. */
+/** `f` was called, and none of its code has run. */
 const ENTERED = collection(place(10), of([report("f", [[0, 47, 0]])]));
 const OTHERS = collection(of([report("g", [[48, 63, 1]])]));
 

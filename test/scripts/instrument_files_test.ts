@@ -9,7 +9,7 @@ import { PipelineWorld } from "./pipeline_world.ts";
 
 const files = suite("scripts/instrument_files");
 
-/** A folder of files, and where they are written. */
+/** A folder of files, and the folder that they are written to. */
 class Folders {
   readonly from: string;
   readonly to: string;
@@ -32,7 +32,7 @@ class Folders {
     return fs.readFileSync(path.join(this.to, name), "utf8");
   }
 
-  /** @param options `name`: of one file, instead of all. */
+  /** @param options `name`: of a single file to write, instead of all. */
   instrument(
     options: { name?: string; isMeasured?: (url: string) => boolean } = {},
   ): Promise<InstrumentedFiles> {

@@ -5,7 +5,7 @@ import { KeptScripts } from "../../src/scripts/kept_scripts.ts";
 
 const kept = suite("scripts/kept_scripts");
 
-/** Keeps something of a source by its key. */
+/** Keeps a result for a source by its key. */
 function add(subject: KeptScripts<string>, key: string, source: string): void {
   subject.add(key, { source, result: Promise.resolve(`of ${source}`) });
 }

@@ -31,7 +31,7 @@ function scenario(sentence: string, run: (world: PipelineWorld) => unknown): voi
   });
 }
 
-/** The PCs, by their lower halves, that a script with probes says when it is run. */
+/** The PCs that a script with probes reports when it runs, by their lower halves. */
 function run(code: string): number[] {
   const hits: number[] = [];
   const note = (pc: number, value?: unknown) => {
@@ -374,7 +374,7 @@ scenario("the thread keeps the process while a script is asked for, and no longe
   assert.equal([status, stdout], [0, "4\n"], stderr);
 });
 
-/** Leaves the process no descriptor but so many, until `free` gives some back. */
+/** Leaves the process only so many descriptors, until `free` gives some back. */
 const TAKE_DESCRIPTORS = `
   import { closeSync, openSync } from "node:fs";
   import { execFileSync } from "node:child_process";

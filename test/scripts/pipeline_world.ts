@@ -18,7 +18,7 @@ export class PipelineWorld implements AsyncDisposable {
     return new Pipeline({ symbols: symbols as SymbolTable, reporter: { warn } });
   }
 
-  /** What the symbol table's file says. */
+  /** The text of the symbol table's file. */
   get text(): string {
     return fs.readFileSync(symbolFile(this.folder), "utf8");
   }

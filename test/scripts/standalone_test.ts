@@ -1,26 +1,27 @@
 import { runInNewContext } from "node:vm";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { blockOfPcLow, pcOfBlock } from "../../src/symbols/pc_space.ts";
 import { prepare } from "../../src/probes/prepare.ts";
 import { withPrelude } from "../../src/scripts/standalone.ts";
 
 const standalone = suite("scripts/standalone");
 
-const FIRST_PC = 0x9abcde00;
+const FIRST_PC = pcOfBlock(blockOfPcLow(0x9abcde00));
 
 function standaloneOf(source: string): string {
   const { code } = prepare(source, {}).emit({ firstPc: FIRST_PC, url: "file:///a.js" });
   return withPrelude({ code, firstPc: FIRST_PC });
 }
 
-/** What a program leaves in `seen`. */
+/** The value that a program leaves in `seen`. */
 function run(code: string, globals: object = {}): unknown {
   const context = { seen: undefined as unknown, ...globals };
   runInNewContext(code, context);
   return context.seen;
 }
 
-/** With probes of each kind, each saying what the program would say without. */
+/** Programs for probes of each kind, each with the same result as without probes. */
 const PROGRAMS: Record<string, unknown> = {
   "seen = 1;": 1,
   "'use strict'; seen = (function () { return this; })();": undefined,

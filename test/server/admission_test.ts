@@ -20,7 +20,7 @@ const admission = suite("admission");
 const PEER = { pid: 1, uid: 1000, gid: 1000 };
 const INFO = { name: "api", pid: 1, runtime: "node" };
 
-/** An agent's link, as far as it is welcomed. */
+/** An agent's link, with the parts that its welcome uses. */
 class FakeAgentLink extends FakeLink {
   readonly welcomes: Welcome[] = [];
 

@@ -47,7 +47,7 @@ function made(options: { collectTimeout?: number } = {}) {
     const link = new FakeLink();
     return { link, target: registry.add(link, { name, pid: 1, runtime: "node" }) };
   };
-  /** Stops, and gives the numbers of the blocks whose PCs came. */
+  /** Stops, and returns the numbers of the blocks whose PCs came. */
   const stop = async (run = 0, units: Units = ALL_UNITS) => {
     const executed = await subject.stop({ run, units });
     return executed.flatMap(({ pcs }) => blocksOf(pcs));
@@ -55,7 +55,7 @@ function made(options: { collectTimeout?: number } = {}) {
   return { world, registry, subject, warnings, add, stop };
 }
 
-/** What a target reports, collection by collection, and nothing afterwards. */
+/** A target's reports, collection by collection, and nothing afterwards. */
 function reports(...collections: ScriptReport[][]): FakeLink["onStop"] {
   return ({ hold }) =>
     Promise.resolve({ coverage: collection(...collections.shift() ?? []), held: hold });
@@ -216,7 +216,7 @@ collector("coverage that makes no sense is warned of and costs only itself", asy
     assert.equal(await stop(), [STRIDE + 1], text);
     subject.release(ALL_UNITS);
   }
-  // The first collection takes two rounds, for the honest one's script is new.
+  // The first collection takes two rounds, since the honest target's script is new.
   assert.is(warnings.length, texts.length + 1);
   assert.match(warnings[0], /^Cannot read the coverage of liar: SyntaxError: /);
 });

@@ -42,7 +42,7 @@ const HELLO: Hello = {
 
 const json = (value: unknown) => Buffer.from(JSON.stringify(value));
 
-/** A control socket and what came in on it. */
+/** A control socket and the messages that came in on it. */
 async function listening(handlers: Partial<Agents & Requests> = {}, options = OPTIONS) {
   const agents: { link: AgentLink; hello: Hello }[] = [];
   const warnings: string[] = [];
@@ -115,7 +115,7 @@ control(
     const frames: number[] = [];
     const reader = new FrameReader((type) => frames.push(type), 1000);
     socket.on("data", (chunk) => reader.push(chunk));
-    // All in one chunk: what follows the hello is the link's.
+    // All in one chunk: bytes after the hello are the link's.
     socket.write(Buffer.concat([
       packFrame(FRAME.hello, json(HELLO)),
       packFrame(FRAME.farewell),
@@ -274,14 +274,14 @@ control("the end disconnects all and leaves nothing behind", async () => {
 control(
   "what servers that were killed have left is removed, what others use is not",
   async () => {
-    // The number of a process says nothing: this one's parent lives.
+    // The number of a process says nothing: the parent of this one lives.
     const [left, old, used] = [`${process.ppid}-left`, "7-older", "8-used"];
     const folders = [left, old, used, "other", "mnt"].map((name) => path.join("/run/kcovfs", name));
     for (const folder of folders) {
       fs.mkdirSync(folder, { recursive: true });
       fs.writeFileSync(path.join(folder, "file"), "");
     }
-    // One of an older version, which does not lock its folder.
+    // A server of an older version, which does not lock its folder.
     const server = createServer().listen(path.join(folders[1], "socket"));
     await once(server, "listening");
     const lock = fs.openSync(folders[2], "r");

@@ -5,7 +5,7 @@ import {
   type Requests,
 } from "../../src/server/control_socket.ts";
 
-/** Serves a control socket; whatever is not given does nothing, and commands are refused. */
+/** Serves a control socket; handlers that are not given do nothing, and commands are refused. */
 export async function listen(
   handlers: Partial<Agents & Requests>,
   options: ControlOptions,

@@ -30,7 +30,7 @@ const TRACING = {
   unprobed: ({ id }: Target) => Promise.resolve([{ url: `file:///${id}.js`, reason: "why" }]),
 };
 
-/** Whose device it is, and others. */
+/** The user of the device, and others. */
 const OWNER = 1000;
 const ROOT: Peer = { pid: 12, uid: 0, gid: 0 };
 const OTHER: Peer = { pid: 13, uid: 1001, gid: 1001 };

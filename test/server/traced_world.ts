@@ -1,4 +1,4 @@
-/** Targets that have probes, which write what the test says. */
+/** Targets with probes, which write as the test says. */
 import * as path from "node:path";
 import type { TracedArea } from "../../src/messages/protocol.ts";
 import type { AreaFile, EnabledArea } from "../../src/kcov/mod.ts";
@@ -12,11 +12,11 @@ import { nodeId } from "../../src/fuse/ids.ts";
 
 const OWNER = { mode: 0o600, uid: 0, gid: 0 };
 
-/** A link of a target that can be told what to write into. */
+/** The link of a target with probes. */
 export class TracedLink extends FakeLink {
-  /** What it was told, in order. */
+  /** The areas that it was told to write into, in order. */
   readonly told: (readonly TracedArea[])[] = [];
-  /** What it answers. */
+  /** Its answer. */
   onTrace: () => Promise<void> = () => Promise.resolve();
   urls: readonly string[] = [];
 
@@ -30,7 +30,7 @@ export class TracedLink extends FakeLink {
   }
 }
 
-/** An instance of 512 words that is enabled for all PCs, unless it is said to be something else. */
+/** An enabled instance of 512 words for all PCs, unless the options say otherwise. */
 export function area(id: number, options: Partial<EnabledArea> = {}): EnabledArea {
   return { id: nodeId(id), words: 512, mode: "pc", scope: "all", ...options };
 }
@@ -38,7 +38,7 @@ export function area(id: number, options: Partial<EnabledArea> = {}): EnabledAre
 export class TracedWorld implements AsyncDisposable {
   readonly warnings: string[] = [];
   readonly registry: Registry;
-  /** Those that the tracer has made and not disposed of, in order. */
+  /** Files that the tracer has made and not disposed of, in order. */
   readonly files: AreaFile[] = [];
   readonly tracer: Tracer;
   /** Why no more files can be made. */
@@ -73,7 +73,7 @@ export class TracedWorld implements AsyncDisposable {
     });
   }
 
-  /** Adds a target with probes, and welcomes it unless it is not to be. */
+  /** Adds a target with probes, and welcomes it unless the options say otherwise. */
   async add(
     options: { isWelcome?: boolean; parent?: Target; unheld?: string } = {},
   ): Promise<{ link: TracedLink; target: Target; areas: readonly TracedArea[] }> {

@@ -7,12 +7,12 @@ import {
   mergeScripts,
   SINCE_RESET,
 } from "../../src/symbols/covered_blocks.ts";
-import { pcOfBlock } from "../../src/symbols/pc_space.ts";
+import { blockNumber, pcOfBlock } from "../../src/symbols/pc_space.ts";
 
 const covered = suite("symbols/covered_blocks");
 
-const A = { base: 10, count: 3 };
-const B = { base: 40, count: 2 };
+const A = { base: blockNumber(10), count: 3 };
+const B = { base: blockNumber(40), count: 2 };
 
 covered("a script's marks in a target are the same array each time", () => {
   const subject = new CoveredBlocks();
@@ -32,7 +32,7 @@ covered("a reset keeps what has executed, and tells it from what comes after", (
 
 covered("blocks are found by their PCs, and PCs of no script are none", () => {
   const subject = new CoveredBlocks();
-  const pcs = [9, 10, 12, 13, 41, 99].map(pcOfBlock);
+  const pcs = [9, 10, 12, 13, 41, 99].map((block) => pcOfBlock(blockNumber(block)));
   subject.addPcs("page", { pcs, segments: [A, B] });
   const scripts = Object.fromEntries(
     [...subject.list()].map(([name, list]) => [
@@ -52,12 +52,12 @@ covered("the size counts a block once, however many targets have executed it", (
 });
 
 covered("what targets have executed of a script is merged", () => {
-  const one = { base: 40, marks: Uint8Array.of(1, 0) };
-  const other = { base: 40, marks: Uint8Array.of(0, 2) };
-  const first = { base: 10, marks: Uint8Array.of(0) };
+  const one = { base: blockNumber(40), marks: Uint8Array.of(1, 0) };
+  const other = { base: blockNumber(40), marks: Uint8Array.of(0, 2) };
+  const first = { base: blockNumber(10), marks: Uint8Array.of(0) };
   assert.equal(mergeScripts([one, first, other]), [
-    { base: 10, marks: Uint8Array.of(0) },
-    { base: 40, marks: Uint8Array.of(1, 2) },
+    { base: blockNumber(10), marks: Uint8Array.of(0) },
+    { base: blockNumber(40), marks: Uint8Array.of(1, 2) },
   ]);
   assert.equal([...one.marks], [1, 0]);
 });

@@ -56,7 +56,7 @@ lock("the lock is given back when the work throws", () => {
     withFileLock(fd, () => {
       throw new Error("broken");
     }), /broken/);
-  // Another open file: were the first still locked, this would wait for ever.
+  // It opens the file anew: were the lock still held, this would wait for ever.
   const work = program(`withFileLock(fs.openSync(file, "a+"), () => console.log("free"));`);
   const { stdout } = spawnSync(process.execPath, [
     "--input-type=module",

@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import {
+  blockNumber,
   blockOfPc,
   BLOCKS,
   findFree,
@@ -12,19 +13,21 @@ import {
 } from "../../src/symbols/pc_space.ts";
 
 const space = suite("symbols/pc_space");
+const FIRST = blockNumber(0);
+const LAST = blockNumber(BLOCKS - 1);
 
 space("PCs go from 0xffffffff80000000 in steps of 8, below 0xffffffffff000000", () => {
-  assert.equal([0, 1, 2].map(formatPc), [
+  assert.equal([0, 1, 2].map((block) => formatPc(blockNumber(block))), [
     "0xffffffff80000000",
     "0xffffffff80000008",
     "0xffffffff80000010",
   ]);
-  assert.is(formatPc(BLOCKS - 1), "0xfffffffffefffff8");
-  assert.equal([pcOfBlock(0), pcOfBlock(BLOCKS - 1)], [0x80000000, 0xfefffff8]);
+  assert.is(formatPc(LAST), "0xfffffffffefffff8");
+  assert.equal([pcOfBlock(FIRST), pcOfBlock(LAST)], [0x80000000, 0xfefffff8]);
 });
 
 space("a PC is known by its 64 bits, or by the lower 32 that some clients keep", () => {
-  for (const block of [0, 1, 12345678, BLOCKS - 1]) {
+  for (const block of [0, 1, 12345678, BLOCKS - 1].map(blockNumber)) {
     assert.is(blockOfPc(0xffffffff00000000n + BigInt(pcOfBlock(block))), block);
     assert.is(blockOfPc(BigInt(pcOfBlock(block))), block);
     assert.is(blockOfPc(BigInt(formatPc(block))), block);
@@ -49,7 +52,7 @@ space("what cannot be a block's PC is none", () => {
     -1n,
     -0x80000000n,
   ];
-  for (const pc of others) assert.is(blockOfPc(pc), -1, `0x${pc.toString(16)}`);
+  for (const pc of others) assert.is(blockOfPc(pc), undefined, `0x${pc.toString(16)}`);
 });
 
 space("a script's place never changes, or corpora would be worth nothing", () => {
@@ -70,15 +73,22 @@ space("a script's place leaves room for all its blocks, however many", () => {
 });
 
 const segments = (...pairs: [number, number][]): Segment[] =>
-  pairs.map(([base, count]) => ({ base, count }));
+  pairs.map(([base, count]) => ({ base: blockNumber(base), count }));
+
+function free(
+  taken: Segment[],
+  { preferred, count }: { preferred: number; count: number },
+): number | undefined {
+  return findFree(taken, { preferred: blockNumber(preferred), count });
+}
 
 space("a place that is free is taken, also between two segments that it touches", () => {
   const taken = segments([10, 10], [30, 10]);
   const cases: [number, number, number][] = [[0, 10, 0], [20, 10, 20], [22, 3, 22], [40, 5, 40]];
   for (const [preferred, count, expected] of cases) {
-    assert.is(findFree(taken, { preferred, count }), expected, `${count} at ${preferred}`);
+    assert.is(free(taken, { preferred, count }), expected, `${count} at ${preferred}`);
   }
-  assert.is(findFree([], { preferred: 7, count: 3 }), 7);
+  assert.is(free([], { preferred: 7, count: 3 }), 7);
 });
 
 space("a collision moves on to the next gap that is large enough", () => {
@@ -92,24 +102,24 @@ space("a collision moves on to the next gap that is large enough", () => {
     [35, 6, 50],
   ];
   for (const [preferred, count, expected] of cases) {
-    assert.is(findFree(taken, { preferred, count }), expected, `${count} at ${preferred}`);
+    assert.is(free(taken, { preferred, count }), expected, `${count} at ${preferred}`);
   }
 });
 
 space("at the end of the space it goes around", () => {
   const taken = segments([0, 5], [BLOCKS - 10, 10]);
-  assert.is(findFree(taken, { preferred: BLOCKS - 10, count: 3 }), 5);
-  assert.is(findFree(taken, { preferred: BLOCKS - 12, count: 3 }), 5);
-  assert.is(findFree(taken, { preferred: BLOCKS - 12, count: 2 }), BLOCKS - 12);
-  assert.is(findFree([], { preferred: BLOCKS - 1, count: 2 }), 0);
-  assert.is(findFree([], { preferred: BLOCKS - 2, count: 2 }), BLOCKS - 2);
+  assert.is(free(taken, { preferred: BLOCKS - 10, count: 3 }), 5);
+  assert.is(free(taken, { preferred: BLOCKS - 12, count: 3 }), 5);
+  assert.is(free(taken, { preferred: BLOCKS - 12, count: 2 }), BLOCKS - 12);
+  assert.is(free([], { preferred: BLOCKS - 1, count: 2 }), 0);
+  assert.is(free([], { preferred: BLOCKS - 2, count: 2 }), BLOCKS - 2);
 });
 
 space("where no gap is large enough there is no place", () => {
   const taken = segments([0, 10], [12, BLOCKS - 12]);
-  assert.is(findFree(taken, { preferred: 500, count: 2 }), 10);
-  assert.is(findFree(taken, { preferred: 500, count: 3 }), -1);
-  assert.is(findFree(segments([0, BLOCKS]), { preferred: 0, count: 1 }), -1);
+  assert.is(free(taken, { preferred: 500, count: 2 }), 10);
+  assert.is(free(taken, { preferred: 500, count: 3 }), undefined);
+  assert.is(free(segments([0, BLOCKS]), { preferred: 0, count: 1 }), undefined);
 });
 
 space("the place is the nearest free one after the preferred, for any segments", () => {
@@ -121,11 +131,11 @@ space("the place is the nearest free one after the preferred, for any segments",
     let end = 0;
     for (let i = random(6); i > 0; i--) {
       const base = end + random(4);
-      taken.push({ base, count: 1 + random(4) });
+      taken.push({ base: blockNumber(base), count: 1 + random(4) });
       end = base + taken.at(-1)!.count;
     }
     const rest = end + random(4);
-    taken.push({ base: rest, count: BLOCKS - random(4) - rest });
+    taken.push({ base: blockNumber(rest), count: BLOCKS - random(4) - rest });
     const isFree = (base: number, count: number) =>
       base + count <= BLOCKS &&
       taken.every((other) => base + count <= other.base || base >= other.base + other.count);
@@ -133,8 +143,8 @@ space("the place is the nearest free one after the preferred, for any segments",
     // By trying one after the other: the small numbers, and those at the end of the space.
     const places = [...Array(rest + 1).keys(), ...[4, 3, 2, 1].map((n) => BLOCKS - n)];
     const expected = places.find((at) => at >= wanted.preferred && isFree(at, wanted.count)) ??
-      places.find((at) => isFree(at, wanted.count)) ?? -1;
-    assert.is(findFree(taken, wanted), expected, JSON.stringify({ taken, wanted }));
+      places.find((at) => isFree(at, wanted.count));
+    assert.is(free(taken, wanted), expected, JSON.stringify({ taken, wanted }));
   }
 });
 
@@ -142,9 +152,9 @@ space("the segment that holds a block, or the next one, is found", () => {
   const taken = segments([10, 10], [20, 1], [30, 5]);
   const expected = [[0, 0], [9, 0], [10, 0], [19, 0], [20, 1], [21, 2], [30, 2], [34, 2], [35, 3]];
   for (const [block, index] of expected) {
-    assert.is(firstEndingAfter(taken, block), index);
+    assert.is(firstEndingAfter(taken, blockNumber(block)), index);
   }
-  assert.is(firstEndingAfter([], 0), 0);
+  assert.is(firstEndingAfter([], FIRST), 0);
 });
 
 space.run();

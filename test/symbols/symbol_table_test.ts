@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { BLOCKS, preferredBase } from "../../src/symbols/pc_space.ts";
+import { blockNumber, BLOCKS, preferredBase } from "../../src/symbols/pc_space.ts";
 import { SymbolTable } from "../../src/symbols/symbol_table.ts";
 
 const symbols = suite("symbols/symbol_table");
@@ -23,7 +23,7 @@ function script(url: string, count: number, hash = "aa") {
   return { url, hash, positions, files: [] as string[], fileOf: new Uint32Array(count) };
 }
 
-/** A line of the file's by hand. */
+/** A line of the file, written by hand. */
 function line(base: number | string, count: number | string, url: string, positions = "1.1,1.2") {
   return `kcovfs1\t${base}\t${count}\taa\t${JSON.stringify(url)}\t${positions}\n`;
 }
@@ -37,7 +37,7 @@ symbols("a table begins empty, with folders as needed", () => {
   file = path.join(folder, "a/b/symbols");
   withTable((table) => {
     assert.equal([table.segments.length, table.damaged], [0, 0]);
-    assert.is(table.locate(0), undefined);
+    assert.is(table.locate(blockNumber(0)), undefined);
     assert.is(table.find({ url: "x", hash: "aa" }), undefined);
   });
   assert.is(fs.readFileSync(file, "utf8"), "");
@@ -83,7 +83,7 @@ symbols("blocks are located at both ends of a segment and nowhere outside", () =
   fs.writeFileSync(file, line(10, 3, "a", "1.1,1.2 2.1,2.2 3.1,3.2") + line(13, 1, "b", "7.1,7.2"));
   withTable((table) => {
     const at = (block: number) => {
-      const found = table.locate(block);
+      const found = table.locate(blockNumber(block));
       return found && `${found.url} ${found.range}`;
     };
     assert.equal([9, 10, 11, 12, 13, 14, 0, BLOCKS - 1].map(at), [
@@ -105,7 +105,11 @@ symbols("URLs may hold anything", () => {
     assert.is(table.segments.length, urls.length);
     for (const url of urls) {
       const { base } = table.find({ url, hash: "aa" })!;
-      assert.equal(table.locate(base + 1), { url, range: "2.2,2.3", isOriginal: false });
+      assert.equal(table.locate(blockNumber(base + 1)), {
+        url,
+        range: "2.2,2.3",
+        isOriginal: false,
+      });
     }
   });
 });
@@ -126,7 +130,7 @@ symbols("a script that was made from others says where each block stands", () =>
       { url: "file:///src/b\tc.ts", range: "3.2,3.3", isOriginal: true },
       { url: "file:///src/a.ts", range: "4.2,4.3", isOriginal: true },
     ]);
-    assert.equal(table.locate(base + 2), {
+    assert.equal(table.locate(blockNumber(base + 2)), {
       url: "file:///src/b\tc.ts",
       range: "3.2,3.3",
       isOriginal: true,
@@ -140,9 +144,9 @@ symbols("lines of both kinds are read from one file", () => {
   fs.writeFileSync(file, line(10, 1, "a") + mapped + line(30, 1, "d"));
   withTable((table) => {
     assert.is(table.damaged, 0);
-    assert.equal(table.locate(10), { url: "a", range: "1.1,1.2", isOriginal: false });
-    assert.equal(table.locate(20), { url: "c", range: "4.4,5.5", isOriginal: true });
-    assert.equal(table.locate(30), { url: "d", range: "1.1,1.2", isOriginal: false });
+    assert.equal(table.locate(blockNumber(10)), { url: "a", range: "1.1,1.2", isOriginal: false });
+    assert.equal(table.locate(blockNumber(20)), { url: "c", range: "4.4,5.5", isOriginal: true });
+    assert.equal(table.locate(blockNumber(30)), { url: "d", range: "1.1,1.2", isOriginal: false });
   });
 });
 
@@ -204,7 +208,7 @@ symbols("a last line that a crash tore anywhere costs nothing that was before it
       assert.is(table.damaged, 0, `cut at ${length}`);
       const found = ["a", "b", "next", "torn"].map((url) => table.find({ url, hash: "aa" })?.base);
       assert.equal(found, [before[0].base, before[1].base, ...bases]);
-      assert.equal(table.locate(bases[0] + 2), {
+      assert.equal(table.locate(blockNumber(bases[0] + 2)), {
         url: "next",
         range: "3.2,3.3",
         isOriginal: false,
@@ -253,8 +257,12 @@ symbols("damaged lines in the middle are kept and ignored, and counted", () => {
   const added = withTable((table) => {
     assert.is(table.damaged, damaged.length);
     assert.equal(table.segments.map(({ url }) => url), ["first", "last"]);
-    assert.equal(table.locate(20), { url: "last", range: "4.4,5.5", isOriginal: false });
-    assert.is(table.locate(5), undefined);
+    assert.equal(table.locate(blockNumber(20)), {
+      url: "last",
+      range: "4.4,5.5",
+      isOriginal: false,
+    });
+    assert.is(table.locate(blockNumber(5)), undefined);
     return table.add(script("a", 2));
   });
   assert.ok(fs.readFileSync(file, "utf8").startsWith(text));
@@ -281,7 +289,11 @@ symbols("a line that claims millions of blocks takes no memory for their places"
   fs.writeFileSync(file, line(0, BLOCKS - 4, "most"));
   withTable((table) => {
     assert.ok(table.positions(table.segments[0]).length < 100);
-    assert.equal(table.locate(BLOCKS - 5), { url: "most", range: "1.1,1.1", isOriginal: false });
+    assert.equal(table.locate(blockNumber(BLOCKS - 5)), {
+      url: "most",
+      range: "1.1,1.1",
+      isOriginal: false,
+    });
   });
 });
 
@@ -303,7 +315,11 @@ symbols("two tables on one file see each other's additions and never overlap", (
   assert.is(other.add(script("mine", 4)).base, preferred + 2);
   assert.is(one.add(script("mine", 4)).base, preferred + 2);
   assert.equal(one.segments, other.segments);
-  assert.equal(one.locate(preferred + 2), { url: "mine", range: "1.2,1.3", isOriginal: false });
+  assert.equal(one.locate(blockNumber(preferred + 2)), {
+    url: "mine",
+    range: "1.2,1.3",
+    isOriginal: false,
+  });
 });
 
 symbols("who only looks up repairs nothing and sees the whole lines", () => {
@@ -311,7 +327,7 @@ symbols("who only looks up repairs nothing and sees the whole lines", () => {
   fs.writeFileSync(file, text);
   using table = SymbolTable.open(file, { isReadOnly: true });
   assert.equal(table.segments.map(({ url }) => url), ["a"]);
-  assert.equal(table.locate(10), { url: "a", range: "1.1,1.2", isOriginal: false });
+  assert.equal(table.locate(blockNumber(10)), { url: "a", range: "1.1,1.2", isOriginal: false });
   assert.is(fs.readFileSync(file, "utf8"), text);
 });
 

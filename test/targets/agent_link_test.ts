@@ -96,7 +96,7 @@ agentLink("what need not be collected is passed on", () => {
   assert.equal([ignore.type, text(ignore.body)], [FRAME.ignore, '["1","22"]']);
 });
 
-/** Answers the one batch of a fetch; says what it evaluates and whether it holds. */
+/** Answers the one batch of a fetch; returns the code that it evaluates and whether it holds. */
 async function answer(agent: FakeAgent, result: object): Promise<{ text: string; hold: boolean }> {
   const [{ number, hold, messages }, ...more] = agent.takeBatches();
   assert.equal([messages.map(({ method }) => method), more], [["Runtime.evaluate"], []]);
@@ -198,7 +198,7 @@ agentLink(
       await stopping;
       agent.link.release();
       agent.take();
-      // Its own release may have crossed the server's.
+      // The agent may have given up the hold while the server's release was on its way.
       for (let i = 0; i < 3; i++) agent.send(FRAME.expired);
       assert.is(expired, round);
     }

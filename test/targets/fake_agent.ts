@@ -1,4 +1,4 @@
-/** An agent's end of its connection, in memory: what the link sends comes out as frames. */
+/** An agent's end of its connection, in memory: frames of the link come out of it. */
 import { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import { FRAME, FrameReader, packNumber, unpackNumber } from "../../src/messages/protocol.ts";
@@ -22,14 +22,14 @@ export interface Batch {
   readonly messages: { id: number; method: string; params?: unknown }[];
 }
 
-/** What an {@linkcode AgentLink} needs of a socket. */
+/** The part of a socket that an {@linkcode AgentLink} uses. */
 class MemorySocket extends Duplex {
   readonly frames: Frame[] = [];
   readonly #reader = new FrameReader((type, body) => this.frames.push({ type, body }), 1 << 20);
 
   override _read(): void {}
 
-  /** Nothing that is written to it is read. */
+  /** Whether it reads nothing that is written to it. */
   isDeaf = false;
 
   override _write(chunk: Uint8Array, _: string, done: () => void): void {
@@ -71,7 +71,7 @@ export class FakeAgent {
     return this.#socket.frames.splice(0);
   }
 
-  /** The batches among them, which are expected to be all. */
+  /** The batches since the last call; no other frames are expected. */
   takeBatches(): Batch[] {
     return this.take().map(({ type, body }) => {
       if (type !== FRAME.batch) throw new Error(`a frame ${type} is no batch`);
@@ -91,7 +91,7 @@ export class FakeAgent {
   /** Sends a frame of the agent's. */
   send(type: number, ...parts: (Uint8Array | string)[]): void {
     const body = Buffer.concat(parts.map((part) => Buffer.from(part)));
-    // In the middle of a larger buffer, as frames of a stream are.
+    // In the middle of a larger buffer, as in a stream.
     const around = Buffer.concat([Buffer.alloc(8, 1), body, Buffer.alloc(8, 1)]);
     this.link.receive(type, around.subarray(8, 8 + body.length));
   }

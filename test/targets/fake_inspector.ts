@@ -8,7 +8,7 @@ interface Command {
   readonly params?: Record<string, unknown>;
 }
 
-/** What a command is answered: an object, an error's message, or nothing at all. */
+/** The answer to a command: an object, an error's message, or nothing at all. */
 type Answer = object | string | undefined;
 
 export class FakeInspector implements CdpTransport {
@@ -21,7 +21,7 @@ export class FakeInspector implements CdpTransport {
   isBusy = false;
   isPaused = false;
   isClosed = false;
-  /** Goes up while it is not paused: what a collection brings. */
+  /** Grows while it is not paused: a collection returns it. */
   ran = 0;
   #isSkipping = false;
   #sprung: number[] = [];
@@ -55,13 +55,13 @@ export class FakeInspector implements CdpTransport {
     return this.calls.splice(0);
   }
 
-  /** Says something, such as an event. */
+  /** Sends a message, such as an event. */
   say(message: object | string): void {
     const text = typeof message === "string" ? message : JSON.stringify(message);
     if (!this.isClosed) this.#receive(Buffer.from(text));
   }
 
-  /** The user's program comes to a `debugger` statement. */
+  /** The user's program reaches a `debugger` statement. */
   pause(reason = "other"): void {
     if (this.#isSkipping || this.isPaused) return;
     this.isPaused = true;

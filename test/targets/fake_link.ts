@@ -1,13 +1,13 @@
-/** A link without a target: it does what the test tells it to. */
+/** A link without a target: it does as the test says. */
 import type { Link, Taken } from "../../src/targets/link.ts";
 
 export class FakeLink implements Link {
   readonly kind = "fake";
   readonly hold: string;
   readonly closed: Promise<string>;
-  /** What was asked of it, in order: `stop 0 hold`, `release`, `fetch 1,2`, ... */
+  /** The calls, in order: `stop 0 hold`, `release`, `fetch 1,2`, ... */
   readonly calls: string[] = [];
-  /** Ends the connection; what is pending is rejected with the reason. */
+  /** Ends the connection; pending calls are rejected with the reason. */
   readonly close: (reason: string) => void;
   /** Answers `stop`; at once, with a piece of its own for each, unless a test says otherwise. */
   onStop: (options: { run: number; hold: boolean }) => Promise<Taken>;
@@ -54,7 +54,7 @@ export class FakeLink implements Link {
   }
 }
 
-/** What a link has taken. */
+/** A link's collection. */
 export function taken(coverage: string, held: boolean): Taken {
   return { coverage: new TextEncoder().encode(coverage), held };
 }

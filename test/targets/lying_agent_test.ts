@@ -177,7 +177,7 @@ lying("JSON that is made to take long is not read", async () => {
     agent.send(FRAME.message, bomb);
     const source = new FakeAgent();
     source.send(FRAME.source, packNumber(1), bomb);
-    // `JSON.parse` takes some seconds for each.
+    // `JSON.parse` takes some seconds for each of them.
     assert.ok(performance.now() - began < 5000, name);
     await turn();
     assert.equal([outcomes, agent.isConnected, source.isConnected], [
@@ -218,7 +218,7 @@ lying("what a target may send is bounded by the kind of frame", () => {
   ) {
     assert.ok(most(type) <= 64, `${type}`);
   }
-  // What is read at 12 MB/s at least, the largest program's collection being 3.4 MB.
+  // This is read at 12 MB/s at least; the largest collection of the programs is 3.4 MB.
   const taken = [1, 1000, 5000, 1_000_000].map((timeout) => most(FRAME.taken, timeout) >> 20);
   assert.equal(taken, [4, 11, 58, 64]);
 });

@@ -1,4 +1,7 @@
-/** Inspectors that lie, over a real WebSocket: a target is dropped or ignored, and nothing else disturbed. */
+/**
+ * Inspectors that lie, over a real WebSocket: the target is dropped or ignored, and nothing else is
+ * disturbed.
+ */
 import type { AddressInfo } from "node:net";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -19,7 +22,7 @@ type Liar = (message: string, socket: WebSocket) => string | undefined;
 
 interface Lie {
   readonly url: string;
-  /** What the server behind the WebSocket says from now on. */
+  /** The answers of the server behind the WebSocket from now on. */
   lie: Liar;
   readonly inspector: FakeInspector;
   readonly end: () => Promise<void>;
@@ -57,7 +60,7 @@ const connect = (url: string, timeout = PATIENCE): Promise<InspectorLink> =>
     onBroken() {},
   });
 
-/** ms: a busy machine is no liar. */
+/** ms: a busy machine must not look like a liar. */
 const PATIENCE = 20_000;
 
 /** A collector with the liar and an honest target. */
@@ -84,7 +87,7 @@ async function world(collectTimeout = PATIENCE) {
   honest.onStop = ({ hold }) => Promise.resolve(taken(HONEST, hold));
   honest.onFetch = () => Promise.resolve(new Map([["1", SOURCE]]));
   registry.add(honest, { name: "honest", pid: 0, runtime: "node" });
-  /** How many PCs a read brings: 2 are the honest target's. */
+  /** The number of PCs that a read returns: 2 are the honest target's. */
   const read = async () => {
     const collected = await collector.stop({ run: 0, units: ALL_UNITS });
     collector.release(ALL_UNITS);

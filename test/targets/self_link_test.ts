@@ -24,7 +24,7 @@ let scriptId = "";
 
 self.after(() => rmSync(folder, { recursive: true }));
 
-/** What is reported of the module since the last time. */
+/** The report on the module since the last time. */
 async function collect(): Promise<ScriptCoverage | undefined> {
   const { coverage, held } = await link.stop();
   assert.is(held, false, "it serves: it cannot be held");

@@ -10,7 +10,7 @@ import { targetId } from "../../src/kcov/ids.ts";
 
 const target = suite("targets/target");
 
-/** ms that a target is waited for, where a test lets it be late. */
+/** ms that the server waits for a target, in tests that let it be late. */
 const SHORT = 10;
 const LONG = 5000;
 /** Larger than any pid can be. */

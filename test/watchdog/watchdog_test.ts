@@ -10,7 +10,7 @@ const watchdog = suite("watchdog");
 
 const MODULE = new URL("../../src/watchdog/mod.js", import.meta.url).href;
 
-/** Runs a program that has a watchdog and a folder to its end, and to the end of its watchdog. */
+/** Runs a program that has a watchdog and a folder, to its end and to the end of its watchdog. */
 async function run(work: string): Promise<{ folder: string; stderr: string }> {
   const folder = fs.mkdtempSync(path.join(tmpdir(), "kcovfs-watched-"));
   fs.writeFileSync(path.join(folder, "area"), "words");

@@ -15,7 +15,7 @@ interface Script {
   readonly wantsMap?: boolean;
 }
 
-/** What is to be compiled instead, and what is known of it. */
+/** The server's answer: the text to compile instead, and where it differs. */
 interface Probed {
   /** Absent where the script stays as it is. */
   readonly code?: string;
@@ -32,7 +32,7 @@ const { load } = Atomics;
 const TIMEOUT = 120_000;
 
 /**
- * Makes the function that asks. Scripts that cannot have probes, for want of a server too, go without.
+ * Makes the function that asks. A script that cannot have probes goes without, also where no server is.
  *
  * @param main The main thread's memory, which says whether there is a server.
  */

@@ -1,5 +1,5 @@
 /**
- * What JavaScript compares, as kcov's records of comparisons: two integers of 1, 2, 4 or 8 bytes, as
+ * The comparisons of JavaScript as kcov's records: two integers of 1, 2, 4 or 8 bytes, as
  * `write_comp_data` in Linux's `kernel/kcov.c` writes them. A fuzzer looks for one of the two in its input,
  * and puts the other in its place.
  */
@@ -11,7 +11,7 @@ const SIZE_SHIFT = 1;
 /** The methods of strings, by the numbers that probes give them (`probes/probe_names.ts`). */
 const STARTS_WITH = 0;
 const ENDS_WITH = 1;
-/** Added where what is sought is a constant. */
+/** Added where the text that is sought is a constant. */
 const CONSTANT_SOUGHT = 4;
 
 /** Takes a record: its type, and the lower and upper halves of both arguments, unsigned. */
@@ -33,9 +33,9 @@ const encoder = new TextEncoder();
 const { encodeInto } = encoder;
 
 const HALF = 2 ** 32;
-/** Units of a text that are tried to be found in another. */
+/** UTF-16 units of the sought text: the longest beginning that is looked for in the other text. */
 const MOST_SOUGHT = 64;
-/** Units that are told besides those that decide, for a fuzzer to find the place. */
+/** The most UTF-16 units before the first difference that a record has, for a fuzzer to find the place. */
 const MOST_KNOWN = 4;
 
 /** The bytes of two texts, as a record has them. */
@@ -45,12 +45,12 @@ const words1 = new Uint32Array(bytes1.buffer);
 const words2 = new Uint32Array(bytes2.buffer);
 
 /**
- * Writes what is known of a comparison of two values by an operator:
+ * Writes the record of a comparison of two values by an operator:
  *
  * - two integers, of the smallest size that holds both, with a sign if one is negative;
  * - two bigints, if 64 bits hold both;
  * - two strings: see `compareTexts`; so, too, a number and a string that looks like one;
- * - all else, and numbers that are not integers: nothing.
+ * - anything else, and numbers that are not integers: nothing.
  */
 function compareValues(left: unknown, right: unknown, options: Options): void {
   if (typeof left === "number" && typeof right === "number") {
@@ -66,14 +66,14 @@ function compareValues(left: unknown, right: unknown, options: Options): void {
   }
 }
 
-/** What a value is compared as, if it is with another as a text. */
+/** The text as which a value is compared with another; undefined for a value that is not compared so. */
 function textOf(value: unknown, other: unknown): string | undefined {
   if (typeof value === "number") return isNumeric(other) ? `${value}` : undefined;
   if (typeof value !== "string") return undefined;
   return typeof other === "string" || isNumeric(value) ? value : undefined;
 }
 
-/** As a `switch` does, with constants; all are written, as by `__sanitizer_cov_trace_switch`. */
+/** Compares as a `switch` with constants does: writes all of them, like `__sanitizer_cov_trace_switch`. */
 function compareCases(value: unknown, constants: readonly unknown[], write: Write): void {
   for (let i = 0; i < constants.length; i++) {
     compareValues(constants[i], value, { isConst: true, write });
@@ -81,10 +81,10 @@ function compareCases(value: unknown, constants: readonly unknown[], write: Writ
 }
 
 /**
- * As a method of strings does: what decides is where the text would have what is sought in it, which for
- * `includes` and `indexOf` is where most of its beginning is.
+ * Compares as a method of strings does: the sought text, and the text at the place where it would be. For
+ * `includes` and `indexOf` that is the place of the longest beginning of the sought text.
  *
- * @param kind The method's number, and whether what is sought is a constant.
+ * @param kind The method's number; with `CONSTANT_SOUGHT` added if the sought text is a constant.
  */
 function compareSought(kind: number, text: unknown, sought: unknown, write: Write): void {
   if (typeof text !== "string" || typeof sought !== "string") return;
@@ -120,7 +120,7 @@ function compareIntegers(left: number, right: number, { isConst, write }: Option
   write(type, low(left, size), high(left, size), low(right, size), high(right, size));
 }
 
-/** The logarithm of the bytes that hold two integers, or -1. */
+/** The binary logarithm of the number of bytes that hold both integers, or -1. */
 function sizeFor(least: number, most: number): number {
   for (let size = 0; size < 4; size++) {
     const range = 2 ** (8 << size);
@@ -157,9 +157,9 @@ function lowOf(value: bigint): number {
 }
 
 /**
- * Writes the bytes that decide, as UTF-8 and little-endian: from where the texts differ, as many as both
- * still have; of equal texts the last ones. If one is longer, there are 8 bytes more, some of which both
- * have, with zeros behind what is shorter: it tells how to go on.
+ * Writes the bytes that decide, as UTF-8 and little-endian: from the first difference on, as many as both
+ * texts still have; of equal texts the last ones. If one text is longer, a second record has 8 bytes. It
+ * begins with some that both have, and has zeros behind the shorter text: it tells how the text goes on.
  */
 function compareTexts(left: string, right: string, options: Options): void {
   const isLess = left.length < right.length;
@@ -179,7 +179,7 @@ function compareTexts(left: string, right: string, options: Options): void {
   }
 }
 
-/** Halves what is left of the texts; a loop over their units would be slow where methods are captured. */
+/** Halves the rest of the texts: a loop over each character would be slow, as methods are captured. */
 function firstDifference(shorter: string, longer: string): number {
   let start = 0;
   let end = shorter.length;
@@ -191,7 +191,7 @@ function firstDifference(shorter: string, longer: string): number {
   return isSplit(longer, start) ? start - 1 : start;
 }
 
-/** Whether a place is within a character of two units. */
+/** Whether a place is in the middle of a surrogate pair. */
 function isSplit(text: string, place: number): boolean {
   if (place === 0 || place === text.length) return false;
   const unit = apply(charCodeAt, text, [place - 1]);
@@ -199,13 +199,13 @@ function isSplit(text: string, place: number): boolean {
 }
 
 interface Place extends Options {
-  /** Where what is written begins. */
+  /** The place in both texts where the record begins. */
   readonly start: number;
   /** Whether the shorter text gets zeros. */
   readonly isPadded?: boolean;
 }
 
-/** @returns whether there is something to tell. */
+/** @returns whether a record was written. */
 function writeTexts(left: string, right: string, place: Place): boolean {
   const { start, isConst, write, isPadded = false } = place;
   const length1 = encode(slice(left, start, start + 8), words1);
@@ -227,7 +227,7 @@ function writeTexts(left: string, right: string, place: Place): boolean {
   return true;
 }
 
-/** @returns the bytes that there are; a character that would not fit is left out. */
+/** @returns the number of bytes; a character that would not fit is left out. */
 function encode(text: string, words: Uint32Array): number {
   words[0] = words[1] = 0;
   const bytes = words === words1 ? bytes1 : bytes2;

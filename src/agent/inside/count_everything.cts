@@ -10,8 +10,8 @@ const COMPILERS = [
 ];
 
 /**
- * Optimised code does not count invocations, and functions out of a code cache have no counters; see
- * V8's `debug/debug-coverage.cc`. Measured on Node 20: with the optimisers on, 5 of 150 inputs execute
+ * Optimised code does not count invocations, and functions from a code cache have no counters; see
+ * V8's `debug/debug-coverage.cc`. Measured on Node 20: with the optimisers on, only 5 of 150 inputs execute
  * the same blocks each time.
  *
  * @param natives See `scriptSources`.

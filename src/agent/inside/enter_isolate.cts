@@ -1,4 +1,4 @@
-/** The agent's way into an isolate, by what kind of isolate it is. */
+/** The agent's way into an isolate: it depends on the kind of isolate. */
 const { isInternalThread, isMainThread } = require("node:worker_threads") as {
   readonly isInternalThread?: boolean;
   readonly isMainThread: boolean;
@@ -7,18 +7,18 @@ const { isOurs, OUR_COMMAND } = require(
   "./is_our_command.cjs",
 ) as import("./is_our_command.cts").Parts;
 
-/** ms that the server is given to say what its targets need. */
+/** ms for the server to say what its targets need. */
 const TIMEOUT = 15_000;
 
 /**
- * Has coverage on before any user code runs, where there is to be some.
+ * Turns coverage on before any user code runs, if there is to be coverage.
  *
  * @param options `isLoaded`: whether NODE_OPTIONS has loaded the agent. Otherwise `kcovfs/register` has, and
  * the server is that of `KCOVFS_MOUNT`, or the only one there is.
- * @throws {Error} that says why there is no coverage, when everything is as it was before.
+ * @throws {Error} that says why there is no coverage; everything is then as it was before.
  */
 function enter({ isLoaded }: { isLoaded: boolean }): void {
-  // One of Node's own.
+  // A thread of Node's own.
   if (isInternalThread) return;
   if (!isMainThread) {
     return (require("./thread_isolate.cjs") as import("./thread_isolate.cts").Parts).join();
@@ -34,7 +34,7 @@ function enter({ isLoaded }: { isLoaded: boolean }): void {
   startAgent(process.env["KCOVFS_SOCKET"]!, { isLoaded });
 }
 
-/** As `kcovfs run` would have set it. */
+/** Sets the environment as `kcovfs run` would have. */
 function setEnvironment(): void {
   const { spawnSync } = require("node:child_process") as typeof import("node:child_process");
   const { error, status, stdout, stderr } = spawnSync(
@@ -47,7 +47,7 @@ function setEnvironment(): void {
     throw new Error(reason || `no server answers: ${error?.message ?? `status ${status}`}`);
   }
   for (const [name, value] of Object.entries<string | null>(JSON.parse(stdout))) {
-    // What is called KCOVFS_NAME here is this process.
+    // A null would unset `KCOVFS_NAME`, which names this process here.
     if (value !== null) process.env[name] = value;
   }
 }

@@ -1,4 +1,4 @@
-/** Has `Function.prototype.toString` give the texts of functions as they were written, in a realm. */
+/** Makes a realm's `Function.prototype.toString` give the texts of functions as they were written. */
 
 type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 
@@ -8,10 +8,10 @@ const { captureStackTrace } = Error;
 const { includes } = String.prototype;
 const { get, set } = WeakMap.prototype;
 const { defineProperty, getOwnPropertyDescriptor } = Object;
-/** What stands in for functions of V8's own, and these. */
+/** Functions of V8's own, by ours that stand in for them. */
 const stoodFor = new WeakMap<object, object>();
 
-/** What is told of a function is told of another: of V8's own, which it stands in for. */
+/** From here on, `toString` of our function gives the text of V8's, which it stands in for. */
 function standFor(ours: object, theirs: object): void {
   apply(set, stoodFor, [ours, theirs]);
 }
@@ -23,7 +23,7 @@ function standFor(ours: object, theirs: object): void {
 function mendFunctionTexts(prototype: CallableFunction, texts: Texts): () => void {
   const property = getOwnPropertyDescriptor(prototype, "toString")!;
   const theirs = property.value as () => string;
-  // A method, which is no constructor.
+  // A method, so that it is no constructor.
   const ours = {
     toString(this: object): string {
       const own = typeof this === "function" ? apply(get, stoodFor, [this]) ?? this : this;

@@ -1,7 +1,8 @@
 /**
- * Probes for what Node is given as a text: `--eval`, standard input, a worker thread's text. Node's `evalScript`
- * compiles a wrapper by `Module.prototype._compile`, and has it call what compiles and runs the text. Instead,
- * `evalScript` is called once more, with the text that has probes; `stack_traces.cts` leaves out what that adds.
+ * Probes for texts that Node is given: `--eval`, standard input, a worker thread's text. Node's `evalScript`
+ * compiles a wrapper by `Module.prototype._compile`; the wrapper calls the function that compiles and runs
+ * the text. Instead, `evalScript` is called again, with the text that has probes; `stack_traces.cts` leaves
+ * out the frames that this adds.
  */
 const { Script } = require("node:vm") as typeof import("node:vm");
 
@@ -24,15 +25,15 @@ type Run = (main: () => unknown) => unknown;
 
 const WRAPPER = /^(\[(?:eval|stdin|worker eval)\])-wrapper$/;
 
-/** Has such texts run with probes, each once. */
+/** Runs such texts with probes, each once. */
 class GivenTexts {
   readonly #probe: Probe;
   readonly #execution: Execution;
   readonly #threadText: string | undefined;
-  /** While a text is run once more: what that comes to. */
+  /** The result of a text, while it is run again. */
   #again: { result: unknown } | undefined;
 
-  /** @param options `threadText`: that of this worker thread. */
+  /** @param options `threadText`: the text of this worker thread. */
   constructor(
     probe: Probe,
     { require, threadText }: Internals & { threadText: string | undefined },
@@ -47,7 +48,7 @@ class GivenTexts {
     return typeof filename === "string" && WRAPPER.test(filename);
   }
 
-  /** What the wrapper returns, changed. */
+  /** Changes the function that the wrapper returns. */
   changed(run: Run, filename: string): Run {
     const again = this.#again;
     if (again) {
@@ -70,7 +71,7 @@ class GivenTexts {
   }
 }
 
-/** Else Node is to say what is wrong with the text. */
+/** Whether the text compiles; if it does not, Node is to report the error. */
 function compiles(code: string): boolean {
   try {
     new Script(code, { filename: "node:kcovfs" });

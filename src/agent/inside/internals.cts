@@ -1,19 +1,20 @@
 /**
- * What Node's own modules are made with: their `require`, and the bindings. What a program may see of an
- * isolate can be put right from there only, and there it changes nothing that the program sees.
+ * The arguments that Node's own modules are made with: their `require`, and the bindings. Only from there can
+ * the agent mend what a program sees of its isolate, without the program seeing any other change.
  *
- * Node gives neither to anybody. V8's inspector tells of the variables that a function of Node's stands among
- * (`[[Scopes]]`), as it tells a debugger; that takes some 2 ms. Names and places are those of Node 20 to 26.
+ * Node gives neither to anybody. V8's inspector lists the variables that a function of Node's sees
+ * (`[[Scopes]]`), as it does for a debugger; that takes some 2 ms. Names and places are those of Node 20 to
+ * 26.
  */
 const { connect } = require("./own_inspector.cjs") as import("./own_inspector.cts").Parts;
 
-/** Node's own. */
+/** Node's own `require` and bindings. */
 interface Internals {
   readonly require: (id: string) => Record<string, never>;
   readonly binding: (name: string) => Record<string, never>;
 }
 
-/** What of V8's answers is read. */
+/** The parts of V8's answers that are read. */
 interface Answer {
   readonly result?: RemoteObject | readonly Property[];
   readonly internalProperties?: readonly Property[];
@@ -30,13 +31,15 @@ interface Property {
 
 type Ask = (method: string, params: object) => Answer;
 
-/** By what a function hands over what it is called with. */
+/** The property by which a function hands over its argument. */
 const HANDED = Symbol("kcovfs.handed");
 const KEY = Symbol.for("kcovfs.handed");
 
 let found: Internals | undefined;
 
-/** @returns undefined where they cannot be had: the isolate has no inspector, say, or is none of Node's. */
+/**
+ * @returns undefined where they cannot be had: the isolate has no inspector, for example, or is not Node's.
+ */
 function findInternals(): Internals | undefined {
   if ("Deno" in globalThis) return undefined;
   try {
@@ -63,7 +66,7 @@ function find(): Internals | undefined {
   }
 }
 
-/** A variable that a function sees, by the V8's number for its value. */
+/** A variable that a function sees: V8's id of its value. */
 function variableOf(ask: Ask, fn: string, name: string): string | undefined {
   const { result } = ask("Runtime.evaluate", { expression: fn, silent: true });
   const { internalProperties = [] } = ask("Runtime.getProperties", {

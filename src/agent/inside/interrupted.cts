@@ -1,13 +1,13 @@
 /**
- * Where the inspector has interrupted a thread's JavaScript. A collection that interrupts a function at its
- * very beginning splits what V8 counts there: see `blocks/entered_function.ts`.
+ * The place where the inspector has interrupted a thread's JavaScript. A collection that interrupts a
+ * function at its very beginning splits V8's counts there: see `blocks/entered_function.ts`.
  *
- * V8 tells places in stack traces, which are the program's, too: it may replace, limit and freeze what makes
- * them. So a realm of the agent's own makes them, whose `Error` no program sees.
+ * V8 tells places in stack traces. The program sees these, too: it may replace, limit and freeze what makes
+ * them. So a realm of the agent's own makes them; no program sees its `Error`.
  */
 const vm = require("node:vm") as typeof import("node:vm");
 
-/** What is asked of V8's `CallSite`s, whose methods nobody can replace. */
+/** The methods of V8's `CallSite` that are called; nobody can replace them. */
 interface CallSite {
   getFunctionName(): string | null;
   getPosition(): number;
@@ -17,10 +17,10 @@ interface CallSite {
 
 type FindCallSites = (from: object) => readonly CallSite[] | undefined;
 
-/** The URL of what the inspector is told to evaluate: see `messages/shared_words.ts`. */
+/** The URL of the expressions that the inspector evaluates: see `messages/shared_words.ts`. */
 const OWN = "node:kcovfs";
 
-/** Three frames: what the inspector evaluates, what that has interrupted, and what has called it. */
+/** Three frames: the inspector's expression, the function that it has interrupted, and that one's caller. */
 const REALM = `"use strict";
 let kept;
 const { captureStackTrace } = Error;
@@ -40,12 +40,13 @@ Error.prepareStackTrace = (_, sites) => {
 
 /** Built-in functions that resume a generator. V8 does not say of all of them that they are native. */
 const RESUMING = ["next", "return", "throw"];
-/** Node's script that has V8 run microtasks. */
+/** Node's script that makes V8 run microtasks. */
 const MICROTASKS = "node:internal/process/task_queues";
 
 /**
- * Makes a function that tells where the thread was interrupted: as a report of V8's, of no script; or "" where
- * no JavaScript but the runtime's own was. Its argument is the function that the inspector's expression calls.
+ * Makes a function that returns the place where the thread was interrupted, in the form of a V8 report of no
+ * script; or "" where only the runtime's own JavaScript was interrupted. Its argument is the function that
+ * the inspector's expression calls.
  *
  * It calls nothing that the program can replace.
  */
@@ -55,7 +56,7 @@ function makeInterrupted(): (from: object) => string {
     const find = new vm.Script(REALM, { filename: OWN }).runInContext(context) as FindCallSites;
     return (from) => interruptedAt(find(from));
   } catch {
-    // The program has changed `vm` before the agent came.
+    // The program changed `vm` before the agent came.
     return () => "";
   }
 }
@@ -74,15 +75,16 @@ function interruptedAt(sites: readonly CallSite[] | undefined): string {
   const name = site.getFunctionName() ?? "";
   const position = site.getPosition();
   const count = mayResume(sites[2]) ? 1 : 0;
-  // Of an object, `stringify` would look for `toJSON`, which the program may have put there.
+  // On an object, `stringify` would look for `toJSON`, which the program may have put there.
   return `{"scriptId":"","url":${stringify(url)},"functions":[{"functionName":${stringify(name)},` +
     `"ranges":[{"startOffset":${position},"endOffset":${position},"count":${count}}],` +
     `"isBlockCoverage":false}]}`;
 }
 
 /**
- * Whether a function with this caller may just be resumed, if it is one that can be. V8 resumes an async
- * function from a microtask, or shows what awaits it in that place, and a generator by a built-in function.
+ * Whether a function with this caller may have just been resumed, if its kind can be. V8 resumes an async
+ * function from a microtask, or shows its awaiter as the caller; a generator is resumed by a built-in
+ * function.
  */
 function mayResume(caller: CallSite | undefined): boolean {
   if (!caller || caller.isAsync()) return true;

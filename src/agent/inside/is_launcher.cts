@@ -1,8 +1,8 @@
-/** Programs that only start others: these are what is to be measured, under the name that was given. */
+/** Programs that only start others: the others are to be measured, under the name that was given. */
 const fs = require("node:fs") as typeof import("node:fs");
 const path = require("node:path") as typeof import("node:path");
 
-/** Where their main scripts are in their packages. */
+/** The paths of their main scripts within their packages. */
 const SCRIPTS: Readonly<Record<string, RegExp>> = {
   npm: /^bin\/np[mx](?:-cli)?(?:\.[cm]?js)?$/,
   pnpm: /^(?:bin|dist)\/pnp[mx]\.[cm]?js$/,
@@ -12,14 +12,14 @@ const SCRIPTS: Readonly<Record<string, RegExp>> = {
   tsx: /^dist\/cli\.[cm]js$/,
   "ts-node": /^dist\/bin(?:-esm)?\.js$/,
 };
-/** What `yarn set version` puts into a project. */
+/** The file that `yarn set version` puts into a project. */
 const YARN_RELEASE = /\/\.yarn\/releases\/yarn-[^/]+\.[cm]?js$/;
-/** How deep in their packages they are. */
+/** How many folders deep these scripts lie in their packages. */
 const DEPTH = 2;
 
 /**
- * Whether this process is one of them. Where the target is called what the program is called (`--name npm`),
- * it is that which is to be measured.
+ * Whether this process is a launcher. It is not if the target's name is that of the program (`--name npm`):
+ * then the launcher itself is to be measured.
  */
 function isLauncher(): boolean {
   const launcher = launcherAt(process.argv[1]);
@@ -42,7 +42,7 @@ function launcherAt(script: string | undefined): string | undefined {
   }
 }
 
-/** Whether a ts-node runs the program itself, which it does unless that may be an ES module. */
+/** Whether a ts-node runs the program in its own process: it does unless the program may be an ES module. */
 function isInPlace(file: string): boolean {
   const given = process.argv.slice(2);
   const script = given.findIndex((word) => !word.startsWith("-"));

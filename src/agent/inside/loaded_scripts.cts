@@ -1,7 +1,7 @@
 /**
- * Has the scripts that are loaded from here on compiled with probes in them: those of `require` in all
- * versions by way of `Module.prototype._compile`, which sees what transpilers made of them, too; those of
- * `import` where Node's loader compiles them, after all hooks, or else by hooks on this very thread.
+ * Compiles the scripts that are loaded from here on with probes in them. Those of `require` come through
+ * `Module.prototype._compile` in all versions, which also sees the output of transpilers. Those of `import`
+ * come where Node's loader compiles them, after all hooks, or else through hooks on this very thread.
  */
 const nodeModule = require("node:module") as NodeModuleApi;
 const { syncBuiltinESMExports } = require("node:module") as typeof import("node:module");
@@ -14,7 +14,7 @@ const { stripTypes } = require("./strip_types.cjs") as import("./strip_types.cts
 type Internals = Pick<import("./internals.cts").Internals, "require">;
 type GivenTexts = InstanceType<import("./given_text.cts").Parts["GivenTexts"]>;
 
-/** What `node:module` has, of which types of Node 20 know a part. */
+/** The members of `node:module`; the types of Node 20 have only a part of them. */
 interface NodeModuleApi {
   new (id: string): { exports: unknown };
   readonly prototype: { _compile: Compile };
@@ -38,7 +38,7 @@ interface LoadContext {
 type NextLoad = (url: string, context: LoadContext) => Loaded;
 type Load = (url: string, context: LoadContext, nextLoad: NextLoad) => Loaded;
 
-/** What makes a module of a source, in Node's `internal/modules/esm/translators`. */
+/** Makes a module of a source, in Node's `internal/modules/esm/translators`. */
 type Translate = (this: unknown, url: string, given: unknown, ...rest: unknown[]) => unknown;
 
 type Run = (main: () => unknown) => unknown;
@@ -47,25 +47,25 @@ type Run = (main: () => unknown) => unknown;
 interface Script {
   readonly url: string;
   readonly source: string;
-  /** What it is called in stack traces. */
+  /** Its name in stack traces. */
   readonly name: string;
-  /** What V8 is given around it. */
+  /** The texts that V8 compiles before and after it. */
   readonly wrapper?: readonly [before: string, after: string];
 }
 
-/** What a script is compiled as; undefined for as it is. */
+/** Gives the text to compile a script as; undefined for the text as it is. */
 type Probe = (script: Script) => string | undefined;
 
 const { apply } = Reflect;
 const { defineProperty } = Object;
 const { wrap, wrapper } = nodeModule;
-/** Of a file that there is not. */
+/** A file that does not exist. */
 const FILE = "/kcovfs.cts";
 const decoder = new TextDecoder();
 
 /**
  * @param probe Puts probes into a script.
- * @returns a function that puts everything back that can be.
+ * @returns a function that puts back everything that can be put back.
  */
 function probeLoadedScripts(
   probe: Probe,
@@ -79,7 +79,7 @@ function probeLoadedScripts(
     : registerHooks
     ? hookModules(registerHooks, probe)
     : () => {};
-  // Those have seen modules, also such as are required.
+  // Hooks have seen all modules, also those that are required.
   const hasHooks = internals === undefined && registerHooks !== undefined;
   const ours: Compile = function (this: unknown, content, filename, ...rest) {
     if (given?.isWrapper(filename)) {
@@ -113,7 +113,7 @@ function probeCompiled(
     content: unknown;
     filename: string;
     format: unknown;
-    /** What Node calls a script whose types it has stripped. */
+    /** Node's name for a script whose types it has stripped. */
     name: (filename: string) => string;
   },
 ): string | undefined {
@@ -121,10 +121,11 @@ function probeCompiled(
   const isTyped = typeof format === "string" && format.endsWith("typescript");
   const source = isTyped ? stripTypes(content, name(filename)) : content;
   if (source === undefined) return undefined;
-  // As V8 knows it: what is no path may be `[eval]-wrapper`, or whatever a caller of `_compile` says.
+  // As V8 knows it. A name that is no path is `[eval]-wrapper`, or anything that a caller of `_compile`
+  // gives.
   const url = path.isAbsolute(filename) ? hrefOf(filename) : filename;
   const script = { url, source, name: isTyped ? name(filename) : filename };
-  // Node then compiles what the program's wrapper makes of it.
+  // Node then compiles the output of the program's wrapper.
   const isWrapped = nodeModule.wrap !== wrap || nodeModule.wrapper !== wrapper;
   return probe(isWrapped ? { ...script, wrapper: wrapperNow() } : script);
 }
@@ -141,8 +142,8 @@ function hrefOf(filename: string): string {
 let namedByUrl: boolean | undefined;
 
 /**
- * Whether Node calls a CommonJS file whose types it has stripped by its URL, or, before pull request 63705,
- * by its path: it is given one.
+ * Whether Node names a CommonJS file whose types it has stripped by its URL. Before pull request 63705 it
+ * names it by its path. This is found out by having Node compile one.
  */
 function isNamedByUrl(compile: Compile): boolean {
   if (namedByUrl === undefined) {
@@ -154,8 +155,8 @@ function isNamedByUrl(compile: Compile): boolean {
 }
 
 /**
- * Changes what makes a module of its source, which comes after all hooks and after types are stripped. Newer
- * versions hand over the source with other things.
+ * Changes the functions that make a module of its source. They come after all hooks and after types are
+ * stripped. Newer versions hand over the source together with other things.
  */
 function hookTranslators({ require }: Internals, probe: Probe): () => void {
   const { translators } = require("internal/modules/esm/translators") as unknown as {
@@ -181,8 +182,8 @@ function hookTranslators({ require }: Internals, probe: Probe): () => void {
 }
 
 /**
- * CommonJS whose source hooks in Node's own thread have given, or whose types were stripped, is compiled without
- * `_compile` where it is imported. Node also finds out there, by the text, what it exports.
+ * Some imported CommonJS is compiled without `_compile`: a file whose source came from hooks in Node's own
+ * thread, or whose types were stripped. There Node also finds the exports, by the text.
  */
 function hookCommonJs(
   { require, translators }: Internals & { translators: Map<string, Translate> },
@@ -222,7 +223,7 @@ function hasSameExports(require: Internals["require"], texts: readonly string[])
   }
 }
 
-/** Whether it is a source, rather than what has one. */
+/** Whether this is a source, and not an object that holds one. */
 function isText(given: unknown): boolean {
   return typeof given !== "object" || given === null || ArrayBuffer.isView(given) ||
     given instanceof ArrayBuffer;
@@ -235,7 +236,7 @@ function textOf(source: unknown): string | undefined {
   return isBytes ? decoder.decode(source as Uint8Array) : undefined;
 }
 
-/** Hooks on this very thread. Ours stay the outermost, to see what others have made. */
+/** Hooks on this very thread. Ours stay the outermost, so that they see the output of the others. */
 function hookModules(
   registerHooks: NonNullable<NodeModuleApi["registerHooks"]>,
   probe: Probe,
@@ -268,8 +269,9 @@ function hookModules(
 }
 
 /**
- * What is said of the format of a script with probes, if it is to get some here. CommonJS comes to `_compile`;
- * before pull request 62920, which did away with a property, what has types does not where it is imported.
+ * The format to report for a script that gets probes here, if it does. CommonJS comes to `_compile`, with
+ * one exception: before pull request 62920, which removed a property, a file with types does not when it is
+ * imported.
  */
 function formatOf(url: string, loaded: Loaded, context: LoadContext): Partial<Loaded> | undefined {
   switch (loaded.format) {
@@ -289,7 +291,7 @@ function isTyped({ format }: Loaded): boolean {
   return format === "module-typescript" || format === "commonjs-typescript";
 }
 
-/** Deno says nothing of formats. Its TypeScript comes as what it has made of it. */
+/** Deno reports no formats. It hands over its TypeScript already transpiled. */
 function isDenoScript(url: string, { format, source }: Loaded, context: LoadContext): boolean {
   const isText = "Deno" in globalThis && !format && typeof source === "string";
   return isText && !context.importAttributes?.["type"] && !/\.(?:json|wasm|node)$/.test(url);

@@ -1,6 +1,6 @@
 /**
- * Probes for the scripts that a program makes of texts: by `eval`, by `Function` and its kin. What the same
- * script makes of the same text has the same PCs.
+ * Probes for the scripts that a program makes of texts: by `eval`, by `Function` and its kin. If the same
+ * script makes the same text again, it has the same PCs.
  */
 const path = require("node:path") as typeof import("node:path");
 const { pathToFileURL } = require("node:url") as typeof import("node:url");
@@ -16,13 +16,13 @@ type FunctionParts = NonNullable<ReturnType<Texts["addParts"]>>;
 /** A script that is about to be made. */
 interface Made {
   readonly source: string;
-  /** What it is called in stack traces. */
+  /** Its name in stack traces. */
   readonly name: string;
-  /** Whether that is a name of its own. */
+  /** Whether the script has a name of its own. */
   readonly isNamed: boolean;
-  /** The script that makes it; looked for, where it is not known. */
+  /** The script that makes it; if absent, the stack is searched for it. */
   readonly maker?: string;
-  /** Whether its value matters. */
+  /** Whether the value of the script matters. */
   readonly keepsValue: boolean;
 }
 
@@ -30,25 +30,25 @@ interface Made {
 const { apply, construct } = Reflect;
 const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf } = Object;
 const { captureStackTrace } = Error;
-const { get: getOf, set: setOf } = Map.prototype;
+const { get: getOf, has: hasIn, set: setOf } = Map.prototype;
 const { exec } = RegExp.prototype;
 const { startsWith } = String.prototype;
 const OURS = path.join(__dirname, "../..", path.sep);
-/** Frames in which the one that makes a script is looked for. */
+/** The frames that are searched for the script that makes another. */
 const FRAMES = 8;
 
-/** What came of a script: null for one that stays as it is. */
+/** The outcome for a script: `probed` is null if it stays as it is. */
 interface Outcome {
   readonly probed: Probed | null;
-  /** The texts of which V8 makes a function, and what is known of that. */
+  /** The texts that V8 makes a function of, and the facts about that function. */
   made?: FunctionParts | undefined;
 }
 
-/** Gives such scripts probes, and remembers them: the server is asked once. */
+/** Gives such scripts probes, and remembers them: the server is asked once for each. */
 class MadeScripts {
   readonly #ask: Ask;
   readonly #texts: Texts;
-  /** By text, and by what else matters. */
+  /** By text, then by everything else that matters. */
   readonly #known = new Map<string, Map<string, Outcome>>();
   #isFull = false;
 
@@ -72,8 +72,14 @@ class MadeScripts {
     return outcome;
   }
 
-  /** What a script is to be compiled as; undefined for as it is. */
+  /** Whether a text stays as it is, whoever makes a script of it: to find the maker is dear. */
+  #isLeft(source: string): boolean {
+    return this.#isFull && !apply(hasIn, this.#known, [source]);
+  }
+
+  /** The text to compile a script as; undefined for the text as it is. */
   code(made: Made): string | undefined {
+    if (this.#isLeft(made.source)) return undefined;
     const maker = made.maker ?? makerNow().name;
     const { probed } = this.#probe({ ...made, maker });
     if (!probed) return undefined;
@@ -81,7 +87,7 @@ class MadeScripts {
     return probed.code;
   }
 
-  /** What `eval` is called with in the script that has this PC. */
+  /** The argument for `eval` in the script that has this PC. */
   evalCode(pc: number, code: unknown): unknown {
     if (typeof code !== "string") return code;
     const maker = this.#texts.makerOf(pc);
@@ -89,9 +95,9 @@ class MadeScripts {
   }
 
   /**
-   * What `Function`, or one of its kin, is to be called with; undefined for what it is.
+   * The arguments for `Function`, or one of its kin; undefined for the arguments as they are.
    *
-   * @param prefix How the text of what it makes begins.
+   * @param prefix The beginning of the text of the function that is made.
    */
   functionTexts(prefix: string, texts: readonly string[]): readonly string[] | undefined {
     if (texts.length === 0) return undefined;
@@ -101,6 +107,7 @@ class MadeScripts {
     const head = `(${prefix} anonymous(`;
     const start = head.length + parameters.length + "\n) {\n".length;
     const source = `${head}${parameters}\n) {\n${body}\n})`;
+    if (this.#isLeft(source)) return undefined;
     const { name: maker, origin } = makerNow();
     const outcome = this.#probe({ source, ...UNNAMED, maker, keepsValue: false });
     if (!outcome.probed) return undefined;
@@ -108,7 +115,7 @@ class MadeScripts {
       ...{ source, maker },
       parts: [[head.length, head.length + parameters.length], [start, start + body.length]],
     });
-    // The same may be made elsewhere, too: it is told of where it was made last.
+    // The same function may be made elsewhere, too: the last place is reported.
     if (made) made.text.origin = origin;
     return made?.parts;
   }
@@ -117,21 +124,21 @@ class MadeScripts {
 const UNNAMED = { name: "", isNamed: false };
 const NONE: Outcome = { probed: null };
 
-/** What a script is called in stack traces, as it is known elsewhere. */
+/** Elsewhere a script is known by its URL, not by its name in stack traces. */
 function urlOf(name: string): string {
   return path.isAbsolute(name) ? pathToFileURL(name).href : name;
 }
 
-/** Where a script is made. */
+/** The place where a script is made. */
 interface Maker {
   readonly name: string;
-  /** As V8 tells of where code of an `eval` comes from. */
+  /** In the form in which V8 gives the origin of an `eval`'s code. */
   readonly origin: string;
 }
 
 const NOBODY: Maker = { name: "", origin: "" };
 
-/** The script that is running, which is none of the agent's or of Node's. */
+/** The script that is running: the first that is neither the agent's nor Node's. */
 function makerNow(): Maker {
   const { prepareStackTrace, stackTraceLimit } = Error;
   const property = getOwnPropertyDescriptor(Error, "stackTraceLimit");
@@ -144,7 +151,7 @@ function makerNow(): Maker {
     Error.prepareStackTrace = (_, sites) => void (maker = makerIn(sites));
     const holder: { stack?: unknown } = {};
     captureStackTrace(holder, makerNow);
-    // It is told of when it is asked for.
+    // To read `stack` calls `prepareStackTrace`.
     void holder.stack;
     return maker;
   } finally {
@@ -169,13 +176,13 @@ function makerIn(sites: readonly NodeJS.CallSite[]): Maker {
   return NOBODY;
 }
 
-/** The file within which all evals are. */
+/** The file that contains all of the evals. */
 function nameInOrigin(origin: string): string {
   const found = apply(exec, /\(([^()]*):\d+:\d+\)*$/, [origin]) as RegExpExecArray | null;
   return found?.[1] ?? "";
 }
 
-/** What makes functions of texts, by an example of these. */
+/** The constructors that make functions of texts, each by an example of its functions. */
 const KINDS: readonly (readonly [example: object, prefix: string])[] = [
   [function () {}, "function"],
   [async function () {}, "async function"],
@@ -186,9 +193,9 @@ const KINDS: readonly (readonly [example: object, prefix: string])[] = [
 type AnyFunction = (...given: unknown[]) => unknown;
 
 /**
- * Has functions that are made of texts in this realm have probes.
+ * Gives probes to functions that are made of texts in this realm.
  *
- * @returns a function that puts back what can be.
+ * @returns a function that puts back what can be put back.
  */
 function probeFunctions(made: MadeScripts): () => void {
   const undo: (() => void)[] = [];
@@ -211,7 +218,7 @@ function probeFunctions(made: MadeScripts): () => void {
   return () => undo.forEach((step) => step());
 }
 
-/** One that is called with other texts, and seems to be the same. */
+/** A constructor that seems to be the same, and calls the original with other texts. */
 function constructorLike(
   theirs: AnyFunction,
   textsFor: (texts: readonly string[]) => readonly string[] | undefined,
@@ -226,7 +233,7 @@ function constructorLike(
       try {
         return construct(theirs, probed, target);
       } catch {
-        // What V8 says is to be of the program's texts.
+        // V8's error is to be about the program's texts.
       }
     }
     return construct(theirs, texts, target);

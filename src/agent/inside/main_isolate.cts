@@ -1,7 +1,7 @@
 /**
- * The agent's part in the target's main isolate. Everything loaded into that isolate is paid for at each
- * collection, so this is all there is: it turns off what loses counts, starts the worker that collects,
- * and lends the worker its `gate` and the sources of scripts.
+ * The agent's part in the target's main isolate. Each collection costs more with everything that is loaded
+ * into that isolate, so this does only what it must: it turns off what loses counts, starts the worker that
+ * collects, and lends the worker its `gate` and the sources of scripts.
  */
 import type { TransferListItem } from "node:worker_threads";
 
@@ -39,12 +39,12 @@ const PIPE = CONTROL.pipe;
 const GATES = CONTROL.gates;
 /** The folder of all files that are loaded here. */
 const OURS = path.join(__dirname, "../..", path.sep);
-/** Where the worker finds what it calls. */
+/** The global property by which the worker finds the functions that it calls. */
 const AGENT = Symbol.for(memory.AGENT_SYMBOL);
 
 type Tracing = ReturnType<typeof startTracing>;
 
-/** What the worker is told. */
+/** The data of the agent's worker. */
 interface WorkerOptions {
   readonly socketPath: string;
   readonly name: string;
@@ -54,7 +54,7 @@ interface WorkerOptions {
   readonly exclude?: string | undefined;
   /** `trace` for probes in the scripts, else V8's counters. */
   readonly collector?: string | undefined;
-  /** By which the server knows that it has asked for this. */
+  /** The id by which the server knows that it has ordered this attachment. */
   readonly attachment?: string;
   /** See `new_workers.cts`. */
   readonly isLoaded?: boolean;
@@ -64,7 +64,7 @@ interface WorkerOptions {
 class MainAgent {
   readonly control = new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
   readonly worker: import("node:worker_threads").Worker;
-  /** Whether the worker's thread has. */
+  /** Whether the worker's thread has ended. */
   readonly hasEnded: () => boolean;
   readonly #options: WorkerOptions;
   /** Each puts back something that was changed. */
@@ -72,8 +72,8 @@ class MainAgent {
   readonly #tracing: Tracing | undefined;
 
   /**
-   * @throws {Error} that says why this process cannot be measured, before anything is changed. What cannot
-   * be caught when it goes wrong is looked into first.
+   * @throws {Error} that says why this process cannot be measured, before anything is changed. Failures that
+   * nobody could catch later are looked for first.
    */
   constructor(options: WorkerOptions) {
     const { control } = this;
@@ -86,7 +86,7 @@ class MainAgent {
     store(control, CONTROL.natives, nativesWord());
     const natives = control.subarray(CONTROL.natives, CONTROL.natives + 1);
     const pass = (index: number) => gate(control, GATES + 2 * index);
-    // What the worker and the server call through the inspector.
+    // The functions that the worker and the server call through the inspector.
     const value = Object.freeze({
       gate: pass,
       // Where probes write, a collection splits nothing.
@@ -111,8 +111,8 @@ class MainAgent {
   }
 
   /**
-   * User code is measured from here on: what it starts is, too, and its end is noticed. When it throws,
-   * {@linkcode leave} is to be called.
+   * From here on user code is measured, and so are the processes and threads that it starts; its end is
+   * noticed. If this throws, call {@linkcode leave}.
    */
   join(): void {
     const { worker, control } = this;
@@ -132,7 +132,7 @@ class MainAgent {
     this.#undo.push(joinNewProcesses({ socketPath, parent, include, exclude }));
   }
 
-  /** Leaves everything as it was before, and has the worker end. */
+  /** Leaves everything as it was before, and tells the worker to end. */
   leave(): void {
     this.restore();
     compareExchange(this.control, CONTROL.state, 0, memory.ABSENT);
@@ -150,22 +150,23 @@ class MainAgent {
 }
 
 /**
- * Node then calls promises' reactions from C++, and not from a function that would be in the program's stack
- * traces, as it does without the agent. Others that were preloaded may have ticks of their own.
+ * Makes Node call promises' reactions from C++, as it does without the agent. Otherwise it would call them
+ * from a function that the program's stack traces would show. Other preloaded modules may have ticks of
+ * their own.
  */
 function drainTicks(): void {
   const isFirst = Object.keys(require.cache).every((file) =>
     file.startsWith(OURS) || file.includes("/koffi/") || file.includes("/@koromix/")
   );
   if (!isFirst) return;
-  // With `--pending-deprecation` it would warn, which is the program's to see.
+  // With `--pending-deprecation` it would warn, and the program would see that.
   withoutDeprecation(() => (process as { _tickCallback?: () => void })._tickCallback?.());
 }
 
 function startWorker(
   control: Int32Array,
   { tracing, ...options }: WorkerOptions & {
-    /** Why this process has no inspector, if so. */
+    /** Why this process has no inspector; undefined if it has one. */
     noInspector: string | undefined;
     tracing: Tracing | undefined;
   },
@@ -180,7 +181,7 @@ function startWorker(
     },
     transferList: tracing ? [tracing.port] : [],
     env: {},
-    // It would repeat the program's own.
+    // Otherwise it would repeat the program's own warnings.
     execArgv: ["--no-warnings"],
     argv: [],
     name: "kcovfs",
@@ -194,12 +195,12 @@ function startWorker(
   return worker;
 }
 
-/** Whether an agent is in this isolate. */
+/** Whether this isolate has an agent. */
 function isPresent(): boolean {
   return AGENT in globalThis;
 }
 
-/** What the process runs: the script's name, else the runtime's. */
+/** The name of the program: that of its script, else that of the runtime. */
 function defaultName(): string {
   return path.basename(process.argv[1] ?? process.argv0).replace(/\.[cm]?[jt]s$/, "");
 }
@@ -208,22 +209,21 @@ function defaultName(): string {
 const token = new Int32Array(1);
 
 /**
- * Where the main thread waits while it is held: called by the worker through the inspector, so at any
- * place in any user code, or none.
+ * Where the main thread waits while it is held. The worker calls it through the inspector, so at any place in
+ * any user code, or in none.
  *
- * It reads from a pipe. It must not call `Atomics.wait`, for it may be called while user code is in
- * `Atomics.wait`, which V8 interrupts for the inspector, and has a single place in memory for: the
- * second wait corrupts the heap (`FutexEmulation::WaitSync` in `execution/futex-emulation.cc`; measured
- * on Node 20).
+ * It reads from a pipe. It must not call `Atomics.wait`: user code may be in `Atomics.wait` already. V8
+ * interrupts that for the inspector, but has a single place in memory for it: the second wait corrupts the
+ * heap (`FutexEmulation::WaitSync` in `execution/futex-emulation.cc`; measured on Node 20).
  *
- * @param index Of the gate's state; its serial number follows.
+ * @param index Index of the gate's state; its serial number follows.
  * @returns whether it was let through.
  */
 function gate(control: Int32Array, index: number): boolean {
   if (compareExchange(control, index, GATE_CLOSED, GATE_WAITING) === GATE_OPEN) return true;
   notify(control, index);
   try {
-    // Numbers that were sent for gates of the past are still in the pipe.
+    // The pipe still has the numbers that were sent for past gates.
     do readSync(control[PIPE], token); while (token[0] !== control[index + 1]);
     store(control, index, GATE_OPEN);
     return true;
@@ -233,8 +233,8 @@ function gate(control: Int32Array, index: number): boolean {
 }
 
 /**
- * Makes the gate before a collection, which also tells what the collection interrupts; or true, where there is
- * nothing to tell.
+ * Makes the gate before a collection, which also returns the place that the collection interrupts; or true,
+ * if there is no place to return.
  */
 function makeEnter(control: Int32Array): (index: number) => string | boolean {
   const interrupted = makeInterrupted();
@@ -246,9 +246,9 @@ function makeEnter(control: Int32Array): (index: number) => string | boolean {
 }
 
 /**
- * When the process exits, the worker takes leave: what was executed since the last collection is handed
- * over while somebody traces (that of the `exit` listeners too), and the inspector's session is closed,
- * for Node waits for sessions with a message on stderr.
+ * When the process exits, the worker takes leave. While somebody traces, it hands over what was executed
+ * since the last collection, the `exit` listeners too. It also closes the inspector's session, as Node waits
+ * for open sessions, with a message on stderr.
  *
  * @returns a function that puts everything back.
  */
@@ -263,7 +263,7 @@ function bidFarewell(
     worker.postMessage("farewell");
     const isTaken = () => load(control, FAREWELL) !== 0;
     waitFor(isTaken, { control, index: FAREWELL, timeout: FAREWELL_TIMEOUT });
-    // The session's end was asked for before; where a loop begins anew, V8 attends to it.
+    // The session's end was asked for before; V8 handles it where a loop begins its next turn.
     for (let turn = 0; turn < 2; turn++) wait(control, GATES, load(control, GATES), 1);
   };
   const restoreExit = onExit(finish);
@@ -284,7 +284,7 @@ function bidFarewell(
   };
 }
 
-/** Signals that do nothing to a process that does not listen for them, and those that stop it. */
+/** Signals that a process ignores if it does not listen for them, and signals that stop it. */
 const IGNORED = new Set(["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH"]);
 const STOPPING = new Set(["SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU"]);
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));

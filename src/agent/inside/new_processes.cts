@@ -1,12 +1,12 @@
-/** Has the child processes of a process that was attached to join it, as those of `kcovfs run` do. */
+/** Makes the child processes of an attached process join it, as those of `kcovfs run` do. */
 const { optionsWith } = require("./new_workers.cjs") as import("./new_workers.cts").Parts;
 
-/** What a child process has to know. */
+/** The settings that a child process gets by its environment. */
 interface Family {
   readonly socketPath: string;
   /** The name that the server gave this process. */
   readonly parent: string;
-  /** Globs, each a JSON array of strings; empty where the server's are meant. */
+  /** Globs, each a JSON array of strings; empty for those of the server. */
   readonly include?: string | undefined;
   readonly exclude?: string | undefined;
 }
@@ -14,7 +14,7 @@ interface Family {
 /**
  * From here on, processes that are started join, by the environment.
  *
- * @returns a function that puts everything back that user code has not changed.
+ * @returns a function that puts back everything that user code has not changed.
  */
 function joinNewProcesses({ socketPath, parent, include, exclude }: Family): () => void {
   const { env } = process;

@@ -1,6 +1,6 @@
 /**
- * Has the worker threads that user code starts join the target: each gets a way to the agent's worker,
- * by which `thread_isolate.cts` finds it, and the agent is told of it.
+ * Makes the worker threads that user code starts join the target. Each gets a port to the agent's worker,
+ * which `thread_isolate.cts` finds, and the agent is told of the thread.
  */
 import type { MessagePort, TransferListItem, Worker, WorkerOptions } from "node:worker_threads";
 
@@ -16,25 +16,25 @@ const { load, store } = Atomics;
 const KEY = "kcovfs.agent";
 const PRELOAD = path.join(__dirname, "preload.cjs");
 
-/** What a worker thread is given. */
+/** The agent's data for a worker thread. */
 interface ThreadData {
   readonly port: MessagePort;
   /** Memory shared with the agent, of this thread and of the main thread. */
   readonly control: SharedArrayBuffer;
   readonly main: SharedArrayBuffer;
-  /** Whether its environment is that of the thread that has started it. */
+  /** Whether the thread shares its environment with the thread that started it. */
   readonly sharesEnv: boolean;
-  /** The NODE_OPTIONS that the user gave it: to be put back. */
+  /** The user's NODE_OPTIONS for it, which are to be put back. */
   readonly options?: { readonly given: string | undefined };
-  /** The same of `process.execArgv`. */
+  /** The user's `process.execArgv` for it, which is to be put back. */
   readonly execArgv?: readonly string[];
   /** Whether its scripts are to have probes. */
   readonly isTraced: boolean;
-  /** What it runs, where that is no file. */
+  /** The text that it runs, if it runs no file. */
   readonly text?: string;
 }
 
-/** What the agent is told. */
+/** The message to the agent. */
 interface NewThread {
   readonly port: MessagePort;
   readonly control: SharedArrayBuffer;
@@ -46,10 +46,10 @@ interface NewThread {
 /**
  * From here on, threads that are started join.
  *
- * @param main The main thread's memory: while it says that there is a server.
+ * @param main The main thread's memory: threads join only while it says that there is a server.
  * @param tell Tells the agent, and hands the port over.
- * @param options `isLoaded`: whether `preload.cts` was loaded here by an option of Node's, which threads
- * inherit; else NODE_OPTIONS names it. `isTraced`: whether their scripts are to have probes.
+ * @param options `isLoaded`: whether an option of Node's loaded `preload.cts` here, which threads inherit;
+ * else NODE_OPTIONS names it. `isTraced`: whether the scripts of threads are to have probes.
  * @returns a function that puts everything back.
  */
 function joinNewWorkers(
@@ -111,12 +111,12 @@ function joinNewWorkers(
 }
 
 /**
- * Has the agent know of threads that are told to end, for V8 may end what the agent has them do instead:
- * see `worker_thread.ts`.
+ * Tells the agent of threads that are ordered to end: instead of user code, V8 may end the agent's own code
+ * in that thread; see `worker_thread.ts`.
  */
 function noteEnds({ prototype }: typeof Worker) {
   const controls = new WeakMap<object, Int32Array>();
-  // User code may replace them.
+  // User code may replace these.
   const get = controls.get.bind(controls);
   const { apply } = Reflect;
   const terminate = Object.getOwnPropertyDescriptor(prototype, "terminate")!;
@@ -138,8 +138,8 @@ function noteEnds({ prototype }: typeof Worker) {
 }
 
 /**
- * Node reads NODE_OPTIONS for a thread with options of its own: it is given those of the process, as far
- * as threads may have them.
+ * Node reads NODE_OPTIONS for a thread that has options of its own. So the thread is given those of the
+ * process, as far as threads may have them.
  */
 function loadInto(make: (options: unknown) => Worker, options: object): Worker {
   for (let execArgv = process.execArgv;;) {
@@ -156,9 +156,9 @@ function loadInto(make: (options: unknown) => Worker, options: object): Worker {
 }
 
 /**
- * An environment of the user's own has to name the agent, or it would not be loaded.
+ * A user's own environment must name the agent, or the agent would not be loaded.
  *
- * @returns undefined where nothing need be changed.
+ * @returns undefined if nothing needs to change.
  */
 function environmentOf(
   options: WorkerOptions | undefined,
@@ -173,13 +173,13 @@ function environmentOf(
   };
 }
 
-/** NODE_OPTIONS that name the agent, too. */
+/** NODE_OPTIONS that also name the agent. */
 function optionsWith(given: unknown): string {
   const ours = `--require=${quote(PRELOAD)}`;
   return given === undefined ? ours : `${ours} ${given}`;
 }
 
-/** As Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */
+/** Quotes as Node reads NODE_OPTIONS: in double quotes, with backslashes before quotes and backslashes. */
 function quote(text: string): string {
   return /[\s"\\]/.test(text) ? `"${text.replace(/["\\]/g, "\\$&")}"` : text;
 }
@@ -191,7 +191,7 @@ function nameOf(file: unknown, options: WorkerOptions | undefined): string {
   return path.basename(text).replace(/\.[cm]?[jt]s$/, "");
 }
 
-/** What this thread was given, if it was started as above; it can be asked once. */
+/** The data of this thread, if it was started as above; the second call finds none. */
 function takeThreadData(): ThreadData | undefined {
   const data = getEnvironmentData(KEY) as ThreadData | undefined;
   setEnvironmentData(KEY, undefined as never);

@@ -2,9 +2,9 @@
 const WHOLE: Readonly<Record<number, number>> = { 22: 23, 24: 12, 25: 2 };
 
 /**
- * Whether `registerHooks` leaves programs as they are. Before pull request 59929 of Node a CommonJS file that
- * is imported is then run with another `require`, which finds what `import` does, and nothing that is loaded
- * so comes to `_compile`.
+ * Whether `registerHooks` leaves programs as they are. Before pull request 59929 of Node, a CommonJS file
+ * that is imported then runs with another `require`, which resolves as `import` does, and nothing that it
+ * loads comes to `_compile`.
  */
 function hasWholeHooks(): boolean {
   if ("Deno" in globalThis) return true;

@@ -2,12 +2,12 @@ type Internals = { reallyExit(code: number): never };
 
 /**
  * Calls `finish` when the isolate's JavaScript is about to end by itself: after the listeners of the
- * exit, or before Node leaves without asking them.
+ * exit, or before Node leaves without calling them.
  *
- * @returns a function that puts everything back; what others have put around it since then stays.
+ * @returns a function that puts everything back; wrappers that others have added since then stay.
  */
 function onExit(finish: () => void): () => void {
-  // The process inherits it, unless somebody has replaced it.
+  // The process inherits `emit`, unless somebody has replaced it.
   const own = Object.getOwnPropertyDescriptor(process, "emit");
   const { emit } = process;
   const emitAndFinish = function (

@@ -1,7 +1,8 @@
 /**
- * Has the coverage that Node writes for others (`NODE_V8_COVERAGE`) tell of scripts as they were written, and not
- * of ours. Node writes it where no JavaScript runs any more, so it is asked to before. What it then writes itself
- * has nothing of the program in it: V8 leaves out scripts of which nothing was executed since.
+ * Makes the coverage that Node writes for others (`NODE_V8_COVERAGE`) describe scripts as they were written,
+ * not ours. Node writes it where no JavaScript runs any more, so it is asked to write before. The file that
+ * Node then writes itself has nothing of the program: V8 leaves out scripts of which nothing was executed
+ * since.
  */
 const fs = require("node:fs") as typeof import("node:fs");
 const path = require("node:path") as typeof import("node:path");
@@ -10,7 +11,7 @@ const { fileURLToPath, pathToFileURL } = require("node:url") as typeof import("n
 const { threadId } = require("node:worker_threads") as typeof import("node:worker_threads");
 const { onExit } = require("./on_exit.cjs") as import("./on_exit.cts").Parts;
 
-/** The agent's. */
+/** The agent's folder. */
 const OURS = pathToFileURL(path.join(__dirname, "../..", path.sep)).href;
 
 type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
@@ -20,7 +21,7 @@ interface Range {
   endOffset: number;
 }
 
-/** What V8 tells of a script. */
+/** V8's report of a script. */
 interface Script {
   readonly url: string;
   readonly functions: readonly { readonly ranges: readonly Range[] }[];
@@ -50,7 +51,7 @@ function mendOthersCoverage(texts: Texts): () => void {
   };
 }
 
-/** Those of this thread. */
+/** The coverage files of this thread. */
 function filesIn(folder: string): string[] {
   try {
     const own = new RegExp(`^coverage-${process.pid}-\\d+-${threadId}\\.json$`);
@@ -68,7 +69,7 @@ function mendFile(file: string, texts: Texts): void {
     for (const script of coverage.result) mendScript(script, texts);
     fs.writeFileSync(file, JSON.stringify(coverage));
   } catch {
-    // It is told as it is.
+    // The file stays as it is.
   }
 }
 

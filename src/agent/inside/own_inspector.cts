@@ -1,6 +1,6 @@
 /** An isolate's inspector sessions with itself. */
 
-/** Carries out a CDP message; gives what came of it, the answer last. */
+/** Carries out a CDP message; returns the replies, the answer last. */
 type Dispatch = (message: string) => string[];
 
 type MakeConnection = new (receive: (message: string) => void) => {
@@ -11,8 +11,8 @@ type MakeConnection = new (receive: (message: string) => void) => {
 /**
  * Opens a session, which answers before `dispatch` returns.
  *
- * Node's `Session` parses what comes and would have to write it out again: the connection beneath it is
- * used where Node lends it out (`process.binding`, in 20 to 26).
+ * Node's `Session` parses each message, which would have to be written out again. So the connection beneath
+ * it is used, which Node lends out (`process.binding`, in 20 to 26).
  *
  * @throws when Node makes no inspector for this process, or denies it.
  */
@@ -61,7 +61,7 @@ function connectSession(
 function findConnection(): MakeConnection | undefined {
   const { binding } = process as unknown as { binding?: (name: string) => object };
   try {
-    // With `--pending-deprecation` a warning would be the user's to see.
+    // With `--pending-deprecation` the user would see a warning.
     const inspector = withoutDeprecation(() => binding?.call(process, "inspector"));
     return (inspector as { Connection?: MakeConnection })?.Connection;
   } catch {
@@ -69,7 +69,9 @@ function findConnection(): MakeConnection | undefined {
   }
 }
 
-/** Calls what Node warns of, without a warning. Where there are none already, that cannot be changed perhaps. */
+/**
+ * Calls a deprecated function without a warning. If warnings are off already, that setting may be read-only.
+ */
 function withoutDeprecation<T>(call: () => T): T {
   const { noDeprecation } = process;
   if (noDeprecation) return call();
@@ -83,12 +85,13 @@ function withoutDeprecation<T>(call: () => T): T {
 }
 
 /**
- * Why this process has no inspector, if so. It has none under `node --test`, whose test files are processes
- * of their own; in programs that are no plain Node; and where the permission model says so.
+ * Why this process has no inspector; undefined if it has one. It has none under `node --test`, whose test
+ * files are processes of their own; in programs that are no plain Node; and where the permission model
+ * forbids it.
  *
- * This must be known before another thread asks for the process's inspector: Node aborts then
- * (`Agent::ConnectToMainThread` in `inspector_agent.cc`; measured on Node 20 to 26), while it answers a
- * session of the thread's own with an exception.
+ * This must be known before another thread asks for the process's inspector: Node then aborts
+ * (`Agent::ConnectToMainThread` in `inspector_agent.cc`; measured on Node 20 to 26). A session of the
+ * thread's own only gets an exception.
  */
 function whyNoInspector(): Error | undefined {
   try {

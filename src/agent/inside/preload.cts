@@ -1,15 +1,15 @@
 /**
- * What `--require` loads into each Node process and thread of a target, before any user code. Whatever goes
- * wrong in bringing in the agent ends here: one line says why, and the program runs as without kcovfs.
+ * `--require` loads this into each Node process and thread of a target, before any user code. If bringing in
+ * the agent fails, the failure ends here: one line says why, and the program runs as without kcovfs.
  *
- * Any Node since 8.12 must be able to parse this file, and it must be able to do its work alone: an older
- * Node cannot read the rest of the agent, and Node's permission model may let it read this file only.
+ * Any Node since 8.12 must be able to parse this file, and the file must be able to do its work alone: an
+ * older Node cannot read the rest of the agent, and Node's permission model may allow only this file.
  */
 const fs = require("fs") as typeof import("node:fs");
 
 /** The oldest Node that the agent runs on: major and minor version. */
 const OLDEST = [20, 19];
-/** Names the reason that was told last by this process, or by one that has started it. */
+/** The environment variable of the last reason that this process, or one that started it, has told. */
 const TOLD = "KCOVFS_TOLD";
 
 const present = Object.keys(require.cache);
@@ -22,7 +22,7 @@ try {
   tell(reasonOf(error as NodeJS.ErrnoException));
 }
 
-// The program is to find nothing there that it has not loaded.
+// The program is to find only what it has loaded itself.
 for (const file of Object.keys(require.cache)) {
   if (file === __filename || present.indexOf(file) < 0) delete require.cache[file];
 }
@@ -35,8 +35,8 @@ function refuseOldNode(): void {
 }
 
 /**
- * A process that starts from a snapshot of a heap (`--snapshot-blob`) aborts when something is preloaded that
- * loads streams, as threads do (measured on Node 22 to 26); and its scripts were compiled before.
+ * A process that starts from a heap snapshot (`--snapshot-blob`) aborts if a preloaded module loads streams,
+ * as threads do (measured on Node 22 to 26). Besides, its scripts were compiled before.
  */
 function refuseSnapshot(): void {
   const options = process.execArgv.concat(process.env["NODE_OPTIONS"] || "").join(" ");
@@ -44,7 +44,7 @@ function refuseSnapshot(): void {
   throw new Error("a process that starts from a snapshot cannot be measured");
 }
 
-/** Whether an option there has loaded this file, rather than `kcovfs/register`. */
+/** Whether an option has loaded this file; otherwise `kcovfs/register` has. */
 function isNamedIn(options: string): boolean {
   return options.replace(/\\(.)/g, "$1").indexOf(__filename) >= 0;
 }
@@ -57,7 +57,7 @@ function reasonOf(error: NodeJS.ErrnoException & { permission?: string }): strin
   return text.split("\n")[0].replace(/[^ -~]/g, "?");
 }
 
-/** Once in a family of processes, or a program that starts a hundred of its kind would say it as often. */
+/** Tells a reason once in a family of processes: a program may start a hundred of its kind. */
 function tell(reason: string): void {
   if (process.env[TOLD] === reason) return;
   process.env[TOLD] = reason;

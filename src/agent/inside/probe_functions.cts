@@ -1,6 +1,6 @@
 /**
- * The functions that probes call, by the names in `probes/probe_names.ts`. Those at comparisons are as
- * short as they are so that V8 puts them where they are called: nearly always, nobody asks for comparisons.
+ * The functions that probes call, by the names in `probes/probe_names.ts`. Those at comparisons are so short
+ * that V8 inlines them: nearly always, nobody asks for comparisons.
  */
 const vm = require("node:vm") as typeof import("node:vm");
 const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
@@ -11,7 +11,7 @@ const { compareCases, compareSought, compareValues } = require(
 /** Takes a record: its type, and the halves of both arguments. */
 type Write = (type: number, low1: number, high1: number, low2: number, high2: number) => void;
 
-/** Where what probes have to say goes. */
+/** Where the data of probes goes. */
 interface Sink {
   readonly hit: (pc: number) => void;
   readonly compare: (
@@ -22,7 +22,7 @@ interface Sink {
 
 const { defineProperty, keys } = Object;
 const { Script } = vm;
-/** By which they are handed over to the script that declares them. */
+/** The property by which the functions are handed over to the script that declares them. */
 const KEY = "kcovfs.handed";
 
 type ProbeFunctions = Readonly<Record<string, unknown>>;
@@ -39,8 +39,8 @@ function makeProbeFunctions(
 type EvalCode = (pc: number, code: unknown) => unknown;
 
 /**
- * @param evalCode What V8's `eval` is to be called with.
- * @param theirs V8's, in a realm.
+ * @param evalCode Gives the argument for V8's `eval`.
+ * @param theirs V8's `eval`, in a realm.
  */
 function evals(evalCode: EvalCode, theirs: unknown = globalThis.eval) {
   return {
@@ -50,11 +50,11 @@ function evals(evalCode: EvalCode, theirs: unknown = globalThis.eval) {
 }
 
 /**
- * Declares them in a realm, as a script declares constants: for all code there, but not as properties of the
- * global object. As they cannot be changed, V8 takes them for constants.
+ * Declares the functions in a realm, as a script declares constants: for all code there, but not as
+ * properties of the global object. As they cannot be changed, V8 takes them for constants.
  *
- * @param global The realm's.
- * @param run Runs a script there.
+ * @param global The realm's global object.
+ * @param run Runs a script in the realm.
  */
 function declareProbeFunctions(
   functions: ProbeFunctions,
@@ -127,7 +127,9 @@ function comparisons(control: Int32Array, { compare }: Sink) {
   };
 }
 
-/** The same in the realm of a context of `vm`, where nothing is put on the global object even for a while. */
+/**
+ * The same in the realm of a `vm` context; here nothing is put on the global object, not even for a while.
+ */
 function declareInContext(
   functions: ProbeFunctions,
   run: (script: InstanceType<typeof Script>) => unknown,

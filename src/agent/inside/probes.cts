@@ -1,10 +1,10 @@
 /**
- * What the probes in a target's scripts call: each hit is written where the clients read it, into memory
- * that this isolate has mapped. See `src/probes` for the probes, `areas.ts` for who maps what.
+ * The functions that the probes in a target's scripts call. Each hit is written into memory that this isolate
+ * has mapped, and clients read it there. See `src/probes` for the probes, `areas.ts` for who maps what.
  *
- * The agent's worker changes what is written to from outside, while this isolate runs: by the words of
- * control memory that every hit reads anew, and by mapping an area over the window. So nothing here may
- * be kept from one hit to the next but what `generation` says still holds.
+ * While this isolate runs, the agent's worker changes from outside where hits go: by the shared words that
+ * every hit reads anew, and by mapping an area over the window. So nothing here may be kept from one hit to
+ * the next, except while `generation` says that it still holds.
  */
 import type * as Koffi from "koffi";
 
@@ -18,11 +18,11 @@ const BUSY = memory.CONTROL.busy;
 const GENERATION = memory.CONTROL.generation;
 
 /**
- * Bytes of the window: of larger areas, hits beyond it are written more slowly. Also what
- * `process.memoryUsage().external` grows by.
+ * Bytes of the window: in larger areas, hits beyond it are written more slowly. `external` of
+ * `process.memoryUsage()` grows by it, too.
  */
 const WINDOW_SIZE = 8 * 1024 * 1024;
-/** Blocks that can have a PC, of which each has a byte in the map of blocks. */
+/** The number of blocks that can have a PC; each has a byte in the map of blocks. */
 const BLOCKS = 0x10000000;
 const PROT_READ_WRITE = 3;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x4022;
@@ -33,35 +33,35 @@ const TURNS_MASK = (1 << COUNT_BITS) - 1;
 /** An area as the table has it, mapped. */
 interface Area {
   readonly address: bigint;
-  /** Two a word of the area's. */
+  /** Two for each word of the area. */
   readonly halves: Int32Array;
   readonly words: number;
   readonly takesComparisons: boolean;
-  /** Where others write, too: the word that says whose turn it is; see `turns.ts`. */
+  /** If others write here, too: the word that says whose turn it is; see `turns.ts`. */
   readonly turns: Int32Array | undefined;
   /** The descriptor of the file of turns. */
   readonly turnsFd: number;
-  /** What this isolate wrote there last: its number as a writer, and a count. */
+  /** The last turn that this isolate took here: its number as a writer, and a count. */
   turn: number;
 }
 
-/** The areas, and the generation that they are of. */
+/** The areas of one generation. */
 interface Table {
   readonly generation: number;
   readonly areas: readonly Area[];
 }
 
-/** What is to be written: a PC, and of a comparison its type and two 64-bit arguments by their halves. */
+/** The data to write: a PC; of a comparison also its type, and the halves of two 64-bit arguments. */
 interface Hit {
   readonly pc: number;
   readonly record: readonly number[] | undefined;
 }
 
-/** What probes call, and where the window is. */
+/** The functions that probes call, and the memory that they write into. */
 interface Probes {
-  /** Of the window, for the agent's worker. */
+  /** The window's address, for the agent's worker. */
   readonly address: bigint;
-  /** Of the map of blocks, which hits mark. */
+  /** The address of the map of blocks, which hits mark. */
   readonly blocks: bigint;
   readonly hit: (pc: number) => void;
   /** Records a comparison at a PC: its type, and two 64-bit arguments by their halves. */
@@ -78,8 +78,8 @@ function loadKoffi(): typeof Koffi {
 }
 
 /**
- * Makes what an isolate's probes call. PCs are lower halves, as signed numbers, which V8 keeps without
- * boxes.
+ * Makes the functions that an isolate's probes call. PCs are lower halves, as signed numbers: V8 keeps these
+ * without boxes.
  *
  * @throws when the native library cannot be loaded.
  */
@@ -99,21 +99,21 @@ function makeProbes(control: Int32Array): Probes {
     view: (from, size) => new Halves(koffi.view(from, size)),
     waiting: makeWaiting(koffi),
   });
-  // Numbers that V8 takes for constants, as it does both arrays: the whole function is some ten
-  // instructions where it is inlined (see `inline_probes.cts`).
+  // Numbers that V8 takes for constants, as it does both arrays. Inlined, the whole function is some ten
+  // instructions (see `inline_probes.cts`).
   const LIMIT = memory.CONTROL.limit;
   const ENOUGH = memory.CONTROL.enough;
   const hit = (pc: number): void => {
     marks[pc >>> 3 & 0xfffffff] = 1;
-    // First, and used twice, so that V8 reads it first: what was read of the window before its limit may
-    // be of another time.
+    // Read first, and used twice so that V8 does so: a value of the window that was read before its limit
+    // may be of another time.
     const limit = control[LIMIT];
     const count = area[0] + 1 | 0;
     if (count < limit) {
       const at = count << 1;
       area[at] = pc;
       area[at + 1] = -1;
-      // Last: a client that reads meanwhile finds no word there that is not written yet.
+      // Stored last: so a client that reads meanwhile finds no word that is not written yet.
       area[0] = count;
     } else if (limit !== control[ENOUGH]) areas.hit(pc);
   };
@@ -121,12 +121,12 @@ function makeProbes(control: Int32Array): Probes {
 }
 
 /**
- * All areas, for what the window is not enough for.
+ * All areas, for hits that need more than the window.
  *
- * The isolate may stand still anywhere in here, in a collection of garbage, say, or at a gate; a debugger's
- * code, which has hits of its own, may interrupt it; and what it runs may be ended without a `finally`, by the
- * timeout of a `vm` script, say. V8 interrupts where a function begins, one of V8's own too, and where a loop
- * goes round. So it is {@linkcode put} alone that touches areas.
+ * The isolate may stand still anywhere in here, in a garbage collection or at a gate, for example. A
+ * debugger's code, which has hits of its own, may interrupt it. Its code may be ended without a `finally`,
+ * by the timeout of a `vm` script, for example. V8 interrupts where a function begins, also one of its own,
+ * and where a loop goes round. So only {@linkcode put} touches areas.
  */
 class Areas {
   readonly #control: Int32Array;
@@ -158,7 +158,7 @@ class Areas {
     }
   }
 
-  /** What is recorded of a comparison is four words, the last its PC. */
+  /** The record of a comparison is four words, the last its PC. */
   compare(pc: number, record: readonly number[]): void {
     const { generation, areas } = this.#current();
     for (let i = 0; i < areas.length; i++) {
@@ -169,8 +169,8 @@ class Areas {
   }
 
   /**
-   * Writes a hit into these areas, from one on, as far as the table still has them. Others were enabled while
-   * it was on its way: it need not be there.
+   * Writes a hit into these areas, beginning with the one at `from`, as far as the table still has them.
+   * Areas that were enabled while the hit was on its way need not have it.
    */
   #insist(areas: readonly Area[], from: number, hit: Hit): void {
     for (let i = from; i < areas.length; i++) {
@@ -183,7 +183,7 @@ class Areas {
     }
   }
 
-  /** Waits for its turn, and writes; false when the table has changed before it could. */
+  /** Waits for its turn, and writes; false if the table changed before it could. */
   #write(area: Area, { pc, record }: Hit, generation: number): boolean {
     let expected = FREE;
     let holder = FREE;
@@ -201,7 +201,7 @@ class Areas {
         expected = holder;
         continue;
       }
-      // What was found of the descriptor holds as long as the table does.
+      // Facts about the descriptor hold as long as the table does.
       const writer = holder >>> COUNT_BITS;
       if (this.#waiting.isOver(area.turnsFd, { writer, waits })) expected = holder;
       else this.#waiting.wait(waits++);
@@ -218,7 +218,7 @@ class Areas {
     for (;;) {
       const generation = this.#control[GENERATION];
       const rows = this.#rows(generation);
-      // Otherwise it may have been written over meanwhile.
+      // If the generation has changed, the rows may have been written over meanwhile.
       if (this.#control[GENERATION] !== generation) continue;
       const areas: Area[] = [];
       for (let i = 0; i < rows.length; i++) areas[i] = this.#area(rows[i]);
@@ -260,7 +260,7 @@ function addressOf(low: number, high: number): bigint {
   return toBigInt(low >>> 0) | toBigInt(high >>> 0) << 32n;
 }
 
-/** An area by its address; another may have come there. */
+/** The area at this address; undefined if it has gone. Another may have come to the same address. */
 function find(areas: readonly Area[], { address, takesComparisons }: Area): Area | undefined {
   for (let i = 0; i < areas.length; i++) {
     const area = areas[i];
@@ -269,33 +269,37 @@ function find(areas: readonly Area[], { address, takesComparisons }: Area): Area
   return undefined;
 }
 
-/** Whether a turn is that of a hit of this isolate's that was interrupted, and perhaps ended, in it. */
+/**
+ * Whether a turn belongs to an earlier hit of this isolate that was interrupted, and perhaps ended, in it.
+ */
 function isOwn({ turn }: Area, holder: number): boolean {
   return turn >>> COUNT_BITS === holder >>> COUNT_BITS;
 }
 
 /** Nobody's turn. */
 const FREE = 0;
-/** What came of a {@linkcode put}; it is a turn when somebody else has that: */
-/** the hit is written, or the area is full, */
+/**
+ * The outcomes of a {@linkcode put}; any other outcome is somebody else's turn. This one: the hit is written,
+ * or the area is full.
+ */
 const DONE = -1;
-/** somebody else wrote the count, the client, say, */
+/** Somebody else wrote the count: the client, for example. */
 const AGAIN = -2;
-/** or the table is of another generation. */
+/** The table is of another generation. */
 const CHANGED = -3;
 
 /**
- * Writes a hit into an area, unless that is full. The count goes up once the words are there: a client may read
- * at any moment, and what it would find before is of an earlier request. It may also store a count at any
- * moment, by a plain store: where several write, that is not undone.
+ * Writes a hit into an area, unless the area is full. The count goes up once the words are there: a client
+ * may read at any moment, and would otherwise find words of an earlier request. It may also store a count at
+ * any moment, by a plain store: if several write, that store is not undone.
  *
- * So writers take turns where there are several. One that does not come to run again in its turn, or not for
- * long, has its turn taken from it by who expects that turn instead of {@linkcode FREE}; so it looks whether it
- * has its turn still.
+ * So writers take turns if there are several. A writer may not come to run again in its turn, or not for
+ * long. Another then takes its turn from it, by expecting that turn instead of {@linkcode FREE}. So a writer
+ * checks whether it still has its turn.
  *
- * V8 must not interrupt this but where it calls `Atomics`: no loop, no other call. Interrupted at the first,
- * it has no turn yet; at the second it may be ended, or stay for long, in its turn, with the word written that
- * is not counted yet. The isolate's next hit then takes that turn.
+ * V8 must not interrupt this except where it calls `Atomics`: no loop, no other call. Interrupted at the
+ * first call, it has no turn yet. At the second it may be ended, or stay for long, in its turn: the word is
+ * written, but not counted yet. The isolate's next hit then takes that turn.
  */
 function put(
   control: Int32Array,
@@ -361,7 +365,7 @@ function putAlone(control: Int32Array, generation: number, area: Area, pc: numbe
   return outcome;
 }
 
-/** How often a hit is tried whose client stores another count each time, before it is dropped. */
+/** A hit is dropped after so many tries, if its client stores another count each time. */
 const MOST_TRIES = 1000;
 const parts = { makeProbes, WINDOW_SIZE, BLOCKS };
 module.exports = parts;

@@ -1,4 +1,4 @@
-/** What a process leaves for the agent. */
+/** The room that a process leaves for the agent: memory, descriptors, threads. */
 const fs = require("node:fs") as typeof import("node:fs");
 
 const MIB = 1024 * 1024;
@@ -7,24 +7,24 @@ const MIB = 1024 * 1024;
  * it gets none. Measured: 650 MiB on Node 20, 1200 MiB on Node 26.
  */
 const THREAD_SPACE = 2048 * MIB;
-/** Bytes for probes besides: see `probes.cts` and `areas.ts`. */
+/** Bytes that probes need besides: see `probes.cts` and `areas.ts`. */
 const PROBES_SPACE = 2048 * MIB;
-/** Descriptors: of the agent's thread and its socket, and some that are left to the program. */
+/** Descriptors: those of the agent's thread and its socket, and some for the program. */
 const DESCRIPTORS = 64;
 /**
- * Threads: the agent's, libuv's pool, which ends the process when it gets none (measured on Node 20), and
- * some that are left to the program.
+ * Threads: the agent's, libuv's pool (which ends the process when it gets none; measured on Node 20), and
+ * some for the program.
  */
 const THREADS = 16;
-/** A limit of processes above this is taken for none: to count a user's threads takes time. */
+/** A limit of processes above this is taken for no limit: to count a user's threads takes time. */
 const MOST_PROCESSES = 1024;
 
 /**
- * Why the agent must not start here, if so: it cannot, or the limits of the process are so tight that it, or
- * the program for its sake, would run into them.
+ * Why the agent must not start here; undefined if it may. It may not if it cannot start, or if the limits of
+ * the process are so tight that it, or the program because of it, would run into them.
  */
 function whyNoRoom({ isTraced }: { isTraced: boolean }): Error | undefined {
-  // A thread cannot start without.
+  // A thread cannot start without a working directory.
   if (!hasFolder()) return new Error("its working directory is gone");
   const limits = read("/proc/self/limits");
   const space = limitIn(limits, "Max address space") - spaceInUse();
@@ -36,7 +36,7 @@ function whyNoRoom({ isTraced }: { isTraced: boolean }): Error | undefined {
     return new Error(`the limit of open files (ulimit -n) leaves ${descriptors}`);
   }
   const processes = limitIn(limits, "Max processes");
-  // The kernel does not hold root to it.
+  // The kernel does not apply this limit to root.
   if (processes <= MOST_PROCESSES && process.getuid?.() !== 0) {
     const threads = processes - threadsOfUser();
     if (threads < THREADS) return new Error(`the limit of processes (ulimit -u) leaves ${threads}`);
@@ -52,7 +52,7 @@ function hasFolder(): boolean {
   }
 }
 
-/** The soft limit of that name; a limit that cannot be seen is none. */
+/** The soft limit of that name; a limit that cannot be read counts as no limit. */
 function limitIn(limits: string, name: string): number {
   const line = limits.split("\n").find((line) => line.startsWith(name));
   const limit = line === undefined ? NaN : parseInt(line.slice(name.length), 10);
@@ -65,7 +65,7 @@ function spaceInUse(): number {
   return (Number(/^VmSize:\s+(\d+)/m.exec(status)?.[1]) || 0) * 1024;
 }
 
-/** As the kernel counts for the limit: the threads of all processes of this real user that are seen. */
+/** Counts as the kernel does for the limit: the visible threads of all processes of this real user. */
 function threadsOfUser(): number {
   const uid = process.getuid?.();
   let threads = 0;

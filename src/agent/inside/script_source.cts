@@ -1,16 +1,15 @@
 /**
  * The sources of scripts by their ids, from V8 itself.
  *
- * The inspector hands out sources only while its `Debugger` domain is enabled, and neither of its ways
- * is open to a target. To disable it again drops the block counters of every function compiled by then
- * (`Debug::Unload` calls `RemoveAllCoverageInfos`; measured on Node 20, 24 and 26). To leave it enabled
- * makes an `await` cost 1 µs more and turns off V8's cache of `eval` and `new Function`, so that each of
- * these makes a new script, which coverage then keeps for ever (measured: 58,000 scripts and 0.5 s a
- * collection after as many calls).
+ * The inspector hands out sources only while its `Debugger` domain is enabled. Neither way to use that suits
+ * a target. To disable it again drops the block counters of every function compiled by then (`Debug::Unload`
+ * calls `RemoveAllCoverageInfos`; measured on Node 20, 24 and 26). To leave it enabled makes an `await` cost
+ * 1 µs more and turns off V8's cache of `eval` and `new Function`: each of these then makes a new script,
+ * which coverage keeps for ever (measured: 58,000 scripts and 0.5 s a collection after as many calls).
  *
- * So V8's runtime functions are called, as its own tests do: `%ScriptLocationFromLine2` tells the
- * line at each position of a script (`runtime/runtime-debug.cc`, unchanged from V8 11 to 14). They are understood only while
- * `--allow-natives-syntax` is set, which is for as long as this takes.
+ * So V8's runtime functions are called, as its own tests do: `%ScriptLocationFromLine2` gives the line at a
+ * position of a script (`runtime/runtime-debug.cc`, unchanged from V8 11 to 14). V8 parses such calls only
+ * while `--allow-natives-syntax` is set. The flag is set just for as long as this takes.
  */
 const v8 = require("node:v8") as typeof import("node:v8");
 const vm = require("node:vm") as typeof import("node:vm");
@@ -19,9 +18,11 @@ const { Script } = vm;
 const { setFlagsFromString } = v8;
 const { add, sub } = Atomics;
 
-/** What V8 tells of the line that a position is in; `script` is an internal object of V8's, which must not be touched. */
+/**
+ * V8's answer for the line of a position; it also has `script`, an internal object that must not be touched.
+ */
 interface Line {
-  /** From 0, whatever line the script was said to begin at. */
+  /** From 0, whatever first line the script was given. */
   readonly line: number;
   readonly sourceText: string;
 }
@@ -29,16 +30,16 @@ interface Line {
 type Locate = (id: number, position: number) => Line | null;
 type ListIds = () => number[];
 
-/** How often it is tried while other threads change the flag. */
+/** The most tries while other threads change the flag. */
 const ATTEMPTS = 20;
 
 /**
- * Reads scripts; those that V8 has no more are left out.
+ * Reads scripts; those that V8 no longer has are left out.
  *
- * Line ends of one unit come out as `\n`, whichever of the four they are: V8 does not tell.
+ * Line ends of one character come out as `\n`, whichever of the four they are: V8 does not tell.
  *
- * @param natives A word that all threads of the process share, for the flag is the process's: how many
- * need it. It begins at {@linkcode nativesWord}.
+ * @param natives A word that all threads of the process share, as the flag is the process's: the number of
+ * those who need the flag. It begins at {@linkcode nativesWord}.
  */
 function scriptSources(
   ids: readonly number[],
@@ -47,7 +48,7 @@ function scriptSources(
   return withNatives(natives, () => readSources(ids));
 }
 
-/** Does something while V8's runtime functions can be called; it may be done more than once. */
+/** Runs an action while V8's runtime functions can be called; it may run it more than once. */
 function withNatives<T>(natives: Int32Array, action: () => T): T {
   for (let attempt = 1;; attempt++) {
     add(natives, 0, 1);
@@ -55,7 +56,7 @@ function withNatives<T>(natives: Int32Array, action: () => T): T {
     try {
       return action();
     } catch (error) {
-      // Another thread that was done took the flag away just then.
+      // Another thread that had finished took the flag away at that moment.
       if (!(error instanceof SyntaxError) || attempt === ATTEMPTS) throw error;
     } finally {
       if (sub(natives, 0, 1) === 1) setFlagsFromString("--no-allow-natives-syntax");
@@ -64,7 +65,7 @@ function withNatives<T>(natives: Int32Array, action: () => T): T {
 }
 
 function readSources(ids: readonly number[]): Record<number, string> {
-  // It collects garbage first, which takes some ms.
+  // This collects garbage first, which takes some ms.
   const loaded = new Set(compile<ListIds>(LIST_IDS)());
   const locate = compile<Locate>(
     "(id, position) => %ScriptLocationFromLine2(id, null, null, position)",
@@ -73,7 +74,7 @@ function readSources(ids: readonly number[]): Record<number, string> {
   return Object.fromEntries(present.map((id) => [id, joinLines(locate, id)]));
 }
 
-/** 1 where the user has set the flag, which then stays; else 0. */
+/** 1 if the user has set the flag, which then stays set; else 0. */
 function nativesWord(): number {
   return isAllowed() ? 1 : 0;
 }
@@ -82,7 +83,7 @@ const LIST_IDS = "() => %DebugGetLoadedScriptIds()";
 
 function isAllowed(): boolean {
   try {
-    // A text of its own: V8 would find what it has compiled before.
+    // A text of its own: for the other one V8 would find the code that it has compiled before.
     compile(`${LIST_IDS} // asked`);
     return true;
   } catch {
@@ -90,12 +91,12 @@ function isAllowed(): boolean {
   }
 }
 
-/** Called once a use, for V8 may flush the code and then could not compile it again. */
+/** To be called for each use: V8 may flush the code and then could not compile it again. */
 function compile<T>(code: string): T {
   return new Script(code, { filename: "node:kcovfs" }).runInThisContext() as T;
 }
 
-/** Goes by positions: lines and columns are counted from where the script was said to begin. */
+/** Goes by positions, because lines and columns count from where the script was said to begin. */
 function joinLines(locate: Locate, id: number): string {
   // Its answer keeps the script alive.
   const first = locate(id, 0);
@@ -103,7 +104,7 @@ function joinLines(locate: Locate, id: number): string {
   for (let line = 1;; line++) {
     let end = "\n";
     let next = locate(id, source.length + 1);
-    // Between the two units of a line end.
+    // This position was between the two characters of a line end.
     if (next && next.line < line) {
       end = "\r\n";
       next = locate(id, source.length + 2);

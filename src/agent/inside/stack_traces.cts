@@ -1,6 +1,7 @@
 /**
- * Has stack traces tell of scripts as they were written: what V8 hands over to whoever formats them (Node, or
- * the program's `Error.prepareStackTrace`) is changed before. Frames of the agent's own are left out.
+ * Makes stack traces show scripts as they were written. V8 hands its frames to a formatter (Node's, or the
+ * program's `Error.prepareStackTrace`); the frames are changed before. Frames of the agent's own are left
+ * out.
  */
 const path = require("node:path") as typeof import("node:path");
 
@@ -8,7 +9,7 @@ type Internals = import("./internals.cts").Internals;
 type Text = import("./written_texts.cts").WrittenText;
 type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 
-/** V8's; here are only those methods that tell of positions. */
+/** V8's `CallSite`; only the methods that give positions are listed. */
 interface Site {
   getFileName(): string | null | undefined;
   getScriptNameOrSourceURL(): string | null | undefined;
@@ -42,7 +43,7 @@ interface ErrorsBinding {
   getErrorSourcePositions?: (error: object) => ErrorSource;
 }
 
-/** Where an error was made. */
+/** The place where an error was made. */
 interface ErrorSource {
   readonly sourceLine: string;
   readonly scriptResourceName: string;
@@ -64,9 +65,9 @@ const GIVEN_TEXT = path.join(__dirname, "given_text.cjs");
 const LOADED_SCRIPTS = path.join(__dirname, "loaded_scripts.cjs");
 const LOADER = "node:internal/modules/cjs/loader";
 const EXECUTION = "node:internal/process/execution";
-/** What a frame says at its end. */
+/** The place at the end of a frame. */
 const PLACE = /:(\d+):(\d+)(\)?)$/;
-/** The same of where an `eval` stands, with the file's name. */
+/** The place in the origin of an `eval`, with the file's name. */
 const ORIGIN = /([^(]*):(\d+):(\d+)(\)*)$/;
 
 /**
@@ -83,7 +84,7 @@ function mendStackTraces({ require, binding }: Internals, texts: Texts): () => v
       sites.mend(trace);
       mendArrow(error, { arrow, texts });
     } catch {
-      // Where the stack is full, it is told as it is.
+      // The stack is full: the trace stays as it is.
     }
     return prepare(global, error, trace);
   });
@@ -103,21 +104,21 @@ function mendStackTraces({ require, binding }: Internals, texts: Texts): () => v
   };
 }
 
-/** A frame of V8's, and what is to be told instead. */
+/** A frame of V8's, and what is to be shown instead. */
 interface Known {
   readonly site: Site;
-  /** Of its script. */
+  /** The text of its script. */
   readonly text: Text | undefined;
-  /** Its method's name. */
+  /** The name of its method. */
   readonly method?: string;
 }
 
 /** Wraps V8's frames. */
 class Sites {
   readonly #texts: Texts;
-  /** V8's frame of ours, with the text of its script. */
+  /** For each of our frames: V8's frame, with the text of its script. */
   readonly #raw = new WeakMap<object, Known>();
-  /** What ours are made with, by what V8's are. */
+  /** For each prototype of V8's frames: the prototype of ours. */
   readonly #prototypes = new WeakMap<object, object>();
 
   constructor(texts: Texts) {
@@ -139,14 +140,14 @@ class Sites {
     trace.length = kept;
   }
 
-  /** What runs a text once more is called by what would run it. */
+  /** Leaves out the frames of the call that runs a text again: its caller is that of the original run. */
   #withoutNodes(trace: readonly Site[], kept: number): number {
     let count = kept;
     while (count > 0 && trace[count - 1].getFileName() === EXECUTION) count--;
     return count;
   }
 
-  /** Newer versions of V8 look for a function among its object's properties, for its name: ours is there. */
+  /** Newer versions of V8 find a method's name by looking for the function in its object; ours is there. */
   #compiling(site: Site): Site {
     if (site.getFileName() !== LOADER || site.getMethodName() !== null) return site;
     return this.#wrapped(site, { text: undefined, method: "_compile" });
@@ -181,7 +182,7 @@ class Sites {
     const raw = this.#raw;
     const texts = this.#texts;
     const mend = MENDED[name];
-    // A method, which is no constructor.
+    // A method, so that it is no constructor.
     const { [name]: ours } = {
       [name](this: object): unknown {
         const found = apply(get, raw, [this]) as Known | undefined;
@@ -199,7 +200,7 @@ class Sites {
 
 type Mend = (site: Site, text: Text | undefined, texts: Texts) => unknown;
 
-/** What tells of positions. */
+/** The methods that give positions. */
 const MENDED: Readonly<Record<string, Mend>> = {
   __proto__: null as never,
   getColumnNumber: (site, text) => columnOf(site.getLineNumber(), site.getColumnNumber(), text),
@@ -231,11 +232,11 @@ function textOf(site: Site, text: Text | undefined, texts: Texts): string {
   return `${apply(slice, told, [0, at])}${originOf(site, text, texts)}${end}`;
 }
 
-/** Where the code of an `eval` comes from: `eval at f (file:1:2)`, or one in another. */
+/** The origin of an `eval`'s code: `eval at f (file:1:2)`, or one origin within another. */
 function originOf(site: Site, text: Text | undefined, texts: Texts): string | undefined {
   const origin = site.getEvalOrigin();
   if (typeof origin !== "string") return origin;
-  // `Function` is called there.
+  // The origin is the place where `Function` was called.
   if (text?.origin && apply(includes, origin, [OURS])) return text.origin;
   return apply(replace, ORIGIN, [
     origin,
@@ -247,7 +248,7 @@ function originOf(site: Site, text: Text | undefined, texts: Texts): string | un
   ]) as string;
 }
 
-/** By which Node keeps the lines that it prints before an error that nobody has caught. */
+/** The symbol under which Node keeps the lines that it prints before an uncaught error. */
 function arrowSymbol(binding: Internals["binding"]): symbol {
   const { privateSymbols } = binding("util") as unknown as {
     privateSymbols: Readonly<Record<string, symbol>>;
@@ -255,14 +256,14 @@ function arrowSymbol(binding: Internals["binding"]): symbol {
   return privateSymbols["arrow_message_private_symbol"];
 }
 
-/** These lines are the place, the line there, and marks below what is meant (`GetErrorSource` in `node_errors.cc`). */
+/** The lines are: the place, the line there, and marks below it (`GetErrorSource` in `node_errors.cc`). */
 function mendArrow(error: object, { arrow, texts }: { arrow: symbol; texts: Texts }): void {
   try {
     const holder = error as Record<symbol, unknown>;
     const mended = mendedArrow(holder[arrow], texts);
     if (mended !== undefined) holder[arrow] = mended;
   } catch {
-    // It is told as it is.
+    // The lines stay as they are.
   }
 }
 
@@ -287,7 +288,7 @@ function mendedArrow(told: unknown, texts: Texts): string | undefined {
   return `${place}\n${found.line}\n${under}${marks[3]}`;
 }
 
-/** What a line of a script of that name was. */
+/** A line, as it was written, of a script of that name. */
 function lineIn(
   named: readonly Text[],
   line: number,
@@ -300,7 +301,7 @@ function lineIn(
   return undefined;
 }
 
-/** By this newer versions of `node:assert` quote what was asserted. */
+/** Newer versions of `node:assert` quote the assertion's source by this. */
 function mendErrorSource(bound: ErrorsBinding, texts: Texts): () => void {
   const { getErrorSourcePositions } = bound;
   if (!getErrorSourcePositions) return () => {};
@@ -334,7 +335,7 @@ function mendCallSites(util: UtilBinding, texts: Texts): () => void {
   const { getCallSites } = util;
   if (!getCallSites) return () => {};
   util.getCallSites = (count) => {
-    // It leaves out its caller, which is this function; then comes Node's.
+    // It leaves out its caller, which is this function; the next frame is Node's.
     const found = getCallSites(count < MOST_FRAMES ? count + 1 : count);
     const sites: CallSite[] = [];
     for (let i = 1; i < found.length; i++) {

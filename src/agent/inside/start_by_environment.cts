@@ -1,4 +1,4 @@
-/** Brings the agent into a process before its first line, by what its environment says. */
+/** Brings the agent into a process before its first line, as its environment says. */
 const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
 const { defaultName, MainAgent } = require(
   "./main_isolate.cjs",
@@ -9,11 +9,11 @@ const { ABSENT, CONTROL, READY, START_TIMEOUT, waitFor } = memory;
 const STATE = CONTROL.state;
 
 /**
- * Has coverage on before any user code runs.
+ * Turns coverage on before any user code runs.
  *
  * @param options `isLoaded`: whether NODE_OPTIONS named `preload.cts` when the process began, so that its
  * threads load that, too.
- * @throws {Error} that says why there is no coverage, when everything is as it was before.
+ * @throws {Error} that says why there is no coverage; everything is then as it was before.
  */
 function startAgent(socketPath: string, { isLoaded }: { isLoaded: boolean }): void {
   const agent = new MainAgent({
@@ -32,7 +32,7 @@ function startAgent(socketPath: string, { isLoaded }: { isLoaded: boolean }): vo
     agent.leave();
     throw error;
   }
-  // What this process starts is named after it.
+  // Processes that this one starts are named after it.
   process.env["KCOVFS_PARENT"] = memory.textIn(agent.control);
   delete process.env["KCOVFS_NAME"];
 }
@@ -43,7 +43,7 @@ function awaitServer(
 ): void {
   const isSettled = () => load(control, STATE) !== 0 || hasEnded();
   waitFor(isSettled, { control, index: STATE, timeout: START_TIMEOUT });
-  // From here on the worker stays out of the way.
+  // From here on the worker leaves the start alone.
   const state = compareExchange(control, STATE, 0, ABSENT);
   if (state === READY) return;
   const reason = state === ABSENT ? memory.textIn(control) : "";

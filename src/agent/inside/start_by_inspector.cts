@@ -1,5 +1,5 @@
 /**
- * What the inspector loads into a process that runs already (see `targets/attach/inject_agent.ts`), to have
+ * The inspector loads this into a process that runs already (see `targets/attach/inject_agent.ts`), to turn
  * coverage on there.
  */
 const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
@@ -9,24 +9,24 @@ const { defaultName, isPresent, MainAgent } = require(
 
 type Agent = InstanceType<typeof MainAgent>;
 
-/** What the server asks for. */
+/** The server's order. */
 interface AttachOptions {
   readonly socketPath: string;
-  /** What the user calls it, else empty. */
+  /** The user's name for the target, else empty. */
   readonly name: string;
-  /** Globs, each a JSON array of strings; empty where the server's are meant. */
+  /** Globs, each a JSON array of strings; empty for those of the server. */
   readonly include: string;
   readonly exclude: string;
-  /** By which the server knows what it has asked for. */
+  /** The id by which the server knows that it has ordered this attachment. */
   readonly attachment: string;
 }
 
 const { load } = Atomics;
 
 /**
- * Has coverage on. The process goes on meanwhile.
+ * Turns coverage on. The process goes on meanwhile.
  *
- * @returns a promise of why that could not be done, empty when it was.
+ * @returns a promise of the reason for a failure; empty if there was none.
  */
 async function attach(options: AttachOptions): Promise<string> {
   if (isPresent()) return "a kcovfs server measures it already";

@@ -1,4 +1,4 @@
-/** What an isolate of the target needs for its scripts to have probes. */
+/** Prepares an isolate of the target for scripts with probes. */
 import type { Script as VmScript } from "node:vm";
 import type { MessagePort } from "node:worker_threads";
 
@@ -33,17 +33,17 @@ type Internals = import("./internals.cts").Internals;
 type LoadedScript = Parameters<Parameters<typeof probeLoadedScripts>[0]>[0];
 type EvalCode = (pc: number, code: unknown) => unknown;
 
-/** For the agent's worker, and to begin with. */
+/** The isolate's parts for the agent's worker, and the function that begins. */
 interface Tracing {
   readonly window: { readonly address: bigint; readonly size: number };
   readonly blocks: { readonly address: bigint; readonly size: number };
-  /** By which scripts with probes are asked for. */
+  /** The port by which the agent is asked for scripts with probes. */
   readonly port: MessagePort;
   /**
-   * Scripts that are loaded from here on have probes.
+   * Gives probes to scripts that are loaded from here on.
    *
-   * @param threadText What the isolate runs, where that is a worker thread's text.
-   * @returns a function that puts back what can be put back: what has probes keeps them.
+   * @param threadText The text that the isolate runs, if it is a worker thread that runs a text.
+   * @returns a function that puts back what can be put back: scripts that have probes keep them.
    */
   readonly begin: (threadText?: string) => () => void;
 }
@@ -78,7 +78,7 @@ interface Beginning {
   readonly threadText: string | undefined;
 }
 
-/** The program sees its scripts as they were written. */
+/** Shows the program its scripts as they were written. */
 function beginAsWritten({ control, probes, ask, internals, threadText }: Beginning): () => void {
   const texts = new WrittenTexts();
   const made = new MadeScripts(ask, texts);
@@ -97,7 +97,7 @@ function beginAsWritten({ control, probes, ask, internals, threadText }: Beginni
   };
   const { require } = internals!;
   const given = new GivenTexts((script) => made.code(script), { require, threadText });
-  // What has probes stays as long as the isolate, and so do these.
+  // Scripts with probes stay as long as the isolate, and so do these.
   mendStackTraces(internals!, texts);
   mendFunctionTexts(Function.prototype, texts);
   const undo = [
@@ -109,13 +109,13 @@ function beginAsWritten({ control, probes, ask, internals, threadText }: Beginni
   return () => undo.forEach((step) => step());
 }
 
-/** They stay for good, and so are not there for what has no server. */
+/** The functions stay for good, so a process without a server does not get them. */
 function declare(functions: ReturnType<typeof makeProbeFunctions>): void {
   const run = (script: VmScript) => void script.runInThisContext();
   declareProbeFunctions(functions, { global: globalThis, run });
 }
 
-/** Stack traces show positions in the scripts as they were, by source maps. Deno's do so anyhow. */
+/** Makes stack traces show the original positions, by source maps. Deno's do so anyhow. */
 function beginWithMaps({ control, probes, ask }: Beginning): () => void {
   declare(makeProbeFunctions(control, probes));
   const { sourceMapsEnabled, setSourceMapsEnabled } = process as Partial<NodeJS.Process>;

@@ -6,13 +6,13 @@ const nodeModule = require("node:module") as {
 const { stripTypeScriptTypes } = nodeModule;
 
 /**
- * @param sourceUrl What the script is to be called.
- * @returns undefined where that cannot be done: Node then says what is wrong with it.
+ * @param sourceUrl The URL that the script is to have.
+ * @returns undefined if types cannot be stripped: Node then reports the error.
  */
 function stripTypes(source: string, sourceUrl: string): string | undefined {
   const { emitWarning } = process;
   try {
-    // It says that it is experimental, which Node does not say here.
+    // The function warns that it is experimental; Node does not warn when it strips types by itself.
     process.emitWarning = () => {};
     return stripTypeScriptTypes?.(source, { sourceUrl });
   } catch {

@@ -2,10 +2,10 @@
  * The agent's part in a worker thread of the target, loaded by `preload.cts` before any user code.
  *
  * The inspector of a worker thread can be reached through the main thread only (`NodeWorker`, in Node's
- * `inspector/worker_agent.cc`), and the answers come back that way. So it is used for nothing but to
- * interrupt the thread: its `attend` then carries out the orders of the agent's worker, which come
- * through a port, on an inspector session of the thread's own, and stands still at its pipe if it is to
- * be held. What a collection brings goes straight to the agent's worker, and sources can be read from a
+ * `inspector/worker_agent.cc`), and the answers come back that way. So it is used only to interrupt the
+ * thread. The thread's `attend` then carries out the orders of the agent's worker. They come through a port;
+ * it carries them out on an inspector session of the thread's own, and stands still at its pipe if the thread
+ * is to be held. So a collection's result goes straight to the agent's worker, and sources can be read from a
  * held thread while the main thread is held, too.
  */
 import type { MessagePort } from "node:worker_threads";
@@ -27,10 +27,10 @@ const { scriptSources } = require("./script_source.cjs") as import("./script_sou
 
 type ThreadData = NonNullable<ReturnType<typeof takeThreadData>>;
 type Tell = Parameters<typeof joinNewWorkers>[1];
-/** Carries out a CDP message; gives what came of it. */
+/** Carries out a CDP message; returns the replies. */
 type Dispatch = ReturnType<typeof connect>["dispatch"];
 
-/** What the agent's worker asks: see `worker_thread.ts`. */
+/** An order of the agent's worker: see `worker_thread.ts`. */
 interface Order {
   readonly serial: number;
   readonly messages: readonly string[];
@@ -42,14 +42,14 @@ const { compareExchange, load } = Atomics;
 const { readSync } = fs;
 const { receiveMessageOnPort } = workerThreads;
 const { ABSENT, CONTROL, FAREWELL_TIMEOUT, READY, START_TIMEOUT, waitFor } = memory;
-/** Where the agent's worker finds what it calls. */
+/** The global property by which the agent's worker finds the functions that it calls. */
 const AGENT = Symbol.for(memory.AGENT_SYMBOL);
 const TAKE = JSON.stringify({ id: 0, method: "Profiler.takePreciseCoverage" });
 
 /**
- * Joins the target that this thread is one of; without the agent in its parent it does nothing.
+ * Joins the target that this thread belongs to. If its parent has no agent, this does nothing.
  *
- * @throws {Error} that says why it cannot, when everything is as it was before.
+ * @throws {Error} that says why it cannot join; everything is then as it was before.
  */
 function join(): void {
   const data = takeThreadData();
@@ -70,8 +70,8 @@ function join(): void {
 }
 
 /**
- * @param undo Gets what puts everything back.
- * @returns whether the server has taken it in.
+ * @param undo Collects functions that put everything back.
+ * @returns whether the server has accepted it.
  */
 function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   const control = new Int32Array(data.control);
@@ -107,7 +107,7 @@ function joinAs(data: ThreadData, undo: (() => void)[]): boolean {
   return true;
 }
 
-/** A session of this thread with itself, opened when it is first needed: probes mostly need none. */
+/** A session of this thread with itself, opened when it is first needed: with probes, mostly none is. */
 function connectOnce(undo: (() => void)[]): Dispatch {
   let session: { dispatch: Dispatch; disconnect: () => void } | undefined;
   undo.push(() => session?.disconnect());
@@ -134,7 +134,7 @@ function restoreOptions(given: string | undefined): void {
   else process.env["NODE_OPTIONS"] = given;
 }
 
-/** The thread's number for the kernel, which tells there whether it runs; 0 where that cannot be seen. */
+/** The kernel's number of the thread, by which one sees whether it runs; 0 if the number cannot be seen. */
 function ownThread(): number {
   try {
     return Number(/\d+$/.exec(fs.readlinkSync("/proc/thread-self"))?.[0] ?? 0);
@@ -147,10 +147,10 @@ function ownThread(): number {
 const token = new Int32Array(1);
 
 /**
- * Makes the function that carries out what the agent's worker has ordered, and holds the thread while an
- * order says so: until the order's serial number comes through the pipe. Any other number is a call to
- * look for orders again. It may be called at any place in any user code; why it reads from a pipe, see
- * `gate` in `preload.cts`.
+ * Makes the function that carries out the orders of the agent's worker, and holds the thread while an order
+ * says so: until the order's serial number comes through the pipe. Any other number is a call to look for
+ * orders again. The function may be called at any place in any user code. It reads from a pipe for the reason
+ * that `gate` in `main_isolate.cts` gives.
  */
 function makeAttend(
   control: Int32Array,
@@ -163,7 +163,7 @@ function makeAttend(
 ): () => void {
   let isAttending = false;
   let isCalled = false;
-  /** What was interrupted for the call; undefined while nobody has asked. */
+  /** The place that the call interrupted; undefined until an order asks for it. */
   let place: string | undefined;
   const attendOnce = () => {
     let gate = 0;
@@ -171,7 +171,7 @@ function makeAttend(
       const order = receiveMessageOnPort(port)?.message as Order | undefined;
       if (order === undefined) {
         if (gate === 0) return;
-        // Nobody is left who could write.
+        // Nobody is left who could write to the pipe.
         if (readSync(load(control, CONTROL.pipe), token) === 0) return;
         if (token[0] === gate) gate = 0;
       } else if (order.serial === load(control, CONTROL.order)) {
@@ -185,7 +185,7 @@ function makeAttend(
   };
   const attend = () => {
     isCalled = true;
-    // It was interrupted by itself: what has come meanwhile is seen to outside.
+    // The call interrupted `attend` itself: the outer one handles the orders that have come meanwhile.
     if (isAttending) return;
     isAttending = true;
     place = undefined;
@@ -202,8 +202,8 @@ function makeAttend(
 }
 
 /**
- * When the thread ends by itself, it hands over what was executed since the last collection; where probes
- * write, that is done already.
+ * When the thread ends by itself, it hands over what was executed since the last collection. Where probes
+ * write, that is already in the areas.
  */
 function bidFarewell(
   control: Int32Array,
@@ -220,7 +220,7 @@ function bidFarewell(
     post({ farewell: dispatch ? dispatch(TAKE)[0] : "" });
     if (!dispatch) return;
     const isTaken = () => {
-      // The main thread may be held, so that nothing else can interrupt this one.
+      // The main thread may be held, and then nothing else can interrupt this one.
       attend();
       return load(control, CONTROL.farewell) !== 0;
     };

@@ -1,24 +1,24 @@
-/** How a hit waits for its turn at an area: not by `Atomics.wait`, for user code may be in that. */
+/** How a hit waits for its turn at an area. It cannot use `Atomics.wait`: user code may be in that. */
 import type * as Koffi from "koffi";
 
 // User code may replace these.
 const { Int32Array: Halves } = globalThis;
 const { min } = Math;
 
-/** Waits in a row for one turn: the first are none, as a turn takes some 50 ns. */
+/** The first waits in a row for one turn do not sleep, as a turn takes some 50 ns. */
 const SPINS = 100;
-/** The next are sleeps that become longer, up to µs. */
+/** The next waits are sleeps that become longer, up to this many µs. */
 const LONGEST_SLEEP = 1000;
-/** Whoever is gone is looked for then, and at each wait from there. */
+/** From this wait on, each wait checks whether the turn's owner is gone. */
 const PATIENCE = SPINS + 10;
-/** After so many the turn is taken from whoever has it: 1 s, or longer where processors are wanted. */
+/** After so many waits the turn is taken from its owner: 1 s, or longer where processors are busy. */
 const MOST_WAITS = SPINS + 1000;
 
 const F_OFD_GETLK = 36;
 const F_WRLCK = 1;
 const F_UNLCK = 2;
 interface Waiting {
-  /** Whether a writer that has its turn need not be waited for. */
+  /** Whether the writer whose turn it is need not be waited for. */
   readonly isOver: (
     turnsFd: number,
     found: { readonly writer: number; readonly waits: number },

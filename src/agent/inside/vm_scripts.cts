@@ -1,6 +1,6 @@
 /**
- * Probes for what a program compiles by `node:vm`. Node's classes there call what they extend, which is looked up
- * at each call: something else is put between.
+ * Probes for scripts that a program compiles by `node:vm`. Node's classes there call their base class, which
+ * they look up at each call: so another class can be put between.
  */
 import type * as VmApi from "node:vm";
 
@@ -10,7 +10,7 @@ const { standFor } = require("./function_texts.cjs") as import("./function_texts
 
 type Made = import("./made_scripts.cts").Made;
 
-/** What gives a script probes; undefined for one that stays as it is. */
+/** Gives a script probes; undefined for a script that stays as it is. */
 type Probe = (made: Made) => string | undefined;
 
 /** Makes a context ready for scripts with probes. */
@@ -24,7 +24,7 @@ const { create, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPro
 const { add, has } = WeakSet.prototype;
 const { Script, compileFunction, isContext } = vm;
 
-/** Where Node finds what it is given, in the constructor of what `vm.Script` extends. */
+/** The positions of Node's arguments, in the constructor of the class that `vm.Script` extends. */
 const CODE = 0;
 const FILENAME = 1;
 const CACHED_DATA = 4;
@@ -42,7 +42,7 @@ function probeVmScripts(probe: Probe, prepare: Prepare): () => void {
   return () => undo.forEach((step) => step());
 }
 
-/** What Node calls a script whose name it was not told. */
+/** Node's name for a script that was given none. */
 const NAMELESS = "evalmachine.<anonymous>";
 /** The agent's own scripts. */
 const OWN_NAME = "node:kcovfs";
@@ -52,7 +52,7 @@ function named(name: string): Pick<Made, "name" | "isNamed" | "maker"> {
   return isNamed ? { name, isNamed, maker: name } : { name, isNamed };
 }
 
-/** Those that have been made ready. */
+/** The contexts that have been made ready. */
 class Contexts {
   readonly #prepare: Prepare;
   readonly #ready = new WeakSet<object>();
@@ -63,7 +63,7 @@ class Contexts {
     this.#runInContext = getPrototypeOf(Script.prototype).runInContext;
   }
 
-  /** Makes one ready, if it is one and could be: what is to run there may have probes then. */
+  /** Makes a context ready, if this is one; returns whether a script that runs there may have probes. */
   enter(context: unknown): boolean {
     if (context === null || context === undefined) return true;
     if (typeof context !== "object" || !isContext(context)) return false;
@@ -81,7 +81,9 @@ class Contexts {
   }
 }
 
-/** What is run by `runInContext` must find what its probes call; a script may run in several contexts. */
+/**
+ * A script that `runInContext` runs must find the functions of its probes; it may run in several contexts.
+ */
 function probeScripts(probe: Probe, contexts: Contexts): () => void {
   const base = getPrototypeOf(Script) as Constructor;
   const { prototype } = Script;
@@ -100,7 +102,7 @@ function probeScripts(probe: Probe, contexts: Contexts): () => void {
     try {
       const own = [...given];
       own[CODE] = changed;
-      // It is that of the script as it was.
+      // The cached data is of the script as it was.
       own[CACHED_DATA] = undefined;
       script = construct(base, own, new.target!);
     } catch {
@@ -117,7 +119,7 @@ function probeScripts(probe: Probe, contexts: Contexts): () => void {
     runInContext: {
       value(this: object, context: unknown, ...rest: unknown[]) {
         const given = probed.get(this);
-        // It is run as it was where its probes would find nothing.
+        // Where its probes would not find their functions, the script runs as it was.
         const script = given && !contexts.enter(context) ? construct(base, given) : this;
         return apply(runInContext, script, [context, ...rest]);
       },
@@ -144,7 +146,7 @@ function probeCompiledFunctions(probe: Probe, contexts: Contexts): () => void {
         }
         return made;
       } catch {
-        // What Node says is to be of the program's text.
+        // Node's error is to be about the program's text.
       }
     }
     return apply(compileFunction, this, given);
@@ -162,7 +164,7 @@ function probeCompiledFunctions(probe: Probe, contexts: Contexts): () => void {
   };
 }
 
-/** Where objects are asked for names first, they would be asked for those of probes. */
+/** Refuses context extensions: they are asked for names first, so they would be asked for those of probes. */
 function changedFunction(
   probe: Probe,
   { contexts, given }: { contexts: Contexts; given: readonly unknown[] },
@@ -199,7 +201,7 @@ function probeModules(probe: Probe, contexts: Contexts): () => void {
         const own = { ...given, sourceText: changed, cachedData: undefined };
         return construct(base, [own], new.target!);
       } catch {
-        // What Node says is to be of the program's text.
+        // Node's error is to be about the program's text.
       }
     }
     return construct(base, [given], new.target!);

@@ -1,4 +1,4 @@
-/** Whether a thread of this process lives, for who cannot wait for what the event loop tells. */
+/** Whether a thread of this process lives, for callers that cannot wait for the event loop. */
 const fs = require("node:fs") as typeof import("node:fs");
 
 const THREADS = "/proc/self/task";
@@ -9,7 +9,7 @@ const { now } = Date;
 /**
  * Starts a thread.
  *
- * @returns what `start` does, and whether the thread has ended; where that cannot be seen, it has not.
+ * @returns the value of `start`, and whether the thread has ended; if that cannot be seen, it has not.
  */
 function watchThread<T>(start: () => T): { started: T; hasEnded: () => boolean } {
   const before = listThreads();

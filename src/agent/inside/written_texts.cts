@@ -1,12 +1,12 @@
-/** What scripts with probes were before: their texts, and the places in them. */
+/** The original texts of scripts with probes, and the places in them. */
 import type { createHash as CreateHash } from "node:crypto";
 
 const { createHash } = require("node:crypto") as { createHash: typeof CreateHash };
 
-/** What the server says of a script with probes. */
+/** The server's answer for a script with probes. */
 interface Probed {
   readonly code: string;
-  /** Offsets into the script as it was, each followed by how many characters come there. */
+  /** Offsets into the original script, each followed by the number of characters that are inserted there. */
   readonly insertions: readonly number[];
   /** SHA-256 of the code. */
   readonly hash: string;
@@ -23,22 +23,22 @@ const PC = /__kcov[a-z_]*\((-?\d+)/;
 const CARRIAGE_RETURN = 13;
 const LINE_FEED = 10;
 
-/** How a script is known. */
+/** The names by which a script is known. */
 interface Names {
-  /** What it is called in stack traces. */
+  /** Its names in stack traces. */
   readonly names: readonly string[];
-  /** What V8 is given around it. */
+  /** The texts that V8 compiles before and after it. */
   readonly wrapper?: readonly [before: string, after: string] | undefined;
-  /** Whose it is, where it is called nothing itself. */
+  /** The name of the script that made it, for a script without a name of its own. */
   readonly maker?: string;
 }
 
 /** A script, as it is compiled and as it was. */
 class WrittenText {
   readonly code: string;
-  /** By whose name what it makes is known. */
+  /** The name for scripts that this one makes. */
   readonly maker: string;
-  /** Of what `Function` has made: where that was called. */
+  /** For a text that `Function` was called with: the place of the call. */
   origin = "";
   readonly #insertions: readonly number[];
   #lineStarts: number[] | undefined;
@@ -50,7 +50,7 @@ class WrittenText {
     this.#insertions = insertions;
   }
 
-  /** An offset into the script as it was, of one into the code; one within a probe is where that was put. */
+  /** The offset in the original script for an offset in the code; within a probe, the place of the probe. */
   offset(of: number): number {
     const insertions = this.#insertions;
     let inserted = 0;
@@ -63,13 +63,13 @@ class WrittenText {
     return of - inserted;
   }
 
-  /** A column, of a line of the code; lines and columns begin at 1. Lines are the same. */
+  /** The original column for a column in a line of the code; both begin at 1. Line numbers are the same. */
   column(line: number, column: number): number {
     const start = this.#starts()[line - 1];
     return start === undefined ? column : this.offset(start + column - 1) - this.offset(start) + 1;
   }
 
-  /** A line as it was; undefined where the code has none of that number, or another text in it. */
+  /** The original line; undefined if the code has no line of that number, or has another text in it. */
   line(line: number, text: string): string | undefined {
     const start = this.#starts()[line - 1];
     if (start === undefined) return undefined;
@@ -77,7 +77,7 @@ class WrittenText {
     return apply(slice, this.code, [start, end]) === text ? this.slice(start, end) : undefined;
   }
 
-  /** What a part of the code was. */
+  /** The original of a part of the code. */
   slice(start: number, end: number): string {
     let text = "";
     let inserted = 0;
@@ -95,12 +95,12 @@ class WrittenText {
     return at < end ? text + apply(slice, this.code, [at, end]) : text;
   }
 
-  /** What a function's text was; undefined where the code has no such. */
+  /** The original text of a function; undefined if the code does not have that text. */
   textOf(text: string): string | undefined {
     const { code } = this;
     const start = apply(indexOf, code, [text]) as number;
     if (start >= 0) return this.slice(start, start + text.length);
-    // Around what is compiled as a function's body V8 tells of parameters.
+    // V8 puts the parameters around a text that is compiled as a function's body.
     const within = apply(indexOf, text, [code]) as number;
     if (within < 0) return undefined;
     const [before, after] = [[0, within], [within + code.length]].map((range) =>
@@ -109,12 +109,12 @@ class WrittenText {
     return before + this.slice(0, code.length) + after;
   }
 
-  /** What V8 would say of the script as it was. */
+  /** The hash that V8 would give for the original script. */
   get hash(): string {
     return this.#hash ??= hashOf(this.slice(0, this.code.length));
   }
 
-  /** Where the lines of the code begin, as V8 counts them. */
+  /** The offsets at which the lines of the code begin, as V8 counts lines. */
   #starts(): number[] {
     if (this.#lineStarts) return this.#lineStarts;
     const starts = [0];
@@ -131,10 +131,10 @@ class WrittenText {
 
 /** All scripts with probes of an isolate. */
 class WrittenTexts {
-  // What user code does to `Map.prototype` is none of its business.
+  // These are no `Map`s, so that user code that changes `Map.prototype` changes nothing here.
   readonly #byHash: Record<string, WrittenText> = Object.create(null);
   readonly #byName: Record<string, WrittenText[]> = Object.create(null);
-  /** The first PCs, ascending, and what they are of. */
+  /** The first PCs, ascending, and the texts that they belong to. */
   readonly #firstPcs: number[] = [];
   readonly #byPc: WrittenText[] = [];
 
@@ -163,27 +163,27 @@ class WrittenTexts {
     return this.#byHash[hash];
   }
 
-  /** Those that were called so, the last behind. */
+  /** The texts of that name, the last one at the end. */
   named(name: string): readonly WrittenText[] {
     return this.#byName[name] ?? [];
   }
 
-  /** What a function's text was. */
+  /** The original text of a function. */
   functionText(text: string): string {
     const pc = (apply(exec, PC, [text]) as RegExpExecArray | null)?.[1];
     return pc === undefined ? text : this.#ofPc(+pc)?.textOf(text) ?? text;
   }
 
-  /** By whose name what a script makes is known, by one of its PCs. */
+  /** The name for the scripts that another script makes, which is given by one of its PCs. */
   makerOf(pc: number): string {
     return this.#ofPc(pc)?.maker ?? "";
   }
 
   /**
-   * Adds what is made of two texts, by V8.
+   * Adds a script that V8 makes of two texts.
    *
-   * @param options `parts`: where these are in the source, the one behind the other.
-   * @returns the texts with probes, as far as those can be in them; undefined where some are elsewhere.
+   * @param options `parts`: the places of the texts in the source, one after the other.
+   * @returns the texts with their probes; undefined if some probes are not within the texts.
    */
   addParts(
     probed: Probed,
@@ -198,10 +198,10 @@ class WrittenTexts {
     const moved: Insertion[] = [];
     for (let i = 0; i < insertions.length; i++) {
       const { at, text } = insertions[i];
-      // That of the script itself, which V8 makes.
+      // The probe of the script itself: V8 makes that script.
       if (at === 0) continue;
       if (at < first[0] || at > second[1]) return undefined;
-      // The first of the function itself comes where the function begins.
+      // The first probe of the function itself moves to where its body begins.
       moved[moved.length] = { at: at > first[1] && at < second[0] ? second[0] : at, text };
     }
     const code = inserted(source, moved, [0, source.length]);
@@ -224,7 +224,7 @@ class WrittenTexts {
   }
 }
 
-/** A stretch of a source: from, and to. */
+/** A stretch of a source. */
 type Part = readonly [start: number, end: number];
 
 interface Insertion {
@@ -243,7 +243,7 @@ function insertionsOf({ code, insertions }: Probed): Insertion[] {
   return all;
 }
 
-/** A part of a source with what is inserted there. */
+/** A part of a source with its insertions. */
 function inserted(source: string, insertions: readonly Insertion[], [start, end]: Part): string {
   let text = "";
   let from = start;
@@ -256,14 +256,14 @@ function inserted(source: string, insertions: readonly Insertion[], [start, end]
   return text + apply(slice, source, [from, end]);
 }
 
-/** As V8 has it of a script: it takes a text for one that ends at a zero. */
+/** V8's hash of a script. It takes a text to end at a zero. */
 function hashOf(text: string): string {
   const end = apply(indexOf, text, ["\0"]) as number;
   const hashed = end < 0 ? text : apply(slice, text, [0, end]) as string;
   return createHash("sha256").update(hashed).digest("hex");
 }
 
-/** A script as it is with something around it. */
+/** A script with the texts that V8 compiles around it. */
 function wrapped(probed: Probed, [before, after]: readonly [string, string]): Probed {
   const code = before + probed.code + after;
   const insertions = probed.insertions.map((number, i) =>
@@ -276,7 +276,7 @@ function blockOf(pc: number): number {
   return pc >>> 3 & 0xfffffff;
 }
 
-/** Whether all is there that is to be known of a script with probes. */
+/** Whether a script's probes are fully described. */
 function isWhole(probed: Partial<Probed> | undefined): probed is Probed {
   return probed?.code !== undefined && probed.insertions !== undefined;
 }

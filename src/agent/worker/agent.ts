@@ -23,16 +23,15 @@ import {
 import { pickScripts } from "../../messages/script_slices.ts";
 import { parse, SHAPES } from "./server_messages.ts";
 
-/** What an {@linkcode Agent} needs. */
 export interface AgentOptions {
   /** Connecting; it is the agent's from here on. */
   readonly socket: Socket;
   readonly hello: Hello;
-  /** Takes hold of the isolate, once the server has welcomed it. */
+  /** Attaches to the isolate, once the server has welcomed it. */
   readonly start: (welcome: Welcome, options: IsolateOptions) => Promise<Isolate>;
-  /** Has the isolate's probes write into areas, where it has probes. */
+  /** Makes the isolate's probes write into areas, if it has probes. */
   readonly trace?: (areas: readonly TracedArea[]) => Promise<void>;
-  /** The URLs of all its scripts, where they can be had. */
+  /** The URLs of all its scripts, if they can be listed. */
   readonly list?: () => Promise<string[]>;
   /** The server lets the target go: `Agent.detach` is to be called. */
   readonly detach?: () => void;
@@ -43,10 +42,10 @@ export interface AgentOptions {
 const MOST_BYTES = 64 * 1024 * 1024;
 /** The CDP id of the last collection: neither the server's nor `MainThread`'s own. */
 const FAREWELL_ID = 999_999_999;
-/** Bytes of a collection that waits for the frame after it. */
+/** Bytes; a collection of at most this size is sent together with the next frame. */
 const MOST_CORKED = 16 * 1024;
 
-/** One isolate of the target's as the server knows it: carries out what the server asks of it. */
+/** One of the target's isolates as the server knows it: carries out the server's orders. */
 export class Agent {
   readonly #control: Int32Array;
   readonly #options: AgentOptions;
@@ -62,12 +61,12 @@ export class Agent {
   readonly #sources = new Awaited<ProbedSource>();
   #isLeaving = false;
   #isDetaching = false;
-  /** Settled when the isolate was taken hold of, or could not be. */
+  /** Settled when the agent has attached to the isolate, or has failed to. */
   #starting: Promise<unknown> = Promise.resolve();
   /** Resolves when the isolate may end. */
   readonly #left = new Deferred<void>();
 
-  /** @param control The memory shared with the isolate. */
+  /** @param control The shared words. */
   constructor(control: Int32Array, options: AgentOptions) {
     this.#control = control;
     this.#options = options;
@@ -78,7 +77,7 @@ export class Agent {
       try {
         frames.push(chunk);
       } catch (error) {
-        // What makes no sense is not to be lived with: the target goes on as without a server.
+        // Nonsense cannot be lived with: the target goes on as without a server.
         socket.destroy(new Error(`it sends nonsense: ${(error as Error).message}`));
       }
     });
@@ -117,7 +116,7 @@ export class Agent {
       }
       case FRAME.release: {
         const serial = unpackNumber(body);
-        // A batch before it may be under way, and hold at another gate.
+        // An earlier batch may be under way, and hold at another gate.
         this.#turn = this.#turn.then(() => this.#isolate?.release({ serial }));
         return;
       }
@@ -133,7 +132,7 @@ export class Agent {
       case FRAME.list:
         return void this.#list(unpackNumber(body));
       case FRAME.goodbye:
-        // Once nothing of the agent's is left in the isolate, it may end.
+        // The isolate may end once nothing of the agent's is left in it.
         this.#turn.then(() => this.#leaveOrRestore());
         return;
       case FRAME.detach:
@@ -149,7 +148,7 @@ export class Agent {
     writeText(this.#control, welcome.name);
     try {
       const failure = await this.#trace(0, welcome.areas);
-      // Nor will it be able to at any other time.
+      // If the folders cannot be seen now, they never can.
       if (failure && !canOpen(welcome.areas)) throw failure;
       this.#isolate = await this.#options.start(welcome, {
         ...welcome,
@@ -163,7 +162,7 @@ export class Agent {
     if (!this.#settle(READY)) this.end();
   }
 
-  /** Tells the server when it is done, and why it could not be, which it also returns. Never rejects. */
+  /** Reports to the server when it is done, or why it failed, which it also returns. Never rejects. */
   async #trace(
     number: number,
     areas: readonly TracedArea[],
@@ -178,7 +177,7 @@ export class Agent {
     return failure;
   }
 
-  /** Has probes put into a script; without a server there are none. */
+  /** Has probes put into a script; without a server the script gets none. */
   probe(source: NewSource): Promise<ProbedSource> {
     if (this.#options.socket.destroyed) return Promise.resolve({});
     const text = Buffer.from(JSON.stringify(source));
@@ -191,9 +190,9 @@ export class Agent {
   }
 
   /**
-   * Says how the start went; the isolate waits for it.
+   * Says how the start went; the isolate waits for that.
    *
-   * @returns whether it still did.
+   * @returns whether the isolate was still waiting.
    */
   #settle(state: number): boolean {
     const before = Atomics.compareExchange(this.#control, CONTROL.state, 0, state);
@@ -201,9 +200,9 @@ export class Agent {
     return before === 0;
   }
 
-  /** The isolate runs without coverage, unless it was told already that it has some. */
+  /** The isolate runs without coverage, unless it has already been told that it has coverage. */
   #refuse(reason: string): void {
-    // It reads the text once it is settled, and there is no other then.
+    // The isolate reads the text only after it is settled, and then no other text comes.
     if (Atomics.load(this.#control, CONTROL.state) === 0) writeText(this.#control, reason);
     this.#settle(ABSENT);
   }
@@ -212,7 +211,7 @@ export class Agent {
     messages: readonly CdpMessage[],
     options: { batch: number; hold: boolean; run: number },
   ): Promise<void> {
-    // It has taken leave.
+    // The isolate has taken leave.
     if (!this.#isolate) return;
     const last = messages.at(-1);
     if (last && isTaking(last.text)) this.#taking = { batch: options.batch, id: last.id };
@@ -231,7 +230,7 @@ export class Agent {
     this.#taking = undefined;
   }
 
-  /** @param place Where the collection has interrupted JavaScript, which comes first. */
+  /** @param place The place where the collection has interrupted JavaScript; it is sent first. */
   #sendTaken(batch: number, message: string, place = ""): void {
     const picked = pickScripts(
       Buffer.from(message),
@@ -239,7 +238,7 @@ export class Agent {
       { first: place },
     );
     const coverage = picked ?? Buffer.from("[]");
-    // The thread is at its gate in a moment: one write for both, where there is not much to send.
+    // The thread is at its gate in a moment: if there is little to send, one write takes both frames.
     const isCorked = batch !== FAREWELL_BATCH && coverage.length <= MOST_CORKED;
     if (isCorked) this.#options.socket.cork();
     this.#send(FRAME.taken, packNumber(batch), coverage);
@@ -250,9 +249,9 @@ export class Agent {
   }
 
   /**
-   * The isolate ends: hands over what it did since the last collection. Resolves when it may.
+   * The isolate ends: hands over what it executed since the last collection. Resolves when it may end.
    *
-   * @param options `isHeld`: it stands still from then on.
+   * @param options `isHeld`: the isolate stands still from then on.
    */
   farewell(options: { isHeld: boolean }): Promise<void> {
     if (this.#isLeaving) return this.#left.promise;
@@ -272,7 +271,7 @@ export class Agent {
     return this.#left.promise;
   }
 
-  /** The isolate ends, and has collected by itself. */
+  /** The isolate ends, and has made its last collection itself. */
   takeFarewell(message: string): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
@@ -280,7 +279,7 @@ export class Agent {
     if (message !== "") this.#sendTaken(FAREWELL_BATCH, message);
   }
 
-  /** Hands over what the isolate did since the last collection, and leaves it as it was before. */
+  /** Hands over what the isolate executed since the last collection, and leaves it as it was before. */
   async detach(): Promise<void> {
     this.#isDetaching = true;
     await this.farewell({ isHeld: false });
@@ -292,18 +291,18 @@ export class Agent {
     else this.leave();
   }
 
-  /** Leaves the isolate as it was before, if that was not done. */
+  /** Leaves the isolate as it was before, unless that is done already. */
   async #restore(): Promise<void> {
     const isolate = this.#isolate;
     this.#isolate = undefined;
-    // Others may write into the areas as if they were alone when the server knows that this one is gone.
+    // Once the server knows that this isolate is gone, others may write into the areas as if they were alone.
     await this.#options.trace?.([]);
     await isolate?.restore?.();
     isolate?.disconnect();
     this.leave();
   }
 
-  /** Leaves the isolate alone, which may end. */
+  /** Leaves the isolate alone; it may end. */
   leave(): void {
     this.#isolate?.disconnect();
     this.#isolate = undefined;
@@ -325,7 +324,7 @@ export class Agent {
   }
 }
 
-/** Whether this process sees the folders that areas are in: a container may not. */
+/** Whether this process sees the folders of the areas: a container may not. */
 function canOpen(areas: readonly TracedArea[]): boolean {
   try {
     for (const { path } of areas) accessSync(dirname(path), constants.X_OK);
@@ -335,7 +334,7 @@ function canOpen(areas: readonly TracedArea[]): boolean {
   }
 }
 
-/** Empty where no server listens, or it has nothing to say: the isolate knows where that is. */
+/** Empty if no server listens, or if it has nothing to say: the isolate then has a text of its own. */
 function whyNotReached(failure: NodeJS.ErrnoException | undefined): string {
   const isAbsent = !failure || failure.code === "ENOENT" || failure.code === "ECONNREFUSED";
   return isAbsent ? "" : `Cannot reach the server: ${failure.message}`;

@@ -6,7 +6,7 @@ import { Turns, TURNS_SIZE } from "../../messages/turns.ts";
 
 /** The isolate whose probes write. */
 export interface Writer {
-  /** The memory shared with it. */
+  /** Its shared words. */
   readonly control: Int32Array;
   /** The address of its window, and the window's bytes. */
   readonly window: bigint;
@@ -22,33 +22,35 @@ interface Mapping {
   readonly area: TracedArea;
   readonly address: bigint;
   readonly fd: number;
-  /** Once others wrote into it, too. */
+  /** Present once others have written into the area, too. */
   turns: Turns | undefined;
 }
 
 /**
- * ns of its own time in which a running thread has certainly ended the hit that it was in: some ten
+ * ns of a running thread's own time after which the hit that it was in has certainly ended: a hit is some ten
  * instructions and a few page faults.
  */
 const LONGEST_HIT = 2_000_000;
 
-/** ns; less than one, so that two of them are more than {@linkcode LONGEST_HIT} for certain. */
+/**
+ * ns that a tick counts for: less than it is, so that two are certainly more than {@linkcode LONGEST_HIT}.
+ */
 const TICK = LONGEST_HIT / 2;
 
-/** ms after which a hit that is still busy is taken for ended. */
+/** ms after which a hit that is still busy is taken to have ended. */
 const LONGEST_BUSY = 1000;
 
-/** No limit of the window's: it is not enough. */
+/** For the shared word `enough`: no limit equals this, so all hits beyond the limit go by the table. */
 const NEVER = -1;
 
-/** Maps areas for one isolate, and has its probes write into them. */
+/** Maps areas for one isolate, and makes its probes write into them. */
 export class Areas {
   readonly #writer: Writer;
   #mappings: readonly Mapping[] = [];
   #windowed: string | undefined;
-  /** The file that hits mark blocks in. */
+  /** The file in which hits mark blocks. */
   #marked: string | undefined;
-  /** As many hits as were perhaps ended within. */
+  /** The number of hits that were perhaps ended before they were done. */
   #ended = 0;
   /** Changes follow each other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -58,11 +60,11 @@ export class Areas {
   }
 
   /**
-   * Has the isolate write into these areas and no others, and mark blocks in the file among them that is
-   * for that. When it resolves, it does.
+   * Makes the isolate write into these areas and no others, and mark blocks in the file among them that takes
+   * marks. Resolves when the isolate does so.
    *
-   * No hit of the meantime is lost to an area that stays: the isolate goes by the new table first, and
-   * what it may still be writing by the old one is waited for before anything is unmapped.
+   * An area that stays loses no hit meanwhile: the isolate goes by the new table first. Nothing is unmapped
+   * before the writes by the old table are done.
    *
    * @throws when an area cannot be mapped; then nothing is changed.
    */
@@ -99,9 +101,9 @@ export class Areas {
   }
 
   /**
-   * Resolves when the isolate goes by no table of areas that it went by a while ago, as far as can be known:
-   * a hit that was ended within, by the timeout of a `vm` script, has left word that it is busy.
-   * {@linkcode untilBetweenHits} is to be awaited first, for what the isolate writes to reach memory.
+   * Resolves when the isolate no longer goes by any earlier table of areas, as far as can be known: a hit
+   * that was ended before it was done, by the timeout of a `vm` script, leaves its count in `busy`. Await
+   * {@linkcode untilBetweenHits} first, so that the isolate's writes have reached memory.
    */
   async #untilIdle(): Promise<void> {
     const { control, tid } = this.#writer;
@@ -114,13 +116,13 @@ export class Areas {
     this.#ended = Atomics.load(control, CONTROL.busy);
   }
 
-  /** The isolate may still come to write there: it is to find memory, and no file. */
+  /** The isolate may still write there: so there must be memory, but not the file. */
   #leaveZeros({ area, address, turns }: Mapping): void {
     mapZeros(address, area.words * 8);
     if (turns) mapZeros(turns.address, TURNS_SIZE);
   }
 
-  /** A store goes either to the file of before or to this one. */
+  /** Meanwhile a store goes either to the former file or to this one. */
   #markIn(path: string | undefined): void {
     if (path === this.#marked) return;
     const { blocks, blocksSize } = this.#writer;
@@ -152,7 +154,7 @@ export class Areas {
     }
   }
 
-  /** Writes the table that the isolate does not go by, and then has it go by that one. */
+  /** Writes the table that the isolate does not go by, and then makes it go by that one. */
   #tell(mappings: readonly Mapping[]): void {
     const { control } = this.#writer;
     const generation = control[CONTROL.generation] + 1;
@@ -165,7 +167,7 @@ export class Areas {
     Atomics.store(control, CONTROL.generation, generation);
   }
 
-  /** The only area for hits that no other isolate writes into is what the window shows. */
+  /** The window shows an area for hits if it is the only one, and no other isolate writes into it. */
   #showInWindow(mappings: readonly Mapping[]): void {
     const { control, window, windowSize } = this.#writer;
     const forHits = mappings.filter(({ area }) => !area.takesComparisons);
@@ -207,7 +209,7 @@ function endMapping(
   if (turns) closeSync(turns.fd);
 }
 
-/** What the table says of an area: see {@linkcode AREA}. */
+/** The table's row for an area: see {@linkcode AREA}. */
 function rowOf({ area, address, turns }: Mapping): Int32Array {
   const { words, takesComparisons, isShared } = area;
   const row = new Int32Array(AREA.size);
@@ -221,12 +223,12 @@ function halvesOf(address: bigint): [number, number] {
 }
 
 /**
- * Resolves when a thread is in no hit of the window that it was in when this was called: it sleeps, which it
- * does in none of them, or is gone, or has run for long enough since. What it reads of control memory
- * afterwards is what is there now.
+ * Resolves when a thread is no longer in the hit of the window that it was in when this was called: it
+ * sleeps, which it does in no hit, or is gone, or has run for long enough since. From then on it reads the
+ * shared words as they are now.
  *
- * The kernel says at ticks only how long a running thread has run, and the tick may have interrupted it in
- * a hit: what it has run by the first of them says nothing.
+ * The kernel reports how long a running thread has run only at ticks. The first tick may have interrupted the
+ * thread in a hit, so the time before it does not count.
  */
 async function untilBetweenHits(tid: number): Promise<void> {
   const before = ranFor(tid);
@@ -244,7 +246,7 @@ async function until(isSo: () => boolean): Promise<void> {
   }
 }
 
-/** Whether it sleeps in a system call, or has ended. */
+/** Whether the thread sleeps in a system call, or has ended. */
 function isAsleep(tid: number): boolean {
   return stateOf(tid) === "S" || isGone(tid);
 }
@@ -253,13 +255,13 @@ function isGone(tid: number): boolean {
   return ["", "Z", "X"].includes(stateOf(tid));
 }
 
-/** The field after the command in `/proc/TID/stat`; empty when there is none. */
+/** The field after the command in `/proc/TID/stat`; empty if there is none. */
 function stateOf(tid: number): string {
   const stat = readTask(tid, "stat");
   return stat.charAt(stat.lastIndexOf(")") + 2);
 }
 
-/** ns for which it has run: the first field of `schedstat`, or in ticks where a kernel has none. */
+/** ns for which the thread has run: the first field of `schedstat`, or ticks if the kernel has none. */
 function ranFor(tid: number): number {
   const ns = parseInt(readTask(tid, "schedstat"), 10);
   if (ns > 0) return ns;

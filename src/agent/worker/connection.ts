@@ -17,8 +17,8 @@ type MakeConnection = new (receive: (message: string) => void) => Connection;
  * Connects to the main thread's inspector.
  *
  * Node's public `Session` parses each message and hands out objects; a collection's text would be
- * parsed here only to be written out again. So the connection beneath it is used where Node still
- * lends it out (`process.binding`, deprecated but present in 20 to 26), and `Session` elsewhere.
+ * parsed here only to be written out again. So the connection beneath it is used if Node still
+ * lends it out (`process.binding`, deprecated but present in 20 to 26), else `Session`.
  */
 export function connectToMainThread(receive: (message: string) => void): Connection {
   const make = findConnection();
@@ -37,7 +37,7 @@ function findConnection(): MakeConnection | undefined {
 
 /** The same by `Session`; exported for tests. */
 export function connectSession(receive: (message: string) => void): Connection {
-  // Not every Node has it.
+  // Some builds of Node do not have it.
   const { Session } = require("node:inspector") as typeof import("node:inspector");
   const session = new Session();
   session.connectToMainThread();

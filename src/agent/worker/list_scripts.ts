@@ -1,13 +1,13 @@
 import type { Connection } from "./connection.ts";
 
-/** How the text of a `Debugger.scriptParsed` begins, as V8 writes it. */
+/** The beginning of a `Debugger.scriptParsed`, as V8 writes it. */
 const PARSED = '{"method":"Debugger.scriptParsed"';
 const ENABLE = 1;
 const DISABLE = 2;
 
 /**
- * The URLs of all scripts of an isolate; the empty one as often as there are scripts without. V8 tells of
- * those that are there when its `Debugger` domain is enabled, which is for as long as that takes.
+ * The URLs of all scripts of an isolate; the empty URL as often as there are scripts without one. V8 lists
+ * the existing scripts when its `Debugger` domain is enabled. It is enabled just for as long as that takes.
  *
  * @param connect Connects to the isolate's inspector.
  */

@@ -20,14 +20,14 @@ import { isTaking } from "../../messages/protocol.ts";
 
 /** Ids of the agent's own CDP messages begin here; the server's are below. */
 const OWN_IDS = 1_000_000_000;
-/** ms that the main thread is waited for to come to a gate, once it has carried out a batch. */
+/** ms for the main thread to come to a gate, once it has carried out a batch. */
 const ARRIVAL_TIMEOUT = 50;
 
 /**
  * The target's main thread: carries out batches of CDP messages and holds it.
  *
- * A batch must not be torn apart by user code: what runs between a collection and the hold that
- * follows it would be missed. Node hands the inspector's messages to the main thread from a queue, all
+ * User code must not run within a batch: what it executes between a collection and the hold that
+ * follows would be missed. Node hands the inspector's messages to the main thread from a queue, all
  * that are in it before it returns to user code (`MainThreadInterface::DispatchMessages` in
  * `inspector/main_thread_interface.cc`). So a batch begins with a *gate*: an evaluation that waits until
  * all other messages are in the queue. A hold is a gate that stays closed.
@@ -45,10 +45,10 @@ export class MainThread implements Isolate {
   #heldAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   interruptedAt = "";
-  /** When the main thread passed the last gate, on `performance.now()`'s clock. */
+  /** The time when the main thread passed the last gate, on `performance.now()`'s clock. */
   #passed: Promise<number> = Promise.resolve(-Infinity);
 
-  /** @param control The memory shared with the main thread. */
+  /** @param control The words shared with the main thread. */
   constructor(control: Int32Array, options: IsolateOptions) {
     this.#control = control;
     this.#options = options;
@@ -58,10 +58,10 @@ export class MainThread implements Isolate {
   }
 
   /**
-   * Takes a message from the main thread. Node hands it over by interrupting whatever this thread runs,
-   * which may be the last few lines before it goes to sleep: then it would not run what the message
-   * resolves until something else wakes it (measured on Node 26: once in some thousand batches, and the
-   * target stood still for seconds). Something else is an immediate.
+   * Takes a message from the main thread. Node hands it over by interrupting whatever this thread runs. That
+   * may be the last few lines before the thread goes to sleep. Then nothing would run the message's
+   * continuation until something else wakes the thread (measured on Node 26: once in some thousand batches;
+   * the target stood still for seconds). An immediate wakes it.
    */
   #route(message: string): void {
     setImmediate(() => {});
@@ -75,7 +75,7 @@ export class MainThread implements Isolate {
   /**
    * Sends one message of the agent's own.
    *
-   * @param take Takes the answer before any later one is looked at.
+   * @param take Takes the answer before any later message is looked at.
    */
   send(method: string, params?: object, take?: (reply: string) => void): Promise<string> {
     const id = this.#nextId++;
@@ -89,10 +89,10 @@ export class MainThread implements Isolate {
   }
 
   /**
-   * Carries out messages of the server's in one go.
+   * Carries out the server's messages, with no user code in between.
    *
    * @param options `hold`: whether the main thread is held afterwards; `run`: µs that it must have run
-   * since it was held last.
+   * since its last hold.
    */
   async batch(
     messages: readonly CdpMessage[],
@@ -106,7 +106,7 @@ export class MainThread implements Isolate {
     const exit = options.hold ? this.#postGate() : undefined;
     this.#setHeld(exit?.index);
     const wasWaiting = this.#open(entry?.index ?? heldAt!);
-    // It runs, nobody knows where.
+    // The main thread is running, at an unknown place.
     if (!entry && !wasWaiting) this.interruptedAt = "";
     const isWhole = entry ? await entry.passed : wasWaiting;
     await last;
@@ -117,7 +117,7 @@ export class MainThread implements Isolate {
   /**
    * Ends the hold, if there is one.
    *
-   * @param options `serial`: a gate's number that was written to the pipe by someone else.
+   * @param options `serial`: a gate's number that somebody else has written to the pipe.
    */
   release(options: { serial?: number } = {}): void {
     if (this.#heldAt === undefined) return;
@@ -151,7 +151,7 @@ export class MainThread implements Isolate {
     closeSync(this.#pipe);
   }
 
-  /** Resolves when the answer has come, after it was passed on. */
+  /** Resolves after the answer has come and was passed on. */
   #dispatch(message: CdpMessage): Promise<void> {
     return new Promise((resolve) => {
       this.#replies.set(message.id, (reply) => {
@@ -162,20 +162,20 @@ export class MainThread implements Isolate {
     });
   }
 
-  /** The gate before messages; where they collect, it tells what was interrupted. */
+  /** The gate before messages; before a collection, its answer has the place that was interrupted. */
   #postEntry(messages: readonly CdpMessage[]): { index: number; passed: Promise<boolean> } {
     this.interruptedAt = "";
     return this.#postGate(isTaking(messages.at(-1)?.text) ? "enter" : "gate");
   }
 
-  /** Has the main thread evaluate the next gate; `passed` says whether it was let through there. */
+  /** Makes the main thread evaluate the next gate; `passed` says whether it was let through there. */
   #postGate(kind: "enter" | "gate" = "gate"): { index: number; passed: Promise<boolean> } {
     const serial = this.#nextSerial++;
     const gate = serial % GATES;
     const index = CONTROL.gates + 2 * gate;
     this.#control[index + 1] = serial;
     Atomics.store(this.#control, index, GATE_CLOSED);
-    // One text for each gate, so that V8 compiles each only once.
+    // The same text each time for each gate, so that V8 compiles it only once.
     const expression = agentCall(`${kind}(${gate})`);
     const params = { expression, silent: true, returnByValue: true };
     const reply = this.send("Runtime.evaluate", params, (text) => {
@@ -191,7 +191,7 @@ export class MainThread implements Isolate {
     return { index, passed };
   }
 
-  /** @returns whether the main thread was waiting there. */
+  /** @returns whether the main thread was waiting at the gate. */
   #open(index: number): boolean {
     const wasWaiting = Atomics.exchange(this.#control, index, GATE_OPEN) === GATE_WAITING;
     if (wasWaiting) writeSync(this.#pipe, Int32Array.of(this.#control[index + 1]));
@@ -199,8 +199,8 @@ export class MainThread implements Isolate {
   }
 
   /**
-   * Whether the main thread has come to the gate, which it does some µs after the answer to the last
-   * message was sent, unless its stack is used up and the gate cannot be called.
+   * Whether the main thread has come to the gate. It does so some µs after the answer to the last message was
+   * sent, unless its stack is used up and the gate cannot be called.
    */
   #hasArrived(index: number): boolean {
     if (Atomics.load(this.#control, index) === GATE_CLOSED) {
@@ -210,7 +210,7 @@ export class MainThread implements Isolate {
   }
 }
 
-/** What a gate tells of what was interrupted. */
+/** The interrupted place in a gate's answer. */
 function placeIn(reply: string): string {
   if (!reply.includes('"type":"string"')) return "";
   return JSON.parse(reply).result.result.value;

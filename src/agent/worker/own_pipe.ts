@@ -2,7 +2,7 @@ import { openSync, unlinkSync } from "node:fs";
 
 /**
  * Opens the FIFO that the server has made for an isolate, and removes its name. The folder is the server's:
- * where that is another user the name stays until the connection ends, and the server removes it.
+ * if the server runs as another user, the name stays until the connection ends, and the server removes it.
  *
  * @returns the descriptor, for reading and writing.
  */

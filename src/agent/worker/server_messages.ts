@@ -1,10 +1,11 @@
 /**
- * What a server says to an agent, checked on arrival. By hand: to load `valibot` would cost the start of
- * each target 4 to 7 ms of CPU (measured on Node 20). `server_messages_test` holds it against schemas.
+ * A server's messages to an agent, checked on arrival. The checks are written by hand: to load `valibot`
+ * would add 4 to 7 ms of CPU to each target's start (measured on Node 20). `server_messages_test` compares
+ * them with schemas.
  */
 import type { ProbedSource, TracedArea, Welcome } from "../../messages/protocol.ts";
 
-/** @throws {TypeError} a line that says what is wrong, and where. */
+/** @throws {TypeError} one line: the fault, and its place. */
 type Check = (value: unknown, place: string) => void;
 
 const text = check("a text", (value) => typeof value === "string");
@@ -69,16 +70,16 @@ export const SHAPES = {
   messages: listOf(message) as Shape<readonly (readonly [number, string])[]>,
   /** The ids of scripts. */
   scriptIds: listOf(text) as Shape<readonly string[]>,
-  /** As the environment has them. */
+  /** Globs in the form that the environment has. */
   globs: listOf(text) as Shape<readonly string[]>,
 } as const;
 
-/** A check that what passes it is of a type. */
+/** A check; a value that passes it is of the type. */
 type Shape<T> = Check & { readonly of?: T };
 
 const decoder = new TextDecoder();
 
-/** @throws a line that says what is wrong, and where. */
+/** @throws one line: the fault, and its place. */
 export function parse<T>(body: Uint8Array, shape: Shape<T>): T {
   let value: unknown;
   try {
@@ -96,7 +97,7 @@ function check(what: string, isSo: (value: unknown) => boolean): Check {
   };
 }
 
-/** What is none of the members may be anything. */
+/** Checks these members; others may be anything. */
 function members(checks: Readonly<Record<string, Check>>): Check {
   return (value, place) => {
     object(value, place);

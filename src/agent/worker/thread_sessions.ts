@@ -5,7 +5,7 @@ interface Attached {
   readonly workerInfo: { readonly title: string };
 }
 
-/** How messages about worker threads begin. */
+/** The beginning of messages about worker threads. */
 const PREFIX = '{"method":"NodeWorker.';
 
 /**
@@ -25,12 +25,12 @@ export class ThreadSessions {
     this.#main = main;
   }
 
-  /** No thread waits for it: they start by themselves. */
+  /** Threads do not wait for a debugger: they start by themselves. */
   enable(): void {
     this.#main.send("NodeWorker.enable", { waitForDebuggerOnStart: false });
   }
 
-  /** @returns whether the message was one of these sessions'. */
+  /** @returns whether the message belonged to one of these sessions. */
   receive(message: string): boolean {
     if (!message.startsWith(PREFIX)) return false;
     const { method, params } = JSON.parse(message);
@@ -59,14 +59,14 @@ export class ThreadSessions {
     }
   }
 
-  /** Nobody waits any longer for a thread to be attached to. */
+  /** Ends the waiting for a thread's session. */
   forget(threadId: number): void {
     for (const resume of this.#awaited.get(threadId) ?? []) resume();
     this.#awaited.delete(threadId);
   }
 
   /**
-   * Has a thread evaluate an expression, whatever it is doing.
+   * Makes a thread evaluate an expression, whatever it is doing.
    *
    * @returns the answer, once the thread is done; undefined when it has ended.
    */
@@ -86,14 +86,14 @@ export class ThreadSessions {
     }
   }
 
-  /** Ends what JavaScript a thread runs, again; see `WorkerThread`. */
+  /** Ends the JavaScript that a thread runs, once more; see `WorkerThread`. */
   async terminate(threadId: number): Promise<void> {
     const sessionId = await this.#sessionOf(threadId);
     const message = JSON.stringify({ id: 0, method: "Runtime.terminateExecution" });
     if (sessionId) this.#main.send("NodeWorker.sendMessageToWorker", { sessionId, message });
   }
 
-  /** A thread that has begun may not be attached to yet: the main thread says so when it can. */
+  /** A thread that has begun may not have a session yet: the main thread reports it when it can. */
   async #sessionOf(threadId: number): Promise<string | undefined> {
     if (!this.#sessions.has(threadId)) {
       await new Promise<void>((resolve) => {

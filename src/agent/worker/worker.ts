@@ -1,7 +1,7 @@
 /**
- * The agent's worker thread: connects the target's isolates to the server and carries out what the
- * server asks of them. Being another isolate, it can collect from a thread that is stuck in a loop, and
- * nothing that it loads makes collections dearer.
+ * The agent's worker thread: connects the target's isolates to the server and carries out the server's
+ * orders. As it is another isolate, it can collect from a thread that is stuck in a loop, and whatever it
+ * loads makes collections no dearer.
  */
 import { Deferred } from "../../base/deferred.ts";
 import { connect } from "node:net";
@@ -30,22 +30,22 @@ interface WorkerData {
   readonly name: string;
   readonly parent: string | undefined;
   readonly attachment: string | undefined;
-  /** Globs as the environment has them: JSON, if anything. */
+  /** Globs as the environment has them: JSON, or absent. */
   readonly include: string | undefined;
   readonly exclude: string | undefined;
-  /** Why the process has no inspector, if so: to ask for it would end the process. */
+  /** Why the process has no inspector; undefined if it has one. To ask for it would end the process. */
   readonly noInspector: string | undefined;
   readonly tracing?: ThreadTracing;
 }
 
-/** What an isolate has whose scripts have probes: see `start_probes.cts`. */
+/** The parts of an isolate whose scripts have probes: see `start_probes.cts`. */
 interface ThreadTracing {
   readonly port: MessagePort;
   readonly window: { readonly address: bigint; readonly size: number };
   readonly blocks: { readonly address: bigint; readonly size: number };
 }
 
-/** What an isolate says when it starts a worker thread: see `new_workers.cts`. */
+/** An isolate's message when it starts a worker thread: see `new_workers.cts`. */
 interface NewThread {
   readonly port: MessagePort;
   readonly control: SharedArrayBuffer;
@@ -53,14 +53,14 @@ interface NewThread {
   readonly name: string;
 }
 
-/** What a worker thread says: see `thread_isolate.cts`. */
+/** A worker thread's message: see `thread_isolate.cts`. */
 type ThreadMessage =
   | { readonly tid: number; readonly tracing?: ThreadTracing }
   | { readonly thread: NewThread }
   | { readonly farewell: string }
   | Answer;
 
-/** What the main thread says: see `main_isolate.cts`. */
+/** The main thread's message: see `main_isolate.cts`. */
 type MainMessage =
   | "abandon"
   | "farewell"
@@ -68,18 +68,18 @@ type MainMessage =
   | { readonly thread: NewThread };
 
 const isDeno = process.versions["deno"] !== undefined;
-/** ms that the worker threads are waited for when the process, or the server, goes. */
+/** ms for the worker threads to take leave when the process, or the server, goes. */
 const THREADS_TIMEOUT = 1000;
 
 /** The target's process. */
 class Process {
   readonly #socketPath: string;
   readonly #globs: Pick<Hello, "include" | "exclude">;
-  /** What its isolates say where they have probes. */
+  /** The part of each hello that says that its isolate has probes. */
   readonly #probed: Pick<Hello, "collector" | "unheld"> | undefined;
   readonly #control: Int32Array;
   readonly #main: Agent;
-  /** The agents of the worker threads, with what resolves when they have ended. */
+  /** The agents of the worker threads; each promise resolves when the agent has ended. */
   readonly #threads = new Map<Agent, Promise<void>>();
   #sessions: ThreadSessions | undefined;
 
@@ -173,12 +173,12 @@ class Process {
       agent?.takeFarewell("");
       agent?.end();
       thread?.close();
-      // What was mapped for it would stay.
+      // Its mappings would stay otherwise.
       trace?.([]).catch(() => {});
     });
   }
 
-  /** Has a worker thread of the main thread's join. */
+  /** Makes a worker thread join that the main thread has started. */
   joinFromMain(thread: NewThread): void {
     this.join(this.#main, thread);
   }
@@ -208,8 +208,8 @@ class Process {
   /**
    * The server is gone: the target goes on alone.
    *
-   * Before this thread ends, the main thread must have noticed that the session has: it would call back
-   * into what is not there any more, and abort (`MainThreadInterface::Post` in Node's
+   * Before this thread ends, the main thread must have noticed that the session has ended. Otherwise it would
+   * call back into what is not there any more, and abort (`MainThreadInterface::Post` in Node's
    * `inspector/main_thread_interface.cc`; measured on Node 20 and 24, one time in five). It notices
    * before it runs any JavaScript, such as that which answers `leave`.
    */
@@ -225,14 +225,14 @@ class Process {
   }
 }
 
-/** An isolate that is never held: what its probes write is there for the clients to read. */
+/** An isolate that is never held: its probes write straight into memory that clients read. */
 const FREE: Isolate = {
   batch: () => Promise.resolve({ isWhole: true, gate: 0 }),
   release() {},
   disconnect() {},
 };
 
-/** Has an isolate's probes write into areas, and no others. */
+/** Makes an isolate's probes write into these areas, and no others. */
 type Trace = (areas: readonly TracedArea[]) => Promise<void>;
 
 /** Makes an isolate's {@linkcode Trace}. */
@@ -249,7 +249,7 @@ function tracer(
   return (list) => areas.set(list);
 }
 
-/** Has scripts given probes for whoever asks through a port: see `ask_for_probes.cts`. */
+/** Answers a port's requests for scripts with probes: see `ask_for_probes.cts`. */
 function answerFor(
   port: MessagePort,
   { agent, control }: { agent: Agent; control: Int32Array },
@@ -262,7 +262,7 @@ function answerFor(
   });
 }
 
-/** What is no list of texts is left out: the target must not fail to start for it. */
+/** Ignores a text that is no list of texts: the target must not fail to start because of it. */
 function globs(key: "include" | "exclude", text: string | undefined): Pick<Hello, typeof key> {
   try {
     return text ? { [key]: parse(Buffer.from(text), SHAPES.globs) } : {};
@@ -281,10 +281,12 @@ function hello(name: string, rest: Partial<Hello> | object): Hello {
   };
 }
 
-/** Only the worker that `preload.cts` starts has this data; importing the file elsewhere does nothing. */
+/**
+ * Only the worker that `main_isolate.cts` starts has this data; importing the file elsewhere does nothing.
+ */
 function run(data: WorkerData): void {
   const target = new Process(data);
-  // To end by it would leave a session behind that the main thread answers to: see `Process`.
+  // Without this, the thread would end and leave a session that the main thread answers to: see `Process`.
   process.on("uncaughtException", (error) => target.abandon(error));
   parentPort!.on("message", (message: MainMessage) => {
     if (message === "abandon") target.abandon();

@@ -10,41 +10,40 @@ import {
 } from "../../messages/isolate.ts";
 import { openOwnPipe } from "./own_pipe.ts";
 
-/** What the thread's side (`thread_isolate.cts`) is asked to do. */
+/** An order to the thread's side (`thread_isolate.cts`). */
 export interface Order {
-  /** Above 0; the number that ends the hold. */
+  /** Above 0; the same number ends the hold. */
   readonly serial: number;
   /** CDP messages. */
   readonly messages: readonly string[];
   readonly hold: boolean;
 }
 
-/** What it answers, from within the hold. */
+/** The thread's answer, sent from within the hold. */
 export interface Answer {
   readonly serial: number;
-  /** What came of each message. */
+  /** The replies to each message. */
   readonly replies: readonly (readonly string[])[];
   /** See {@linkcode Isolate.interruptedAt}. */
   readonly place: string;
 }
 
-/** What a {@linkcode WorkerThread} needs. */
 export interface WorkerThreadOptions extends IsolateOptions {
   readonly port: Pick<MessagePort, "postMessage">;
-  /** Has the thread evaluate an expression; see `ThreadSessions.evaluate`. */
+  /** Makes the thread evaluate an expression; see `ThreadSessions.evaluate`. */
   readonly evaluate: (expression: string) => Promise<string | undefined>;
-  /** Ends what JavaScript the thread runs. */
+  /** Ends the JavaScript that the thread runs. */
   readonly terminate: () => void;
 }
 
-/** Through the pipe: there are orders. */
+/** The number that goes through the pipe when there are orders. */
 const LOOK = 0;
 const ATTEND = agentCall("attend()");
-/** What V8 answers when `Worker.prototype.terminate` was called meanwhile. */
+/** V8's answer if `Worker.prototype.terminate` was called meanwhile. */
 const TERMINATED = "Execution was terminated";
 
 /**
- * A worker thread of the target: has it carry out batches of CDP messages and holds it.
+ * A worker thread of the target: carries out batches of CDP messages in it, and holds it.
  *
  * The thread does a whole batch within one call of its `attend`, so no user code runs between a
  * collection and the hold. The call is made through the inspector, for which the main thread must run;
@@ -61,10 +60,10 @@ export class WorkerThread implements Isolate {
   /** The order at which the thread is held, or 0, and the timer that ends the hold. */
   #gate = 0;
   #timer: NodeJS.Timeout | undefined;
-  /** When the thread went on after the last hold, on `performance.now()`'s clock. */
+  /** The time when the thread went on after the last hold, on `performance.now()`'s clock. */
   #passed: Promise<number> = Promise.resolve(-Infinity);
 
-  /** @param control The memory shared with the thread. */
+  /** @param control The words shared with the thread. */
   constructor(control: Int32Array, options: WorkerThreadOptions) {
     this.#control = control;
     this.#options = options;
@@ -85,7 +84,7 @@ export class WorkerThread implements Isolate {
     this.#order({ serial, messages: messages.map(({ text }) => text), hold });
     this.#setHeld(hold ? serial : 0);
     if (wasHeld) this.#write(LOOK);
-    // It may just be let go.
+    // Even a thread that was held is called: it may have just been let go.
     this.#call(serial);
     const answer = await answered;
     this.#awaited = undefined;
@@ -103,7 +102,7 @@ export class WorkerThread implements Isolate {
     this.#options.port.postMessage(order);
   }
 
-  /** Has the thread see to its orders; without an answer by then, it cannot. */
+  /** Calls the thread to its orders. If it has not answered by then, it cannot. */
   #call(serial: number): void {
     const called = this.#options.evaluate(ATTEND);
     this.#passed = called.then(async (reply) => {
@@ -116,25 +115,25 @@ export class WorkerThread implements Isolate {
   }
 
   /**
-   * V8 ends what it runs at the time. That was `attend`, and what it had interrupted goes on: it would for
-   * ever, if it calls nothing that is not JavaScript (measured on Node 20, 24 and 26).
+   * V8 ends the JavaScript that runs at the time. That was `attend`, so the code that it had interrupted goes
+   * on: for ever, if it calls only JavaScript (measured on Node 20, 24 and 26).
    */
   #terminate(): void {
     if (Atomics.load(this.#control, CONTROL.terminated) !== 0) this.#options.terminate();
   }
 
   async #giveUp(serial: number): Promise<void> {
-    // An answer comes by another way than this news.
+    // The thread's answer comes by another way than this one, so it may still be on its way.
     await letRun(performance.now() + 5);
     if (this.#awaited?.serial !== serial) return;
     Atomics.compareExchange(this.#control, CONTROL.order, serial, 0);
     this.#awaited.resolve(undefined);
   }
 
-  /** Takes what the thread answers. */
+  /** Takes the thread's answer. */
   answer(answer: Answer): void {
     if (this.#awaited?.serial === answer.serial) this.#awaited.resolve(answer);
-    // Carried out just when it was given up.
+    // The order was carried out just when it was given up.
     else this.#write(answer.serial);
   }
 
@@ -165,7 +164,7 @@ export class WorkerThread implements Isolate {
     this.#awaited?.resolve(undefined);
   }
 
-  /** The thread has ended: nobody reads the pipe any more. */
+  /** The thread has ended: nobody reads its pipe any more. */
   close(): void {
     this.disconnect();
     closeSync(this.#pipe);

@@ -31,7 +31,7 @@ export const attach: Command = {
         requiresArg: true,
         describe: "what the target is called [default: the script's name]",
       })
-      // Older versions had it here.
+      // Accepted because older versions had it here.
       .option("allow-remote", { type: "boolean", hidden: true })
       .example("kcovfs attach 4711", "a Node process, by its process id")
       .example("kcovfs attach 127.0.0.1:9229", "what was started with --inspect")
@@ -53,9 +53,12 @@ export const attach: Command = {
       include,
       exclude,
     });
-    for (const { name, pid, runtime, link, hold } of rows) {
+    for (const { name, pid, runtime, link, hold, collector } of rows) {
       const where = pid > 0 ? `pid ${pid}, ` : "";
-      io.print(`kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold})\n`);
+      const way = collector === "v8" ? "counted by V8, for it runs already" : "by its probes";
+      io.print(
+        `kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold}): ${way}\n`,
+      );
     }
     return 0;
   },

@@ -3,7 +3,7 @@ import type { Argv } from "yargs";
 import type { Command } from "../command.ts";
 import { environmentFor, type TargetArguments, withTarget } from "../target_options.ts";
 
-/** What `kcovfs/register` is. */
+/** The file of `kcovfs/register`. */
 const REGISTER = fileURLToPath(new URL("../../agent/inside/register.cjs", import.meta.url));
 
 /** `kcovfs env` */
@@ -37,13 +37,13 @@ export const env: Command = {
       io.print(`${REGISTER}\n`);
       return 0;
     }
-    const changes = changesTo(await environmentFor(options));
+    const changes = changesTo((await environmentFor(options)).env);
     io.print(json ? `${JSON.stringify(changes, null, 2)}\n` : shellLines(changes));
     return 0;
   },
 };
 
-/** What another environment has that this process's has not; null for what it lacks. */
+/** The variables that differ from this process's; null for those that the other environment lacks. */
 function changesTo(environment: NodeJS.ProcessEnv): Record<string, string | null> {
   const names = new Set([...Object.keys(process.env), ...Object.keys(environment)]);
   const changed = [...names].filter((name) => environment[name] !== process.env[name]);

@@ -19,17 +19,17 @@ import type { Reporter } from "../../base/reporter.ts";
 import { UserError } from "../../base/user_error.ts";
 
 const BIN = fileURLToPath(new URL("../../../../bin", import.meta.url));
-/** Where Linux has kcov, and where fuzzers look for it. */
+/** Linux has kcov here, and fuzzers look for it here. */
 const MOUNT_POINT = "/sys/kernel/debug";
 
-/** ms that what the command has left is given to end by itself after SIGTERM. */
+/** ms that processes which the command has left have to end by themselves after SIGTERM. */
 const GRACE = 2500;
 /** ms in which a connection ends by itself once nobody has it mounted. */
 const CONNECTION_GRACE = 200;
 
 /**
- * The shell's part in the mount namespace. It makes the mount point where a container has none, and mounts:
- * the connection is descriptor 3. It tells the namespace and its mounts on descriptor 4, waits on
+ * The shell's part in the mount namespace. It makes the mount point where a container has none, and mounts
+ * there: the connection is descriptor 3. It writes the namespace and its mounts to descriptor 4, waits on
  * descriptor 5 until the connection is served, and becomes the command.
  */
 const SCRIPT = `
@@ -75,7 +75,7 @@ export const fuzz: Command = {
     const server = await Server.start(
       serverOptions(options, { reporter: io, ...(self && { self }) }),
     );
-    // Until the end: a signal that comes while all is put away must not cut that short.
+    // Until the end: a signal during the clean-up must not cut that short.
     using interruption = new Interruption();
     try {
       return await runInNamespace(server, { fd, command, options, io, interruption });
@@ -85,7 +85,7 @@ export const fuzz: Command = {
   },
 };
 
-/** Nobody but the command and its children sees the mount, and it goes with the last of them. */
+/** Only the command and its children see the mount. It goes with the last of them. */
 async function runInNamespace(
   server: Server,
   { fd, command, options, io, interruption }: {
@@ -100,7 +100,7 @@ async function runInNamespace(
   const env = {
     ...environment,
     KCOVFS_MOUNT: MOUNT_POINT,
-    // So that a fuzzer finds `kcovfs symbolize`, wherever this was started from.
+    // Fuzzers must find `kcovfs symbolize`, wherever this program was started from.
     PATH: `${environment["PATH"]}:${BIN}`,
   };
   const child = await start(
@@ -139,7 +139,7 @@ async function runInNamespace(
   return status;
 }
 
-/** Ends the targets and whatever else the command has left in its namespace. */
+/** Ends the targets and all other processes that the command has left in its namespace. */
 async function endLeft(
   server: Server,
   { namespace, hurry, reporter }: {
@@ -155,8 +155,8 @@ async function endLeft(
 }
 
 /**
- * A process that has gone to another namespace, with a copy of the mount, keeps the connection. This process
- * could not end before it has: a thread of its own reads from it.
+ * Waits until the connection has ended, and aborts it if a process in another namespace keeps it by a copy of
+ * the mount. This process could not end before: a thread of its own reads from the connection.
  */
 async function endConnection(connection: number, served: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;

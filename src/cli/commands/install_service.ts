@@ -7,7 +7,7 @@ import type { Command, Io } from "../command.ts";
 import { type ServiceFile, serviceFiles, UNIT } from "../service_files.ts";
 import { UserError } from "../../base/user_error.ts";
 
-/** Is there exactly where systemd runs (`sd_booted(3)`). */
+/** Exists exactly where systemd runs (`sd_booted(3)`). */
 const BOOTED = "/run/systemd/system";
 
 interface Arguments {
@@ -63,7 +63,7 @@ export const installService: Command = {
 interface Steps {
   readonly io: Io;
   readonly isDry: boolean;
-  /** Whether systemd is to be told. */
+  /** Whether to call systemctl. */
   readonly calls: boolean;
 }
 

@@ -123,7 +123,7 @@ async function write(
   }
 }
 
-/** A path that leads to nowhere but into the folder that it is resolved against. */
+/** A path that cannot lead out of the folder that it is resolved against. */
 function within(path: string): string {
   return path.replace(/^\/+/, "");
 }

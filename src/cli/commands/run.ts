@@ -3,6 +3,7 @@ import type { Argv } from "yargs";
 import { checkCommand } from "../check_command.ts";
 import { start, waitFor } from "../child.ts";
 import { type Command, commandAfterDashes } from "../command.ts";
+import { describeWay } from "../describe_way.ts";
 import { deniesReading } from "../denied_reads.ts";
 import { PRELOAD } from "../target_environment.ts";
 import { environmentFor, type TargetArguments, withTarget } from "../target_options.ts";
@@ -28,7 +29,9 @@ export const run: Command = {
       const reason = `Node's permission model denies reading kcovfs (--allow-fs-read=${folder}/)`;
       io.warn(`${reason}: running without coverage`);
     }
-    const env = await environmentFor(argv as unknown as TargetArguments, { isDenied });
+    const { env, server } = await environmentFor(argv as unknown as TargetArguments, { isDenied });
+    // Unless stderr is a terminal, programs may read it.
+    if (process.stderr.isTTY) io.warn(describeWay(server));
     return await waitFor(await start(command, { env, stdio: "inherit" }));
   },
 };

@@ -25,7 +25,7 @@ interface Arguments extends SymbolOptions {
   readonly mount?: string;
 }
 
-/** Blocks are so many bytes apart: see `pc_space.ts`. */
+/** Bytes between two blocks' PCs: see `pc_space.ts`. */
 const DISTANCE = 8n;
 
 /** `kcovfs symbolize` */
@@ -77,7 +77,8 @@ export const symbolize: Command = {
     let hasUnknown = false;
     for await (const text of options.pc?.length ? options.pc : wordsOfInput()) {
       const pc = options["after-call"] ? blockAfter(parsePc(text)) : parsePc(text);
-      hasUnknown ||= !symbols.locate(blockOfPc(pc));
+      const block = blockOfPc(pc);
+      hasUnknown ||= block === undefined || !symbols.locate(block);
       io.print(options.runsc ? symbolizePc(symbols, pc, options) : await lines.of(pc, options));
     }
     return hasUnknown ? 1 : 0;
@@ -90,7 +91,7 @@ async function* wordsOfInput(): AsyncGenerator<string> {
   }
 }
 
-/** Such tools take a PC for the address after a call, whose length depends on the machine. */
+/** Such tools print the address after a call for a PC. The length of a call depends on the machine. */
 function blockAfter(pc: bigint): bigint {
   return (pc + DISTANCE - 1n) / DISTANCE * DISTANCE;
 }

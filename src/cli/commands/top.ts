@@ -17,18 +17,18 @@ interface Arguments {
   readonly count: number;
 }
 
-/** What shows intervals; the first snapshot by itself, too, if it is to show something at once. */
+/** Shows intervals. `showsFirst`: also shows the first snapshot by itself, to show something at once. */
 interface View extends Disposable {
   readonly showsFirst: boolean;
   readonly show: (interval: Interval) => void;
 }
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** What terminals send for Ctrl-C when nobody asked them to make a signal of it. */
+/** The keys that quit. The last is Ctrl-C of a terminal in raw mode, which makes no signal of it. */
 const QUIT = ["q", "Q", "\x03"];
-/** s, at most. */
+/** The longest interval, in s. */
 const LONGEST = 86400;
-/** s. */
+/** In s. */
 const MINUTE = 60;
 
 /** `kcovfs top` */
@@ -68,7 +68,7 @@ export const top: Command = {
     const ended = new AbortController();
     const end = () => ended.abort();
     for (const signal of SIGNALS) process.on(signal, end);
-    // Whoever has read the lines has seen enough.
+    // The reader of the lines has seen enough.
     process.stdout.on("error", end);
     try {
       using view = process.stdout.isTTY ? liveView(end) : plainView(io);
@@ -90,7 +90,7 @@ async function watch(
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  // Who wants to leave does not wait for a server that is stuck.
+  // A user who leaves does not wait for a server that is stuck.
   const left = new Promise<undefined>((resolve) =>
     signal.addEventListener("abort", () => resolve(undefined))
   );
@@ -110,7 +110,7 @@ async function watch(
   }
 }
 
-/** A block of lines each time, with an empty one after it. */
+/** Prints a block of lines each time, with an empty one after it. */
 function plainView(io: Io): View {
   const size = { columns: Infinity, rows: Infinity };
   return {
@@ -122,7 +122,7 @@ function plainView(io: Io): View {
 
 function liveView(end: () => void): View {
   let shown: Interval | undefined;
-  // As Node finds it, by NO_COLOR and TERM among others.
+  // Node looks at NO_COLOR and TERM among others.
   const hasColors = process.stdout.hasColors?.() ?? false;
   const draw = () => shown && screen.draw(formatTop(shown, { ...screen.size, hasColors }));
   const screen = new Screen({ input: process.stdin, output: process.stdout }, {

@@ -3,7 +3,7 @@ import type { Node, Operation, UnitScope } from "./page0.ts";
 export type Event =
   /** A READ of page 0 arrived. */
   | { readonly kind: "read"; readonly node: Node }
-  /** An ioctl arrived that was found valid. `scope`: of what is enabled. @default {"all"} */
+  /** A valid ioctl arrived. `scope`: that of an instance that is to be enabled. @default {"all"} */
   | {
     readonly kind: "operate";
     readonly node: Node;
@@ -11,13 +11,13 @@ export type Event =
     readonly scope?: UnitScope;
   }
   /**
-   * The targets that a stop was for are held, and what they had executed by then was appended to the
-   * areas of the enabled instances that it concerns: `gained` names those that got something new.
+   * The targets of a stop are held. What they had executed by then was appended to the areas of the enabled
+   * instances that have them in scope; `gained` names the instances that got something new.
    */
   | { readonly kind: "stopped"; readonly serial: number; readonly gained: ReadonlySet<Node> }
-  /** A stop has taken so long. */
+  /** A stop has lasted for the time of its `patience`. */
   | { readonly kind: "impatient"; readonly serial: number }
-  /** The targets in an instance's scope are in other units than they were. None of these is held. */
+  /** The targets in an instance's scope have moved to other units. None of these is held. */
   | { readonly kind: "rescope"; readonly node: Node; readonly scope: UnitScope }
   | { readonly kind: "stored"; readonly node: Node }
   /** A window's time is up. */

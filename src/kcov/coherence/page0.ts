@@ -4,12 +4,12 @@ import type { UnitId } from "../ids.ts";
 /** Names an instance: the node id of its inode. */
 export type Node = NodeId;
 
-/** The units whose targets an instance is told of. */
+/** The units whose targets an instance traces. */
 export type UnitScope = "all" | readonly UnitId[];
 
 /**
- * An ioctl that the targets must stand still for. All that they did before it belongs to what was
- * before. An instance whose owner has died is given back by `retire`.
+ * An ioctl for which the targets must stand still. Everything that they did before it belongs to the time
+ * before. `retire` gives back an instance whose owner has died.
  */
 export type Operation = "enable" | "disable" | "reset" | "retire";
 
@@ -18,7 +18,7 @@ export function needsAbsence(operation: Operation): boolean {
   return operation === "enable" || operation === "reset";
 }
 
-/** Where page 0 of an instance is. */
+/** The place of an instance's page 0. */
 export type Place =
   /** Not in the cache: touching it sends a READ. */
   | { readonly kind: "absent" }
@@ -33,50 +33,50 @@ export const ABSENT: Place = { kind: "absent" };
 
 /**
  * How long page 0 stays mapped after a read of it was answered, in µs. Most clients reset right after they
- * read. A reset that falls into the window of the read is taken in with it; one that misses it costs a
- * fault and a collection of its own. So the window follows the client: it settles where about one return
- * in {@linkcode ODDS} misses it.
+ * read. A reset that falls into the window of the read is taken in with it. A reset that misses the window
+ * costs a fault and a collection of its own. So the window follows the client: it settles where about one
+ * return in {@linkcode ODDS} misses it.
  */
 const WINDOW = {
   initial: 0,
-  /** Dropping the page takes some tens of µs by itself, which is enough for many a client. */
+  /** To drop the page takes some tens of µs by itself, which is enough for many clients. */
   least: 0,
-  /** About what a fault with its collection costs: a client slower than this is not waited for. */
+  /** About the cost of a fault with its collection: a client slower than this is not waited for. */
   most: 600,
 } as const;
-/** A miss widens the window by this many µs, and a hit narrows it by as much divided by the odds. */
+/** A miss widens the window by this many µs; a hit narrows it by this, divided by the odds. */
 const WINDOW_STEP = 16;
 const ODDS = 100;
 
 const NOTHING: readonly UnitId[] = [];
 
-/** Page 0 of one instance, as the protocol keeps it. */
+/** The protocol's record of one instance's page 0. */
 export class Page0 {
   /** The invariant holds for it. Becomes true when ENABLE begins and false when DISABLE is done. */
   enabled = false;
-  /** Of no concern while it is not enabled. */
+  /** Without meaning while it is not enabled. */
   scope: UnitScope = NOTHING;
   place: Place = ABSENT;
   /** READs that wait for an answer. */
   reads = 0;
   operations: readonly Operation[] = [];
-  /** When the first of what waits has come, in µs. */
+  /** When the first waiting READ or operation came, in µs. */
   asked = 0;
-  /** When it had its turn last, as a serial number: in no hold that is older it may have another. */
+  /** The serial number of its last turn: it has no further turn in any hold that is older. */
   served = 0;
-  /** How slow units may be while it keeps others held; it has waited for one that was so slow. */
+  /** Units may be so slow while it keeps others held: it has waited for a unit that was so slow. */
   patience = 0;
-  /** It was brought PCs since its last turn. */
+  /** It got PCs since its last turn. */
   gaining = false;
-  /** Its last turn brought it PCs. */
+  /** It got PCs in its last turn. */
   gained = false;
-  /** It came back: µs since its window opened, or -1. */
+  /** µs from when its window opened to when it came back, or -1. */
   returned = -1;
-  /** When its window was last opened, in µs; -1 for never. */
+  /** When its window was opened last, in µs; -1 for never. */
   opened = -1;
   /** The client has changed `area[0]` since its last turn. */
   reset = false;
-  /** µs that its window stays open. */
+  /** µs for which its window stays open. */
   window: number = WINDOW.initial;
 
   copy(): Page0 {
@@ -102,7 +102,7 @@ export class Page0 {
     return this.scope === "all" || this.scope.includes(unit);
   }
 
-  /** Units must be held before it can go on. */
+  /** Whether units must be held before it can go on. */
   get isWaiting(): boolean {
     return this.operations.length > 0 ||
       (this.enabled && this.reads > 0 && this.place.kind === "absent");
@@ -113,7 +113,7 @@ export class Page0 {
     this.window = Math.max(this.window - WINDOW_STEP / ODDS, WINDOW.least);
   }
 
-  /** The client came back only to reset, or to read on, `after` µs from when the window opened. */
+  /** The client came back only to reset, or to read on, `after` µs after the window opened. */
   missWindow(after: number): void {
     if (after > WINDOW.most) this.narrowWindow();
     else this.window = Math.min(this.window + WINDOW_STEP, WINDOW.most);

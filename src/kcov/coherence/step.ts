@@ -1,23 +1,23 @@
 /**
  * The protocol that keeps a client's view of its area coherent with what the targets execute. The kernel's
- * page cache has the part of a processor's cache in it, and page 0 that of a line.
+ * page cache plays the part of a processor's cache, and page 0 that of a cache line.
  *
  * A client resets by a plain store to `area[0]` and reads by a plain load; neither is a message. The
- * server sees a READ when page 0 is touched while it is not in the kernel's page cache, and nothing at
- * all while it is. Hence the invariant, by which no read is stale and no reset is missed:
+ * server sees a READ when page 0 is touched while it is not in the kernel's page cache. While it is in the
+ * cache, the server sees nothing. Hence the invariant, by which no read is stale and no reset is missed:
  *
  * > While any target in an enabled instance's scope may run, its page 0 is out of the cache.
  *
  * {@linkcode step} is the whole protocol: a function from a state and an event to the next state and
  * the effects to carry out, in order. It does nothing else, so that tests can walk every interleaving.
- * {@linkcode applyEvent} changes what an event concerns. Then {@linkcode settle} does whatever has become
- * possible by that.
+ * {@linkcode applyEvent} makes the changes of the event itself. Then {@linkcode settle} does everything that
+ * these have made possible.
  *
- * Instances share holds: whoever needs a unit held finds it held, whoever had it held. So nobody waits
- * for a hold to begin but for the time that a collection takes. A hold ends when nobody needs it, and
- * that it does is due to two rules: an instance has one turn in it, and whoever comes late, or comes
- * again, waits for the next. An instance that waits for such an end keeps only holds that began after
- * the one that is to end, so that no two wait for each other.
+ * Instances share holds: an instance that needs a unit held may use a hold that another has begun. So nobody
+ * waits for a hold to begin, except for the time that a collection takes. A hold ends when nobody needs it.
+ * Two rules make it end: an instance has one turn in it; and an instance that comes late, or comes again,
+ * waits for the next. An instance that waits for such an end keeps only holds that began after the one that
+ * is to end, so that no two wait for each other.
  */
 import type { Effect } from "./effect.ts";
 import type { Event } from "./event.ts";
@@ -25,12 +25,14 @@ import { ABSENT, needsAbsence, type Node, Page0, type UnitScope } from "./page0.
 import { type Hold, REST, Unit, unitsOf } from "./unit.ts";
 import type { UnitId } from "../ids.ts";
 
-/** Everything that the protocol knows. */
+/** The whole state of the protocol. */
 export interface Coherence {
   readonly pages: ReadonlyMap<Node, Readonly<Page0>>;
   /** The units that a scope names, and {@linkcode REST}. */
   readonly units: ReadonlyMap<UnitId, Readonly<Unit>>;
-  /** Names timers, drops, stops and holds; those of the past are told apart by it. */
+  /**
+   * The next number for timers, drops, stops and holds; by their numbers, events of past ones are ignored.
+   */
   readonly serial: number;
 }
 
@@ -41,7 +43,7 @@ export const INITIAL: Coherence = {
   serial: 1,
 };
 
-/** A state under construction: what one step changes. */
+/** A state under construction: a step changes this copy. */
 interface Draft {
   readonly now: number;
   readonly pages: Map<Node, Page0>;
@@ -50,12 +52,12 @@ interface Draft {
   readonly effects: Effect[];
 }
 
-/** µs into a hold after which it takes in no further instance, so that the targets get to run. */
+/** µs into a hold after which it admits no further instance, so that the targets get to run. */
 const ADMISSION = 1000;
 /**
- * ms that an instance which waits for one unit keeps others held meanwhile, whose clients may wait. Most
- * collections take less. Where one takes longer, the others are let run until it is held, and then it is
- * kept for as long as that took: two that are slow would never be held at a time otherwise.
+ * ms for which an instance that waits for one unit keeps others held meanwhile; clients of the others may
+ * wait. Most collections take less. If one takes longer, the others are let run until it is held, and then
+ * it is kept for as long as that took: otherwise two slow units would never be held at the same time.
  */
 const PATIENCE = 20;
 
@@ -79,13 +81,13 @@ export function step(
   return { state: { pages, units, serial: draft.serial }, effects: draft.effects };
 }
 
-/** Changes what an event changes by itself, and begins to answer it where nobody is to be waited for. */
+/** Makes the changes of the event itself, and begins to answer it if nobody must be waited for. */
 function applyEvent(draft: Draft, event: Event): void {
   if (event.kind === "read") return read(draft, event.node);
   if (event.kind === "operate") return operate(draft, event);
   if (event.kind === "stopped") return stopped(draft, event);
   if (event.kind === "impatient") return impatient(draft, event.serial);
-  // The rest concern a page that may have been closed meanwhile.
+  // The other events concern a page that may have been closed meanwhile.
   const page = draft.pages.get(event.node);
   if (!page) return;
   const { place } = page;
@@ -134,9 +136,9 @@ function read(draft: Draft, node: Node): void {
   const isFirst = page.reads++ === 0;
   const { place } = page;
   if (isFirst && page.enabled && page.opened >= 0) page.returned = draft.now - page.opened;
-  // The kernel reclaimed the page by itself. Nothing has run since it was answered last.
+  // The kernel reclaimed the page by itself. Nothing has run since the page was last answered.
   if (place.kind === "present") answer(draft, node, page);
-  // Mostly the drop is done and its completion on the way. But if the page was reclaimed before, the
+  // Mostly the drop is done and its completion is on the way. But if the page was reclaimed before, the
   // drop may now be waiting for this very READ.
   if (place.kind === "dropping" && isFirst) {
     draft.effects.push({ kind: "grace", node, drop: place.drop });
@@ -164,7 +166,7 @@ function operate(draft: Draft, event: Event & { kind: "operate" }): void {
   if (needsAbsence(operation) && page.place.kind === "present") drop(draft, node, page);
 }
 
-/** A unit that is named for the first time goes on in the state that the rest is in. */
+/** A unit that is named for the first time takes on the state of the rest. */
 function setScope(draft: Draft, page: Page0, scope: UnitScope): void {
   page.scope = scope;
   if (scope === "all") return;
@@ -209,7 +211,7 @@ function drop(draft: Draft, node: Node, page: Page0): void {
 
 function dropped(draft: Draft, node: Node, page: Page0): void {
   if (page.place.kind === "dropping" && page.place.again && page.reads === 0) {
-    // A READ was answered while the kernel was dropping, and none has come since: the page may be back.
+    // A READ was answered while the kernel was dropping, and no other has come since: the page may be back.
     if (page.enabled) drop(draft, node, page);
     else page.place = { kind: "present", timer: 0 };
     return;
@@ -223,7 +225,7 @@ function markFruitful(draft: Draft, page: Page0): void {
   for (const [id, unit] of draft.units) if (page.covers(id)) unit.isFruitful = true;
 }
 
-/** Does what has become possible. */
+/** Does everything that has become possible. */
 function settle(draft: Draft): void {
   for (const [node, page] of draft.pages) {
     perform(draft, node, page);
@@ -254,7 +256,7 @@ function perform(draft: Draft, node: Node, page: Page0): void {
   }
 }
 
-/** Begins to answer READs of page 0: at once where nothing is enabled, else in a hold. */
+/** Begins to answer READs of page 0: at once if it is not enabled, else in a hold. */
 function admit(draft: Draft, node: Node, page: Page0): void {
   if (page.reads === 0 || page.place.kind !== "absent") return;
   if (page.enabled) {
@@ -287,7 +289,7 @@ function isInTime(page: Page0, hold: Hold): boolean {
 }
 
 function takeTurn(draft: Draft, page: Page0): void {
-  // It had PCs to take in, and came back for nothing but that, or to reset.
+  // It had PCs to take in, and came back for no new ones, or only to reset.
   const isMiss = page.gained && !page.reset && page.returned >= 0 && !page.gaining;
   if (isMiss) page.missWindow(page.returned);
   page.gained = page.gaining;
@@ -340,7 +342,7 @@ function stop(draft: Draft, id: UnitId, unit: Unit): void {
   if (draft.units.size > 1) draft.effects.push({ kind: "patience", serial, ms: PATIENCE });
 }
 
-/** Whether a page has lost its patience with a unit: the others are let run until that is held. */
+/** Whether a page has lost its patience with a unit: the others are let run until that unit is held. */
 function isStuck(draft: Draft, page: Page0): boolean {
   for (const [id, { phase }] of draft.units) {
     if (phase.kind === "stopping" && phase.slow > page.patience && page.covers(id)) return true;
@@ -349,7 +351,7 @@ function isStuck(draft: Draft, page: Page0): boolean {
 }
 
 /**
- * A stop takes long, or still does: the pages whose patience that exceeds are stuck from now on. The next
+ * A stop takes long, or still does. Pages with less patience than that are stuck from now on. The next
  * wait for it is twice as long.
  */
 function impatient(draft: Draft, serial: number): void {
@@ -363,8 +365,8 @@ function impatient(draft: Draft, serial: number): void {
 }
 
 /**
- * A unit is held at last that was found to be slow so often: the pages that have waited for it keep what
- * they have held for as long, until they have had their turn.
+ * A unit is held at last, after it was found to be slow so often. The pages that have waited for it keep
+ * their holds for as long, until they have had their turn.
  */
 function learnPatience(draft: Draft, id: UnitId, slow: number): void {
   for (const page of draft.pages.values()) {

@@ -1,8 +1,8 @@
 import { type UnitId, unitId } from "../ids.ts";
 
 /**
- * A set of units, said as a few of them or as all but a few. A unit is a process, whose targets are stopped
- * and let go together; it is named by the number of its main thread's target.
+ * A set of units, given as a few units or as all but a few. A unit is a process, whose targets are stopped
+ * and released together; its number is that of its main thread's target.
  */
 export type Units = { readonly only: readonly UnitId[] } | { readonly except: readonly UnitId[] };
 
@@ -14,9 +14,9 @@ export function hasUnit(units: Units, unit: UnitId): boolean {
   return "only" in units ? units.only.includes(unit) : !units.except.includes(unit);
 }
 
-/** A set of units to which others are added and from which they are taken. */
+/** A set of units; units can be added to it and taken from it. */
 export class UnitSet {
-  /** What is true of all units but those below. */
+  /** Whether the set has the units other than those below. */
   #rest = false;
   readonly #differing = new Set<UnitId>();
 
@@ -55,17 +55,17 @@ export class UnitSet {
  */
 export const REST = unitId(0);
 
-/** The state that the targets of a unit are in. */
+/** The state of a unit's targets. */
 export type Phase =
   | { readonly kind: "running" }
   /**
-   * They are being collected from and held. `slow`: how often it was found to take longer, twice as long
-   * each time.
+   * They are being collected from and held. `slow`: the number of times that it was found to take longer;
+   * the wait before each is twice as long.
    */
   | { readonly kind: "stopping"; readonly serial: number; readonly slow: number }
   | Hold;
 
-/** None runs, and all that any did is in the areas of the enabled instances that it concerns. */
+/** No target runs, and all that they executed is in the areas of the enabled instances that trace them. */
 export interface Hold {
   readonly kind: "held";
   readonly serial: number;
@@ -75,17 +75,17 @@ export interface Hold {
 
 export const RUNNING: Phase = { kind: "running" };
 
-/** µs that targets run at least between two holds, and at most when clients do nothing but poll. */
+/** µs: targets run at least so long between two holds, and at most so long if clients do nothing but poll. */
 const RUN = { least: 20, most: 2000 } as const;
 
-/** Targets that are stopped and let go together. */
+/** Targets that are stopped and released together. */
 export class Unit {
   phase: Phase = RUNNING;
   /** Holds in a row in which no client learned or did anything. */
   polls = 0;
-  /** µs that it must be let run before it is stopped again. */
+  /** µs for which it must run before it is stopped again. */
   run = 0;
-  /** In this hold a client has learned or done something. */
+  /** Whether a client has learned or done something in this hold. */
   isFruitful = false;
 
   copy(): Unit {

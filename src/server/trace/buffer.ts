@@ -7,8 +7,8 @@ const ZERO = new Uint8Array(WORD_SIZE);
 const RECORD = { pc: 1, cmp: 4 } as const;
 
 /**
- * What a target's probes write into where clients cannot be written to directly: an area of the target's
- * own, of which the server is the client. It is as large as the largest area that is filled from it.
+ * An area of a target's own, for probes to write into where clients have none in memory that targets map. The
+ * server is its client. It is as large as the largest area that is filled from it.
  */
 export class TraceBuffer implements Disposable {
   readonly mode: Mode;
@@ -28,7 +28,7 @@ export class TraceBuffer implements Disposable {
     return this.#words;
   }
 
-  /** Makes room; what is in it stays. */
+  /** Makes it larger; its content stays. */
   grow(words: number): void {
     if (words <= this.#words) return;
     this.#file.grow(words * WORD_SIZE);
@@ -36,7 +36,7 @@ export class TraceBuffer implements Disposable {
   }
 
   /**
-   * Takes what has been written, as `TargetPcs` has it. Nobody may be writing, or it is torn.
+   * Takes the records, in the form of `TargetPcs`. Nobody may be writing, or a record may be torn.
    */
   drain(): Uint32Array {
     if (this.#words === 0) return NOTHING;

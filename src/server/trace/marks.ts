@@ -1,6 +1,6 @@
 import { readSync } from "node:fs";
 import { type CoveredBlocks, SINCE_RESET } from "../../symbols/covered_blocks.ts";
-import { BLOCK_BYTES, type Segment } from "../../symbols/pc_space.ts";
+import { BLOCK_BYTES, blockAt, type BlockNumber, type Segment } from "../../symbols/pc_space.ts";
 import type { SharedFile } from "../../base/shared_file.ts";
 import type { Target } from "../../targets/target.ts";
 import type { Reporter } from "../../base/reporter.ts";
@@ -14,35 +14,35 @@ export interface TracedBlocksOptions {
   readonly reporter: Reporter;
 }
 
-/** Blocks whose marks share a piece of memory, which is taken as a whole. */
+/** Blocks whose marks share a piece of memory; a piece is taken as a whole. */
 const PIECE = 4096;
 
 /** The marks of a target. */
 interface Marks {
   readonly file: SharedFile;
-  /** The pieces of the file that there is memory for, by their numbers. */
+  /** The pieces of the file that have memory, by their numbers. */
   readonly pieces: Set<number>;
 }
 
 /**
- * The files in which probes mark the blocks that have executed, a byte a block: one for each target, sparse,
- * and there whatever becomes of the target.
+ * The files in which probes mark the blocks that have executed, a byte a block. There is one for each
+ * target. It is sparse, and outlasts its target.
  *
- * A store to a page of such a file that is not there yet ends the target by SIGBUS when the memory is full.
- * So there is memory for the marks of a script before its probes run. Where that cannot be had, the target
- * marks nothing any more: its clients read what it executes, but reports lack it.
+ * If memory is full, a store to a page of such a file that has no memory yet ends the target by SIGBUS. So
+ * the marks of a script get memory before its probes run. If there is none, the target marks nothing any
+ * more: its clients read what it executes, but reports lack it.
  */
 export class TracedBlocks implements Disposable {
   readonly #options: TracedBlocksOptions;
   readonly #files = new Map<Target, Marks>();
-  /** Targets that mark nothing, for want of memory. */
+  /** Targets that mark nothing, because memory was full. */
   readonly #unmarked = new WeakSet<Target>();
 
   constructor(options: TracedBlocksOptions) {
     this.#options = options;
   }
 
-  /** The file of a target; undefined where there is no memory for it. */
+  /** The path of a target's file; undefined if there is no memory for it. */
   pathOf(target: Target): string | undefined {
     if (this.#unmarked.has(target)) return undefined;
     try {
@@ -55,7 +55,7 @@ export class TracedBlocks implements Disposable {
     }
   }
 
-  /** @param pieces What there must be memory for. */
+  /** @param pieces The pieces that must have memory. */
   #make(pieces: Iterable<number>): Marks {
     const file = this.#options.makeFile();
     try {
@@ -81,7 +81,8 @@ export class TracedBlocks implements Disposable {
   /**
    * Takes memory for the marks of blocks that a target is about to execute.
    *
-   * @returns false where there is none: it must be told that it has no file any more before it does.
+   * @returns false if there is none: then tell the target that it has no file any more, before it executes
+   * them.
    */
   reserve(target: Target, blocks: Iterable<number>): boolean {
     if (this.pathOf(target) === undefined) return true;
@@ -94,12 +95,12 @@ export class TracedBlocks implements Disposable {
     }
   }
 
-  /** Takes in what probes have marked by now. */
+  /** Reads the marks that probes have made by now. */
   read(): void {
     for (const [target, { file }] of this.#files) this.#read(target, { fd: file.fd });
   }
 
-  /** The same of the scripts alone that targets are known to have. */
+  /** The same, but only for scripts that targets are known to have. */
   readKnown(): void {
     const { covered } = this.#options;
     for (const [target, { file }] of this.#files) {
@@ -108,7 +109,7 @@ export class TracedBlocks implements Disposable {
     }
   }
 
-  /** All scripts there are, for instrumented files come with PCs that nobody has told us of. */
+  /** Reads all segments: instrumented files come with PCs that nobody has told us of. */
   #read(
     { info: { name } }: Target,
     { fd, segments = this.#options.segments() }: { fd: number; segments?: readonly Segment[] },
@@ -124,9 +125,9 @@ export class TracedBlocks implements Disposable {
   }
 
   /**
-   * Has probes mark in files that are empty, and takes in what they have marked before.
+   * Makes probes mark in empty files, and reads the marks that they have made before.
    *
-   * @param tell Tells the targets; resolves when they do.
+   * @param tell Tells the targets; resolves when they mark in the new files.
    */
   async renew(tell: () => Promise<void>): Promise<void> {
     const old = [...this.#files];
@@ -162,7 +163,7 @@ export class TracedBlocks implements Disposable {
   }
 }
 
-/** @throws ENOSPC when there is no memory for one of them. */
+/** @throws ENOSPC if there is no memory for a piece. */
 function take({ file, pieces }: Marks, wanted: Iterable<number>): void {
   for (const piece of wanted) {
     if (pieces.has(piece)) continue;
@@ -177,8 +178,9 @@ function piecesOf(blocks: Iterable<number>): Set<number> {
   return pieces;
 }
 
-/** The blocks of a script, or rather one in each piece that they are in. */
-export function* blocksOf({ base, count }: Segment): Generator<number> {
-  for (let block = base; block < base + count; block += PIECE) yield block;
-  if (count > 0) yield base + count - 1;
+/** At least one block of a script in each piece that has its blocks. */
+export function* blocksOf(segment: Segment): Generator<BlockNumber> {
+  const { count } = segment;
+  for (let index = 0; index < count; index += PIECE) yield blockAt(segment, index);
+  if (count > 0) yield blockAt(segment, count - 1);
 }

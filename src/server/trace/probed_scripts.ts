@@ -27,7 +27,7 @@ export interface TracingOptions {
   readonly symbols: Pick<SymbolTable, "segments">;
   readonly covered: CoveredBlocks;
   readonly watchdog: Watchdog;
-  /** Which scripts of a target have probes, by URL. */
+  /** The filter for a target's scripts, by URL. */
   readonly filterFor: (target: Target) => (url: string) => boolean;
   /** Who may open the files that probes write into. */
   readonly files: SharedFileOptions;
@@ -36,43 +36,43 @@ export interface TracingOptions {
   readonly reporter: Reporter;
 }
 
-/** What a target's scripts are, for `ps`. */
+/** The counts of a target's scripts, for `ps`. */
 export interface ProbedCounts {
   /** Scripts with probes, and their blocks. */
   measured: number;
   blocks: number;
   /** Scripts whose source could not be parsed. */
   unparsed: number;
-  /** Scripts that could have no PCs when they were loaded, and why not. */
+  /** Scripts that could have no PCs when they were loaded, and the reason. */
   unkept: number;
   unkeptReason?: string;
-  /** Whether the program makes more scripts than get probes. */
+  /** Whether the program makes more scripts than can get probes. */
   isFull?: boolean;
 }
 
 /** A target's scripts. */
 interface ProbedScripts {
   readonly counts: ProbedCounts;
-  /** By URL: why they have no probes, or nothing where they do. */
+  /** By URL: the reason why a script has no probes, or undefined if it has. */
   readonly reasons: Map<string, string | undefined>;
-  /** How many the program has made, as by `eval`, up to {@linkcode MOST_MADE}. */
+  /** The number of scripts that the program has made, as by `eval`, up to {@linkcode MOST_MADE}. */
   made: number;
-  /** Characters of these. */
+  /** Characters of these scripts. */
   madeCharacters: number;
 }
 
 /**
- * Scripts that a program may make and that get probes, and those of all programs: each different one has PCs of
- * its own, which are kept.
+ * The most scripts made by one program that get probes; below, those of all programs. Each different script
+ * has PCs of its own, which are kept.
  */
 const MOST_MADE = 4096;
-/** Characters of those of one program. */
+/** Characters of the scripts made by one program. */
 const MOST_MADE_CHARACTERS = 32 * 1024 * 1024;
 const MOST_MADE_BY_ALL = 32 * 1024;
 
-/** ms that a target is given to list its scripts. */
+/** ms for a target to list its scripts. */
 const LIST_TIMEOUT = 2000;
-/** Lines that are said of scripts that could have no PCs when they were loaded. */
+/** The most warnings of scripts that could have no PCs when they were loaded. */
 const WARN_LIMITS = { most: 10, interval: 60_000 };
 /** The native library that the agent loads into targets. */
 const OWN = /\/node_modules\/(?:koffi|@koromix)\//;
@@ -82,14 +82,14 @@ export class Tracing implements AsyncDisposable {
   readonly tracer: Tracer;
   readonly #options: TracingOptions;
   readonly #folder: SharedFolder;
-  /** Of what may be said very often. */
+  /** Limits warnings that may come very often. */
   readonly #reporter: LimitedReporter;
   readonly #blocks: TracedBlocks;
   readonly #scripts = new WeakMap<Target, ProbedScripts>();
   #files = 0;
   #made = 0;
 
-  /** @param folder Where the files are that probes write into; it is disposed of with this object. */
+  /** @param folder The folder of the files that probes write into; it is disposed of with this object. */
   constructor(folder: SharedFolder, options: TracingOptions) {
     const { registry, symbols, reporter, watchdog } = options;
     this.#folder = folder;
@@ -108,16 +108,16 @@ export class Tracing implements AsyncDisposable {
   }
 
   /**
-   * Takes in what probes have marked by now.
+   * Reads the marks that probes have made by now.
    *
-   * @param options `isReset`: whether they are to begin anew.
+   * @param options `isReset`: whether marks begin anew.
    */
   async refresh({ isReset }: { isReset: boolean }): Promise<void> {
     if (isReset) await this.tracer.renewMarks();
     else this.#blocks.read();
   }
 
-  /** Takes in what probes have marked in scripts that targets are known to have: it is quick. */
+  /** Reads the marks in scripts that targets are known to have: it is quick. */
   readMarks(): void {
     this.#blocks.readKnown();
   }
@@ -130,7 +130,7 @@ export class Tracing implements AsyncDisposable {
     return join(this.#folder.path, `${what}-${number}`);
   }
 
-  /** Makes a file that a client maps, and beside it the one by which those who write into it take turns. */
+  /** Makes a file that a client maps, and beside it the file by which its writers take turns. */
   #makeArea(): AreaFile {
     const number = this.#files++;
     const turns = this.#pathOf("turns", number);
@@ -150,8 +150,8 @@ export class Tracing implements AsyncDisposable {
   }
 
   /**
-   * What makes the files behind a connection's areas; undefined where they are kept by its page cache, for
-   * want of passthrough: that the kernel has it does not mean that we may use it.
+   * The maker of the files behind a connection's areas. Undefined without passthrough, where the page cache
+   * keeps areas. A kernel that has passthrough may still not let us use it, so it is tried.
    */
   filesFor({ backings }: Connection): (() => AreaFile) | undefined {
     if (!this.#options.isPassthrough || !backings) return undefined;
@@ -182,13 +182,13 @@ export class Tracing implements AsyncDisposable {
     return scripts;
   }
 
-  /** Gives a target's script probes, where it is measured. Never rejects. */
+  /** Gives a target's script probes, if it is measured. Never rejects. */
   async probe(target: Target, script: NewSource): Promise<ProbedSource> {
     const { source, maker, keepsValue = false, wantsMap = false } = script;
     const scripts = this.#scriptsOf(target);
     if (maker !== undefined && !this.#takeMade(scripts, source.length)) return { isFull: true };
     const url = findSourceUrl(source) ?? (script.url || nameOfMade(script));
-    // What programs make may be without end.
+    // Programs may make scripts without end.
     const note = (reason: string | undefined) => {
       if (maker === undefined) scripts.reasons.set(url, reason);
     };
@@ -218,7 +218,7 @@ export class Tracing implements AsyncDisposable {
 
   async #measure(target: Target, { base, blocks }: ProbedScript): Promise<void> {
     const { counts } = this.#scriptsOf(target);
-    // A script of which nothing is executed is in reports, too.
+    // Reports include a script of which nothing is executed, too.
     this.#options.covered.marksOf(target.info.name, { base, count: blocks });
     await this.#reserve(target, blocksOf({ base, count: blocks }));
     counts.measured++;
@@ -243,7 +243,7 @@ export class Tracing implements AsyncDisposable {
     return true;
   }
 
-  /** Before probes run, there is memory for what they mark, or they mark nothing. */
+  /** Before probes run, their marks have memory, or the target marks nothing. */
   async #reserve(target: Target, blocks: Iterable<number>): Promise<void> {
     if (!this.#blocks.reserve(target, blocks)) await this.tracer.update();
   }
@@ -273,7 +273,7 @@ export class Tracing implements AsyncDisposable {
   }
 }
 
-/** Made by which script, and of what text. */
+/** A name from the script that made this one, and from its text. */
 function nameOfMade({ maker = "", source }: NewSource): string {
   return `${maker}.made-${scriptHash(source).slice(0, 8)}.js`;
 }

@@ -26,40 +26,40 @@ export interface TracerOptions {
   readonly reporter: Reporter;
 }
 
-/** What is known of a target with probes. */
+/** The tracer's record of a target with probes. */
 interface Traced {
   readonly buffers: Partial<Record<Mode, TraceBuffer>>;
-  /** What it was told last to write into, as text; undefined before it is welcome. */
+  /** The list of areas that it was sent last, as text; undefined before it is welcome. */
   told: string | undefined;
-  /** Why instances do not see it that are enabled now, if so. */
+  /** Why instances that are enabled now do not see it; undefined if they do. */
   unseen: string | undefined;
-  /** Settled when it does. */
+  /** Settled when the target has its list. */
   telling: Promise<void>;
 }
 
-/** What a buffer must be to fill areas. */
+/** The buffer that areas of instances need. */
 interface BufferNeeds {
   readonly mode: Mode;
   readonly words: number;
 }
 
 const MODES = ["pc", "cmp"] as const;
-/** Why a link is closed that was let go: see {@linkcode Link.closed}. */
+/** The reason for which a link closes when its target is let go: see {@linkcode Link.closed}. */
 const DETACHED = "detached";
 
 /**
- * Says what the probes of targets write into: the clients' areas where those are files, else a buffer of the
+ * Gives the probes of targets their areas: the clients' areas where those are files, else a buffer of the
  * target's own for each mode, which is drained while the target is held.
  */
 export class Tracer {
   readonly #options: TracerOptions;
   readonly #traced = new Map<Target, Traced>();
   /**
-   * The numbers of targets that have no probes, or whose last one had none, until it is detached: one that
+   * The numbers of targets without probes, or whose last target had none, until it is detached: a target that
    * ends may come back, and instances that are opened meanwhile are to see it.
    */
   readonly #counted = new Set<TargetId>();
-  /** By whoever has them enabled. */
+  /** By the owner that has them enabled. */
   readonly #areas = new Map<object, readonly EnabledArea[]>();
 
   constructor(options: TracerOptions) {
@@ -69,7 +69,7 @@ export class Tracer {
   /**
    * See {@linkcode Source.trace}. A target that does not answer in time is left out. Never rejects.
    *
-   * @param owner Whose areas these are.
+   * @param owner The owner of these areas.
    */
   async trace(owner: object, areas: readonly EnabledArea[]): Promise<void> {
     if (areas.length > 0) this.#areas.set(owner, areas);
@@ -77,12 +77,12 @@ export class Tracer {
     await this.update();
   }
 
-  /** Has targets mark blocks in other files. */
+  /** Makes targets mark blocks in other files. */
   async renewMarks(): Promise<void> {
     await this.#options.blocks?.renew(() => this.update());
   }
 
-  /** Tells targets what has changed for them: others came or went. */
+  /** Tells targets what has changed for them: other areas or targets came or went. */
   async update(): Promise<void> {
     const isAnyEnabled = this.#enabled().length > 0;
     for (const [target, { buffers }] of [...this.#traced]) {
@@ -93,10 +93,10 @@ export class Tracer {
   }
 
   /**
-   * Adds a target, which is about to start; one that has no probes, too.
+   * Adds a target that is about to start, also one without probes.
    *
-   * @returns a promise that resolves when it may, and no other isolate writes any more as if it were alone;
-   * undefined where none does.
+   * @returns a promise that resolves when it may start: no other isolate writes any more as if it were alone.
+   * Undefined if none does now.
    */
   join(target: Target): Promise<void> | undefined {
     const { id, link } = target;
@@ -115,7 +115,9 @@ export class Tracer {
     return this.#areasOf(target).some(({ isShared }) => isShared) ? this.update() : undefined;
   }
 
-  /** What a target that has joined is to write into from its start. From here on it is told of changes. */
+  /**
+   * The areas that a target that has joined writes into from its start. From here on it is told of changes.
+   */
   welcome(target: Target): TracedArea[] {
     const traced = this.#traced.get(target);
     if (!traced) return [];
@@ -173,7 +175,7 @@ export class Tracer {
     );
   }
 
-  /** Where it marks blocks: nowhere, when there is no memory for it. */
+  /** The file in which it marks blocks; none if there is no memory for it. */
   #marksOf(target: Target): TracedArea[] {
     const path = this.#options.blocks?.pathOf(target);
     if (path === undefined) return [];
@@ -191,7 +193,10 @@ export class Tracer {
     return [...this.#marksOf(target), ...direct, ...buffered];
   }
 
-  /** The target's own, for the instances whose areas are not files; one that cannot be held has none. */
+  /**
+   * The target's own buffers, for instances whose areas are not files; a target that cannot be held has
+   * none.
+   */
   #bufferedAreas(target: Target, wanted: readonly EnabledArea[]): TracedArea[] {
     if (target.info.unheld !== undefined) {
       this.#noteUnseen(target, wanted.some(({ path }) => path === undefined));
@@ -221,7 +226,7 @@ export class Tracer {
     traced.unseen = isUnseen ? reason : undefined;
   }
 
-  /** Why instances do not see a target that are enabled now, if so. */
+  /** Why instances that are enabled now do not see a target; undefined if they do. */
   whyUnseen(target: Target): string | undefined {
     return this.#traced.get(target)?.unseen;
   }
@@ -233,7 +238,7 @@ export class Tracer {
     return isShared && turns !== undefined ? { ...area, turns } : area;
   }
 
-  /** A target's own, of at least so many words; undefined where there is no memory for it. */
+  /** The target's own buffer, of at least so many words; undefined if there is no memory for it. */
   #buffer(target: Target, { mode, words }: BufferNeeds): TraceBuffer | undefined {
     const { buffers } = this.#traced.get(target)!;
     try {
@@ -246,7 +251,7 @@ export class Tracer {
     }
   }
 
-  /** What the targets of units have executed, which are held or gone. */
+  /** The blocks that the targets of units have executed; the targets are held or gone. */
   drain(units: Units): TargetPcs[] {
     const drained: TargetPcs[] = [];
     for (const [target, { buffers }] of this.#traced) {

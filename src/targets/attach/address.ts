@@ -1,4 +1,4 @@
-/** What `kcovfs attach` was given. */
+/** The address that `kcovfs attach` was given. */
 export type TargetAddress =
   | { readonly kind: "process"; readonly pid: number }
   | { readonly kind: "endpoint"; readonly host: string; readonly port: number }
@@ -6,7 +6,7 @@ export type TargetAddress =
     readonly kind: "websocket";
     readonly host: string;
     readonly port: number;
-    /** What follows the port in the URL. */
+    /** The part of the URL after the port. */
     readonly path: string;
   };
 
@@ -15,7 +15,7 @@ const MOST_PID = 4_194_304;
 /**
  * Reads `PID`, `HOST:PORT`, `[IPv6]:PORT` or `ws://HOST:PORT/PATH`.
  *
- * @throws {SyntaxError} when it is none of these; the message names the text and the forms.
+ * @throws {SyntaxError} if it is none of these; the message names the text and the forms.
  */
 export function parseAddress(text: string): TargetAddress {
   if (/^\d+$/.test(text)) {

@@ -4,52 +4,52 @@ import type { Link } from "../link.ts";
 import type { Target, TargetInfo } from "../target.ts";
 import type { Reporter } from "../../base/reporter.ts";
 
-/** How what is attached to becomes targets. */
+/** The options for the targets of an attachment. */
 export interface ConnectOptions {
-  /** What the user calls it. */
+  /** The user's name for the target. */
   readonly name?: string;
-  /** Globs of scripts; empty where the server's are meant. */
+  /** Globs of scripts; empty for those of the server. */
   readonly include: readonly string[];
   readonly exclude: readonly string[];
-  /** The process behind the endpoint, where it is on this machine and may be stopped. */
+  /** The process behind the endpoint, if it is on this machine and may be stopped. */
   readonly pid?: number;
-  /** Whether the inspector was opened for this, and is to be closed when the target is let go. */
+  /** Whether the inspector was opened for this, and must be closed when the target is let go. */
   readonly isOpened?: boolean;
-  /** Of how many modules it waits for us before the first line: it is a Deno with `--inspect-brk`. */
+  /** The number of modules at whose first lines it waits for us: it is a Deno with `--inspect-brk`. */
   readonly starts?: number;
-  /** The path of the one WebSocket that is meant, where the user gave a URL. */
+  /** The path of the one WebSocket to connect to, if the user gave a URL. */
   readonly path?: string;
 }
 
-/** The globs that the user gave, as a target has them. */
+/** The user's globs, in the form that a target has. */
 export function globsOf(
   { include, exclude }: ConnectOptions,
 ): Pick<TargetInfo, "include" | "exclude"> {
   return { ...(include.length > 0 && { include }), ...(exclude.length > 0 && { exclude }) };
 }
 
-/** Who takes a connector's targets in: the server. */
+/** Takes a connector's targets in: the server does. */
 export interface TargetHost {
   /**
-   * Adds a target whose coverage is on, as soon as no other target is held; the promise is to be awaited
-   * before the target may run.
+   * Adds a target whose coverage is on, as soon as no other target is held. Await the promise before the
+   * target may run.
    */
   readonly add: (link: Link, info: TargetInfo) => Promise<Target>;
-  /** @throws when what runs already, and so has no probes, cannot be a target. */
+  /** @throws if a program that runs already, and so has no probes, cannot be a target. */
   readonly checkRunning: () => Promise<void>;
   /** Takes a target's last coverage; resolves when the target may exit. */
   readonly farewell: (link: Link, coverage: Uint8Array) => Promise<void>;
-  /** ms that a target is given to answer. */
+  /** ms for a target to answer. */
   readonly collectTimeout: number;
-  /** Looks at processes. */
+  /** Reads processes. */
   readonly processes: ProcessReader;
-  /** What the user should know, a line each. */
+  /** Takes messages for the user, a line each. */
   readonly reporter: Reporter;
 }
 
 /**
- * Makes targets of what an endpoint has: those that are there when the promise resolves, and by
- * `host.add` those that come later. Rejects when there are none, with a reason that can follow
+ * Makes targets of what an endpoint has: of what is there when the promise resolves, and later, by
+ * `host.add`, of what comes then. Rejects if there are none, with a reason that can follow
  * `Cannot attach to ADDRESS: `.
  */
 export type Connector = (

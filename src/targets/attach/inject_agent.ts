@@ -5,12 +5,12 @@ import { check, index, list, record } from "../../base/shape.ts";
 import type { CdpSession } from "../cdp/session.ts";
 
 const ATTACH = fileURLToPath(new URL("../../agent/inside/start_by_inspector.cjs", import.meta.url));
-/** ms that a target is given to answer, which it does between two turns of its event loop. */
+/** ms for a target to answer; it does so between two turns of its event loop. */
 const ANSWER_TIMEOUT = 10_000;
-/** ms that the agent is given to have coverage on. */
+/** ms for the agent to turn coverage on. */
 const ATTACH_TIMEOUT = 30_000;
 
-/** What an agent that is brought into a process is told: see `agent/inside/start_by_inspector.cts`. */
+/** The order to an agent that is brought into a process: see `agent/inside/start_by_inspector.cts`. */
 export interface Injection {
   readonly socketPath: string;
   readonly name: string;
@@ -19,22 +19,22 @@ export interface Injection {
   readonly attachment: string;
 }
 
-/** Who a target is, by its own words. */
+/** The identity of a target, by its own account. */
 export interface Inside {
-  /** 0 where it does not know. */
+  /** 0 if it does not know. */
   readonly pid: number;
-  /** Whether it is on this machine, sees our files and our processes: whether it can have the agent. */
+  /** Whether it is on this machine and sees our files and our processes: whether it can have the agent. */
   readonly isLocal: boolean;
   /**
-   * Whether it may be waiting for a debugger before its first line (`--inspect-brk`, `--inspect-wait`): the
+   * Whether it may be waiting for a debugger before its first line (`--inspect-brk`, `--inspect-wait`). The
    * agent comes by the event loop, which has not begun then.
    */
   readonly isWaiting: boolean;
 }
 
 /**
- * The expression by which a target says who it is; `null` for what it cannot tell. Namespaces and files
- * have the same numbers exactly where they are the same.
+ * The expression by which a target tells its identity; `null` for facts that it cannot tell. Namespaces and
+ * files have the same numbers exactly if they are the same.
  */
 const WHO = `(() => {
   const { process } = globalThis;
@@ -52,14 +52,14 @@ const WHO = `(() => {
   };
 })()`;
 
-/** What {@linkcode WHO} tells. */
+/** The value of {@linkcode WHO}. */
 const TOLD = record({
-  // A Node that waits before its first line may not know its number yet.
+  // A Node that waits before its first line may not know its process number yet.
   ...{ pid: v.exactOptional(index), isWaiting: v.boolean() },
   ...{ namespace: v.nullable(v.string()), files: list(v.nullable(v.string())) },
 });
 
-/** Asks what a session is connected to. */
+/** Asks for the identity of what a session is connected to. */
 export async function askInside(session: CdpSession, socketPath: string): Promise<Inside> {
   const files = [socketPath, ATTACH];
   const expression = WHO.replace("FILES", JSON.stringify(files));
@@ -75,9 +75,9 @@ export async function askInside(session: CdpSession, socketPath: string): Promis
 }
 
 /**
- * Brings the agent into a Node process; it has come to the control socket when this resolves.
+ * Brings the agent into a Node process; when this resolves, the agent has come to the control socket.
  *
- * @throws {Error} with a reason when the target cannot have it.
+ * @throws {Error} with a reason if the target cannot have the agent.
  */
 export async function injectAgent(session: CdpSession, injection: Injection): Promise<void> {
   const expression =
@@ -103,7 +103,7 @@ async function evaluate(
 ): Promise<unknown> {
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
     expression: `${expression}\n//# sourceURL=node:kcovfs`,
-    // It has \`require\`, which older versions of Node have no other way to.
+    // It has `require`; in older versions of Node there is no other way to it.
     includeCommandLineAPI: true,
     awaitPromise,
     returnByValue: true,

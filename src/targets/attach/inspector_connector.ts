@@ -7,7 +7,7 @@ import { isLoopback } from "./loopback.ts";
 import type { Target } from "../target.ts";
 import { optimises } from "../v8_flags.ts";
 
-/** Makes targets of the isolates of a Deno or a Node, by their inspector alone. */
+/** Makes targets of the isolates of a Deno or a Node, only by their inspector. */
 export async function connectInspectors(
   endpoint: Endpoint,
   host: TargetHost,
@@ -62,7 +62,7 @@ async function connectOne(
   return target;
 }
 
-/** What is to be said of how it was started: nothing can turn a Deno's optimising compilers off later. */
+/** A remark on how it was started: nothing can turn a Deno's optimising compilers off later. */
 async function remarkOn(
   { kind, port, address }: Endpoint,
   { pid, processes }: { pid: number; processes: ProcessReader },
@@ -76,7 +76,7 @@ async function remarkOn(
   return optimises(flags.join()) ? `it optimises, so blocks will be missing: ${flag}` : "";
 }
 
-/** What a program's main script is called, by its URL. */
+/** The name of a program's main script, by its URL. */
 function scriptName(url: string): string {
   const path = URL.canParse(url) ? new URL(url).pathname : url;
   return basename(path).replace(/\.[cm]?[jt]sx?$/, "");

@@ -4,8 +4,8 @@ import { readFile } from "node:fs/promises";
 const LISTENING = "0A";
 
 /**
- * The user whose sockets listen at a TCP port of this network; undefined where nobody listens, or where
- * several users do.
+ * The user whose sockets listen at a TCP port of this network; undefined if nobody listens, or if several
+ * users do.
  */
 export async function listenerOwner(port: number): Promise<number | undefined> {
   const tables = ["tcp", "tcp6"].map((name) =>

@@ -5,15 +5,16 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet("127.0.0.0", 8);
 LOOPBACK.addAddress("::1", "ipv6");
 
-/** Whether an IP address, IPv4 in IPv6 too, is of this machine alone. */
+/** Whether an IP address, also IPv4 in IPv6, reaches this machine only. */
 export function isLoopback(address: string): boolean {
   return LOOPBACK.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
 
 /**
- * The addresses of a host, to be connected to as they are, so that what was checked is what is used.
+ * The addresses of a host. Connect to them, not to the name: so the addresses that are used are those that
+ * were checked.
  *
- * @throws {Error} when the host is unknown, or when any of its addresses is not a loopback address and
+ * @throws {Error} if the host is unknown, or if any of its addresses is not a loopback address and
  * `allowRemote` is not set: whoever answers there gets to name code to be measured.
  */
 export async function resolveHost(

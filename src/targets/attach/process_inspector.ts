@@ -6,23 +6,23 @@ import { type Endpoint, findEndpoint } from "../cdp/endpoint.ts";
 /** The inspector of a process. */
 export interface ProcessInspector {
   readonly endpoint: Endpoint;
-  /** Whether it was opened for us, and is to be closed. */
+  /** Whether it was opened for us, and must be closed. */
   readonly isOpened: boolean;
 }
 
-/** ms that Node is given to open an inspector. It does so on a thread of its own, even while it computes. */
+/** ms for Node to open an inspector. It does so on a thread of its own, even while it computes. */
 const OPEN_TIMEOUT = 5000;
-/** ms that it is given to close it again. */
+/** ms for Node to close it again. */
 const CLOSE_TIMEOUT = 5000;
 /** ms between two looks. */
 const INTERVAL = 10;
-/** Where Node opens it unless told otherwise. */
+/** The port at which Node opens it unless told otherwise. */
 const USUAL_PORT = 9229;
 
 /**
- * Finds the inspector of a Node process, or has it open one, by SIGUSR1.
+ * Finds the inspector of a Node process, or makes it open one, by SIGUSR1.
  *
- * @throws {Error} with a reason, which says what to do; a process that would die of the signal is not sent
+ * @throws {Error} with a reason, which says what to do. A process that would die of the signal does not get
  * it.
  */
 export async function openInspector(
@@ -77,7 +77,7 @@ async function whyNone(pid: number, reader: ProcessReader): Promise<string> {
   return "it opens no inspector on SIGUSR1, which its program may handle itself; start it with --inspect, or by 'kcovfs run'";
 }
 
-/** What listens there may be anything. */
+/** Anything may listen there, so the answer is checked. */
 async function findAt({ address, port }: Listener): Promise<Endpoint | undefined> {
   const host = address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
   try {
@@ -88,8 +88,8 @@ async function findAt({ address, port }: Listener): Promise<Endpoint | undefined
 }
 
 /**
- * Ends a session with an inspector that was opened for us, and has that closed, with all sessions that others
- * have begun meanwhile.
+ * Ends a session with an inspector that was opened for us, and closes the inspector, with all sessions that
+ * others have begun meanwhile.
  *
  * @returns whether nothing listens any more, or the process has ended.
  */

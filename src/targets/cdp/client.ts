@@ -3,7 +3,7 @@ import type { ProtocolMapping } from "devtools-protocol/types/protocol-mapping.j
 import { check, checkJson } from "../../base/shape.ts";
 import { EVENTS, MESSAGE, RESULTS, type Told } from "./shapes.ts";
 
-/** Node's own domain, which Deno has too (Node's `src/inspector/node_protocol.pdl`). */
+/** Node's own domain; Deno has it, too (Node's `src/inspector/node_protocol.pdl`). */
 interface NodeCommands {
   readonly "NodeRuntime.enable": { paramsType: []; returnType: void };
   readonly "NodeRuntime.notifyWhenWaitingForDisconnect": {
@@ -20,11 +20,11 @@ interface NodeEvents {
 export type Commands = ProtocolMapping.Commands & NodeCommands;
 /** Every event, by its name. */
 export type Events = ProtocolMapping.Events & NodeEvents;
-/** What a command takes. */
+/** The parameters of a command. */
 export type Params<M extends keyof Commands> = Commands[M]["paramsType"][0];
-/** What of a command's answer is read. */
+/** The part of a command's answer that is read. */
 export type Result<M extends keyof Commands> = Told<typeof RESULTS, M>;
-/** What of an event is read. */
+/** The part of an event that is read. */
 export type Event<E extends keyof Events> = Told<typeof EVENTS, E>;
 
 /** A command that the other side refused, or that was pending when the connection closed. */
@@ -46,8 +46,8 @@ export interface PreparedCommand<T> {
 }
 
 /**
- * The Chrome DevTools Protocol in promises: numbers commands and matches answers to them. How texts
- * travel is the caller's matter.
+ * The Chrome DevTools Protocol in promises: numbers commands and matches answers to them. The caller carries
+ * the texts.
  */
 export class CdpClient {
   readonly #pending = new Map<number, Pending>();
@@ -56,12 +56,12 @@ export class CdpClient {
   #lastId = 0;
   #closed: CdpError | undefined;
 
-  /** @param options `nextId`: numbers the commands; without it they are counted from 1. */
+  /** @param options `nextId`: numbers the commands; without it they count from 1. */
   constructor(options: { nextId?: () => number } = {}) {
     this.#nextId = options.nextId ?? (() => ++this.#lastId);
   }
 
-  /** How many commands have not been answered. */
+  /** The number of commands that have not been answered. */
   get pending(): number {
     return this.#pending.size;
   }
@@ -74,7 +74,7 @@ export class CdpClient {
       if (this.#closed) return reject(this.#closed);
       this.#pending.set(id, { method, resolve, reject });
     });
-    // Whoever sends a batch may wait for its last answer only.
+    // The sender of a batch may wait for its last answer only.
     reply.catch(() => {});
     return { id, text, reply };
   }
@@ -91,7 +91,7 @@ export class CdpClient {
   /**
    * Takes a message of the other side.
    *
-   * @throws {Error} when it makes no sense, or answers what nobody has asked.
+   * @throws {Error} if it makes no sense, or answers a command that was not sent.
    */
   receive(text: string): void {
     this.#take(checkJson(MESSAGE, text));
@@ -102,7 +102,7 @@ export class CdpClient {
     this.#pending.delete(id);
   }
 
-  /** The same of a message that was parsed. */
+  /** The same for a message that was already parsed. */
   take(value: unknown): void {
     this.#take(check(MESSAGE, value));
   }
@@ -120,14 +120,14 @@ export class CdpClient {
     }
   }
 
-  /** Tells the listener of an event, if there is one. */
+  /** Calls the listener of an event, if there is one. */
   #tell(method: string | undefined, params: unknown): void {
     if (method === undefined) throw new Error("it is neither an answer nor an event");
     const listener = this.#listeners.get(method);
     if (listener) listener(checkBy(EVENTS, method, params) as never);
   }
 
-  /** Ends it: what is pending is rejected, and so is what comes later. */
+  /** Ends it: pending commands are rejected, and so are later ones. */
   close(reason: string): void {
     this.#closed ??= new CdpError(`Cannot reach the target: ${reason}`);
     for (const { reject } of this.#pending.values()) reject(this.#closed);
@@ -135,7 +135,7 @@ export class CdpClient {
   }
 }
 
-/** @throws {Error} a line that says what is wrong, and where. */
+/** @throws {Error} one line: the fault, and its place. */
 function checkBy(
   table: Readonly<Record<string, v.GenericSchema>>,
   name: string,

@@ -3,18 +3,18 @@ import { isIPv6 } from "node:net";
 import * as v from "valibot";
 import { checkJson, list, record } from "../../base/shape.ts";
 
-/** One thing at an endpoint that a session can be opened with. */
+/** A part of an endpoint that a session can be opened with. */
 export interface Inspectable {
   readonly id: string;
   /** As the endpoint names it: `node`, `page`, `worker`, `service_worker`, ... */
   readonly type: string;
   readonly title: string;
-  /** Of its main script or document. */
+  /** The URL of its main script or document. */
   readonly url: string;
   readonly webSocketUrl: string;
 }
 
-/** Whose inspector it is. */
+/** The runtime whose inspector it is. */
 export type EndpointKind = "node" | "deno" | "chromium";
 
 /** An inspector's HTTP server. */
@@ -30,29 +30,29 @@ export interface Endpoint {
   readonly inspectables: readonly Inspectable[];
 }
 
-/** What `GET /json/version` answers. */
+/** The answer to `GET /json/version`. */
 const VERSION = record({
   Browser: v.string(),
   webSocketDebuggerUrl: v.exactOptional(v.string(), ""),
 });
-/** What `GET /json/list` answers. */
+/** The answer to `GET /json/list`. */
 const LIST = list(record({
   ...{ id: v.string(), type: v.string(), title: v.string(), url: v.string() },
-  /** Not of what somebody else is connected to already, in older versions of Chromium. */
+  /** In older versions of Chromium, absent if somebody else is connected already. */
   webSocketDebuggerUrl: v.exactOptional(v.string(), ""),
 }));
 
-/** ms that an endpoint is given for each of its two answers. */
+/** ms for each of an endpoint's two answers. */
 const TIMEOUT = 5000;
 /** Bytes of an answer: a browser with some thousand tabs stays below. */
 const MOST_BYTES = 4 * 1024 * 1024;
 
 /**
- * Asks an inspector what it is and what it has, by `GET /json/version` and `GET /json/list` (Node's
+ * Asks an inspector for its kind and its parts, by `GET /json/version` and `GET /json/list` (Node's
  * `inspector_socket_server.cc`, Deno's `inspector_server`, Chromium's `devtools_http_handler.cc`).
  *
  * @param addresses IP addresses of one host, tried in order.
- * @throws {Error} when none of them answers in time as an inspector does.
+ * @throws {Error} if none of them answers in time as an inspector does.
  */
 export async function findEndpoint(
   addresses: readonly string[],
@@ -86,7 +86,8 @@ function classify(
   const [, name, number] = browser.match(/^([^/]+)\/v?(.+)$/) ?? [];
   const kind = KINDS.find(([pattern]) => pattern.test(name ?? ""))?.[1];
   if (!kind) throw new Error(`it is ${JSON.stringify(browser)}, not Node, Deno or Chromium`);
-  // It says how it sees itself, which need not be where it was reached: only the path is believed.
+  // The endpoint gives its address as it sees it, which may not be where it was reached: only the path is
+  // used.
   const here = (url: string) => `ws://${hostAndPort(address, port)}${new URL(url).pathname}`;
   return {
     kind,
@@ -108,7 +109,7 @@ const KINDS: readonly (readonly [RegExp, EndpointKind])[] = [
   [/chrom/i, "chromium"],
 ];
 
-/** The JSON that an address answers; rejects with a reason that can follow `ADDRESS: `. */
+/** The JSON answer of an address; rejects with a reason that can follow `ADDRESS: `. */
 function ask<S extends v.GenericSchema>(
   schema: S,
   { address, port, path, timeout }: {
@@ -119,7 +120,7 @@ function ask<S extends v.GenericSchema>(
   },
 ): Promise<v.InferOutput<S>> {
   return new Promise((resolve, reject) => {
-    // Node answers only to those that name it by an IP address or `localhost`.
+    // Node answers only if the request names it by an IP address or `localhost`.
     const request = get({ host: address, port, path, agent: false }, (response) => {
       const chunks: Uint8Array[] = [];
       let length = 0;
@@ -140,7 +141,7 @@ function ask<S extends v.GenericSchema>(
         }
       });
     });
-    // The whole of it, not each of its bytes.
+    // The time is for the whole answer, not for each of its parts.
     const timer = setTimeout(() => {
       reject(new Error(`no answer within ${timeout} ms`));
       request.destroy();

@@ -16,21 +16,20 @@ interface Taking {
   coverage?: Buffer;
 }
 
-/** Makes of the bytes of an answer what is handed out; undefined where they are no such answer. */
+/** Picks a part of an answer's bytes; undefined if they are no such answer. */
 type Pick = (answer: Buffer) => Buffer | undefined;
 
-/** How a session takes what the other side says. */
 export interface CdpSessionOptions {
-  /** Whether what makes no sense, or answers nothing, does not end it. */
+  /** Whether the session goes on after a message that makes no sense, or answers nothing. */
   readonly isLenient?: boolean;
-  /** Numbers its commands, where several sessions go over one connection. */
+  /** Numbers its commands, if several sessions share one connection. */
   readonly nextId?: () => number;
 }
 
 const NO_COVERAGE = Buffer.from("[]");
-/** How V8 begins an answer that is no error. */
+/** The beginning of V8's answers that are no errors. */
 const ANSWER = /^\{"id":(\d+),"result"/;
-/** Bytes at a message's beginning among which it is looked for. */
+/** Bytes at a message's beginning that are searched for it. */
 const HEAD = 32;
 
 /** A session with a V8 inspector: commands and events, and collections as bytes. */
@@ -53,9 +52,9 @@ export class CdpSession implements AsyncDisposable {
   }
 
   /**
-   * Rejects when it is refused, when the session ends, and when it is not answered in time.
+   * Rejects if the command is refused, if the session ends, and if no answer comes in time.
    *
-   * @param options `timeout`: ms that the other side is given; without it, as long as it takes.
+   * @param options `timeout`: ms for the other side to answer; without it, there is no limit.
    */
   send<M extends keyof Commands>(
     method: M,
@@ -77,8 +76,8 @@ export class CdpSession implements AsyncDisposable {
   /**
    * Collects. The answer is large, and is not parsed.
    *
-   * @param pick What of the answer is wanted.
-   * @returns what was picked of it; where it is none of V8's, the JSON array of script coverages in it.
+   * @param pick Picks the wanted part of the answer.
+   * @returns the picked part; if the answer is not in V8's form, the JSON array of script coverages in it.
    */
   async take(pick: Pick): Promise<Buffer> {
     const { id, text, reply } = this.#client.prepare(TAKE_METHOD);

@@ -1,6 +1,6 @@
 /**
- * What this program relies on of the Chrome DevTools Protocol: of each answer and each event those members
- * that it reads. A target's inspector may say anything, and a later version of V8 something else.
+ * The parts of the Chrome DevTools Protocol that this program reads: certain members of each answer and each
+ * event. A target's inspector may send anything, and a later version of V8 something else.
  */
 import * as v from "valibot";
 import { integer, list, record } from "../../base/shape.ts";
@@ -14,7 +14,7 @@ export const MESSAGE = record({
   error: v.exactOptional(v.unknown()),
 });
 
-/** What commands answer, by their names; of others nothing is read. */
+/** The answers of commands, by name; of other commands' answers nothing is read. */
 export const RESULTS = {
   "Debugger.getScriptSource": record({ scriptSource: v.string() }),
   "Profiler.takePreciseCoverage": record({ result: v.exactOptional(v.unknown()) }),
@@ -33,12 +33,12 @@ export const RESULTS = {
   "SystemInfo.getInfo": record({ commandLine: v.string() }),
 } as const;
 
-/** What `Debugger.paused` tells. */
+/** The parameters of `Debugger.paused`. */
 export type PausedEvent = v.InferOutput<(typeof EVENTS)["Debugger.paused"]>;
-/** What `Target.attachedToTarget` tells. */
+/** The parameters of `Target.attachedToTarget`. */
 export type AttachedEvent = v.InferOutput<(typeof EVENTS)["Target.attachedToTarget"]>;
 
-/** What events tell, by their names; of others nothing is read. */
+/** The parameters of events, by name; of other events nothing is read. */
 export const EVENTS = {
   "Debugger.paused": record({
     reason: v.string(),
@@ -63,7 +63,7 @@ export const EVENTS = {
   "Target.detachedFromTarget": record({ sessionId: v.string() }),
 } as const;
 
-/** What of a table's row is read; of a name without a row, nothing. */
+/** The type of a table's row; `unknown` for a name without a row. */
 export type Told<T extends Readonly<Record<string, v.GenericSchema>>, K> = K extends keyof T
   ? v.InferOutput<T[K]>
   : unknown;

@@ -4,12 +4,12 @@ export interface CdpTransport {
   readonly closed: Promise<string>;
   /** Has no effect once it is closed. */
   send(text: string): void;
-  /** Has each message handed over from now on, in UTF-8; called once, before anything is sent. */
+  /** Hands over each message from now on, in UTF-8; called once, before anything is sent. */
   listen(receive: (message: Buffer) => void): void;
   /**
    * Ends the session.
    *
-   * @param reason What {@linkcode closed} resolves with, unless it has resolved already.
+   * @param reason The value of {@linkcode closed}, unless it has resolved already.
    */
   close(reason: string): void;
 }

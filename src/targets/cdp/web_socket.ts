@@ -4,26 +4,26 @@ import { type RawData, WebSocket } from "ws";
 import { acknowledgeAtOnce } from "../../base/system_calls.ts";
 import type { CdpTransport } from "./transport.ts";
 
-/** What is expected of the other side. */
+/** The limits of the other side. */
 export interface WebSocketOptions {
-  /** ms that it is given to answer the handshake. */
+  /** ms for it to answer the handshake. */
   readonly timeout: number;
-  /** Bytes of the longest message that is taken. */
+  /** Bytes of the longest message that is accepted. */
   readonly maxBytes?: number;
-  /** False where WebSocket's farewell would not be answered, as Node's inspector does not. */
+  /** False if the other side does not answer WebSocket's farewell: Node's inspector does not. */
   readonly saysFarewell?: boolean;
 }
 
-/** Bytes of a message: what V8 reports of a very large program is a tenth of it. */
+/** Bytes of a message: V8's report of a very large program has a tenth of that. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** ms that a peer is given to answer the closing handshake. */
+/** ms for a peer to answer the closing handshake. */
 const CLOSE_TIMEOUT = 1000;
 
 /**
  * Connects to an inspector.
  *
  * @param url `ws://HOST:PORT/PATH`.
- * @throws when nobody answers there in time, or what answers is no WebSocket.
+ * @throws if nobody answers there in time, or if the answer is no WebSocket's.
  */
 export async function connectWebSocket(
   url: string,
@@ -46,9 +46,9 @@ export async function connectWebSocket(
 }
 
 /**
- * The inspectors of Node and Deno leave Nagle's algorithm on, and say several things in a row: the
- * second waits until the first is acknowledged, which Linux puts off for 40 ms. Measured: 43 ms for
- * each of collecting and resuming, 0.4 ms if what comes is acknowledged at once.
+ * The inspectors of Node and Deno leave Nagle's algorithm on, and send several messages in a row. The
+ * second waits until the first is acknowledged, and Linux delays that by 40 ms. Measured: 43 ms for
+ * each of collecting and resuming; 0.4 ms if each message is acknowledged at once.
  */
 function acknowledge(socket: Socket): void {
   // Node has no public way to the descriptor.
@@ -70,7 +70,7 @@ class WebSocketTransport implements CdpTransport {
     this.#webSocket = webSocket;
     this.#saysFarewell = saysFarewell;
     webSocket.on("message", (data: RawData) => {
-      // Of the type that `binaryType` says, which is left at its default.
+      // Its type depends on `binaryType`, which is left at its default.
       const message = data as Buffer;
       if (this.#receive) this.#receive(message);
       else this.#early.push(message);

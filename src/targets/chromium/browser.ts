@@ -9,19 +9,19 @@ import { DOCUMENT_HOOK } from "./document_hook.ts";
 import { Isolates } from "./isolates.ts";
 import { isInternal, targetName } from "./names.ts";
 
-/** What a browser is and what its targets are called. */
+/** The facts about a browser, and the options for its targets. */
 export interface BrowserOptions extends ConnectOptions {
-  /** As `ps` shows it. */
+  /** In the form that `ps` shows. */
   readonly runtime: string;
-  /** What is to be said of each target. */
+  /** A remark for each target. */
   readonly remark: string;
-  /** Without a cache of compiled code, so that the network's cache may be used. */
+  /** Whether there is a cache of compiled code; without one, the network's cache may be used. */
   readonly hasCodeCache: boolean;
 }
 
-/** ms after which a target is let run even though it has not answered. */
+/** ms after which a target is let run although it has not answered. */
 const SETUP_TIMEOUT = 5000;
-/** ms after which a frame or popup is a target even though no document has begun in it. */
+/** ms after which a frame or popup becomes a target although no document has begun in it. */
 const ARRIVAL_TIMEOUT = 500;
 /** Types of targets that are measured (`content/public/browser/devtools_agent_host.h`). */
 const TYPES = ["page", "iframe", "worker", "shared_worker", "service_worker"];
@@ -33,8 +33,8 @@ const AUTO_ATTACH = {
   filter: FILTER,
 };
 /**
- * What the browser itself announces. Pages by way of their tabs: one that the browser announces waits
- * in name only (**measured**: its scripts were there before coverage in one of two pages).
+ * The targets that the browser itself announces. Pages come by way of their tabs: a page that the browser
+ * announces waits in name only (**measured**: its scripts were there before coverage in one of two pages).
  */
 const BROWSER_FILTER = ["tab", "shared_worker", "service_worker"].map((type) => ({ type }));
 
@@ -48,7 +48,7 @@ export class Browser {
   readonly #sessions = new Map<string, CdpSession>();
   readonly #targets = new Set<Target>();
   readonly #admitting = new Set<Promise<void>>();
-  /** Sessions that we end. */
+  /** Sessions that we are ending. */
   readonly #detaching = new Set<string>();
   #hasAll = false;
 
@@ -59,7 +59,7 @@ export class Browser {
     this.#follow(connection.browser);
   }
 
-  /** Attaches to all that is there and comes; resolves with the targets that are there. */
+  /** Attaches to everything that is there and that comes; resolves with the targets that are there. */
   async attachAll(): Promise<Target[]> {
     this.#hasAll = true;
     const params = { ...AUTO_ATTACH, filter: BROWSER_FILTER };
@@ -78,7 +78,7 @@ export class Browser {
     return [...this.#targets];
   }
 
-  /** Takes in what a session announces. */
+  /** Takes in the targets that a session announces. */
   #follow(session: CdpSession): void {
     const children = new Set<string>();
     session.on("Target.attachedToTarget", (attached) => {
@@ -92,7 +92,7 @@ export class Browser {
       children.delete(sessionId);
       this.#connection.close(sessionId, this.#detaching.has(sessionId) ? "detached" : "closed");
     });
-    // They end with it, unsaid.
+    // They end with this session, and no message says so.
     session.closed.then((reason) => {
       for (const child of children) this.#connection.close(child, reason);
     });
@@ -102,13 +102,13 @@ export class Browser {
     this.#host.reporter.warn(`Cannot measure ${what}: ${(error as Error).message}`);
   }
 
-  /** Whatever happens, the target runs afterwards; rejects when it is announced as none is. */
+  /** The target runs afterwards in any case; rejects if it is announced as no target is. */
   async #admit(parent: CdpSession, attached: Attached): Promise<void> {
     const { sessionId, targetInfo, waitingForDebugger } = attached;
     const session = this.#connection.open(sessionId);
     const { targetId, url, type } = targetInfo;
     if (type === "tab") return await this.#enter(session);
-    // A service worker is announced by the browser, and by its pages, which it outlives.
+    // A service worker is announced by the browser and by its pages, but it outlives the pages.
     const isItsOwn = type !== "service_worker" || parent === this.#connection.browser ||
       !this.#hasAll;
     const isWanted = isItsOwn && !this.#sessions.has(targetId) &&
@@ -123,7 +123,7 @@ export class Browser {
     if (this.#sessions.get(targetId) !== session) await this.#detach(sessionId);
   }
 
-  /** Has a tab announce its page. */
+  /** Makes a tab announce its page. */
   async #enter(tab: CdpSession): Promise<void> {
     this.#follow(tab);
     await inTime(tab.send("Target.setAutoAttach", AUTO_ATTACH), SETUP_TIMEOUT).catch(() => {});
@@ -135,7 +135,7 @@ export class Browser {
     this.#sessions.set(targetId, session);
     session.closed.then(() => this.#sessions.delete(targetId));
     this.#follow(session);
-    // The browser's own pages are targets once they show something else.
+    // The browser's own pages become targets once they show something else.
     let adding: Promise<void> | undefined;
     const add = async (url: string) => {
       if (!isInternal(url)) await (adding ??= this.#add(link, { ...info, url }));
@@ -147,14 +147,15 @@ export class Browser {
       onArrival: add,
       detach: () => this.#release(sessionId),
     });
-    // All at once: a page need not wait for us, whatever it was announced as (`/json/new`).
+    // All at once: a page may not wait for us, even if it was announced as waiting (`/json/new`).
     const counting = this.#count(session, info.type);
     const hooking = isDocument(info.type) ? this.#hook(session) : Promise.resolve();
-    // A popup has its opener wait, in an isolate that others may want to pause.
+    // A popup makes its opener wait, in an isolate that others may want to pause.
     if (info.openerId) session.send("Runtime.runIfWaitingForDebugger").catch(() => {});
     await inTime(Promise.all([counting, hooking, link.find()]), SETUP_TIMEOUT);
     if (info.url !== "" && !info.openerId) await add(info.url);
-    // A frame, and a popup, is announced before it is known what it will show, if it ever shows anything.
+    // A frame or a popup is announced before it is known what it will show, and whether it will show
+    // anything.
     else {
       const arrived = () => add(link.url).catch((error) => this.#warn(link.url, error));
       setTimeout(arrived, ARRIVAL_TIMEOUT).unref();
@@ -165,7 +166,7 @@ export class Browser {
     const { name, runtime, remark } = this.#options;
     const target = await this.#host.add(link, {
       name: name ?? targetName(info),
-      // No command tells the process of a target.
+      // No command gives the process of a target.
       pid: 0,
       runtime,
       remark,
@@ -174,9 +175,9 @@ export class Browser {
     this.#targets.add(target);
   }
 
-  /** Turns on what is needed; resolves when counting has begun. */
+  /** Turns on what counting needs; resolves when counting has begun. */
   async #count(session: CdpSession, type: string): Promise<void> {
-    // A service worker answers this one when it runs.
+    // A service worker answers this command only when it runs.
     if (type !== "service_worker") {
       session.send("Target.setAutoAttach", AUTO_ATTACH).catch(() => {});
     }
@@ -208,7 +209,7 @@ export class Browser {
     this.#detaching.delete(sessionId);
   }
 
-  /** Lets a target go, and the browser with the last one. */
+  /** Lets a target go; with the last target, also the browser. */
   async #release(sessionId: string): Promise<void> {
     await this.#detach(sessionId);
     if ([...this.#targets].every(({ state }) => state === "ended")) {
@@ -217,7 +218,7 @@ export class Browser {
   }
 }
 
-/** Whether it shows documents, one after the other. */
+/** Whether a target of this type shows documents, one after the other. */
 function isDocument(type: string): boolean {
   return type === "page" || type === "iframe";
 }

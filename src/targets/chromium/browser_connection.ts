@@ -3,15 +3,15 @@ import type { CdpTransport } from "../cdp/transport.ts";
 import { connectWebSocket } from "../cdp/web_socket.ts";
 import { Deferred } from "../../base/deferred.ts";
 
-/** ms that Chromium is given to take the connection. */
+/** ms for Chromium to accept the connection. */
 const CONNECT_TIMEOUT = 5000;
 /** Bytes of the longest message that is accepted: a collection of a very large page is some MB. */
 const MOST_BYTES = 256 * 1024 * 1024;
 /** A flattened session's id ends each of its messages (`devtools_session.cc` appends it). */
 const SESSION = /"sessionId":"([^"]+)"\}$/;
-/** Bytes at a message's end among which it is looked for. */
+/** Bytes at a message's end that are searched for it. */
 const TAIL = 96;
-/** The network's events come with its cache's being off, several for each request. */
+/** While the cache is off, the network's events come, several for each request. */
 const NOISE = Buffer.from('{"method":"Network.');
 
 /** A browser's own session and those with its targets, all over one connection. */
@@ -23,8 +23,8 @@ export class BrowserConnection implements AsyncDisposable {
   /** By the sessions' ids. */
   readonly #transports = new Map<string, FlatTransport>();
   /**
-   * The browser refuses a command for a session that it has ended meanwhile in its own session, with the
-   * command's number (**measured** on Chromium 156), which must not be that of another command.
+   * If the browser has ended a session, it refuses a command for it in its own session, under the command's
+   * number (**measured** on Chromium 156). So no two commands of one connection may have the same number.
    */
   readonly #sessionOptions = { isLenient: true, nextId: () => ++this.#lastId };
   #lastId = 0;
@@ -37,13 +37,13 @@ export class BrowserConnection implements AsyncDisposable {
     carrier.listen((message) => this.#receive(message));
   }
 
-  /** @throws {Error} when nobody takes the connection in time. */
+  /** @throws {Error} if nobody accepts the connection in time. */
   static async connect(url: string): Promise<BrowserConnection> {
     const options = { timeout: CONNECT_TIMEOUT, maxBytes: MOST_BYTES };
     return new BrowserConnection(await connectWebSocket(url, options));
   }
 
-  /** Begins the session with an id, which the browser has told; once for each. */
+  /** Begins the session of an id that the browser has announced; once for each id. */
   open(id: string): CdpSession {
     const ending = `,"sessionId":${JSON.stringify(id)}}`;
     const transport = new FlatTransport((text) => this.#carrier.send(text.slice(0, -1) + ending));
@@ -75,7 +75,7 @@ export class BrowserConnection implements AsyncDisposable {
   }
 }
 
-/** What goes to and from one of the sessions. */
+/** The messages to and from one of the sessions. */
 class FlatTransport implements CdpTransport {
   readonly #closed = new Deferred<string>();
   readonly closed = this.#closed.promise;

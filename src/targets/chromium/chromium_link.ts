@@ -8,19 +8,18 @@ import type { Isolates } from "./isolates.ts";
 import { KeptSources } from "./kept_sources.ts";
 import { Pauser } from "./pauser.ts";
 
-/** What a link needs to know of its target. */
 export interface ChromiumLinkOptions {
   readonly session: CdpSession;
-  /** The id of the target, which is that of its main frame too. */
+  /** The id of the target; its main frame has the same. */
   readonly targetId: string;
   readonly isolates: Isolates;
-  /** Called at the start of each document, which does not go on before the promise is settled. */
+  /** Called at the start of each document; the document waits until the promise is settled. */
   readonly onArrival: (url: string) => Promise<unknown>;
   /** Ends the session. */
   readonly detach: () => Promise<void>;
 }
 
-/** ms that the end of a document or its start is delayed at most, should Chromium not answer. */
+/** ms; the longest delay of the start or the end of a document, if Chromium does not answer. */
 const MOST_DELAY = 1000;
 
 /** A page, an out-of-process frame or a worker of Chromium's, through all documents that it shows. */
@@ -38,7 +37,7 @@ export class ChromiumLink implements Link, Member {
   readonly #ignored = new Set<string>();
   /** Scripts whose sources were asked for. */
   readonly #served = new Set<string>();
-  /** What was collected for it and not asked for yet: JSON arrays. */
+  /** Collected for it, but not yet asked for: JSON arrays. */
   #kept: Buffer[] = [];
   #readsProbes = false;
   #hits: (readonly number[])[] = [];
@@ -72,7 +71,7 @@ export class ChromiumLink implements Link, Member {
     session.on("Page.frameStartedNavigating", ({ frameId, navigationType }) => {
       if (frameId !== this.#options.targetId || navigationType.startsWith("sameDocument")) return;
       this.#isNavigating = true;
-      // It will not be collected from before it has navigated, and must run to do so.
+      // It is not collected from before it has navigated, and it must run to navigate.
       if (this.#isStopping) this.#isolate.release(this);
     });
     session.on("Page.frameStoppedLoading", ({ frameId }) => {
@@ -84,7 +83,7 @@ export class ChromiumLink implements Link, Member {
     session.on("Inspector.targetCrashed", () => this.#isCrashed = true);
     session.on("Inspector.targetReloadedAfterCrash", () => this.#isCrashed = false);
     session.on("Page.javascriptDialogOpening", ({ hasBrowserHandler, type }) => {
-      // Nobody else would answer it: the page's domain being on, it waits for us.
+      // While the page's domain is on, the dialog waits for us: nobody else would answer it.
       if (hasBrowserHandler) return;
       const accept = type === "beforeunload";
       session.send("Page.handleJavaScriptDialog", { accept }).catch(() => {});
@@ -99,7 +98,7 @@ export class ChromiumLink implements Link, Member {
     this.pauser.reset();
   }
 
-  /** Of the document that it shows, once it is known. */
+  /** The URL of the document that it shows, once known. */
   get url(): string {
     return this.#url;
   }
@@ -143,18 +142,18 @@ export class ChromiumLink implements Link, Member {
     return this.#isolate;
   }
 
-  /** It has paused and need not: does what is to be done there, and lets it go on. */
+  /** It has paused without need: does the work of that moment, and lets it go on. */
   async #pass(pause: Pause): Promise<void> {
     try {
       if (pause === "arriving") await inTime(this.#arrive(), MOST_DELAY);
       if (pause === "leaving") await inTime(this.#leave(), MOST_DELAY);
     } catch {
-      // It is gone, or will be found in its isolate by the next collection.
+      // It is gone, or the next collection will find its isolate.
     }
     this.pauser.resume();
   }
 
-  /** Finds out in which isolate it is. */
+  /** Finds out which isolate it is in. */
   async find(): Promise<void> {
     const { id } = await this.session.send("Runtime.getIsolateId");
     this.move(id);
@@ -165,7 +164,7 @@ export class ChromiumLink implements Link, Member {
     await this.#options.onArrival(this.#url);
   }
 
-  /** V8 forgets its counts, and the session the sources, with the document. */
+  /** With the document, V8 forgets its counts, and the session the sources. */
   async #leave(): Promise<void> {
     const isolate = this.#isolate;
     await isolate.collect(this);

@@ -5,8 +5,8 @@ import type { CdpSession } from "../cdp/session.ts";
 const EXPRESSION = `globalThis.${TAKE_HITS}?.()\n//# sourceURL=node:kcovfs`;
 
 /**
- * What a document's probes have hit since the last time, as signed numbers; nothing where it has none. It
- * may be paused, or about to be, which this does not change.
+ * The hits of a document's probes since the last call, as signed numbers; empty if it has no probes. It may
+ * be called while the document is paused, or about to be; it does not change that.
  */
 export async function evaluateHits(session: CdpSession): Promise<readonly number[]> {
   const { result } = await session.send("Runtime.evaluate", {

@@ -7,34 +7,34 @@ import type { Pauser } from "./pauser.ts";
 export interface Member {
   readonly session: CdpSession;
   readonly pauser: Pauser;
-  /** Whether commands reach it: not while it is navigating, nor when it has crashed. */
+  /** Whether commands reach it: they do not while it navigates, nor after it has crashed. */
   readonly isReachable: boolean;
-  /** Whether a script of the isolate's was parsed in its documents. */
+  /** Whether a script of the isolate was parsed in its documents. */
   readonly owns: (scriptId: string) => boolean;
   /** Whether a script is to be kept, by its {@linkcode Isolate.qualify}ed id. */
   readonly wants: (qualified: string) => boolean;
   /** Takes its part of a collection, a JSON array whose script ids are {@linkcode Isolate.qualify}'s. */
   readonly keep: (coverage: Buffer) => void;
-  /** Takes what probes of its own have hit, where it has any. Never rejects. */
+  /** Takes the hits of its own probes, if it has any. Never rejects. */
   readonly readHits: () => Promise<void>;
-  /** It turns out to be in another isolate, which is returned. */
+  /** Moves it to another isolate, where it was found to be; returns that isolate. */
   readonly move: (isolateId: string) => Isolate;
 }
 
 /**
- * One V8 isolate of a browser: a renderer's main thread or a worker. Pages of one renderer share it, and
- * V8's counts are the isolate's: who takes them takes them from all. So it is collected from and held
- * as one, and what is collected is dealt out by the documents that parsed the scripts.
+ * One V8 isolate of a browser: a renderer's main thread or a worker. Pages of one renderer share it. V8's
+ * counts are those of the isolate: to take them for one page takes them from all. So it is collected from and
+ * held as one, and a collection is dealt out to the pages by the documents that parsed the scripts.
  */
 export class Isolate {
-  /** As `Runtime.getIsolateId` says it. */
+  /** The id that `Runtime.getIsolateId` gives. */
   readonly id: string;
   readonly #prefix: string;
   readonly #members = new Set<Member>();
   readonly #held = new Set<Member>();
   #stopping: Promise<boolean> | undefined;
 
-  /** @param serial Other than that of each other isolate that a member may have been in. */
+  /** @param serial Different from that of any other isolate that a member may have been in. */
   constructor(id: string, serial: number) {
     this.id = id;
     this.#prefix = `${serial}.`;
@@ -44,7 +44,7 @@ export class Isolate {
     return this.#members.size === 0;
   }
 
-  /** The isolate's script ids begin anew with each isolate; these do not. */
+  /** Each isolate counts its script ids from the beginning; qualified ids are unique. */
   qualify(scriptId: string): string {
     return this.#prefix + scriptId;
   }
@@ -66,14 +66,14 @@ export class Isolate {
     for (const other of this.#members) if (other !== member) other.pauser.yield();
   }
 
-  /** A member that is held stays so; one that was held with others only does not. */
+  /** If the member is held itself, it stays held; if only others of the isolate are, it does not. */
   leave(member: Member): void {
     this.#members.delete(member);
     if (this.#held.delete(member)) this.#releaseUnlessHeld();
     else member.pauser.release();
   }
 
-  /** Waits until it has run for some µs since it was held last, unless it is held now. */
+  /** Waits until it has run for some µs since its last hold, unless it is held now. */
   async letRun(us: number): Promise<void> {
     if (this.#held.size > 0) return;
     const resumed = await Promise.all([...this.#members].map(({ pauser }) => pauser.resumed));
@@ -83,7 +83,7 @@ export class Isolate {
   /**
    * Collects, for all members, and holds them.
    *
-   * @returns whether nothing has run since, nor will until the release.
+   * @returns whether nothing has run since, and nothing will until the release.
    */
   async stop(member: Member, options: { hold: boolean }): Promise<boolean> {
     if (options.hold) this.#held.add(member);
@@ -121,7 +121,7 @@ export class Isolate {
     isolate.#deal(answer, lead);
   }
 
-  /** What belongs to no member's documents any more is the lead's. */
+  /** Scripts that belong to no member's documents any more are the lead's. */
   #deal(answer: Buffer, lead: Member): void {
     const options = { prefix: this.#prefix };
     const members = [...this.#members];

@@ -1,11 +1,11 @@
 import { Isolate } from "./isolate.ts";
 
-/** The isolates of one browser in which there is something that is measured. */
+/** The isolates of one browser that have something that is measured. */
 export class Isolates {
   readonly #byId = new Map<string, Isolate>();
   #nextSerial = 1;
 
-  /** @param id As `Runtime.getIsolateId` says it. */
+  /** @param id The id that `Runtime.getIsolateId` gives. */
   get(id: string): Isolate {
     this.#forgetEmpty(id);
     let isolate = this.#byId.get(id);

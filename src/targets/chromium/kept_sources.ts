@@ -1,6 +1,6 @@
 import type { CdpSession } from "../cdp/session.ts";
 
-/** UTF-16 units of sources that are kept at most; those fetched first are let go first. */
+/** The most UTF-16 units of sources that are kept; the sources that were fetched first are dropped first. */
 const MOST_UNITS = 64 * 1024 * 1024;
 
 /** Sources of scripts of documents that were left, until somebody asks for them. */
@@ -14,10 +14,10 @@ export class KeptSources {
   }
 
   /**
-   * Fetches the sources of scripts of the current document; never rejects: those that are gone are left
+   * Fetches the sources of scripts of the current document. Never rejects: scripts that are gone are left
    * out.
    *
-   * @param keyOf What a script is kept as; undefined where it is not to be.
+   * @param keyOf The key under which a script is kept; undefined if it is not to be kept.
    */
   async fetch(
     scriptIds: Iterable<string>,
@@ -42,7 +42,7 @@ export class KeptSources {
     }
   }
 
-  /** Hands out those that are there. */
+  /** Hands out the sources that are there. */
   take(keys: readonly string[]): Map<string, string> {
     const found = new Map<string, string>();
     for (const key of keys) {

@@ -1,18 +1,18 @@
-/** A target as `Target.attachedToTarget` tells of it. */
+/** A target as `Target.attachedToTarget` describes it. */
 interface Described {
   readonly type: string;
   readonly title: string;
   readonly url: string;
 }
 
-/** Pages and scripts of the browser's own and of its extensions. */
+/** The URLs of the browser's own pages and scripts, and of those of its extensions. */
 const INTERNAL = /^(?:chrome|chrome-\w+|devtools|edge|brave|view-source):/;
 
 export function isInternal(url: string): boolean {
   return INTERNAL.test(url);
 }
 
-/** What a target is called where the user has no name for it: host and path, as `ps` can show them. */
+/** The name of a target that the user has not named: host and path, in a form that `ps` can show. */
 export function targetName({ type, title, url }: Described): string {
   if (!URL.canParse(url)) return type;
   const { protocol, host, pathname } = new URL(url);

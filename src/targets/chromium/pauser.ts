@@ -1,11 +1,11 @@
 import type { CdpSession } from "../cdp/session.ts";
 import { type Pause, pauseOf } from "./document_hook.ts";
 
-/** What a pauser tells. */
+/** The events of a pauser. */
 export interface PauserEvents {
   /** It has paused. */
   readonly onStill: () => void;
-  /** It is paused though nobody wants it to be, or wants it any longer. */
+  /** It is paused although nobody wants that, or nobody wants it any more. */
   readonly onPause: (pause: Pause) => void;
 }
 
@@ -15,15 +15,16 @@ const CALLABLE =
 /**
  * Holds a page or worker by V8's own pause.
  *
- * `Debugger.pause` interrupts what runs; what does not run is *armed*: the next function that is called, or
- * resumed, pauses before its first statement. So once it is answered no statement is run any more, and no
- * code need be evaluated to make an idle page pause: with evaluations a hold took three times as long
- * (**measured**, 2.7 ms and 0.9 ms), and each left a script behind that all later collections look at.
- * An idle page does not notice, while Chromium stops the timers of one that pauses. What an armed one
- * does count is the block that it pauses at the start of (**measured**: in 147 of 150 holds of a page that
- * resumes after `await`), which is collected after the release as it would be if it were entered then.
+ * `Debugger.pause` interrupts running code. If nothing runs, the page is *armed*: the next function that is
+ * called, or resumed, pauses before its first statement. So once the command is answered, no statement is
+ * executed any more. An idle page need not evaluate code to pause: with evaluations a hold took three times
+ * as long (**measured**, 2.7 ms and 0.9 ms), and each left a script behind that all later collections look
+ * at. An idle page does not notice, while Chromium stops the timers of a page that pauses. An armed page
+ * does count the block at whose start it pauses (**measured**: in 147 of 150 holds of a page that resumes
+ * after `await`). That is collected after the release, as it would be if the block were entered then.
  *
- * Being armed, or paused in vain, is no state to leave a page in: whoever releases it lets it go on as
+ * A page must not stay armed, or paused in vain: a page that is released while armed is let go on as soon as
+ * it comes to a pause.
  * soon as it comes to a pause.
  */
 export class Pauser {
@@ -32,9 +33,9 @@ export class Pauser {
   #isWanted = false;
   #isArmed = false;
   #paused: Pause | undefined;
-  /** Whether the pause was told, and {@linkcode resume} is to come. */
+  /** Whether the pause was reported, and {@linkcode resume} is to come. */
   #isPassing = false;
-  /** Counts documents: an answer from an earlier one says nothing of this one. */
+  /** Counts documents: an answer from an earlier document says nothing about this one. */
   #document = 0;
   #awaitsPause: (() => void)[] = [];
   #resumed: Promise<number> = Promise.resolve(-Infinity);
@@ -65,17 +66,17 @@ export class Pauser {
     return this.#paused !== undefined;
   }
 
-  /** When it last went on, on `performance.now()`'s clock, as soon as it does. */
+  /** The time when it last went on, on `performance.now()`'s clock; resolves as soon as it has. */
   get resumed(): Promise<number> {
     return this.#resumed;
   }
 
-  /** Whether no function can run in its document; being armed is a matter of one document. */
+  /** Whether no function can run in its document; a page is armed for one document only. */
   get isStill(): boolean {
     return this.#isArmed || this.isPaused;
   }
 
-  /** A script was parsed that is a document's hook. */
+  /** The script that was parsed is a document's hook. */
   addHook(scriptId: string): void {
     this.#hooks.add(scriptId);
   }
@@ -84,7 +85,7 @@ export class Pauser {
     return this.#isWanted;
   }
 
-  /** From now on it stays in a pause that it comes to. */
+  /** From now on it stays in any pause that it comes to. */
   want(): void {
     this.#isWanted = true;
   }
@@ -96,8 +97,8 @@ export class Pauser {
   }
 
   /**
-   * Pauses it, where other pages are in the isolate: being armed is a page's own matter
-   * (`m_targetContextGroupId` in `inspector/v8-debugger.cc`), but where one has paused none runs.
+   * Pauses it, if other pages are in the isolate. To be armed concerns one page
+   * (`m_targetContextGroupId` in `inspector/v8-debugger.cc`), but while one page is paused, none runs.
    */
   async pause(): Promise<void> {
     this.want();
@@ -107,15 +108,15 @@ export class Pauser {
     if (!this.isPaused) await Promise.race([paused, this.#callSomething()]);
   }
 
-  /** It has paused, or another page of the isolate has: it is armed no more, and waits no more. */
+  /** It has paused, or another page of the isolate has: it is no longer armed, and no longer waits. */
   yield(): void {
     this.#isArmed = false;
     for (const resolve of this.#awaitsPause.splice(0)) resolve();
   }
 
   /**
-   * Calls a function, which pauses if it is armed; settled when that has returned. The function is a
-   * getter that V8 calls to tell a promise's value: nothing is compiled for it but once a document.
+   * Calls a function, which pauses if the page is armed; settled when the function has returned. It is a
+   * getter that V8 calls for the value of a promise: it is compiled only once a document.
    */
   async #callSomething(): Promise<void> {
     const document = this.#document;
@@ -129,7 +130,7 @@ export class Pauser {
     if (document === this.#document) this.#callable = result.objectId;
   }
 
-  /** What has been told to go on, and has not yet, would take no notice. */
+  /** A page that was told to go on, and has not yet, would ignore the command: so this waits until it has. */
   async #arm(): Promise<void> {
     await this.#resumed;
     const document = this.#document;
@@ -171,7 +172,7 @@ export class Pauser {
     this.#isArmed = false;
     this.#paused = undefined;
     this.#onResumed?.();
-    // One that comes back from the back/forward cache does not pause at its start.
+    // A document that comes back from the back/forward cache does not pause at its start.
     if (this.#isWanted) this.#arm().catch(() => {});
   }
 }

@@ -11,7 +11,7 @@ const ask = suite("agent/inside/ask_for_probes");
 const MODULE = fileURLToPath(
   new URL("../../../src/agent/inside/ask_for_probes.cjs", import.meta.url),
 );
-/** Asks for what it is told to, and says what came. */
+/** Asks as it is told, and reports the answer. */
 const THREAD = `
 const { parentPort, workerData } = require("node:worker_threads");
 const { askForProbes } = require(workerData.module);
@@ -27,10 +27,10 @@ interface Question {
 }
 
 interface Scene {
-  /** What the thread asks by. */
+  /** The port for the thread's questions. */
   readonly port: MessagePort;
   readonly main: Int32Array;
-  /** Has the thread ask; resolves with what it got. */
+  /** Has the thread ask; resolves with the answer that it got. */
   probe(source: string): Promise<string | undefined>;
   /** Answers the thread. */
   answer(id: number, code?: string): void;

@@ -23,7 +23,7 @@ interface Comparison {
   readonly other: bigint;
 }
 
-/** What is written meanwhile. */
+/** The records that are written meanwhile. */
 function written(compare: (write: Write) => void): Comparison[] {
   const records: Comparison[] = [];
   compare((type, low1, high1, low2, high2) => {
@@ -184,7 +184,7 @@ test("arrays and patterns are sought in by the same names, and are not written",
   }
 });
 
-/** A client that replaces in its input what a record has by what it was compared with. */
+/** A client that finds one side of a record in its input, and replaces it by the other side. */
 function solve(first: string, compare: (input: string, write: Write) => boolean): number {
   const seen = new Set<string>();
   let inputs = [first];

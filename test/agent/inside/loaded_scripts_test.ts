@@ -1,4 +1,4 @@
-/** Which scripts get probes as they are loaded, and that programs do the same with them. */
+/** Scripts get probes as they are loaded, and programs behave the same with them. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { NODES } from "../../blocks/v8_answers.ts";
@@ -15,11 +15,11 @@ const USERS =
 
 interface Program extends LoadOptions {
   readonly files: Readonly<Record<string, string | Uint8Array>>;
-  /** What it says; those that have run with probes, in order. */
+  /** Its output: the files that have run with probes, in order. */
   readonly says: string;
-  /** Of a file: what its source has in it that is to get probes. */
+  /** A file, and the text in its source when its probes are asked for. */
   readonly asks?: readonly [file: string, text: string];
-  /** V8's versions on which it is not run, or says something else. */
+  /** By V8's version: another output, or undefined where it is not run. */
   readonly others?: Readonly<Record<string, string | undefined>>;
 }
 
@@ -89,7 +89,7 @@ const PROGRAMS: Record<string, Program> = {
       "package.json": '{"type":"module"}',
     },
     says: "a.ts,b.cts,c.cts,main.mts",
-    // Node has a `require` of its own for such, before pull request 60380.
+    // Node has a `require` of its own for such files, before pull request 60380.
     others: { ...NO_TYPES, "13.6": "a.ts,b.cts,main.mts" },
   },
   "no types that Node cannot strip, of which it says so": {

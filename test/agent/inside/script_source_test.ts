@@ -9,7 +9,7 @@ import { NODES } from "../../blocks/v8_answers.ts";
 
 const test = suite("agent/inside/script_source");
 
-// From dist/test/agent, where this runs.
+// This runs in dist/test/agent.
 const TEST = fileURLToPath(new URL("../../../../test/", import.meta.url));
 const PROGRAM = path.join(TEST, "fixtures/programs/read_sources.cjs");
 const AGENT = fileURLToPath(
@@ -43,7 +43,7 @@ const FILES: Record<string, string> = {
   "shebang.mjs": "#!/usr/bin/env node\u2028export default '\u2028';\n",
 };
 
-/** The source as V8 tells it: line ends of one unit all look alike. */
+/** The source as V8 reports it: all line ends of one unit look alike. */
 const told = (source: string) => source.replace(/\r(?!\n)|[\u2028\u2029]/g, "\n");
 
 function run<T>(node: string, scenario: string, args: string[] = [], flags: string[] = []): T {
@@ -64,7 +64,7 @@ function inFolder<T>(use: (folder: string) => T): T {
   }
 }
 
-/** Has files loaded and compares all sources that there are then; says how many. */
+/** Loads files and compares all sources that then exist; returns how many. */
 function compareFiles(node: string, files: string[]): number {
   const { sources } = run<{ sources: Record<string, string> }>(node, "files", files);
   for (const file of files) assert.type(sources[pathToFileURL(file).href], "string", file);
@@ -74,7 +74,7 @@ function compareFiles(node: string, files: string[]): number {
   return Object.keys(sources).length;
 }
 
-/** Comments full of line ends, of which there are more kinds than one thinks of. */
+/** Comments full of line ends, of which there are many kinds. */
 function randomTexts(count: number): string[] {
   const words = ["a", "\r", "\n", "\u2028", "\u2029", "\r\n", "😀", "é", "'", "//"];
   let seed = 1;

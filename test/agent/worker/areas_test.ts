@@ -1,4 +1,4 @@
-/** What probes write, where, and what becomes of it when that changes. */
+/** The areas that probes write into, and changes of them. */
 import * as fs from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -23,7 +23,7 @@ function scenario(
   });
 }
 
-/** Whether there is memory of this process at an address. */
+/** Whether this process has memory at an address. */
 function isMapped(address: bigint): boolean {
   return fs.readFileSync("/proc/self/maps", "utf8").split("\n").some((line) => {
     const [from, to] = line.split(" ")[0].split("-").map((text) => BigInt(`0x${text || 0}`));

@@ -4,7 +4,7 @@ import { listScripts } from "../../../src/agent/worker/list_scripts.ts";
 
 const list = suite("agent/worker/list_scripts");
 
-/** A connection to an inspector that tells of scripts when its debugger is enabled. */
+/** A connection to an inspector that reports scripts when its debugger is enabled. */
 function connecting(urls: readonly string[], log: string[]) {
   return (receive: (message: string) => void) => ({
     dispatch(text: string): void {

@@ -37,7 +37,7 @@ const welcome = {
   ...{ id: 1, name: "api", holdTimeout: 1000.5, pipe: "/none", isHeld: true },
   areas: [area, marks],
 };
-/** By name: what passes, and the same checks as schemas. */
+/** By name: a value that passes, and the same checks as schemas. */
 const KINDS = {
   welcome: [welcome, WELCOME],
   areas: [[area, marks], v.array(AREA)],

@@ -24,7 +24,7 @@ interface Scene {
   readonly link: TracedLink;
   readonly registry: Registry;
   readonly warnings: string[];
-  /** What the watchdog was told. */
+  /** The watchdog's orders. */
   readonly watched: string[];
 }
 
@@ -133,7 +133,7 @@ scenario(
   },
 );
 
-/** A connection whose kernel takes files behind others, or refuses them. */
+/** A connection whose kernel accepts backing files, or refuses them. */
 function connection(refusal?: string) {
   const calls: string[] = [];
   const backings = {

@@ -20,7 +20,7 @@ function write(file: AreaFile, words: readonly bigint[]): void {
   fs.writeSync(file.fd, new Uint8Array(BigUint64Array.from(words).buffer), 0, 8 * words.length, 0);
 }
 
-/** What is drained, with numbers. */
+/** The result of a drain, with numbers. */
 function drain({ tracer }: TracedWorld, units = ALL_UNITS) {
   return tracer.drain(units).map((drained) => ({ ...drained, pcs: [...drained.pcs] }));
 }

@@ -20,7 +20,7 @@ loopback("a host is resolved to what is then connected to", async () => {
   assert.equal(await resolveHost("192.0.2.1", { allowRemote: true }), ["192.0.2.1"]);
 });
 
-/** What a host is refused with. */
+/** The error with which a host is refused. */
 async function refusal(host: string): Promise<string> {
   try {
     return `resolved to ${await resolveHost(host, { allowRemote: false })}`;

@@ -7,12 +7,12 @@ const cdp = suite("targets/cdp_client");
 const rejection = (work: Promise<unknown>): Promise<Error> =>
   work.then(() => assert.unreachable(), (error) => error) as Promise<Error>;
 
-/** Whether a client can make sense of a message. */
+/** Whether a client accepts a message. */
 function takes(client: CdpClient, text: string): boolean {
   return refusal(client, text) === undefined;
 }
 
-/** Why it cannot. */
+/** The reason why it does not. */
 function refusal(client: CdpClient, text: string): string | undefined {
   try {
     client.receive(text);

@@ -13,7 +13,7 @@ const HOST = "127.0.0.1";
 const PATIENCE = 30_000;
 const IMPATIENCE = 300;
 
-/** Asks a server that answers so. */
+/** Asks a server that answers like this. */
 async function asked(
   answer: RequestListener,
   { addresses = [HOST], timeout = PATIENCE } = {},
@@ -46,7 +46,7 @@ const NODE_ENTRY = {
   webSocketDebuggerUrl: "ws://0.0.0.0:9229/5e5d",
 };
 
-/** Somebody else is connected to it. */
+/** The entry when somebody else is connected. */
 const TAKEN_ENTRY = { id: "x", title: "", type: "page", url: "about:blank" };
 
 endpoint("Node, Deno and Chromium are told apart, with their versions", async () => {

@@ -6,7 +6,7 @@ import { deferred, turn } from "../fake_link.ts";
 
 const connections = suite("targets/chromium/browser_connection");
 
-/** What the browser is told, and says when a test wants it to. */
+/** A browser that notes its commands, and sends messages for a test. */
 class FakeBrowser implements CdpTransport {
   readonly sent: { id: number; method: string; sessionId?: string }[] = [];
   readonly #end = deferred<string>();

@@ -197,7 +197,7 @@ links("a page that is closed while it is held releases those that it was held wi
 links("a page that was held only with another goes on once it is found elsewhere", async () => {
   const world = new LinkWorld();
   const [one, other] = [await world.open(), await world.open()];
-  // It arrives elsewhere, and has not been found there when the other is held.
+  // It arrives in another isolate, and has not been found there when the other page is held.
   one.page.v8 = new FakeV8("next");
   one.page.answers.set("Runtime.getIsolateId", () => undefined);
   one.page.pause("arriving");

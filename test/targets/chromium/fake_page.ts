@@ -9,7 +9,7 @@ interface Command {
   readonly params?: Record<string, unknown>;
 }
 
-/** What a command is answered: an object, an error's message, or nothing until {@linkcode FakePage.reply}. */
+/** The answer to a command: an object, an error's message, or nothing until {@linkcode FakePage.reply}. */
 type Answer = object | string | undefined;
 
 /** The id of each document's hook. */
@@ -41,7 +41,7 @@ export class FakeV8 {
 
 export class FakePage implements CdpTransport {
   readonly closed: Promise<string>;
-  /** Where it is; another one after a navigation to another site. */
+  /** Its isolate; another one after a navigation to another site. */
   v8: FakeV8;
   isPaused = false;
   /** Answers to commands in place of its own. */
@@ -123,7 +123,7 @@ export class FakePage implements CdpTransport {
     for (const id of this.#calling.splice(0)) this.#answer(id, { result: { objectId: "7" } });
   }
 
-  /** Answers the first command of that name that was left without an answer. */
+  /** Answers the first command of that name that has no answer yet. */
   reply(method: string, answer: object): void {
     const i = this.#unanswered.findIndex((command) => command.method === method);
     const [{ id }] = this.#unanswered.splice(i, 1);

@@ -11,7 +11,7 @@ const isolates = suite("targets/chromium/isolate");
 
 const HOLD = { hold: true };
 
-/** A member that notes what it is told and passes its pauses at once. */
+/** A member that notes its calls and passes its pauses at once. */
 class FakeMember implements Member {
   readonly page: FakePage;
   readonly session: CdpSession;
@@ -20,7 +20,7 @@ class FakeMember implements Member {
   /** The scripts of its documents. */
   scripts: string[];
   unwanted: string[] = [];
-  /** Where it turns out to be. */
+  /** The isolate in which it will be found. */
   next: Isolate | undefined;
   readonly #kept: string[] = [];
 

@@ -4,7 +4,7 @@ import { ChromiumLink } from "../../../src/targets/chromium/chromium_link.ts";
 import { Isolates } from "../../../src/targets/chromium/isolates.ts";
 import { FakePage, FakeV8 } from "./fake_page.ts";
 
-/** How a link is stopped by one who reads. */
+/** The options of a stop for a client that reads. */
 export const HOLD = { run: 0, hold: true };
 /** The commands of a collection. */
 export const COLLECT = ["Runtime.getIsolateId", "Profiler.takePreciseCoverage"];
@@ -13,9 +13,9 @@ export const COLLECT = ["Runtime.getIsolateId", "Profiler.takePreciseCoverage"];
 export class LinkWorld {
   readonly isolates = new Isolates();
   readonly v8 = new FakeV8("v8");
-  /** What links have called back with. */
+  /** The callbacks of links. */
   readonly events: string[] = [];
-  /** A document's start is delayed by it. */
+  /** Delays the start of a document. */
   arrival: Promise<void> = Promise.resolve();
 
   /** A page that is found in its isolate and shows a document with some scripts. */
@@ -42,7 +42,7 @@ export class LinkWorld {
   }
 }
 
-/** A document comes in a page, or in one of its frames. */
+/** A document begins in a page, or in one of its frames. */
 export function navigate(page: FakePage, url: string, id = "main"): void {
   page.say("Page.frameNavigated", { frame: { id, url } });
 }

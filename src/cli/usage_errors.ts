@@ -2,12 +2,12 @@ import { existsSync, statSync } from "node:fs";
 import type { Command } from "./command.ts";
 import { declarationsOf } from "./declarations.ts";
 
-/** What the command line was. */
+/** The command line that was given. */
 interface Given {
   readonly args: readonly string[];
-  /** The command that it begins with, if that is one. */
+  /** The command that it begins with, if there is such a command. */
   readonly command: Command | undefined;
-  /** All there are. */
+  /** All commands. */
   readonly all: readonly Command[];
 }
 
@@ -15,7 +15,7 @@ const GLOB_OPTIONS = ["--include", "--exclude"];
 /** Options of every command. */
 const COMMON = ["help", "version"];
 
-/** Says more than yargs does on a command line that makes no sense: what was probably meant. */
+/** Explains a command line that makes no sense better than yargs does: with what was probably meant. */
 export function explainUsage(message: string, given: Given): string {
   const { args, command, all } = given;
   const [, unknown] = /^Unknown (?:argument|command)s?: (.*)$/.exec(message) ?? [];
@@ -36,12 +36,12 @@ function nameOf({ command }: Command): string {
   return command.split(" ")[0];
 }
 
-/** As the usage line has them: `<dir>`. */
+/** As in the usage line: `<dir>`. */
 function positionalsOf({ command }: Command): string[] {
   return command.split(" ").slice(1);
 }
 
-/** Where a shell has made files of a glob that was to be in quotes, one follows the other. */
+/** Detects a glob without quotes: the shell has replaced it by files, one after the other. */
 function expandedGlob(args: readonly string[]): string | undefined {
   const ours = beforeDashes(args);
   const at = ours.findIndex((arg, i) =>
@@ -79,7 +79,7 @@ function suggestOptions(unknown: string, command: Command): string {
   return suggest(unknown, [...names, ...COMMON], (name) => `--${name}`);
 }
 
-/** Empty where nothing is like it. */
+/** Empty where no name is similar. */
 function suggest(
   given: string | undefined,
   known: readonly string[],
@@ -93,7 +93,7 @@ function suggest(
   return best ? `; did you mean ${spell(best.name)}?` : "";
 }
 
-/** How many characters are to be added, left out, replaced or exchanged with the next. */
+/** How many characters must be added, left out, replaced or exchanged with the next. */
 function distance(a: string, b: string): number {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
