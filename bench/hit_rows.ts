@@ -10,6 +10,8 @@ export interface HitRow {
   /** How many records are written in all, if that is not one a pass. */
   readonly records?: number;
   readonly isBeyondWindow?: boolean;
+  /** Whether the area is folded, more than once. */
+  readonly isFolded?: boolean;
   /** Flags for Node. */
   readonly flags?: readonly string[];
 }
@@ -17,6 +19,8 @@ export interface HitRow {
 /** The lower half of a PC, as probes have it. */
 const PC = -2126008808;
 const HIT = `__kcov(${PC})`;
+/** Of 64 blocks in turn. */
+const HITS = `__kcov(${PC} + 8 * (i & 63))`;
 const COMPARISON = `__kcov_const(${PC}, i, 7)`;
 /** Words of an area that is full at once. */
 const FEW = 64;
@@ -26,6 +30,14 @@ export const HIT_ROWS: readonly HitRow[] = [
   { name: "one instance", probe: HIT, areas: [{}] },
   { name: "its area full", probe: HIT, areas: [{ words: FEW }], records: FEW - 1 },
   { name: "no instance", probe: HIT, areas: [], records: 0 },
+  { name: "one that folds, not full", probe: HIT, areas: [{ folds: true }] },
+  { name: "64 blocks, one instance", probe: HITS, areas: [{}] },
+  {
+    name: "64 blocks, one that folds",
+    probe: HITS,
+    areas: [{ words: 1 << 16, folds: true }],
+    isFolded: true,
+  },
   { name: "others write, too", probe: HIT, areas: [{ isShared: true }] },
   { name: "two instances", probe: HIT, areas: [{}, {}] },
   {

@@ -38,7 +38,10 @@ async function measure(row: HitRow): Promise<number> {
   const start = row.isBeyondWindow ? WINDOW_WORDS : 0;
   const time = timeOf(compile(row.probe), { before: () => probes.reset(start) });
   const expected = row.records ?? PASSES;
-  if (probes.count - start !== expected) {
+  const isRight = row.isFolded
+    ? probes.count > 0 && probes.count < expected / 4
+    : probes.count - start === expected;
+  if (!isRight) {
     throw new Error(`Cannot measure ${row.name}: ${probes.count - start} of ${expected} hits`);
   }
   return time - empty;

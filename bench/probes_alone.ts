@@ -10,14 +10,12 @@ import { mapShared } from "../src/base/system_calls.ts";
 import { SharedFolder } from "../src/base/shared_folder.ts";
 
 const require = createRequire(import.meta.url);
-const { makeProbes, WINDOW_SIZE, BLOCKS } = require("../src/agent/inside/probes.cjs") as {
-  makeProbes: (control: Int32Array) => { readonly address: bigint; readonly blocks: bigint };
-  WINDOW_SIZE: number;
-  BLOCKS: number;
-};
-const { defineProbeFunctions } = require("../src/agent/inside/probe_functions.cjs") as {
-  defineProbeFunctions: (control: Int32Array, probes: object) => void;
-};
+const { makeProbes, WINDOW_SIZE, BLOCKS } = require(
+  "../src/agent/inside/probes.cjs",
+) as import("../src/agent/inside/probes.cts").Parts;
+const { declareProbeFunctions, makeProbeFunctions } = require(
+  "../src/agent/inside/probe_functions.cjs",
+) as import("../src/agent/inside/probe_functions.cts").Parts;
 const { inlineProbes } = require("../src/agent/inside/inline_probes.cjs") as {
   inlineProbes: () => () => void;
 };
@@ -28,6 +26,7 @@ export interface AreaOptions {
   readonly words?: number;
   readonly isShared?: boolean;
   readonly takesComparisons?: boolean;
+  readonly folds?: boolean;
 }
 
 /** The words of the largest area that the window shows whole. */
@@ -51,7 +50,10 @@ export class ProbesAlone implements AsyncDisposable {
   static async start(): Promise<ProbesAlone> {
     const control = new Int32Array(new SharedArrayBuffer(CONTROL_SIZE));
     const probes = makeProbes(control);
-    defineProbeFunctions(control, probes);
+    declareProbeFunctions(makeProbeFunctions(control, probes), {
+      global: globalThis,
+      run: (script) => script.runInThisContext(),
+    });
     inlineProbes();
     const areas = new Areas({
       control,
@@ -66,9 +68,10 @@ export class ProbesAlone implements AsyncDisposable {
   /** Has probes write into new areas, and into no others. */
   async write(options: readonly AreaOptions[]): Promise<void> {
     const areas = options.map((one, i): TracedArea => {
-      const { words = WINDOW_WORDS, isShared = false, takesComparisons = false } = one;
+      const { words = WINDOW_WORDS, isShared = false, takesComparisons = false, folds = false } =
+        one;
       const path = join(this.#folder.path, `${this.#files.length + i}`);
-      return { id: path, path, words, isShared, takesComparisons, turns: `${path}.turns` };
+      return { id: path, path, words, isShared, takesComparisons, folds, turns: `${path}.turns` };
     });
     for (const { path, words, turns } of areas) {
       makeSharedFile(turns!, { bytes: TURNS_SIZE, ...OWNER });

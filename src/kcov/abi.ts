@@ -4,7 +4,7 @@
 
 /** Takes the area's size in words, by value. */
 export const KCOV_INIT_TRACE = 0x80086301;
-/** Takes a mode: {@linkcode KCOV_TRACE_PC} or {@linkcode KCOV_TRACE_CMP}. */
+/** Takes a mode: {@linkcode KCOV_TRACE_PC}, {@linkcode KCOV_TRACE_CMP} or {@linkcode KCOV_TRACE_FOLDED}. */
 export const KCOV_ENABLE = 0x6364;
 export const KCOV_DISABLE = 0x6365;
 /** Takes a pointer to a `struct kcov_remote_arg`. */
@@ -13,6 +13,9 @@ export const KCOV_RESET_TRACE = 0x6368;
 
 export const KCOV_TRACE_PC = 0n;
 export const KCOV_TRACE_CMP = 1n;
+/** No mode of the kernel's, which counts them up from 0: what kcovfs adds to one. See `docs/folding.md`. */
+export const KCOV_FOLD = 0x40000000n;
+export const KCOV_TRACE_FOLDED = KCOV_TRACE_PC | KCOV_FOLD;
 
 /** The most handles that a `struct kcov_remote_arg` may bring. */
 export const KCOV_REMOTE_MAX_HANDLES = 256;

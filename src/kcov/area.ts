@@ -2,6 +2,7 @@ import { KCOV_WORDS_PER_CMP, PAGE_SIZE, PC_HIGH, WORD_SIZE, WORDS_PER_PAGE } fro
 import type { InstanceArea } from "./instance.ts";
 import { SeenSet } from "./seen_set.ts";
 import type { TargetPcs } from "./source.ts";
+import folding, { type Folding } from "../folding/fold.cts";
 
 /** Words of the area, from `from` up to but not including `to`. */
 interface WordRange {
@@ -27,7 +28,10 @@ interface Told extends WordRange {
   readonly reads: number;
 }
 
+const { fold, PC_HIGH: SIGNED_PC_HIGH, BLOCK } = folding as unknown as Folding;
 const RECORD = KCOV_WORDS_PER_CMP;
+/** The upper half of a folded word that was taken once, with no block before. */
+const FIRST_EDGE = 1 << 24;
 const NOTHING: Uint32Array = new Uint32Array(0);
 
 /**
@@ -49,6 +53,8 @@ export class Area implements InstanceArea {
   /** A bit for each page that the cache may hold whole. Some bits may be set in vain, but none is missing. */
   readonly #cached: Uint8Array;
   readonly #first: Uint32Array;
+  /** Whether words were dropped since the client last set the count, for an area that folds. */
+  #isClosed = false;
   /** Words above page 0 that were appended and are not in the cache yet. */
   #untold: WordRange = { from: 0, to: 0 };
   /** The former values of these words, piece by piece. */
@@ -81,6 +87,7 @@ export class Area implements InstanceArea {
    */
   append(pcs: Uint32Array, kind: TargetPcs["kind"]): number {
     if (kind === "comparisons") return this.#appendRecords(pcs);
+    if (kind === "folded") return this.#appendFolded(pcs);
     const start = this.count;
     const room = this.words - 1 - start;
     const added = kind === "counts" ? this.#unseen(pcs, room) : pcs.subarray(0, room);
@@ -140,11 +147,65 @@ export class Area implements InstanceArea {
     this.#untold = untold.from === untold.to ? { from, to } : { from: untold.from, to };
   }
 
+  /**
+   * Words that are perhaps folded. Where they do not fit, the area is folded with them. Where they do not fit then
+   * either, or are not all, it is full until the client sets the count.
+   */
+  #appendFolded(halves: Uint32Array): number {
+    const start = this.count;
+    const size = halves.length / 2;
+    const room = this.words - 1 - start;
+    const whole = this.#followedBy(halves);
+    const isCut = halves.at(-1) !== PC_HIGH;
+    if (size > room && !isCut && !this.#isClosed) {
+      const folded = whole.slice();
+      const count = fold(folded, start + size);
+      if (count < this.words) {
+        this.#replace(new Uint32Array(folded.buffer, WORD_SIZE, 2 * count));
+        return size;
+      }
+    }
+    const added = Math.min(size, room);
+    this.#isClosed ||= isCut || added < size;
+    const range = { from: start + 1, to: start + 1 + added };
+    this.#put(range.from, new Uint32Array(whole.buffer, range.from * WORD_SIZE, 2 * added));
+    this.#end(start + added, range);
+    return added;
+  }
+
+  /** The words up to the count and others behind them, by their halves, with room for one word more. */
+  #followedBy(halves: Uint32Array): Int32Array {
+    const start = this.count;
+    const whole = new Int32Array(2 * (start + 2) + halves.length);
+    whole.set(new Int32Array(this.#copy(0, (start + 1) * WORD_SIZE).buffer));
+    const at = 2 * (start + 1);
+    whole.set(new Int32Array(halves), at);
+    // Where they were collected for the first time since, their first edge has no block before.
+    const isFirst = whole[at] >>> 28 === 0 && whole[at + 1] === FIRST_EDGE;
+    if (isFirst && start > 0 && whole[at - 1] === SIGNED_PC_HIGH) {
+      const previous = whole[at - 2] >>> 3 & BLOCK;
+      whole[at] |= previous << 28;
+      whole[at + 1] |= previous >>> 4;
+    }
+    return whole;
+  }
+
+  /** Has these words instead of all. What the kernel was not told of yet is undone before. */
+  #replace(halves: Uint32Array): void {
+    const count = halves.length / 2;
+    this.#put(this.#untold.from, concatenate(this.#before));
+    this.#untold = { from: 0, to: 0 };
+    this.#before = [];
+    this.#put(1, halves);
+    this.#end(count, { from: 1, to: count + 1 });
+  }
+
   /** Begins anew: `area[0]` becomes 0. The PCs stay where they are, as in the kernel. */
   reset(): void {
     this.#first[0] = 0;
     this.#first[1] = 0;
     this.#seen.clear();
+    this.#isClosed = false;
     this.#untold = { from: 0, to: 0 };
     this.#before = [];
   }
@@ -237,6 +298,7 @@ export class Area implements InstanceArea {
     if (this.#first[0] === low && this.#first[1] === high) return false;
     // Mostly a reset. Whatever count the client chose, all PCs from now on are recorded anew.
     this.#seen.clear();
+    this.#isClosed = false;
     return true;
   }
 

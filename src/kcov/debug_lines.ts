@@ -14,6 +14,7 @@ const NAMES = new Map<number, string>([
 const MODES = new Map<bigint, string>([
   [BigInt(abi.KCOV_TRACE_PC), "KCOV_TRACE_PC"],
   [BigInt(abi.KCOV_TRACE_CMP), "KCOV_TRACE_CMP"],
+  [abi.KCOV_TRACE_FOLDED, "KCOV_TRACE_PC | KCOV_FOLD"],
 ]);
 
 /** An ioctl as a debug line has it: `KCOV_INIT_TRACE(2048)`. */
@@ -96,6 +97,8 @@ export function formatFound(serial: number, { target, kind, pcs }: TargetPcs): s
     ? `made ${pcs.length / RECORD} comparisons`
     : kind === "trace"
     ? `hit ${pcs.length} probes`
+    : kind === "folded"
+    ? `hit probes, which fills ${pcs.length / 2} words`
     : `executed ${pcs.length} blocks`;
   return `stop ${serial}: target ${target} has ${found}`;
 }

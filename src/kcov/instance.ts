@@ -1,5 +1,12 @@
 import { constants } from "node:os";
-import { ENOTSUPP, KCOV_TRACE_CMP, KCOV_TRACE_PC, MAX_WORDS, WORD_SIZE } from "./abi.ts";
+import {
+  ENOTSUPP,
+  KCOV_TRACE_CMP,
+  KCOV_TRACE_FOLDED,
+  KCOV_TRACE_PC,
+  MAX_WORDS,
+  WORD_SIZE,
+} from "./abi.ts";
 import type { Client, Owner } from "./callers.ts";
 import type { EnabledArea, Mode, Scope } from "./source.ts";
 import type { NodeId } from "../fuse/mod.ts";
@@ -52,6 +59,12 @@ export interface Opening {
   /** The scope of the file that was opened; KCOV_ENABLE uses it. */
   readonly scope: Scope;
 }
+
+const MODES = new Map<bigint, Mode>([
+  [KCOV_TRACE_PC, "pc"],
+  [KCOV_TRACE_FOLDED, "fold"],
+  [KCOV_TRACE_CMP, "cmp"],
+]);
 
 type RefusalName =
   | "EBUSY"
@@ -142,10 +155,10 @@ export class Instance<A extends InstanceArea = InstanceArea> {
   checkEnable(mode: bigint, options: { isBusy: boolean; canCompare: boolean }): Mode {
     if (this.#state.kind !== "initialized") throw new Refusal("EINVAL");
     if (options.isBusy) throw new Refusal("EBUSY");
-    if (mode !== KCOV_TRACE_CMP && mode !== KCOV_TRACE_PC) throw new Refusal("EINVAL");
-    if (mode === KCOV_TRACE_PC) return "pc";
-    if (!options.canCompare) throw new Refusal("ENOTSUPP");
-    return "cmp";
+    const checked = MODES.get(mode);
+    if (checked === undefined) throw new Refusal("EINVAL");
+    if (checked === "cmp" && !options.canCompare) throw new Refusal("ENOTSUPP");
+    return checked;
   }
 
   /** KCOV_DISABLE and KCOV_RESET_TRACE: for the owner, with an argument of 0. */

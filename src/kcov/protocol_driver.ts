@@ -10,7 +10,7 @@ import { isFull } from "./instance_status.ts";
 import { type Counts, Meter } from "./meter.ts";
 import { microseconds, MicroTimer } from "./micro_timer.ts";
 import type { PageCache } from "./page_cache.ts";
-import { inScope, type Scope, type Source, type TargetPcs } from "./source.ts";
+import { inScope, type Mode, type Scope, type Source, type TargetPcs } from "./source.ts";
 
 /** Takes the protocol's steps, a line each. */
 export interface StepLog {
@@ -87,14 +87,19 @@ export class CachedInstance extends Instance<Area> {
     const { area, mode, scope } = state;
     let added = 0;
     for (const { target, kind, pcs } of executed) {
-      const isWanted = (mode === "cmp") === (kind === "comparisons");
-      if (isWanted && inScope(scope, target)) added += area.append(pcs, kind);
+      if (KINDS[mode].includes(kind) && inScope(scope, target)) added += area.append(pcs, kind);
     }
     this.meter.recorded(added, isFull({ words: area.words, count: area.count, mode }));
     return added > 0;
   }
 }
 
+/** The kinds of records that come into an area, by its mode. */
+const KINDS: Record<Mode, readonly TargetPcs["kind"][]> = {
+  pc: ["counts", "trace"],
+  fold: ["counts", "folded"],
+  cmp: ["comparisons"],
+};
 /** µs; a shorter wait is not worth while. */
 const SHORTEST_WAIT = 10;
 /** ms for which a READ waits for a drop. A drop takes some tens of µs, unless it waits for the READ. */

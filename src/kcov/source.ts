@@ -2,8 +2,8 @@ import type { Units } from "./coherence/unit.ts";
 import type { NodeId } from "../fuse/mod.ts";
 import type { TargetId, UnitId } from "./ids.ts";
 
-/** PCs or comparisons, as in `enum kcov_mode` in the kernel. */
-export type Mode = "pc" | "cmp";
+/** PCs or comparisons, as in `enum kcov_mode` in the kernel. `fold`: PCs, and a full area is folded. */
+export type Mode = "pc" | "fold" | "cmp";
 
 /** The targets that an instance traces, by their numbers. */
 export type Scope = "all" | ReadonlySet<TargetId>;
@@ -18,12 +18,12 @@ export interface TargetPcs {
   readonly target: TargetId;
   /**
    * `counts`: the blocks that it has executed. `trace`: everything that it has executed, in order.
-   * `comparisons`: its comparisons, in order.
+   * `folded`: the same, but parts may be folded. `comparisons`: its comparisons, in order.
    */
-  readonly kind: "counts" | "trace" | "comparisons";
+  readonly kind: "counts" | "trace" | "folded" | "comparisons";
   /**
-   * The lower halves of PCs; of comparisons the two halves of four words each, in kcov's form. Valid until
-   * the target's next collection.
+   * The lower halves of PCs; of comparisons the two halves of four words each, in kcov's form; of `folded` the
+   * two halves of each word. Valid until the target's next collection.
    */
   readonly pcs: Uint32Array;
 }

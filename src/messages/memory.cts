@@ -17,7 +17,10 @@ const CONTROL = {
   textLength: 5,
   /** Words of the area in the window; probes write these without looking further. 0 if there is none. */
   limit: 6,
-  /** If `limit` equals this, hits beyond it are dropped; otherwise they go by the table of areas. */
+  /**
+   * If `limit` equals this, hits beyond it are dropped; otherwise they go by the table of areas, which also says
+   * what is folded.
+   */
   enough: 7,
   /** Not 0 while comparisons are recorded. */
   comparisons: 8,
@@ -40,9 +43,9 @@ const CONTROL = {
 /** Words of a table of areas: the number of areas, then {@linkcode AREA}'s words for each. */
 const AREAS_SIZE = 2048;
 /**
- * The words of an area: the halves of its address, its number of words, and {@linkcode AREA_COMPARISONS}. If
- * others write into it, too, also the halves of the address of its turns (see `turns.ts`), the descriptor of
- * their file, and this isolate's number as a writer; else 0.
+ * The words of an area: the halves of its address, its number of words, and {@linkcode AREA_COMPARISONS} or
+ * {@linkcode AREA_FOLDS}. If others write into it, too, also the halves of the address of its turns (see
+ * `turns.ts`), the descriptor of their file, and this isolate's number as a writer; else 0.
  */
 const AREA = {
   ...{ low: 0, high: 1, words: 2, flags: 3 },
@@ -50,6 +53,7 @@ const AREA = {
   size: 8,
 } as const;
 const AREA_COMPARISONS = 1;
+const AREA_FOLDS = 2;
 
 /**
  * The number of lower bits in a word of turns that count a writer's turns; the upper bits name the writer.
@@ -110,7 +114,7 @@ function textIn(control: Int32Array): string {
 }
 
 const memory = {
-  ...{ CONTROL, CONTROL_SIZE, AREA, AREA_COMPARISONS, AREAS_SIZE, COUNT_BITS },
+  ...{ CONTROL, CONTROL_SIZE, AREA, AREA_COMPARISONS, AREA_FOLDS, AREAS_SIZE, COUNT_BITS },
   ...{ READY, ABSENT, GATES, GATE_CLOSED, GATE_WAITING, GATE_OPEN, AGENT_SYMBOL },
   ...{ START_TIMEOUT, FAREWELL_TIMEOUT, textIn, waitFor },
 } as const;

@@ -102,6 +102,8 @@ export interface TracedArea {
   readonly words: number;
   /** Whether it takes comparisons, four words each, instead of PCs. */
   readonly takesComparisons: boolean;
+  /** Whether it is folded when it is full. While others write into it, it is not. */
+  readonly folds?: boolean;
   /** Whether other isolates write into it, too. */
   readonly isShared: boolean;
   /** For a shared area: path of the file by which its writers take turns; see `turns.ts`. */

@@ -78,7 +78,7 @@ const INSTANCE_STATUS = record({
   client: v.exactOptional(record({ pid: index, name: v.string() })),
   state: v.picklist(["opened", "initialized", "enabled"]),
   owner: v.exactOptional(named<ThreadId>()),
-  mode: v.exactOptional(v.picklist(["pc", "cmp"])),
+  mode: v.exactOptional(v.picklist(["pc", "fold", "cmp"])),
   scope: v.union([v.literal("all"), list(named<TargetId>())]),
   words: v.exactOptional(index),
   // Any number: a client may store it.

@@ -6,8 +6,8 @@ import memory, { type Memory } from "./memory.cts";
 const { CONTROL, AGENT_SYMBOL, ...others } = memory as unknown as Memory;
 
 export { CONTROL };
-export const { CONTROL_SIZE, AREA, AREA_COMPARISONS, AREAS_SIZE, COUNT_BITS, READY, ABSENT } =
-  others;
+export const { CONTROL_SIZE, AREA, AREA_COMPARISONS, AREA_FOLDS, AREAS_SIZE } = others;
+export const { COUNT_BITS, READY, ABSENT } = others;
 export const { GATES, GATE_CLOSED, GATE_WAITING, GATE_OPEN } = others;
 
 /** The text of a call to an isolate's side; its URL makes it one of the runtime's scripts. */

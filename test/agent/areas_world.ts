@@ -18,9 +18,11 @@ const OWNER = { mode: 0o600, uid: 0, gid: 0 };
 /**
  * The isolate: it says where its window is, and then follows orders. `hit` and `compare` call the probes;
  * `loop` hits with numbers from 0 on, and counts them in a word, until that word's neighbour is set.
- * `timeouts` runs so many scripts that hit, until their time is up.
+ * `timeouts` runs so many scripts that hit, until their time is up: blocks from 0 on, or with `isRound` the
+ * first 8 again and again. `times`: how often it hits the list.
  *
- * It stops before or after one of its calls of `Atomics.compareExchange`: see `Stop`.
+ * It stops before or after one of its calls of `Atomics.compareExchange`, or of `Math.imul`, which folding
+ * calls.
  */
 const ISOLATE = `
 const { parentPort, workerData } = require("node:worker_threads");
@@ -38,16 +40,22 @@ if (workerData.mayStop) Atomics.compareExchange = (...all) => {
   stand();
   return found;
 };
+const { imul } = Math;
+if (workerData.mayStop) Math.imul = (a, b) => {
+  stand();
+  return imul(a, b);
+};
 const { makeProbes, WINDOW_SIZE, BLOCKS } = require(workerData.probes);
 const { readlinkSync } = require("node:fs");
 const probes = makeProbes(new Int32Array(workerData.control));
 const counter = new Int32Array(workerData.counter);
-parentPort.on("message", ({ hits = [], records = [], timeouts = 0, loop }) => {
-  for (const pc of hits) probes.hit(pc);
+parentPort.on("message", ({ hits = [], times = 1, records = [], timeouts = 0, isRound, loop }) => {
+  for (let time = 0; time < times; time++) for (const pc of hits) probes.hit(pc);
   for (const [pc, ...record] of records) probes.compare(pc, ...record);
   for (let i = 0; i < timeouts; i++) {
     try {
-      vm.runInNewContext("for (let i = 0;; i++) hit(i)", probes, { timeout: 1 });
+      const next = isRound ? "i = (i + 1) % 8" : "i++";
+      vm.runInNewContext("for (let i = 0;; " + next + ") hit(8 * i)", probes, { timeout: 1 });
     } catch (error) {
       if (error.code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
     }
@@ -151,9 +159,14 @@ export class Isolate implements AsyncDisposable {
     return this.#do({ hits });
   }
 
-  /** Runs so many scripts that hit until their timeout of 1 ms is up. */
-  timeOut(timeouts: number): Promise<void> {
-    return this.#do({ timeouts });
+  /** Hits all of these so often. */
+  repeat(hits: readonly number[], times: number): Promise<void> {
+    return this.#do({ hits, times });
+  }
+
+  /** Runs so many scripts that hit until their timeout of 1 ms is up; `isRound`: the first 8 blocks only. */
+  timeOut(timeouts: number, { isRound = false } = {}): Promise<void> {
+    return this.#do({ timeouts, isRound });
   }
 
   compare(...records: Comparison[]): Promise<void> {

@@ -1,5 +1,6 @@
 /** `kcovfs fuzz` ends with its command, whatever that has started. */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,6 +18,16 @@ fuzz.before((context) => {
 fuzz.after(async ({ scene }) => {
   await scene[Symbol.asyncDispose]();
 });
+
+/** Shell code that starts a Node in the background and waits until its program has run, however slow that is. */
+function untilRun(scene: Scene, program: string): string {
+  const ready = join(mkdtempSync(join(scene.folder, "ready-")), "file");
+  const code = `${program}; require("fs").writeFileSync("${ready}", "")`;
+  return `${NODE} -e '${code}' & A=$!; until [ -e ${ready} ]; do sleep 0.1; done`;
+}
+/** The same for a child to have become `sleep`. */
+const untilSleeps = (pid: string) =>
+  `until grep -q '^Name:.sleep' /proc/${pid}/status; do sleep 0.1; done`;
 
 function run(
   scene: Scene,
@@ -68,7 +79,7 @@ fuzz(
   async ({ scene }) => {
     const service = `process.on("SIGTERM", () => { console.log("told"); process.exit() });
     setInterval(() => {}, 1000); console.log("ready")`;
-    const script = `setsid ${NODE} -e '${service}' & sleep 2; exit 7`;
+    const script = `setsid ${untilRun(scene, service)}; exit 7`;
     const { status, stdout, stderr } = await run(scene, script);
     assert.is(status, 7);
     assert.is(stdout, "ready\ntold\n");
@@ -82,7 +93,7 @@ fuzz(
   async ({ scene }) => {
     const service =
       'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log(process.pid)';
-    const script = `${NODE} -e '${service}' & A=$!; sleep 2; kill -STOP $A; kill -9 $$`;
+    const script = `${untilRun(scene, service)}; kill -STOP $A; kill -9 $$`;
     const { status, stdout, stderr } = await run(scene, script);
     assert.is(status, 128 + 9);
     assert.match(
@@ -105,7 +116,7 @@ fuzz(
   async ({ scene }) => {
     const { status, signal, stdout } = await run(
       scene,
-      "unshare -m sleep 300 & sleep 1; echo $!",
+      `unshare -m sleep 300 & ${untilSleeps("$!")}; echo $!`,
     );
     assert.equal([status, signal], [0, null]);
     process.kill(Number(stdout), "SIGKILL");
@@ -171,7 +182,7 @@ fuzz(
   "a signal after the command's end cuts the grace short, and not the end",
   async ({ scene }) => {
     const service = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)';
-    const script = `${NODE} -e '${service}' & sleep 2; echo over`;
+    const script = `${untilRun(scene, service)}; echo over`;
     const child = scene.start([
       KCOVFS,
       "fuzz",

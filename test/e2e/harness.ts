@@ -29,6 +29,8 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** The command under test. */
 export const KCOVFS = join(ROOT, "bin/kcovfs");
 const CLIENTS = join(ROOT, "test/e2e/clients");
+/** The headers that fuzzers' bridges are made of. */
+const BRIDGES = join(ROOT, "bridges");
 const BUILT = join(ROOT, "dist/clients");
 /** The users' services, which the tests use as targets. */
 export const SERVICES = join(ROOT, "test/fixtures/services");
@@ -71,9 +73,9 @@ const compiled = new Map<string, string>();
 export function compileFile(source: string, ...others: string[]): string {
   const known = compiled.get(source);
   if (known) return known;
-  const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", source, ...others];
+  const args = ["-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-I", BRIDGES, source, ...others];
   const hash = createHash("sha256").update(JSON.stringify(args));
-  const headers = [CLIENTS, ...[source, ...others].map(dirname)].flatMap((folder) =>
+  const headers = [CLIENTS, BRIDGES, dirname(source)].flatMap((folder) =>
     readdirSync(folder).filter((name) => name.endsWith(".h")).map((name) => join(folder, name))
   );
   for (const file of [source, ...others, ...headers]) hash.update(readFileSync(file));

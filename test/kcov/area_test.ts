@@ -1,6 +1,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Area } from "../../src/kcov/area.ts";
+import { edgeCounts, foldedWord, pcWord } from "../folding/edge_counts.ts";
 
 const area = suite("area");
 
@@ -160,6 +161,99 @@ area("reads stretches across pages that were never written as zeros", () => {
   const bytes = it.read(4088, 16);
   assert.equal([...new BigUint64Array(bytes.slice().buffer)], [full(510), full(511)]);
   assert.equal(it.read(8192, 4096), new Uint8Array(4096));
+});
+
+/** Words, as they are appended. */
+function folded(words: readonly bigint[]): Uint32Array {
+  return new Uint32Array(BigUint64Array.from(words).buffer);
+}
+
+/** What a client finds. */
+const found = (it: Area) => words(it).slice(1, 1 + it.count);
+const trace = (...blocks: number[]) => blocks.map(pcWord);
+/** Blocks in a loop. */
+const loop = (length: number) => trace(...Array.from({ length }, (_, i) => 1 + i % 5));
+
+area("words that are perhaps folded are appended as they are while there is room", () => {
+  const it = new Area(8);
+  const some = [foldedWord(0, 1, 1), foldedWord(1, 1, 9), pcWord(1), pcWord(2)];
+  assert.is(it.append(folded(some), "folded"), 4);
+  assert.equal(words(it), [4n, ...some, 0n, 0n, 0n]);
+  assert.is(it.append(folded(trace(3)), "folded"), 1);
+  assert.equal(found(it), [...some, pcWord(3)]);
+});
+
+area("when there is no room, it is folded with them", () => {
+  const it = new Area(8);
+  it.append(folded(trace(1, 2, 1, 2, 1)), "folded");
+  assert.is(it.append(folded(trace(2, 1, 3)), "folded"), 3);
+  assert.equal(found(it), [
+    ...[foldedWord(0, 1, 1), foldedWord(1, 2, 3), foldedWord(2, 1, 3), foldedWord(1, 3, 1)],
+    pcWord(3),
+  ]);
+});
+
+area("an edge goes on from what was collected before to what was folded since", () => {
+  const it = new Area(64);
+  it.append(folded(trace(1, 0xabcdef1)), "folded");
+  it.append(folded([foldedWord(0, 3, 1), foldedWord(3, 3, 7), pcWord(3)]), "folded");
+  const all = trace(1, 0xabcdef1, ...Array(8).fill(3));
+  assert.equal(edgeCounts(found(it)), edgeCounts(all));
+});
+
+area("what no longer fits is dropped, and nothing comes until the client resets it", () => {
+  const it = new Area(64);
+  const many = trace(...Array.from({ length: 100 }, (_, i) => i + 1));
+  assert.is(it.append(folded(many), "folded"), 63);
+  assert.equal(found(it), many.slice(0, 63));
+  assert.is(it.append(folded(loop(1000)), "folded"), 0);
+  assert.equal(found(it), many.slice(0, 63));
+  for (const reset of [() => it.reset(), () => void it.write(0, page([0]), { read: 1 })]) {
+    reset();
+    assert.is(it.append(folded(loop(1000)), "folded"), 1000);
+    assert.equal(edgeCounts(found(it)), edgeCounts(loop(1000)));
+  }
+});
+
+area("words that end with an edge were cut where they were written: the area is full, too", () => {
+  const it = new Area(8);
+  const cut = [...trace(1, 2, 3, 4, 5, 6), foldedWord(6, 7, 1)];
+  it.append(folded(cut), "folded");
+  assert.equal(found(it), cut);
+  assert.is(it.append(folded(trace(1, 2, 1, 2)), "folded"), 0);
+  assert.is(it.count, 7);
+});
+
+area("the page cache has the same words whenever it is folded and told", () => {
+  let state = 1;
+  const random = (below: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % below;
+  };
+  for (let round = 0; round < 15; round++) {
+    const it = new Area(2048);
+    const cache = new Uint8Array(it.size);
+    let all: bigint[] = [];
+    for (let piece = 0; piece < 20; piece++) {
+      const [from, body] = [1 + random(300), 1 + random(60)];
+      const blocks = Array.from({ length: random(900) }, (_, i) => from + i % body);
+      all = [...all, ...trace(...blocks)];
+      it.append(folded(trace(...blocks)), "folded");
+      if (random(2) === 0) continue;
+      const stretch = it.takeStretch();
+      if (stretch) cache.set(stretch.data, stretch.offset);
+      it.stretchStored(0);
+      cache.set(it.read(0, 4096));
+      const count = it.count + 1;
+      const seen = [...new BigUint64Array(cache.buffer)];
+      assert.equal(
+        seen.slice(0, count),
+        words(it).slice(0, count),
+        "the kernel's are the server's",
+      );
+      assert.equal(edgeCounts(found(it)), edgeCounts(all));
+    }
+  }
 });
 
 area.run();

@@ -75,6 +75,7 @@ format("an ioctl by its name, and what it is given", () => {
   const calls: [number, bigint, string][] = [
     [0x80086301, 2048n, "KCOV_INIT_TRACE(2048)"],
     [0x6364, 1n, "KCOV_ENABLE(KCOV_TRACE_CMP)"],
+    [0x6364, 0x40000000n, "KCOV_ENABLE(KCOV_TRACE_PC | KCOV_FOLD)"],
     [0x6364, 7n, "KCOV_ENABLE(7)"],
     [0x6365, 0n, "KCOV_DISABLE(0)"],
     [0x6368, 0n, "KCOV_RESET_TRACE(0)"],

@@ -13,6 +13,8 @@ const UNIQUE_ENABLE = 0x40086367;
 const RESET_TRACE = 0x6368;
 const [EIO, EBUSY, EINVAL, ENOTTY, ENOTSUPP] = [-5, -16, -22, -25, -524];
 
+/** KCOV_FOLD. */
+const FOLD = 0x40000000;
 const MOST_WORDS = 0x7fffffff >> 3;
 
 /** Runs a test in a world of its own, with two threads. */
@@ -84,15 +86,19 @@ scenario("ENABLE before INIT_TRACE, or twice, is EINVAL", async (world, [one, ot
   assert.is(await client.ioctl(ENABLE, 7), EINVAL, "whatever the mode");
 });
 
-scenario("ENABLE knows two modes, one of which no target can give", async (world) => {
+scenario("ENABLE knows three modes, one of which no target can give", async (world) => {
   const client = world.open(1);
   await client.initialize(2);
   assert.is(await client.ioctl(ENABLE, 1), ENOTSUPP);
-  for (const mode of [2, 3, 1n << 32n, (1n << 32n) + 1n, (1n << 64n) - 1n]) {
+  const wrong = [2, 3, FOLD + 1, FOLD + 2, 2 * FOLD, FOLD / 2, 1n << 32n, (1n << 32n) + 1n];
+  for (const mode of [...wrong, (1n << 64n) - 1n]) {
     assert.is(await client.ioctl(ENABLE, mode), EINVAL, String(mode));
   }
   assert.is(world.stateOf(1), "initialized");
-  assert.is(await client.ioctl(ENABLE, 0), 0);
+  for (const mode of [0, FOLD]) {
+    assert.is(await client.ioctl(ENABLE, mode), 0);
+    await client.ioctl(DISABLE);
+  }
 });
 
 scenario("a thread enables one instance at a time", async (world, [one, other]) => {

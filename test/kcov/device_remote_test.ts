@@ -62,6 +62,16 @@ scenario("a handle picks the target of the number in its lower half", async (wor
   assert.equal((await listed.pcs()).sort(), [24, 56, 8]);
 });
 
+scenario("REMOTE_ENABLE folds where its mode says so", async (world, tids) => {
+  const folded = await initialized(world, 1, tids[0]);
+  const plain = await initialized(world, 2, tids[1]);
+  assert.is(await enable(folded, { mode: 0x40000001, common: 3n }), EINVAL);
+  assert.is(await enable(folded, { mode: 0x40000000, common: 3n }), 0);
+  assert.is(await enable(plain, { common: 4n }), 0);
+  const modes = world.device.instances.map(({ state }) => state.kind === "enabled" && state.mode);
+  assert.equal(modes, ["fold", "pc"]);
+});
+
 scenario("DISABLE gives the handles back, and the scope of the file", async (world, tids) => {
   const client = await initialized(world, 1, tids[0]);
   const other = await initialized(world, 2, tids[1]);

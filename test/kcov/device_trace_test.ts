@@ -2,12 +2,15 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { scenarios } from "../scenarios.ts";
+import { foldedWord } from "../folding/edge_counts.ts";
 import { type Client, DeviceWorld, PAGE, threads, turn } from "./device_world.ts";
 
 const device = suite("kcov/device, traces");
 
 const [ENABLE, DISABLE] = [0x6364, 0x6365];
 const [EIO, EINVAL, ENOTSUPP] = [-5, -22, -524];
+/** KCOV_FOLD. */
+const FOLD = 0x40000000;
 const WORDS = PAGE / 8;
 const HIGH = 0xffffffff00000000n;
 
@@ -133,6 +136,27 @@ scenario("who wants PCs gets no comparisons, and the other way", async (world) =
   assert.equal(await records(cmp), [RECORD_WORDS]);
   assert.equal(await pcs.pcs(), [16, 8, 24]);
 });
+
+scenario(
+  "who wants what is folded gets that, and what targets count, but no trace",
+  async (world) => {
+    const client = world.open(1);
+    await client.initialize(8);
+    assert.is(await client.ioctl(ENABLE, FOLD), 0);
+    world.source.kind = "folded";
+    for (let i = 0; i < 100; i++) world.source.execute(8, 0xffffffff, 16, 0xffffffff);
+    world.source.kind = "trace";
+    world.source.execute(32);
+    world.source.kind = "counts";
+    world.source.execute(24);
+    const found = [1, 2, 3, 4, 5].map((word) => client.load(word));
+    assert.is(await client.load(0), 5n);
+    assert.equal(await Promise.all(found), [
+      ...[foldedWord(0, 1, 1), foldedWord(1, 2, 100), foldedWord(2, 1, 99)],
+      ...[HIGH + 16n, HIGH + 24n],
+    ]);
+  },
+);
 
 scenario("targets that count cannot give comparisons, those with probes can", async (world) => {
   const client = world.open(1);

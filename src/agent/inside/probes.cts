@@ -9,11 +9,14 @@
 import type * as Koffi from "koffi";
 
 const memory = require("../../messages/memory.cjs") as import("../../messages/memory.cts").Memory;
+const { foldArea, DONE, AGAIN, CHANGED } = require(
+  "./fold_area.cjs",
+) as import("./fold_area.cts").Parts;
 const { makeWaiting } = require("./turn_waiting.cjs") as import("./turn_waiting.cts").Parts;
 // User code may replace these.
 const { compareExchange } = Atomics;
 const { BigInt: toBigInt, Int32Array: Halves } = globalThis;
-const { AREA_COMPARISONS, AREAS_SIZE, COUNT_BITS } = memory;
+const { AREA_COMPARISONS, AREA_FOLDS, AREAS_SIZE, COUNT_BITS } = memory;
 const BUSY = memory.CONTROL.busy;
 const GENERATION = memory.CONTROL.generation;
 
@@ -37,6 +40,10 @@ interface Area {
   readonly halves: Int32Array;
   readonly words: number;
   readonly takesComparisons: boolean;
+  /** Whether a full area is folded; not while others write here. */
+  readonly folds: boolean;
+  /** See `fold_area.cts`. */
+  foldings: number;
   /** If others write here, too: the word that says whose turn it is; see `turns.ts`. */
   readonly turns: Int32Array | undefined;
   /** The descriptor of the file of turns. */
@@ -189,8 +196,9 @@ class Areas {
     let holder = FREE;
     let waits = 0;
     for (let tries = 0; tries < MOST_TRIES;) {
-      const outcome = put(this.#control, generation, area, expected, pc, record);
+      let outcome = put(this.#control, generation, area, expected, pc, record);
       expected = FREE;
+      if (outcome === FULL) outcome = foldArea(this.#control, generation, area);
       if (outcome === DONE) return true;
       if (outcome === CHANGED) return false;
       if (outcome === AGAIN) tries++;
@@ -249,6 +257,8 @@ class Areas {
       halves: this.#view(address, row[words] * 8),
       words: row[words],
       takesComparisons: (row[flags] & AREA_COMPARISONS) !== 0,
+      folds: (row[flags] & AREA_FOLDS) !== 0 && !isShared,
+      foldings: 0,
       turns: isShared ? this.#view(addressOf(row[turnsLow], row[turnsHigh]), 4) : undefined,
       turnsFd: row[turnsFd],
       turn: row[writer] << COUNT_BITS,
@@ -278,20 +288,16 @@ function isOwn({ turn }: Area, holder: number): boolean {
 
 /** Nobody's turn. */
 const FREE = 0;
-/**
- * The outcomes of a {@linkcode put}; any other outcome is somebody else's turn. This one: the hit is written,
- * or the area is full.
- */
-const DONE = -1;
-/** Somebody else wrote the count: the client, for example. */
-const AGAIN = -2;
-/** The table is of another generation. */
-const CHANGED = -3;
+/** One more outcome of a {@linkcode put}, besides those of `fold_area.cts`: the area is full, and may be folded. */
+const FULL = -4;
 
 /**
- * Writes a hit into an area, unless the area is full. The count goes up once the words are there: a client
- * may read at any moment, and would otherwise find words of an earlier request. It may also store a count at
- * any moment, by a plain store: if several write, that store is not undone.
+ * Writes a hit into an area, unless the area is full. The outcome is {@linkcode DONE} for a full area, too,
+ * unless that may be folded. An outcome above {@linkcode FREE} is somebody else's turn.
+ *
+ * The count goes up once the words are there: a client may read at any moment, and would otherwise find words
+ * of an earlier request. It may also store a count at any moment, by a plain store: if several write, that
+ * store is not undone.
  *
  * So writers take turns if there are several. A writer may not come to run again in its turn, or not for
  * long. Another then takes its turn from it, by expecting that turn instead of {@linkcode FREE}. So a writer
@@ -339,7 +345,9 @@ function put(
       else if (turns[0] !== turn || compareExchange(halves, 0, count, count + 1) !== count) {
         outcome = AGAIN;
       }
-    }
+    } else if (
+      area.folds && count === words - 1 && halves[1] === 0 && halves[2 * words - 1] === -1
+    ) outcome = FULL;
     if (turns !== undefined && turns[0] === turn) turns[0] = FREE;
   }
   control[BUSY]--;
@@ -359,7 +367,9 @@ function putAlone(control: Int32Array, generation: number, area: Area, pc: numbe
       halves[at] = pc;
       halves[at + 1] = -1;
       halves[0] = count + 1;
-    }
+    } else if (
+      area.folds && count === words - 1 && halves[1] === 0 && halves[2 * words - 1] === -1
+    ) outcome = FULL;
   }
   control[BUSY]--;
   return outcome;

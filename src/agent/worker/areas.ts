@@ -1,6 +1,12 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { mapFile, mapZeros, unmap } from "../../base/system_calls.ts";
-import { AREA, AREA_COMPARISONS, AREAS_SIZE, CONTROL } from "../../messages/shared_words.ts";
+import {
+  AREA,
+  AREA_COMPARISONS,
+  AREA_FOLDS,
+  AREAS_SIZE,
+  CONTROL,
+} from "../../messages/shared_words.ts";
 import type { TracedArea } from "../../messages/protocol.ts";
 import { Turns, TURNS_SIZE } from "../../messages/turns.ts";
 
@@ -183,7 +189,10 @@ export class Areas {
     if (!only) return;
     const limit = Math.min(only.area.words, windowSize / 8);
     Atomics.store(control, CONTROL.limit, limit);
-    if (limit === only.area.words) Atomics.store(control, CONTROL.enough, limit);
+    // One that folds is not at its end where it is full.
+    if (limit === only.area.words && !only.area.folds) {
+      Atomics.store(control, CONTROL.enough, limit);
+    }
   }
 }
 
@@ -211,9 +220,10 @@ function endMapping(
 
 /** The table's row for an area: see {@linkcode AREA}. */
 function rowOf({ area, address, turns }: Mapping): Int32Array {
-  const { words, takesComparisons, isShared } = area;
+  const { words, takesComparisons, folds, isShared } = area;
   const row = new Int32Array(AREA.size);
-  row.set([...halvesOf(address), words, takesComparisons ? AREA_COMPARISONS : 0]);
+  const flags = (takesComparisons ? AREA_COMPARISONS : 0) | (folds ? AREA_FOLDS : 0);
+  row.set([...halvesOf(address), words, flags]);
   if (isShared) row.set([...halvesOf(turns!.address), turns!.fd, turns!.writer], AREA.turnsLow);
   return row;
 }

@@ -34,6 +34,9 @@ const area = members({
   takesMarks(value, place) {
     if (value !== undefined) flag(value, place);
   },
+  folds(value, place) {
+    if (value !== undefined) flag(value, place);
+  },
 });
 const sharedArea = members({ turns: text });
 const areas = listOf((value, place) => {

@@ -4,7 +4,7 @@ import { type AreaFile, type Mode, WORD_SIZE } from "../../kcov/mod.ts";
 const NOTHING: Uint32Array = new Uint32Array(0);
 const ZERO = new Uint8Array(WORD_SIZE);
 /** Words of a record: a PC, or `KCOV_WORDS_PER_CMP` in `kernel/kcov.c`. */
-const RECORD = { pc: 1, cmp: 4 } as const;
+const RECORD = { pc: 1, fold: 1, cmp: 4 } as const;
 
 /**
  * An area of a target's own, for probes to write into where clients have none in memory that targets map. The
@@ -46,7 +46,7 @@ export class TraceBuffer implements Disposable {
     if (count === 0) return NOTHING;
     const halves = this.#read({ from: 1, words: count * size });
     writeSync(this.#file.fd, ZERO, 0, WORD_SIZE, 0);
-    if (this.mode === "cmp") return halves;
+    if (this.mode !== "pc") return halves;
     const pcs = halves.subarray(0, count);
     for (let i = 0; i < count; i++) pcs[i] = halves[2 * i];
     return pcs;

@@ -43,7 +43,9 @@ interface BufferNeeds {
   readonly words: number;
 }
 
-const MODES = ["pc", "cmp"] as const;
+const MODES = ["pc", "fold", "cmp"] as const;
+/** The kind that {@linkcode TargetPcs} gives to a buffer's records. */
+const KINDS = { pc: "trace", fold: "folded", cmp: "comparisons" } as const;
 /** The reason for which a link closes when its target is let go: see {@linkcode Link.closed}. */
 const DETACHED = "detached";
 
@@ -211,8 +213,7 @@ export class Tracer {
       });
       if (!buffer) return [];
       const { path, words } = buffer;
-      const takesComparisons = mode === "cmp";
-      return [{ id: `${mode} ${words}`, path, words, takesComparisons, isShared: false }];
+      return [{ id: `${mode} ${words}`, path, words, ...takesOf(mode), isShared: false }];
     });
   }
 
@@ -234,7 +235,7 @@ export class Tracer {
   /** A client's area, into which its targets write. */
   #directArea({ words, mode, scope, turns }: EnabledArea, path: string): TracedArea {
     const isShared = this.#alive().filter((other) => inScope(scope, other.id)).length > 1;
-    const area = { id: path, path, words, takesComparisons: mode === "cmp", isShared };
+    const area = { id: path, path, words, ...takesOf(mode), isShared };
     return isShared && turns !== undefined ? { ...area, turns } : area;
   }
 
@@ -259,7 +260,7 @@ export class Tracer {
       if (target.state !== "held" && target.state !== "ended") continue;
       for (const buffer of Object.values(buffers)) {
         const pcs = buffer.drain();
-        const kind = buffer.mode === "pc" ? "trace" : "comparisons";
+        const kind = KINDS[buffer.mode];
         if (pcs.length > 0) drained.push({ target: target.id, kind, pcs });
       }
       if (target.state === "ended") this.#forget(target);
@@ -274,6 +275,10 @@ export class Tracer {
     this.#traced.delete(target);
     this.#options.blocks?.forget(target);
   }
+}
+
+function takesOf(mode: Mode): Pick<TracedArea, "takesComparisons" | "folds"> {
+  return { takesComparisons: mode === "cmp", ...(mode === "fold" && { folds: true }) };
 }
 
 function isTraced({ info }: Target): boolean {

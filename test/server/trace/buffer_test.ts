@@ -3,6 +3,7 @@ import * as path from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { SharedFile } from "../../../src/base/shared_file.ts";
+import type { Mode } from "../../../src/kcov/mod.ts";
 import { SharedFolder } from "../../../src/base/shared_folder.ts";
 import { TraceBuffer } from "../../../src/server/trace/buffer.ts";
 
@@ -17,7 +18,7 @@ interface Scene {
   write(words: readonly bigint[]): void;
 }
 
-function scenario(sentence: string, mode: "pc" | "cmp", run: (scene: Scene) => unknown): void {
+function scenario(sentence: string, mode: Mode, run: (scene: Scene) => unknown): void {
   buffer(sentence, async () => {
     await using folder = await SharedFolder.make();
     const options = { mode: 0o600, uid: 0, gid: 0 };
@@ -68,6 +69,13 @@ scenario("comparisons are taken by the halves of four words", "cmp", ({ subject,
   const first = [5, 0, 1, 0, 2, 0, 8, 0xffffffff];
   const second = [6, 0, 2, 1, 3, 0, 16, 0xffffffff];
   assert.equal([...subject.drain()], [...first, ...second]);
+  assert.equal([...subject.drain()], []);
+});
+
+scenario("what is perhaps folded is taken by the halves of words", "fold", ({ subject, write }) => {
+  subject.grow(8);
+  write([2n, 0x0500000_10000002n, HIGH + 16n, HIGH + 99n]);
+  assert.equal([...subject.drain()], [0x10000002, 0x0500000, 16, 0xffffffff]);
   assert.equal([...subject.drain()], []);
 });
 

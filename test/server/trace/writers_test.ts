@@ -39,6 +39,13 @@ scenario("targets are told of clients' files, and that they are alone in them", 
   assert.equal(world.files, [], "they need no buffers");
 });
 
+scenario("targets are told which of the clients' files fold", async (world) => {
+  const { link } = await world.add();
+  const folded = { ...DIRECT, mode: "fold" as const };
+  for (const areas of [[DIRECT], [folded]]) await world.tracer.trace(OWNER, areas);
+  assert.equal(link.told.map(([{ folds }]) => folds), [undefined, true]);
+});
+
 scenario("what changes nothing for a target is not told it", async (world) => {
   const { link } = await world.add();
   await world.tracer.trace(OWNER, [DIRECT]);
@@ -171,6 +178,24 @@ scenario("where areas are no files a target has a buffer for each mode", async (
   const second = await world.add();
   assert.not(second.areas.some(({ path }) => path === pcs.path), "of its own");
 });
+
+scenario(
+  "what folds has a buffer of its own, which does not take from PCs their order",
+  async (world) => {
+    const { target, link } = await world.add();
+    await world.tracer.trace(OWNER, [area(1), area(2, { words: 64, mode: "fold" })]);
+    const [pcs, folded] = world.files;
+    const common = { takesComparisons: false, isShared: false };
+    assert.equal(link.told, [[
+      { ...common, id: "pc 512", path: pcs.path, words: 512 },
+      { ...common, id: "fold 64", path: folded.path, words: 64, folds: true },
+    ]]);
+    write(folded, [2n, 0x0500000_10000002n, 0xffffffff_80000010n]);
+    await world.registry.stop({ run: 0, units: { only: [target.unit] } });
+    const halves = [0x10000002, 0x0500000, 0x80000010, 0xffffffff];
+    assert.equal(drain(world), [{ target: target.id, kind: "folded", pcs: halves }]);
+  },
+);
 
 scenario("a buffer is as large as the largest of its areas ever was", async (world) => {
   const { link } = await world.add();
