@@ -7,6 +7,7 @@ import { VERSION } from "../base/version.ts";
 import type { Command, Io } from "./command.ts";
 import { attach } from "./commands/attach.ts";
 import { detach } from "./commands/detach.ts";
+import { dictionary } from "./commands/dictionary.ts";
 import { doctor } from "./commands/doctor.ts";
 import { env } from "./commands/env.ts";
 import { fuzz } from "./commands/fuzz.ts";
@@ -28,7 +29,7 @@ import { USAGE, UserError } from "../base/user_error.ts";
 /** The commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
   ...[libfuzzer, runInput, fuzz, mount, run, attach, detach, ps, symbolize],
-  ...[top, report, env, instrument, replay, unmount, doctor, installService],
+  ...[top, report, dictionary, env, instrument, replay, unmount, doctor, installService],
 ];
 
 /** A command of yargs' own: its name and its description. */

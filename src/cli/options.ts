@@ -30,11 +30,15 @@ export function withMount<T>(argv: Argv<T>) {
 }
 
 /**
- * `--include` and `--exclude`, for every command that starts a server or targets.
+ * `--include` and `--exclude`, for every command that starts a server or targets, or takes some scripts.
  *
- * @param options `of`: the text before "scripts" in the help. `fallback`: the meaning without the options.
+ * @param options `verb`: what the command does with scripts. `of`: the text before "scripts" in the help.
+ * `fallback`: the meaning without the options.
  */
-export function withGlobs<T>(argv: Argv<T>, { of = "", fallback = ["all", "none"] } = {}) {
+export function withGlobs<T>(
+  argv: Argv<T>,
+  { verb = "measure", of = "", fallback = ["all", "none"] } = {},
+) {
   const whose = `scripts${of} whose path or URL matches the glob, in quotes; repeatable`;
   return argv
     .option("include", {
@@ -43,7 +47,7 @@ export function withGlobs<T>(argv: Argv<T>, { of = "", fallback = ["all", "none"
       nargs: 1,
       default: [] as string[],
       defaultDescription: fallback[0],
-      describe: `measure only ${whose}`,
+      describe: `${verb} only ${whose}`,
       coerce: (globs: string[]) => checkGlobs("--include", globs),
     })
     .option("exclude", {
@@ -52,7 +56,7 @@ export function withGlobs<T>(argv: Argv<T>, { of = "", fallback = ["all", "none"
       nargs: 1,
       default: [] as string[],
       defaultDescription: fallback[1],
-      describe: `do not measure ${whose}`,
+      describe: `do not ${verb} ${whose}`,
       coerce: (globs: string[]) => checkGlobs("--exclude", globs),
     });
 }

@@ -36,6 +36,7 @@ const COMMANDS = [
   "symbolize",
   "top",
   "report",
+  "dictionary",
   "replay",
   "instrument",
   "unmount",

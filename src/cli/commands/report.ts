@@ -1,9 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Argv } from "yargs";
-import { askServer } from "../../messages/control_client.ts";
 import type { CoveredTarget, Since } from "../../messages/requests.ts";
-import { type CoveredRecord, readCovered } from "../../symbols/covered_record.ts";
 import { SourceStore } from "../../symbols/source_store.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
 import {
@@ -16,8 +13,8 @@ import { reportFiles } from "../../report/report_files.ts";
 import { reportPath } from "../../report/report_path.ts";
 import { sourcesFolder, symbolFile } from "../../symbols/symbol_file.ts";
 import type { Command, Io } from "../command.ts";
-import { findSocket, isServerMeant } from "../find_server.ts";
-import { DEFAULT_STATE, withMount } from "../options.ts";
+import { coveredBy } from "../covered_by.ts";
+import { withMount } from "../options.ts";
 import { ProgressBar } from "../progress_bar.ts";
 import { UserError } from "../../base/user_error.ts";
 
@@ -79,8 +76,7 @@ export const report: Command = {
       .example("kcovfs report --format html", "writes coverage/index.html"),
   async run(argv, io) {
     const options = argv as unknown as Arguments;
-    const { state, targets } =
-      await (await isServed(options) ? askFor(options) : readFor(options, io));
+    const { state, targets } = await coveredBy(options, { task: "report on", io });
     const chosen = choose(targets, options.target);
     const groups = options["by-target"]
       ? chosen.map((target) => ({ name: target.name, targets: [target] }))
@@ -89,72 +85,6 @@ export const report: Command = {
     return 0;
   },
 };
-
-/** The targets to report on, and the folder of their symbols. */
-interface Covered {
-  readonly state: string;
-  readonly targets: readonly CoveredTarget[];
-}
-
-/**
- * Whether the report is on a running server. Otherwise it is on one that has ended: its state folder is
- * named, or none runs.
- */
-async function isServed({ mount, state }: Arguments): Promise<boolean> {
-  return state === undefined && await isServerMeant(mount);
-}
-
-async function askFor({ mount, since, reset }: Arguments): Promise<Covered> {
-  const socket = await findSocket(mount);
-  const { state } = await askServer(socket, "server");
-  return { state, targets: await askServer(socket, "covered", { since, isReset: reset }) };
-}
-
-/** Reads the record of the last server, and first prints whose it was and when it ended. */
-async function readFor({ since, reset, ...options }: Arguments, io: Io): Promise<Covered> {
-  const state = resolve(options.state ?? DEFAULT_STATE);
-  const record = await recordIn(state);
-  if (reset) {
-    throw new UserError("Cannot reset: that takes a server that runs; say which with --mount");
-  }
-  if (!record) {
-    const what = "nothing is mounted, and no server of it has ended; run 'kcovfs mount DIR' first";
-    throw new UserError(`Cannot report on ${state}: ${what}`);
-  }
-  const { date, uid } = record;
-  const when = date.toISOString().replace(/\.\d+Z$/, "Z");
-  const whose = `${await userName(uid)}'s server in ${state} that ended at ${when}`;
-  if (options.state === undefined && uid !== process.getuid?.()) {
-    throw new UserError(
-      `Cannot choose a run: nothing is mounted, and there is ${whose}; if you mean that, say --state ${state}`,
-    );
-  }
-  const targets = record.targets[since];
-  io.warn(
-    `this is of ${whose}; its targets: ${targets.map(({ name }) => name).join(", ") || "none"}`,
-  );
-  return { state, targets };
-}
-
-async function recordIn(state: string): Promise<CoveredRecord | undefined> {
-  try {
-    return await readCovered(state);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const isOthers = code === "EACCES" || code === "EPERM";
-    const reason = isOthers ? "it is another user's; say --state, or run with sudo" : message;
-    throw new UserError(`Cannot report on ${state}: ${reason}`);
-  }
-}
-
-/** By `passwd(5)`; for a user that is not in there, the number. */
-async function userName(uid: number): Promise<string> {
-  const users = await readFile("/etc/passwd", "utf8").catch(() => "");
-  const user = users.split("\n").map((line) => line.split(":")).find((user) =>
-    user[2] === String(uid)
-  );
-  return user?.[0] || `user ${uid}`;
-}
 
 function choose(
   targets: readonly CoveredTarget[],
