@@ -129,7 +129,7 @@ export const SUITES: readonly Suite[] = [
     commit: "9429a4ee03056e5b7be9a85a54571d7630f05983",
     command: "node test/test",
     test: /PASS: +(\d+)/g,
-    masks: [[/^.*Please wait.*$|^ *-{20,}$/gm, ""], [/Finished in \d+/g, "Finished in"]],
+    masks: [[/[^\n]*Please wait[^\n]*|^ *-{20,}$/gm, ""], [/Finished in \d+/g, "Finished in"]],
   },
   {
     name: "stack-utils",
