@@ -1,9 +1,10 @@
 /** `kcovfs afl`, as a user has it: a target of six lines, one command, a finding. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { execute, type Finished, KCOVFS, Scene } from "./harness.ts";
+import { compileFile, execute, type Finished, KCOVFS, Scene } from "./harness.ts";
 
 const afl = suite("afl command");
 
@@ -111,6 +112,47 @@ afl("the same input takes the same edges each time", async () => {
   assert.ok(Number(statistic(folder, "corpus_count")) > 3);
   assert.not.ok(existsSync(join(folder, "findings")));
 });
+
+const FORK_SERVER = fileURLToPath(
+  new URL("../../../test/bridges/fork_server.c", import.meta.url),
+);
+
+afl(
+  "edges keep their numbers when AFL++ starts the bridge anew, or the bridge a harness",
+  async () => {
+    await using scene = new Scene();
+    const folder = folderWith(
+      scene,
+      `export function fuzz(data) {
+  const text = data.toString();
+  if (text[0] !== "a") return text === "x" ? 1 : 0;
+  if (text[1] !== "b") return 2;
+  if (text[2] !== "c") return 3;
+  process.exit();
+}
+`,
+    );
+    const env = { KCOVFS_AFL_FUZZ: compileFile(FORK_SERVER) };
+    const args = ["target.mjs", "--keep-going", "--state", scene.state];
+    const { status, stdout, stderr } = await inFolder(folder, { args, env });
+    assert.is(status, 1, stderr);
+    const runs = [...stdout.matchAll(/^([12]) (warm|abc|ab|a|x) (\d+):(.*)$/gm)].map(
+      ([, session, input, status, counters]) => ({ session, input, status, counters }),
+    );
+    assert.equal(runs.map(({ session }) => session).join(""), "111111122222", stdout);
+    const first = new Map(
+      runs.map(({ input, counters }) => [input, counters]).reverse() as [
+        string,
+        string,
+      ][],
+    );
+    assert.is(new Set(first.values()).size, 5, "each input takes a way of its own");
+    for (const { input, status, counters } of runs) {
+      assert.is(counters, first.get(input), stdout);
+      assert.is(status, input === "abc" ? "6" : "0");
+    }
+  },
+);
 
 afl("what cannot be fuzzed is told in a line, with status 2", async () => {
   await using scene = new Scene();
