@@ -173,7 +173,7 @@ afl("what cannot be fuzzed is told in a line, with status 2", async () => {
       env: { KCOVFS_CC: "/no/such/cc" },
       said: /^kcovfs: Cannot build the bridge to AFL\+\+: there is no cc \(.*apt-get install gcc/,
     },
-    { args: ["target.mjs", "-i", "none"], said: /Cannot read the seeds none: no such file/ },
+    { args: ["target.mjs", "-i", "none"], said: /Cannot read the seeds none: no such folder/ },
     { args: ["target.mjs"], said: /Cannot fuzz target\.mjs: Error: Cannot find package 'nothing'/ },
   ];
   for (const { args, env = {}, said } of cases) {

@@ -156,22 +156,24 @@ function tellShared(edges: number, io: Io): void {
  */
 function prepareSeeds({ seeds, output }: Arguments, io: Io): string {
   if (seeds === RESUME) return RESUME;
-  if (seeds !== undefined && !existsSync(seeds)) {
-    throw new UserError(`Cannot read the seeds ${seeds}: no such file or folder`, {
-      status: USAGE,
-    });
+  if (seeds !== undefined && !isFolder(seeds)) {
+    throw new UserError(`Cannot read the seeds ${seeds}: no such folder`, { status: USAGE });
   }
   if (seeds === undefined && existsSync(join(output, "default", "queue"))) return RESUME;
   const folder = seeds ?? SEEDS;
-  if (existsSync(folder) && hasInput(folder)) return folder;
+  if (isFolder(folder) && hasInput(folder)) return folder;
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "seed"), SEED);
   io.warn(`no inputs to begin with: made ${join(folder, "seed")}; inputs of your own help more`);
   return folder;
 }
 
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
 function hasInput(folder: string): boolean {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .map((name) => statSync(join(folder, name)))
-    .some((stats) => stats.isFile() && stats.size > 0);
+    .map((name) => statSync(join(folder, name), { throwIfNoEntry: false }))
+    .some((stats) => stats?.isFile() && stats.size > 0);
 }
