@@ -135,7 +135,7 @@ async function runInNamespace(
   const served = server.serve(fd, { root, onReady }).catch(() => {});
   const status = await ended;
   if (options["keep-running"]) await Promise.race([served, interruption.received]);
-  if (server.targets.length === 0) io.warn(NO_TARGET);
+  if (!server.hasHadTargets) io.warn(NO_TARGET);
   const { signal: hurry } = interruption;
   await endLeft(server, { namespace, hurry, reporter: io });
   await endConnection(mount.minor, served);

@@ -74,6 +74,12 @@ fuzz(
   },
 );
 
+fuzz("what was a target and has ended is not told of as missing", async ({ scene }) => {
+  const { status, stderr } = await run(scene, `${NODE} -e 0`);
+  assert.is(status, 0);
+  assert.match(stderr, /^kcovfs: probes[^\n]*\n$/);
+});
+
 fuzz(
   "targets are ended by SIGTERM, and named, and the status is the command's",
   async ({ scene }) => {
