@@ -61,7 +61,13 @@ function lackOfDashes(
   args: readonly string[],
   { command, unknown }: { command: Command; unknown: readonly string[] },
 ): string | undefined {
-  if (!command.usage?.includes(" -- ") || args.includes("--")) return undefined;
+  if (args.includes("--")) return undefined;
+  // libFuzzer's have one dash.
+  const fuzzers = args.find((arg) => /^-[a-z_]{2,}=/.test(arg));
+  if (command.usage?.includes("[-- ") && fuzzers) {
+    return `put the fuzzer's options after '--': ... -- ${fuzzers}`;
+  }
+  if (!command.usage?.includes(" -- ")) return undefined;
   const at = args.findIndex((arg, i) => i > 0 && unknown.includes(arg));
   if (at < 0) return undefined;
   const [options, program] = [args.slice(0, at), args.slice(at)];

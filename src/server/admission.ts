@@ -106,6 +106,10 @@ export class Admission implements TargetHost {
     return this.#options.choice !== "trace" || !isPassthrough;
   }
 
+  get hasProbes(): boolean {
+    return this.#options.tracing !== undefined;
+  }
+
   /**
    * The way to measure a program that runs already. With `auto` V8 counts it: only `trace` asks to edit a
    * running program.

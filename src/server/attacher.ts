@@ -217,7 +217,7 @@ export class Attacher {
   async #withAgent(endpoint: Endpoint, attachment: Attachment): Promise<Target | undefined> {
     const { host } = this.#options;
     const { collector = host.collector } = attachment.options;
-    if (collector === "trace" && host.collector !== "trace") throw new Error(NO_PROBES);
+    if (collector === "trace" && !host.hasProbes) throw new Error(NO_PROBES);
     if (collector === "v8") await host.checkWithoutAgent();
     if (endpoint.kind === "node") return await this.#bringAgent(endpoint, attachment);
     const isWaiting = (attachment.options.starts ?? 0) > 0;
@@ -304,6 +304,7 @@ function hostFor(host: TargetHost, owner: number | undefined): TargetHost {
   return {
     add: (link, info) => host.add(link, { ...info, uid: owner }),
     collector: host.collector,
+    hasProbes: host.hasProbes,
     checkWithoutAgent: () => host.checkWithoutAgent(),
     farewell: (link, coverage) => host.farewell(link, coverage),
     collectTimeout: host.collectTimeout,

@@ -81,6 +81,7 @@ const SENSELESS: readonly [string[], RegExp][] = [
   [["run", "--exclude", "{a,b", "--", "true"], /--exclude '\{a,b' is no glob: .*closing \}/],
   [["attach", "1", "--include", "a)"], /--include 'a\)' is no glob: its opening \( is missing/],
   [["fuzz", "ls", "-la"], /put the command after '--': kcovfs fuzz -- ls -la; see 'kcovfs fuzz/],
+  [["libfuzzer", "a.mjs", "-runs=100"], /put the fuzzer's options after '--': \.\.\. -- -runs=100/],
   [["run", "--name", "api", "node", "a.js"], /: kcovfs run --name api -- node a\.js; see/],
   [["mount", "/mnt", "--mode", "999"], /--mode takes three octal digits/],
   [["mount", "/mnt", "--hold", "maybe"], /hold.*"maybe".*"auto", "none"/],

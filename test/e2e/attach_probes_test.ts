@@ -265,6 +265,17 @@ function startArgs({ args }: Runtime): string[] {
   return args.filter((arg) => !arg.startsWith("--inspect"));
 }
 
+scenario("a server that counts what runs gives it probes when it is asked to", async () => {
+  await using scene = new Scene();
+  await scene.serve("--collector", "auto");
+  const world = await World.start(scene, "paths", RUNTIMES.get("Node 24")!);
+  const { row } = await world.attach("--collector", "trace");
+  assert.equal([row.collector, row.live?.refused], ["trace", 0]);
+  assert.ok((await world.ask("\x01")).size > 5);
+  await world.detach();
+  assert.is((await world.attach()).row.collector, "v8");
+});
+
 scenario("probes are taken out when the server is killed, and can be had again", async () => {
   await using scene = new Scene();
   const server = await scene.serve(...TRACE);

@@ -217,6 +217,7 @@ cdp("what a browser announces never throws where nobody catches", () =>
             ? Promise.resolve({ link, state: "running" })
             : Promise.reject(new Error("no")),
         collector: "v8" as const,
+        hasProbes: false,
         checkWithoutAgent: () => Promise.resolve(),
         farewell: () => Promise.resolve(),
         reporter: { warn: (line: string) => warnings.push(line) },

@@ -46,7 +46,8 @@ export const attach: Command = {
       .option("collector", {
         choices: ["v8", "trace"] as const,
         requiresArg: true,
-        describe: "by V8's counts, or by probes, where the server does both [default: by probes]",
+        describe: "by V8's counts, or by probes, which are put into what has loaded already " +
+          "[default: the server's; with auto, V8's counts]",
       })
       // Accepted because older versions had it here.
       .option("allow-remote", { type: "boolean", hidden: true })

@@ -42,6 +42,8 @@ export interface TargetHost {
   readonly add: (link: Link, info: TargetInfo) => Promise<Target>;
   /** The collector that agents start with. */
   readonly collector: CollectorName;
+  /** Whether the server has probes to give. */
+  readonly hasProbes: boolean;
   /** @throws if a program without the agent, and so without probes, cannot be a target. */
   readonly checkWithoutAgent: () => Promise<void>;
   /** Takes a target's last coverage; resolves when the target may exit. */
