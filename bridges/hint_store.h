@@ -39,7 +39,7 @@ static struct hint_site *find_site(struct hints *hints, uint64_t pc) {
 }
 
 static void keep_word(struct hints *hints, const uint8_t *bytes, size_t length) {
-  struct hint_word *place = hints->words;
+  struct hint_word *place = hints->words + hints->given_count;
   if (length == 0 || length > HINT_BYTES)
     return;
   for (size_t i = 0; i < hints->word_count; i++) {
@@ -48,6 +48,8 @@ static void keep_word(struct hints *hints, const uint8_t *bytes, size_t length) 
       word->round = hints->round;
       return;
     }
+    if (i < hints->given_count)
+      continue;
     if (word->round < place->round || (word->round == place->round && word->tries > place->tries))
       place = word;
   }

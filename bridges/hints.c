@@ -192,17 +192,37 @@ static size_t insert_operand(struct hints *hints, uint8_t *data, size_t size, si
   return length > skipped ? put_in(hints, text->bytes + skipped, length - skipped, data, size, max) : 0;
 }
 
+/* Where its beginning stands already. */
+static size_t complete(struct hints *hints, const struct hint_text *word, uint8_t *data, size_t size, size_t max) {
+  size_t start = size ? below(hints, size) : 0;
+  for (size_t i = 0; i < size; i++) {
+    size_t at = start + i < size ? start + i : start + i - size, known = 0;
+    while (known < word->length && at + known < size && data[at + known] == word->bytes[known])
+      known++;
+    if (known && known < word->length)
+      return put(hints, data, size, max, at, known, word->bytes, word->length);
+  }
+  return 0;
+}
+
 static size_t insert_word(struct hints *hints, uint8_t *data, size_t size, size_t max) {
   struct hint_word *best = NULL;
   if (hints->word_count == 0)
     return 0;
+  uint32_t first = 0, count = hints->word_count, given = hints->given_count;
+  if (given && given < count) {
+    int is_given = next_random(hints) % 2;
+    first = is_given ? 0 : given;
+    count = is_given ? given : count - given;
+  }
   for (int i = 0; i < 4; i++) {
-    struct hint_word *word = &hints->words[below(hints, hints->word_count)];
+    struct hint_word *word = &hints->words[first + below(hints, count)];
     if (!best || cost_of(hints, word->tries, word->round) < cost_of(hints, best->tries, best->round))
       best = word;
   }
   best->tries++;
-  return put_in(hints, best->text.bytes, best->text.length, data, size, max);
+  size_t result = next_random(hints) % 4 ? 0 : complete(hints, &best->text, data, size, max);
+  return result ? result : put_in(hints, best->text.bytes, best->text.length, data, size, max);
 }
 
 size_t hints_mutate(struct hints *hints, uint8_t *data, size_t size, size_t max, uint32_t random) {
@@ -229,7 +249,12 @@ size_t hints_mutate(struct hints *hints, uint8_t *data, size_t size, size_t max,
   return result ? result : insert_operand(hints, data, size, max);
 }
 
-void hints_add_word(struct hints *hints, const uint8_t *bytes, size_t length) { keep_word(hints, bytes, length); }
+void hints_add_word(struct hints *hints, const uint8_t *bytes, size_t length) {
+  int is_first = hints->given_count == hints->word_count && hints->given_count < HINT_WORDS / 2;
+  keep_word(hints, bytes, length);
+  if (is_first)
+    hints->given_count = hints->word_count;
+}
 
 size_t hints_words(const struct hints *hints) { return hints->word_count; }
 

@@ -105,6 +105,8 @@ struct hints {
   /* Rounds without anything new, one after the other. */
   uint32_t idle;
   uint32_t used_count, recent_count, word_count;
+  /* The first words, which hints_add_word has added: they stay. */
+  uint32_t given_count;
   /* The places there are, and those of the newest area. */
   uint16_t used[HINT_SITES], recent[HINT_SITES];
   struct hint_focus focuses[HINT_FOCUSES];
@@ -134,7 +136,8 @@ unsigned hints_add(struct hints *, const uint64_t *area);
  * is nothing to put in: then nothing was changed. */
 size_t hints_mutate(struct hints *, uint8_t *data, size_t size, size_t max, uint32_t random);
 
-/* A word more, as of a dictionary; those that comparisons are joined to come by themselves. */
+/* A word more, as of a dictionary; those that comparisons are joined to come by themselves. Half of HINT_WORDS,
+ * added before the first area, stay, and are put in as often as all others. */
 void hints_add_word(struct hints *, const uint8_t *bytes, size_t length);
 
 /* The words so far, for a fuzzer with a dictionary of its own: those of [0, hints_words), in no order, and

@@ -11,6 +11,7 @@ const SOURCES = fileURLToPath(new URL("../../../bridges", import.meta.url));
 /** Debian's names for several versions, the newest first. */
 const COMPILERS = ["clang", ...Array.from({ length: 12 }, (_, i) => `clang-${25 - i}`)];
 const INSTALL = "on Debian: apt-get install clang libclang-rt-dev";
+const SOURCE_FILES = ["libfuzzer.c", "hints.c"];
 const FLAGS = ["-O2", "-Wall"];
 
 /**
@@ -31,15 +32,17 @@ export function buildLibfuzzerBridge(): string {
   if (existsSync(program)) return program;
   // Others may be compiling it, too.
   const made = `${program}.${process.pid}`;
-  const object = `${made}.o`;
+  const objects = SOURCE_FILES.map((name) => `${made}.${name}.o`);
   try {
     mkdirSync(folder, { recursive: true });
     // Its own loops are not to be covered: libFuzzer comes in with the linker.
-    compile([compiler, ...FLAGS, "-c", "-o", object, join(SOURCES, "libfuzzer.c")]);
-    compile([compiler, "-fsanitize=fuzzer", "-o", made, object]);
+    SOURCE_FILES.forEach((name, i) =>
+      compile([compiler, ...FLAGS, "-c", "-o", objects[i], join(SOURCES, name)])
+    );
+    compile([compiler, "-fsanitize=fuzzer", "-pthread", "-o", made, ...objects]);
     renameSync(made, program);
   } finally {
-    for (const file of [made, object]) rmSync(file, { force: true });
+    for (const file of [made, ...objects]) rmSync(file, { force: true });
   }
   return program;
 }

@@ -25,6 +25,7 @@ import {
   replayCommand,
   withHarness,
 } from "../harness_options.ts";
+import { type GuidanceArguments, guidanceEnv, withGuidance, writeScriptWords } from "../guidance.ts";
 import { type ServerArguments, withServer } from "../options.ts";
 
 type Arguments = ServerArguments & HarnessArguments & {
@@ -34,7 +35,7 @@ type Arguments = ServerArguments & HarnessArguments & {
   readonly "keep-going": boolean;
   readonly "own-code": boolean;
   readonly only: readonly string[];
-};
+} & GuidanceArguments;
 
 /** Between the words of the harness's command: see `bridges/libfuzzer.c`. */
 const SEPARATOR = "\x1f";
@@ -49,7 +50,7 @@ export const libfuzzer: Command = {
   describe: "fuzz a module's function 'fuzz' with libFuzzer",
   usage: "kcovfs libfuzzer <target> [corpus..] [options] [-- LIBFUZZER'S OPTIONS]",
   builder: (argv: Argv) =>
-    withServer(withHarness(argv))
+    withGuidance(withServer(withHarness(argv)))
       .positional("target", {
         type: "string",
         demandOption: true,
@@ -127,11 +128,13 @@ async function fuzz(
     io,
     env: {
       ...server.env,
+      ...guidanceEnv(options, server.words),
       KCOVFS_NAME: "fuzz",
       KCOVFS_HARNESS: harness.join(SEPARATOR),
       KCOVFS_HARNESS_TIMEOUT: String(limits.timeout),
       KCOVFS_HARNESS_MEMORY: String(limits.memory),
     },
+    onServer: (kcovfs) => session.scripts = () => kcovfs.scripts(),
   });
   return session.end(status, server.executions);
 }
@@ -143,6 +146,8 @@ class Session {
   readonly #options: Arguments;
   readonly #io: Io;
   readonly #start = performance.now();
+  /** The texts of the scripts that are fuzzed. */
+  scripts = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set());
   #failure: LoadFailure | undefined;
   #error: unknown;
 
@@ -158,8 +163,12 @@ class Session {
   }
 
   /** @returns whether to go on. */
-  take(report: Report, { reports, executions }: FindingsServer): boolean {
+  async take(report: Report, { reports, executions, words }: FindingsServer): Promise<boolean> {
     try {
+      if (report.kind === ANSWER.loaded) {
+        writeScriptWords(words, await this.scripts());
+        return true;
+      }
       if (report.kind === ANSWER.failed) {
         this.#failure = readFailure(report.text);
         return false;
