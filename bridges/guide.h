@@ -30,10 +30,11 @@
 #define GUIDE_ATTEMPTS 20
 #define GUIDE_NAME "fuzz-comparisons"
 
-/* Inputs that have come further of late, their bytes at most, and how often each is mutated before others. */
+/* Inputs that have come further of late, their bytes at most, and how many comparisons of what is made of each
+ * are read before that of others. */
 #define GUIDE_FRESH 8
 #define GUIDE_FRESH_BYTES 1024
-#define GUIDE_FRESH_TIMES 400
+#define GUIDE_FRESH_TIMES 80
 
 struct guide_fresh {
   size_t size;
@@ -47,8 +48,9 @@ struct guide {
   struct harness harness;
   uint64_t *area;
   int is_comparing;
-  /* Whether the input that was made last is of the hints'. */
+  /* Whether the input that was made last is of the hints', and of which. */
   int is_hinted;
+  struct guide_fresh *from;
   int failures;
   sem_t is_enabled;
 };
@@ -154,6 +156,8 @@ static inline unsigned guide_compare(struct guide *guide, const uint8_t *data, s
   } else
     guide->failures++;
   hints_spent(&guide->hints, start, guide_now());
+  if (guide->from && guide->from->left > 0)
+    guide->from->left--;
   if (guide->failures == GUIDE_ATTEMPTS)
     guide_stop(guide, "the second process ends each time");
   return further;
@@ -164,13 +168,19 @@ static inline unsigned guide_compare(struct guide *guide, const uint8_t *data, s
  * these times: what it compares next is known, and each step needs the one before. */
 static inline size_t guide_mutate(struct guide *guide, uint8_t *data, size_t size, size_t max, uint32_t random) {
   size_t result = 0;
+  guide->from = NULL;
   if (random % (guide->is_comparing ? 2 : 8) == 0) {
     struct guide_fresh *fresh = &guide->fresh[random >> 4 & (GUIDE_FRESH - 1)];
     if (random & 8 && fresh->left > 0 && fresh->size && fresh->size <= max) {
-      fresh->left--;
-      size = fresh->size;
+      guide->from = fresh;
+      size = result = fresh->size;
       memcpy(data, fresh->bytes, size);
-      result = size;
+      /* What reads beyond the end compares nothing. */
+      if ((random >> 7 & 7) == 0 && size < max) {
+        data[size++] = (uint8_t)(random >> 10);
+        guide->is_hinted = 1;
+        return size;
+      }
     }
     size_t mutated = hints_mutate(&guide->hints, data, size, max, random >> 7);
     result = mutated ? mutated : result;

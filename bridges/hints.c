@@ -19,8 +19,10 @@ static void focus(struct hints *hints) {
 
 unsigned hints_add(struct hints *hints, const uint64_t *area) {
   unsigned further = 0;
+  struct streak streaks[STREAKS];
+  memset(streaks, 0, sizeof streaks);
   for (uint64_t i = 0; i < area[0]; i++)
-    further += has_come_further(hints, area + 1 + 4 * i);
+    further += has_come_further(hints, streaks, area + 1 + 4 * i);
   if (further || !hints->asked || hints->has_found) {
     add_records(hints, area);
     if (hints->asked)
@@ -221,7 +223,7 @@ static size_t insert_word(struct hints *hints, uint8_t *data, size_t size, size_
       best = word;
   }
   best->tries++;
-  size_t result = next_random(hints) % 4 ? 0 : complete(hints, &best->text, data, size, max);
+  size_t result = given && next_random(hints) % 4 == 0 ? complete(hints, &best->text, data, size, max) : 0;
   return result ? result : put_in(hints, best->text.bytes, best->text.length, data, size, max);
 }
 
@@ -267,6 +269,8 @@ size_t hints_word(const struct hints *hints, size_t index, const uint8_t **bytes
 
 /* Rounds without anything new after which the share is halved, and again after twice as many, ... */
 #define PATIENCE 16
+/* Percent that stay in any case: what comes next may only be made by chance. */
+#define LEAST_SHARE 8
 
 int hints_worthwhile(struct hints *hints, const uint8_t *data, size_t size, int has_found, uint64_t now) {
   uint32_t hash = hash_of(data, size);
@@ -279,7 +283,7 @@ int hints_worthwhile(struct hints *hints, const uint8_t *data, size_t size, int 
     return 0;
   uint64_t expected = hints->runs ? hints->spent / hints->runs : 0;
   uint64_t share = has_found ? hints->share : (hints->share + 1) / 2;
-  for (uint32_t idle = hints->idle / PATIENCE; idle && share > 1; idle /= 2)
+  for (uint32_t idle = hints->idle / PATIENCE; idle && share > LEAST_SHARE; idle /= 2)
     share /= 2;
   if (hints->runs && (hints->spent + expected) * 100 > (now - hints->started) * share)
     return 0;

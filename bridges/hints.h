@@ -129,7 +129,7 @@ void hints_init(struct hints *, uint32_t seed);
 /* Keeps the comparisons of an area: area[0] records follow, of 4 words each (type, two operands, PC). They are
  * of the input that hints_worthwhile was last asked about; if that has found nothing, and they tell nothing
  * new either, they are not kept. Returns how many of them tell that a program has come further than ever: a place that compares for the first time,
- * or finds something equal, or compares with another constant, or another part of a text. */
+ * or finds something equal, or more of it in a row, or compares with another constant, or another part of a text. */
 unsigned hints_add(struct hints *, const uint64_t *area);
 
 /* Changes an input of `size` bytes, in place, into one of at most `max`. Returns its new size; 0 where there
