@@ -25,7 +25,12 @@ import {
   replayCommand,
   withHarness,
 } from "../harness_options.ts";
-import { type GuidanceArguments, guidanceEnv, withGuidance, writeScriptWords } from "../guidance.ts";
+import {
+  type GuidanceArguments,
+  guidanceEnv,
+  withGuidance,
+  writeScriptWords,
+} from "../guidance.ts";
 import { type ServerArguments, withServer } from "../options.ts";
 
 type Arguments = ServerArguments & HarnessArguments & {
