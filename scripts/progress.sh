@@ -30,5 +30,6 @@ done
 [ ! -t 1 ] || printf '\r\033[K'
 wait "$job"
 status=$?
-[ "$status" -eq 0 ] || cat "$log" >&2
+if [ "$status" -ne 0 ]; then cat "$log" >&2
+elif [ "$seconds" -ge 5 ]; then echo "   $what: done, $seconds s"; fi
 exit "$status"

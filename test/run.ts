@@ -25,11 +25,16 @@ const ALONE: readonly string[] = [
 ];
 /** The files that take longest, in descending order: so the lanes end together. */
 const LONGEST: readonly string[] = [
+  "e2e/attach_probes",
   "e2e/chromium",
   "e2e/exactness",
   "e2e/traced_exactness",
   "e2e/attach",
   "hostile/start",
+  "e2e/folded",
+  "e2e/libfuzzer",
+  "e2e/run_input",
+  "e2e/as_written",
   "e2e/behaviour",
   "e2e/agreement",
   "e2e/family",

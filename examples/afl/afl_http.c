@@ -1,6 +1,6 @@
 /* afl_http [-p PORT] [-u PATH] [-t TYPE] COMMAND...
  *
- * Lets AFL++ at an HTTP service that COMMAND starts. Posts each input to it, and gives AFL++ the map of
+ * Has AFL++ fuzz an HTTP service that COMMAND starts. Posts each input to it, and gives AFL++ the map of
  * edges that it wants, made of kcov's PCs. A reply of 500 or above, and a service that ends, is a crash.
  * AFL++ ends a service that hangs; it is started again.
  *
@@ -46,7 +46,7 @@
 #define LONGEST_REPLY (64 << 10)
 
 /* For a service that does not print its port: s that it may take to listen, and us between two looks. */
-#define PATIENCE 30
+#define PATIENCE 9
 #define INTERVAL 20000
 
 static char **command;
@@ -216,10 +216,17 @@ static void serve_afl(void) {
 static int post_once(void) {
   char body[LONGEST_BODY];
   size_t length = fread(body, 1, sizeof body, stdin);
-  if (!post(body, length))
-    fail("the service ended");
-  fputs(reply, stdout);
-  return 0;
+  int code = post(body, length);
+  if (code)
+    fputs(reply, stdout);
+  /* Its port is free when this ends. */
+  kill(service, SIGKILL);
+  int status;
+  waitpid(service, &status, 0);
+  if (code)
+    return 0;
+  fprintf(stderr, "the service closed the connection without a reply\n");
+  return 2;
 }
 
 static void read_options(int argc, char **argv) {
@@ -234,6 +241,10 @@ static void read_options(int argc, char **argv) {
       type = optarg;
     else
       optind = argc;
+  }
+  if (path[0] != '/') {
+    fprintf(stderr, "-u takes a path that begins with /, not %s\n", path);
+    exit(2);
   }
   if (optind < argc)
     return;

@@ -60,7 +60,9 @@ export async function readProcess(pid: number): Promise<ProcessFacts> {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ESRCH") throw new Error("there is no such process");
     if (code === "EACCES" || code === "EPERM") {
-      throw new Error("the server may not look at this process; run it as root");
+      const isRoot = process.geteuid?.() === 0;
+      const way = isRoot ? "the kernel denies it, even to root" : "run the server as root";
+      throw new Error(`the server may not look at this process: ${way}`);
     }
     throw error;
   }

@@ -20,6 +20,9 @@ const BIN = fileURLToPath(new URL("../../../bin", import.meta.url));
 /** Linux has kcov here, and fuzzers look for it here. */
 const MOUNT_POINT = "/sys/kernel/debug";
 
+const NO_TARGET =
+  "no process became a target: none does that ran before, or has no NODE_OPTIONS of ours";
+
 /** ms that processes which the command has left have to end by themselves after SIGTERM. */
 const GRACE = 2500;
 /** ms in which a connection ends by itself once nobody has it mounted. */
@@ -135,6 +138,7 @@ async function runInNamespace(
   const served = server.serve(fd, { root, onReady }).catch(() => {});
   const status = await ended;
   if (options["keep-running"]) await Promise.race([served, interruption.received]);
+  if (!server.hasHadTargets) io.warn(NO_TARGET);
   const { signal: hurry } = interruption;
   await endLeft(server, { namespace, hurry, reporter: io });
   await endConnection(mount.minor, served);

@@ -83,7 +83,7 @@ export function withServer<T>(argv: Argv<T>) {
     .option("self", {
       type: "boolean",
       default: false,
-      describe: "make the server itself a target, as gVisor's sentry is",
+      describe: "make the server itself a target: its own JavaScript is measured, too",
     })
     .option("hold", {
       choices: ["auto", "none"] as const,

@@ -85,7 +85,10 @@ async function connectInTime(
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== "EAGAIN" || performance.now() > deadline) {
-        throw new UserError(`Cannot ask the server at ${socketPath}: ${message}`);
+        const way = code === "EACCES"
+          ? "it is another user's; run with sudo, or start the server with --mode, --uid or --gid"
+          : message;
+        throw new UserError(`Cannot ask the server at ${socketPath}: ${way}`);
       }
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_INTERVAL));

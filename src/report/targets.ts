@@ -22,8 +22,22 @@ export function formatTargets(rows: readonly TargetRow[]): string {
 /** The scripts without probes as a second table, after an empty line; nothing where there are none. */
 export function formatUnprobed(scripts: readonly UnprobedScript[]): string {
   if (scripts.length === 0) return "";
-  const lines = scripts.map(({ target, url, reason }) => [target, url, reason]);
+  const lines = grouped(scripts).map(({ target, url, reason }) => [target, url, reason]);
   return `\n${formatTable([["TARGET", "SCRIPT", "NOT MEASURED BECAUSE"], ...lines])}`;
+}
+
+/** More scripts of a target with the same reason than this are one line. */
+const MOST_ALIKE = 10;
+
+function grouped(scripts: readonly UnprobedScript[]): UnprobedScript[] {
+  const groups = new Map<string, UnprobedScript[]>();
+  for (const script of scripts) {
+    const key = JSON.stringify([script.target, script.reason]);
+    groups.set(key, [...groups.get(key) ?? [], script]);
+  }
+  return [...groups.values()].flatMap((group) =>
+    group.length > MOST_ALIKE ? [{ ...group[0], url: `${group.length} scripts` }] : group
+  );
 }
 
 function formatTable(rows: readonly (readonly string[])[]): string {

@@ -106,8 +106,8 @@ function newBlocks({ before, now, minuteAgo = before }: Interval): string {
 function faults(interval: Interval): string[] {
   if (!interval.now.total) {
     return [
-      "clients map what targets write: nothing is collected,",
-      "and nobody sees what they do",
+      "probes write into clients' memory:",
+      "--no-passthrough counts executions and PCs, too",
     ];
   }
   const rates = ratesIn(interval);

@@ -103,7 +103,9 @@ export class RequestAnswers {
     if (state === "ended") return undefined;
     const blind = blindInstances(this.#options.devices, id);
     const instances = counted(blind, "instance does", "instances do");
-    return blind > 0 ? `${instances} not see it: they were opened before it came` : undefined;
+    return blind > 0
+      ? `${instances} not see it: ${blind === 1 ? "it was" : "they were"} opened before it came`
+      : undefined;
   }
 
   /** The blocks since the last reset are the same for all who ask, so not everyone may reset. */

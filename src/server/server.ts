@@ -263,6 +263,11 @@ export class Server implements AsyncDisposable {
     });
   }
 
+  /** Whether there has been a target. */
+  get hasHadTargets(): boolean {
+    return this.#registry.names.length > 0;
+  }
+
   #report(target: Target, log: (line: string) => void): void {
     const { name, pid } = target.info;
     log(`${name} (pid ${pid}): ${target.state}${target.note && `, ${target.note}`}`);

@@ -4,6 +4,10 @@ import type { ScriptCounts } from "../scripts/engine.ts";
 import type { Target } from "../targets/target.ts";
 import { counted } from "../report/display_text.ts";
 
+function allOf(scripts: number): string {
+  return scripts === 1 ? "its only script" : `all of its ${scripts} scripts`;
+}
+
 /** The row that `ps` shows for a target whose scripts have been counted. */
 export function targetRow(
   target: Target,
@@ -14,11 +18,12 @@ export function targetRow(
     live?: LiveProgress | undefined;
   },
 ): TargetRow {
-  const { measured, blocks, coarse = 0, unnamed = 0, unparsed, unkept } = counts;
+  const { measured, blocks, excluded = 0, coarse = 0, unnamed = 0, unparsed, unkept } = counts;
   const notes = [
     target.note,
     target.info.remark,
     unseen,
+    measured === 0 && excluded > 0 && `the globs leave out ${allOf(excluded)}`,
     coarse > 0 && `${counted(coarse, "function")} without block counters`,
     unnamed > 0 && `${counted(unnamed, "script")} without a URL`,
     unkept > 0 && `${counted(unkept, "script")} without PCs: ${counts.unkeptReason}`,

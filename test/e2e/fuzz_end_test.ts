@@ -68,11 +68,17 @@ fuzz(
     assert.equal([status, signal], [0, null]);
     assert.match(
       stderr,
-      /^kcovfs: probes.*\nkcovfs: the command has ended; ended what it left running: 1 process \(.*\)\n$/,
+      /^kcovfs: probes.*\nkcovfs: no process became a target: .*\nkcovfs: the command has ended; ended what it left running: 1 process \(.*\)\n$/,
     );
     assert.not.ok(lives(stdout));
   },
 );
+
+fuzz("what was a target and has ended is not told of as missing", async ({ scene }) => {
+  const { status, stderr } = await run(scene, `${NODE} -e 0`);
+  assert.is(status, 0);
+  assert.match(stderr, /^kcovfs: probes[^\n]*\n$/);
+});
 
 fuzz(
   "targets are ended by SIGTERM, and named, and the status is the command's",
@@ -144,7 +150,7 @@ fuzz(
       "--keep-running",
     );
     assert.is(status, 5);
-    assert.match(stderr, /^kcovfs: probes[^\n]*\n$/);
+    assert.match(stderr, /^kcovfs: probes[^\n]*\nkcovfs: no process became a target: [^\n]*\n$/);
     assert.match(stdout, /^ID +NAME/);
     assert.ok(performance.now() - began > 3000);
   },

@@ -38,7 +38,7 @@ export function runCommands(
 ): Promise<Finished> {
   const script = commands
     .replaceAll("/tmp/", `${scene.folder}/`)
-    .replaceAll(/kcovfs (fuzz|mount)/g, `kcovfs $1 --state ${scene.state}`);
+    .replaceAll(/kcovfs (fuzz|mount|report)/g, `kcovfs $1 --state ${scene.state}`);
   const env = { PATH: `${join(ROOT, "bin")}:${process.env["PATH"]}`, GOCACHE: scene.folder };
   return execute(["sh", "-euc", `cd ${ROOT}\n${script}`], { ...options, env });
 }

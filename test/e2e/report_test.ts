@@ -167,7 +167,10 @@ report("a target of its own name is reported on alone, or each for itself", asyn
   const { status, stderr } = await scene.command("report", "--target", "api");
   assert.equal(
     [status, stderr],
-    [1, "kcovfs: Cannot report on api: there has been no such target, but plus, minus\n"],
+    [
+      1,
+      "kcovfs: Cannot report on api: no measured code of such a target has run, but of plus, minus; see 'kcovfs ps'\n",
+    ],
   );
 });
 

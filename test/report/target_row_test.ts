@@ -48,4 +48,12 @@ report("a script that could have no PCs is in the note, with the reason", () => 
   );
 });
 
+report("globs that leave out all that a target has loaded are in the note", () => {
+  const note = (counts: { measured: number; excluded: number }) =>
+    targetRow(target(1), { counts: { ...NONE, ...counts } }).note;
+  assert.is(note({ measured: 0, excluded: 136 }), "the globs leave out all of its 136 scripts");
+  assert.is(note({ measured: 0, excluded: 1 }), "the globs leave out its only script");
+  assert.is(note({ measured: 1, excluded: 135 }), "");
+});
+
 report.run();

@@ -48,6 +48,22 @@ report("scripts without probes follow the targets, a line each, with the reason"
   ]);
 });
 
+report("many scripts of a target that have no probes for one reason are one line", () => {
+  const reason = "the globs leave it out";
+  const alike = Array.from(
+    { length: 136 },
+    (_, i) => ({ target: "api", url: `file:///${i}`, reason }),
+  );
+  const other = { target: "late", url: "file:///a.js", reason };
+  assert.equal(formatUnprobed([...alike, other]).split("\n"), [
+    "",
+    "TARGET  SCRIPT        NOT MEASURED BECAUSE",
+    "api     136 scripts   the globs leave it out",
+    "late    file:///a.js  the globs leave it out",
+    "",
+  ]);
+});
+
 report("where all scripts have probes nothing follows", () => {
   assert.is(formatUnprobed([]), "");
 });

@@ -69,8 +69,8 @@ top("in 60 columns the head is whole, on more lines", () => {
     "answering 0.03 ms, holding 0.20 ms",
   ]);
   assert.equal(head({ before: direct(BEFORE), now: direct(NOW) }).slice(-2), [
-    "clients map what targets write: nothing is collected,",
-    "and nobody sees what they do",
+    "probes write into clients' memory:",
+    "--no-passthrough counts executions and PCs, too",
   ]);
 });
 
@@ -110,7 +110,7 @@ top("where clients map what targets write, what nobody sees is not made up", () 
   assert.equal(lines.slice(0, 3), [
     "kcovfs 0.1.0, pid 4711, up 1:02:12, collector trace",
     "executions -, new blocks 24.0/min (1204 in all)",
-    "clients map what targets write: nothing is collected, and nobody sees what they do",
+    "probes write into clients' memory: --no-passthrough counts executions and PCs, too",
   ]);
   assert.equal(lines.slice(-4), [
     "  ID  CLIENT     PID  STATE    TARGETS                      AREA  FULL  PCS  EXECS  EXECS/S",

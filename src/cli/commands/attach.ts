@@ -79,7 +79,7 @@ export const attach: Command = {
     });
     for (const { name, pid, runtime, link, hold, id, collector } of rows) {
       const where = pid > 0 ? `pid ${pid}, ` : "";
-      const way = collector === "v8" ? "counted by V8, for it runs already" : "by its probes";
+      const way = collector === "v8" ? COUNTED : "by its probes";
       io.print(
         `kcovfs: attached ${name} (${where}${runtime}, link ${link}, hold ${hold}): ${way}\n`,
       );
@@ -89,6 +89,9 @@ export const attach: Command = {
     return 0;
   },
 };
+
+const COUNTED =
+  "counted by V8, for it runs already; of functions that have run before, only calls are seen";
 
 /** ms between two looks at how far it is. */
 const LOOK_INTERVAL = 100;

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Argv } from "yargs";
 import { checkRoot } from "../../fuse/mod.ts";
 import { mountServer } from "../../server/mounted_server.ts";
@@ -42,9 +43,9 @@ export const mount: Command = {
     const stop = new Promise<void>((resolve) => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     });
-    io.print(`kcovfs: mounted on ${dir} (${describeWay(await mounted.server.facts)})\n`);
+    io.print(`kcovfs: mounted on ${resolve(dir)} (${describeWay(await mounted.server.facts)})\n`);
     const manager = serviceManager(io);
-    manager.tell("READY=1", `STATUS=mounted on ${dir}`);
+    manager.tell("READY=1", `STATUS=mounted on ${resolve(dir)}`);
     try {
       await Promise.race([stop, mounted.ended]);
     } finally {

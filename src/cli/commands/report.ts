@@ -94,7 +94,9 @@ function choose(
   for (const name of names ?? []) {
     if (targets.some((target) => target.name === name)) continue;
     const known = targets.map(({ name }) => name).join(", ");
-    throw new UserError(`Cannot report on ${name}: there has been no such target, but ${known}`);
+    throw new UserError(
+      `Cannot report on ${name}: no measured code of such a target has run, but of ${known}; see 'kcovfs ps'`,
+    );
   }
   return names ? targets.filter(({ name }) => names.includes(name)) : targets;
 }

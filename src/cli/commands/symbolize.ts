@@ -3,6 +3,7 @@ import type { Argv } from "yargs";
 import { blockOfPc } from "../../symbols/pc_space.ts";
 import { SourceStore } from "../../symbols/source_store.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
+import { counted } from "../../report/display_text.ts";
 import { PcLines } from "../../report/pc_lines.ts";
 import {
   symbolize as symbolizePc,
@@ -74,14 +75,18 @@ export const symbolize: Command = {
     }
     await using sources = new SourceStore(sourcesFolder(state));
     const lines = new PcLines({ symbols, sources });
-    let hasUnknown = false;
+    let unknown = 0;
     for await (const text of options.pc?.length ? options.pc : wordsOfInput()) {
       const pc = options["after-call"] ? blockAfter(parsePc(text)) : parsePc(text);
       const block = blockOfPc(pc);
-      hasUnknown ||= block === undefined || !symbols.locate(block);
+      if (block === undefined || !symbols.locate(block)) unknown++;
       io.print(options.runsc ? symbolizePc(symbols, pc, options) : await lines.of(pc, options));
     }
-    return hasUnknown ? 1 : 0;
+    if (unknown > 0) {
+      const pcs = counted(unknown, "PC is", "PCs are");
+      io.warn(`${pcs} not in the symbols of ${state}; for another server's, see --state`);
+    }
+    return unknown > 0 ? 1 : 0;
   },
 };
 

@@ -44,6 +44,8 @@ export interface ProbedCounts {
   /** Scripts with probes, and their blocks. */
   measured: number;
   blocks: number;
+  /** Scripts that the globs leave out. */
+  excluded?: number;
   /** Scripts whose source could not be parsed. */
   unparsed: number;
   /** Scripts that could have no PCs when they were loaded, and the reason. */
@@ -199,6 +201,7 @@ export class Tracing implements AsyncDisposable {
     };
     if (!this.#options.filterFor(target)(maker || url)) {
       note("the globs leave it out");
+      scripts.counts.excluded = (scripts.counts.excluded ?? 0) + 1;
       return {};
     }
     note(undefined);
