@@ -1,30 +1,13 @@
 /* libFuzzer and a function of JavaScript: an ordinary client of kcov's. Each input goes to a harness, and the
- * edges that it has taken there become libFuzzer's counters. `kcovfs libfuzzer` builds and runs it, and is
- * told what is found; how, is in src/fuzzing/findings_server.ts.
- *
- * Its environment:
- *   KCOVFS_HARNESS          the harness's command, with 0x1f between its words
- *   KCOVFS_HARNESS_TIMEOUT  seconds of processor time an input may take
- *   KCOVFS_HARNESS_MEMORY   MB that the harness may take
- *   KCOVFS_FINDINGS         the socket that findings are told on
- *   KCOVFS_EXECUTIONS       a file with one u64: inputs that were run
- *   KCOVFS_NAME             the harness's name as a target
- *   KCOVFS_COMPARISONS      if it is there: comparisons guide
- *   KCOVFS_WORDS            if it is there: a file with words that guide, once HARNESS_LOADED is told
+ * edges that it has taken there become libFuzzer's counters. `kcovfs libfuzzer` builds and runs it; its
+ * environment is in bridge.h, and besides:
+ *   KCOVFS_NAME         the harness's name as a target
+ *   KCOVFS_COMPARISONS  if it is there: comparisons guide
+ *   KCOVFS_WORDS        if it is there: a file with words that guide, once HARNESS_LOADED is told
  */
 #define _GNU_SOURCE
-#include "edges.h"
+#include "bridge.h"
 #include "guide.h"
-#include "harness.h"
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/un.h>
-
-#define KCOV_INIT_TRACE _IOR('c', 1, unsigned long)
-#define KCOV_ENABLE _IO('c', 100)
-#define KCOV_TRACE_PC 0
-#define COVER_SIZE (64 << 10)
 
 /* An edge each; memory is taken by those that there are. libFuzzer learns of them a page at a time, for it
  * clears and reads all that it knows with each input. */
@@ -33,11 +16,6 @@
 /* More, one for each time that an input comes further in what it compares. */
 #define FURTHER (64 << 10)
 void __sanitizer_cov_8bit_counters_init(uint8_t *start, uint8_t *stop);
-
-/* The statuses of this program's own: something was found and that is the end; it cannot go on. */
-#define FOUND 1
-#define BROKEN 3
-#define SEPARATOR "\x1f"
 
 static struct edges edges;
 static struct guide guide;
@@ -49,39 +27,7 @@ static size_t further_count;
 static size_t longest = 64, unsuccessful;
 /* By counter, the buckets of its counts that there were. */
 static uint8_t *seen;
-static uint64_t *cover;
-static uint64_t *executions;
-static int findings = -1;
-static char *command[256];
-static struct harness harness = {.command = command};
 
-static void fail(const char *what) {
-  perror(what);
-  _exit(BROKEN);
-}
-
-static const char *variable(const char *name) {
-  const char *value = getenv(name);
-  if (!value) {
-    fprintf(stderr, "%s is not set: this is run by kcovfs libfuzzer\n", name);
-    _exit(BROKEN);
-  }
-  return value;
-}
-
-static void open_kcov(void) {
-  const char *path = getenv("KCOV");
-  path = path ? path : "/sys/kernel/debug/kcov";
-  /* What the second harness does is not to be in here. */
-  int fd = guide.is_comparing ? guide_open(path, variable("KCOVFS_NAME")) : open(path, O_RDWR | O_CLOEXEC);
-  if (fd == -1 || ioctl(fd, KCOV_INIT_TRACE, COVER_SIZE))
-    fail("kcov");
-  cover = mmap(NULL, COVER_SIZE * sizeof *cover, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (cover == MAP_FAILED)
-    fail("kcov");
-  if (ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC | KCOV_FOLD) && ioctl(fd, KCOV_ENABLE, KCOV_TRACE_PC))
-    fail("kcov");
-}
 
 static void tell_counters(size_t known) {
   for (; told < known && told < COUNTERS; told += COUNTERS_PAGE)
@@ -132,29 +78,6 @@ static void keep(void) {
   further[further_count++] = 1;
 }
 
-static void open_findings(void) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", variable("KCOVFS_FINDINGS"));
-  findings = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (findings == -1 || connect(findings, (struct sockaddr *)&address, sizeof address))
-    fail("findings");
-  int fd = open(variable("KCOVFS_EXECUTIONS"), O_RDWR | O_CLOEXEC);
-  executions = mmap(NULL, sizeof *executions, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (executions == MAP_FAILED)
-    fail("executions");
-}
-
-/* Tells what has come of an input. The answer says whether to go on; the end, that there is nobody. */
-static int report(enum harness_answer kind, const uint8_t *data, size_t size) {
-  uint32_t head[] = {kind, harness.size, (uint32_t)size};
-  struct iovec parts[] = {
-      {head, sizeof head}, {harness.text, harness.size}, {(void *)data, size}};
-  char answer = 's';
-  if (harness_send(findings, parts, 3) || harness_receive(findings, &answer, 1) != 1)
-    return 0;
-  return answer == 'c';
-}
-
 /* libFuzzer's own way to end would take this for a crash. */
 static void end(int status) {
   guide_end(&guide);
@@ -164,16 +87,8 @@ static void end(int status) {
 }
 
 static void start_harness(void) {
-  enum harness_answer answer = harness_start(&harness);
-  if (answer == HARNESS_LOADED)
-    return;
-  if (answer != HARNESS_FAILED)
-    harness_set_text(&harness,
-                     answer == HARNESS_HANG     ? "{\"message\":\"to load it takes too long\",\"stack\":[]}"
-                     : answer == HARNESS_MEMORY ? "{\"message\":\"to load it takes too much memory\",\"stack\":[]}"
-                                                : "{\"message\":\"it ends the process when it is loaded\",\"stack\":[]}");
-  report(HARNESS_FAILED, NULL, 0);
-  end(BROKEN);
+  if (load_harness())
+    end(BROKEN);
 }
 
 static void start_guide(void) {
@@ -190,18 +105,16 @@ static void start_guide(void) {
 }
 
 static void start(void) {
-  int words = 0;
   /* Without kcovfs there is nothing to be guided by. */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  for (char *word = strtok(strdup(variable("KCOVFS_HARNESS")), SEPARATOR); word && words < 255;
-       word = strtok(NULL, SEPARATOR))
-    command[words++] = word;
-  harness.timeout = atof(variable("KCOVFS_HARNESS_TIMEOUT"));
-  harness.memory = atol(variable("KCOVFS_HARNESS_MEMORY"));
+  read_environment();
   open_findings();
   start_harness();
   make_counters();
   start_guide();
+  /* What the second harness does is not to be in there. */
+  if (guide.is_comparing)
+    measured = variable("KCOVFS_NAME");
   open_kcov();
 }
 
@@ -223,9 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     start();
   if (!harness.pid)
     start_harness();
-  __atomic_store_n(&cover[0], 0, __ATOMIC_RELAXED);
-  enum harness_answer answer = harness_run(&harness, data, (uint32_t)size);
-  __atomic_fetch_add(executions, 1, __ATOMIC_RELAXED);
+  enum harness_answer answer = run_input(data, (uint32_t)size);
   if (answer != HARNESS_OK) {
     /* It does not come into the corpus. */
     if (!report(answer, data, size))

@@ -33,6 +33,7 @@ const LONGEST: readonly string[] = [
   "hostile/start",
   "e2e/folded",
   "e2e/libfuzzer",
+  "e2e/afl_command",
   "e2e/run_input",
   "e2e/as_written",
   "e2e/behaviour",

@@ -5,6 +5,7 @@ import { onOneLine, visibleLines } from "../report/display_text.ts";
 import { logger } from "../base/logger.ts";
 import { VERSION } from "../base/version.ts";
 import type { Command, Io } from "./command.ts";
+import { afl } from "./commands/afl.ts";
 import { attach } from "./commands/attach.ts";
 import { detach } from "./commands/detach.ts";
 import { dictionary } from "./commands/dictionary.ts";
@@ -28,7 +29,7 @@ import { USAGE, UserError } from "../base/user_error.ts";
 
 /** The commands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
-  ...[libfuzzer, runInput, fuzz, mount, run, attach, detach, ps, symbolize],
+  ...[libfuzzer, afl, runInput, fuzz, mount, run, attach, detach, ps, symbolize],
   ...[top, report, dictionary, env, instrument, replay, unmount, doctor, installService],
 ];
 

@@ -25,13 +25,26 @@ export function withDictionary(
 ): string[] {
   const others = options.filter((option) => !OPTION.test(option));
   const given = options.flatMap((option) => OPTION.exec(option)?.[1] ?? []);
+  const isWritten = writeDictionary(file, { without, more: given.map(readDictionary) });
+  return [...others, ...(isWritten ? [`-dict=${file}`] : [])];
+}
+
+/**
+ * Writes the words of the oracles that are on.
+ *
+ * @param options `more`: lines that come first.
+ * @returns whether there were any.
+ */
+export function writeDictionary(
+  file: string,
+  { without, more = [] }: { without: readonly string[]; more?: readonly string[] },
+): boolean {
   const words = Object.entries(WORDS).flatMap(([oracle, words]) =>
-    without.includes(oracle as Oracle) ? [] : words
+    without.includes(oracle) ? [] : words
   );
-  const lines = [...given.map(readDictionary), ...words.map((word) => JSON.stringify(word))];
-  if (lines.length === 0) return others;
-  writeFileSync(file, `${lines.join("\n")}\n`, "latin1");
-  return [...others, `-dict=${file}`];
+  const lines = [...more, ...words.map((word) => JSON.stringify(word))];
+  if (lines.length > 0) writeFileSync(file, `${lines.join("\n")}\n`, "latin1");
+  return lines.length > 0;
 }
 
 function readDictionary(file: string): string {

@@ -5,10 +5,12 @@
  */
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   writeSync,
 } from "node:fs";
@@ -83,6 +85,21 @@ export class FindingsServer implements Disposable {
   /** The environment by which a bridge finds this. */
   get env(): NodeJS.ProcessEnv {
     return { KCOVFS_FINDINGS: this.#socket, KCOVFS_EXECUTIONS: this.#executionsFile };
+  }
+
+  /** Where the bridge to AFL++ keeps its edges, by their numbers; the first u64 is how many there are. */
+  get edgesFile(): string {
+    return join(this.#folder, "edges");
+  }
+
+  /** Edges in that file. */
+  get edges(): number {
+    if (!existsSync(this.edgesFile)) return 0;
+    const count = Buffer.alloc(8);
+    const fd = openSync(this.edgesFile, "r");
+    readSync(fd, count);
+    closeSync(fd);
+    return Number(count.readBigUInt64LE());
   }
 
   /** Inputs that were run, by all bridges. */

@@ -28,6 +28,7 @@ function refused(found: Finished, status: number, text: RegExp): void {
 
 const COMMANDS = [
   "libfuzzer",
+  "afl",
   "run-input",
   "fuzz",
   "mount",
@@ -93,6 +94,7 @@ const SENSELESS: readonly [string[], RegExp][] = [
   [["top", "--interval", "soon"], /--interval takes seconds/],
   [["top", "--count", "1.5"], /--count takes a whole number above 0; see 'kcovfs top --help'/],
   [["libfuzzer"], /: <target> is missing; see 'kcovfs libfuzzer --help'/],
+  [["afl"], /: <target> is missing; see 'kcovfs afl --help'/],
   [["run-input"], /: <target> is missing; see 'kcovfs run-input --help'/],
   [["run-input", "a.mjs"], /: <file\.\.> is missing; see 'kcovfs run-input --help'/],
   [["libfuzzer", "/", "--timeout", "0"], /--timeout takes a number from 0\.1 to 86400; see/],
