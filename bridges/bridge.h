@@ -32,6 +32,8 @@ static uint64_t *executions;
 static int findings = -1;
 static char *command[256];
 static struct harness harness = {.command = command};
+/* Of the target that the area is of; NULL: of all. */
+static const char *measured;
 
 /* Tells what has come of an input. The answer says whether to go on; the end, that there is nobody. */
 static int report(enum harness_answer kind, const uint8_t *data, size_t size) {
@@ -66,7 +68,9 @@ static const char *variable(const char *name) {
 
 static void open_kcov(void) {
   const char *path = getenv("KCOV");
-  int fd = open(path ? path : "/sys/kernel/debug/kcov", O_RDWR | O_CLOEXEC);
+  char file[4096];
+  snprintf(file, sizeof file, measured ? "%s.d/%s" : "%s", path ? path : "/sys/kernel/debug/kcov", measured);
+  int fd = open(file, O_RDWR | O_CLOEXEC);
   if (fd == -1 || ioctl(fd, KCOV_INIT_TRACE, COVER_SIZE))
     fail("kcov");
   cover = mmap(NULL, COVER_SIZE * sizeof *cover, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -39,7 +39,7 @@ static struct hint_site *find_site(struct hints *hints, uint64_t pc) {
 }
 
 static void keep_word(struct hints *hints, const uint8_t *bytes, size_t length) {
-  struct hint_word *place = hints->words;
+  struct hint_word *place = hints->words + hints->given_count;
   if (length == 0 || length > HINT_BYTES)
     return;
   for (size_t i = 0; i < hints->word_count; i++) {
@@ -48,6 +48,8 @@ static void keep_word(struct hints *hints, const uint8_t *bytes, size_t length) 
       word->round = hints->round;
       return;
     }
+    if (i < hints->given_count)
+      continue;
     if (word->round < place->round || (word->round == place->round && word->tries > place->tries))
       place = word;
   }
@@ -302,15 +304,27 @@ static int is_told_first(struct hints *hints, uint64_t pc, uint64_t what) {
   return is_first;
 }
 
-/* Of what is no constant, each input has another. */
-static int has_come_further(struct hints *hints, const uint64_t record[4]) {
+/* How often in a row, up to now in an area, a place that compares no constants has found them equal. */
+struct streak {
+  uint64_t pc;
+  uint8_t length;
+};
+#define STREAKS 256
+
+/* Of what is no constant, each input has another: what tells is how much of it is equal, one after the other. */
+static int has_come_further(struct hints *hints, struct streak *streaks, const uint64_t record[4]) {
   enum { PLACE, EQUAL, CONSTANT };
   int is_equal = record[1] == record[2];
   int is_further = is_told_first(hints, record[3], PLACE);
   if (is_equal)
     is_further |= is_told_first(hints, record[3], EQUAL);
   if (record[0] & 1)
-    is_further |= is_told_first(hints, record[3], mix(record[1] + record[0]) + CONSTANT + is_equal);
+    return is_further | is_told_first(hints, record[3], mix(record[1] + record[0]) + CONSTANT + is_equal);
+  struct streak *streak = &streaks[mix(record[3]) % STREAKS];
+  streak->length = !is_equal ? 0 : streak->pc == record[3] && streak->length < HINT_BYTES ? streak->length + 1 : 1;
+  streak->pc = record[3];
+  if (streak->length > 1)
+    is_further |= is_told_first(hints, record[3], mix(streak->length));
   return is_further;
 }
 

@@ -19,8 +19,10 @@ static void focus(struct hints *hints) {
 
 unsigned hints_add(struct hints *hints, const uint64_t *area) {
   unsigned further = 0;
+  struct streak streaks[STREAKS];
+  memset(streaks, 0, sizeof streaks);
   for (uint64_t i = 0; i < area[0]; i++)
-    further += has_come_further(hints, area + 1 + 4 * i);
+    further += has_come_further(hints, streaks, area + 1 + 4 * i);
   if (further || !hints->asked || hints->has_found) {
     add_records(hints, area);
     if (hints->asked)
@@ -192,17 +194,37 @@ static size_t insert_operand(struct hints *hints, uint8_t *data, size_t size, si
   return length > skipped ? put_in(hints, text->bytes + skipped, length - skipped, data, size, max) : 0;
 }
 
+/* Where its beginning stands already. */
+static size_t complete(struct hints *hints, const struct hint_text *word, uint8_t *data, size_t size, size_t max) {
+  size_t start = size ? below(hints, size) : 0;
+  for (size_t i = 0; i < size; i++) {
+    size_t at = start + i < size ? start + i : start + i - size, known = 0;
+    while (known < word->length && at + known < size && data[at + known] == word->bytes[known])
+      known++;
+    if (known && known < word->length)
+      return put(hints, data, size, max, at, known, word->bytes, word->length);
+  }
+  return 0;
+}
+
 static size_t insert_word(struct hints *hints, uint8_t *data, size_t size, size_t max) {
   struct hint_word *best = NULL;
   if (hints->word_count == 0)
     return 0;
+  uint32_t first = 0, count = hints->word_count, given = hints->given_count;
+  if (given && given < count) {
+    int is_given = next_random(hints) % 2;
+    first = is_given ? 0 : given;
+    count = is_given ? given : count - given;
+  }
   for (int i = 0; i < 4; i++) {
-    struct hint_word *word = &hints->words[below(hints, hints->word_count)];
+    struct hint_word *word = &hints->words[first + below(hints, count)];
     if (!best || cost_of(hints, word->tries, word->round) < cost_of(hints, best->tries, best->round))
       best = word;
   }
   best->tries++;
-  return put_in(hints, best->text.bytes, best->text.length, data, size, max);
+  size_t result = given && next_random(hints) % 4 == 0 ? complete(hints, &best->text, data, size, max) : 0;
+  return result ? result : put_in(hints, best->text.bytes, best->text.length, data, size, max);
 }
 
 size_t hints_mutate(struct hints *hints, uint8_t *data, size_t size, size_t max, uint32_t random) {
@@ -229,7 +251,12 @@ size_t hints_mutate(struct hints *hints, uint8_t *data, size_t size, size_t max,
   return result ? result : insert_operand(hints, data, size, max);
 }
 
-void hints_add_word(struct hints *hints, const uint8_t *bytes, size_t length) { keep_word(hints, bytes, length); }
+void hints_add_word(struct hints *hints, const uint8_t *bytes, size_t length) {
+  int is_first = hints->given_count == hints->word_count && hints->given_count < HINT_WORDS / 2;
+  keep_word(hints, bytes, length);
+  if (is_first)
+    hints->given_count = hints->word_count;
+}
 
 size_t hints_words(const struct hints *hints) { return hints->word_count; }
 
@@ -242,6 +269,8 @@ size_t hints_word(const struct hints *hints, size_t index, const uint8_t **bytes
 
 /* Rounds without anything new after which the share is halved, and again after twice as many, ... */
 #define PATIENCE 16
+/* Percent that stay in any case: what comes next may only be made by chance. */
+#define LEAST_SHARE 8
 
 int hints_worthwhile(struct hints *hints, const uint8_t *data, size_t size, int has_found, uint64_t now) {
   uint32_t hash = hash_of(data, size);
@@ -254,7 +283,7 @@ int hints_worthwhile(struct hints *hints, const uint8_t *data, size_t size, int 
     return 0;
   uint64_t expected = hints->runs ? hints->spent / hints->runs : 0;
   uint64_t share = has_found ? hints->share : (hints->share + 1) / 2;
-  for (uint32_t idle = hints->idle / PATIENCE; idle && share > 1; idle /= 2)
+  for (uint32_t idle = hints->idle / PATIENCE; idle && share > LEAST_SHARE; idle /= 2)
     share /= 2;
   if (hints->runs && (hints->spent + expected) * 100 > (now - hints->started) * share)
     return 0;

@@ -105,6 +105,8 @@ struct hints {
   /* Rounds without anything new, one after the other. */
   uint32_t idle;
   uint32_t used_count, recent_count, word_count;
+  /* The first words, which hints_add_word has added: they stay. */
+  uint32_t given_count;
   /* The places there are, and those of the newest area. */
   uint16_t used[HINT_SITES], recent[HINT_SITES];
   struct hint_focus focuses[HINT_FOCUSES];
@@ -127,14 +129,15 @@ void hints_init(struct hints *, uint32_t seed);
 /* Keeps the comparisons of an area: area[0] records follow, of 4 words each (type, two operands, PC). They are
  * of the input that hints_worthwhile was last asked about; if that has found nothing, and they tell nothing
  * new either, they are not kept. Returns how many of them tell that a program has come further than ever: a place that compares for the first time,
- * or finds something equal, or compares with another constant, or another part of a text. */
+ * or finds something equal, or more of it in a row, or compares with another constant, or another part of a text. */
 unsigned hints_add(struct hints *, const uint64_t *area);
 
 /* Changes an input of `size` bytes, in place, into one of at most `max`. Returns its new size; 0 where there
  * is nothing to put in: then nothing was changed. */
 size_t hints_mutate(struct hints *, uint8_t *data, size_t size, size_t max, uint32_t random);
 
-/* A word more, as of a dictionary; those that comparisons are joined to come by themselves. */
+/* A word more, as of a dictionary; those that comparisons are joined to come by themselves. Half of HINT_WORDS,
+ * added before the first area, stay, and are put in as often as all others. */
 void hints_add_word(struct hints *, const uint8_t *bytes, size_t length);
 
 /* The words so far, for a fuzzer with a dictionary of its own: those of [0, hints_words), in no order, and

@@ -14,6 +14,7 @@ import { BROKEN } from "../fuzzing/harness_command.ts";
 import { ANSWER, type Found, type LoadFailure } from "../harness/protocol.ts";
 import type { BridgeArguments } from "./bridge_options.ts";
 import type { Io } from "./command.ts";
+import { writeScriptWords } from "./guidance.ts";
 import { replayCommand } from "./harness_options.ts";
 
 /** The status when something was found. */
@@ -37,6 +38,8 @@ export class FindingsSession {
   readonly #fuzzer: string;
   readonly #io: Io;
   readonly #start = performance.now();
+  /** The texts of the scripts that are fuzzed. */
+  scripts = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set());
   #failure: LoadFailure | undefined;
   #error: unknown;
 
@@ -58,8 +61,12 @@ export class FindingsSession {
   }
 
   /** @returns whether to go on. */
-  take(report: Report, { reports, executions }: FindingsServer): boolean {
+  async take(report: Report, { reports, executions, words }: FindingsServer): Promise<boolean> {
     try {
+      if (report.kind === ANSWER.loaded) {
+        writeScriptWords(words, await this.scripts());
+        return true;
+      }
       if (report.kind === ANSWER.failed) {
         this.#failure = readFailure(report.text);
         return false;

@@ -54,6 +54,8 @@ export interface SessionOptions {
   readonly io: Io;
   /** More of its environment. */
   readonly env?: NodeJS.ProcessEnv;
+  /** Is given the server before the command starts. */
+  readonly onServer?: (server: Server) => void;
 }
 
 /** Throws where {@linkcode runWithKcov} could not. */
@@ -69,13 +71,14 @@ export function checkForKcov(): void {
  */
 export async function runWithKcov(
   command: readonly string[],
-  { options, io, env = {} }: SessionOptions,
+  { options, io, env = {}, onServer }: SessionOptions,
 ): Promise<number> {
   const self = options.self ? io.self ?? startSelfCoverage() : undefined;
   const fd = await openFuseDevice();
   const server = await Server.start(
     serverOptions(options, { reporter: io, ...(self && { self }) }),
   );
+  onServer?.(server);
   // Until the end: a signal during the clean-up must not cut that short.
   using interruption = new Interruption();
   try {

@@ -14,8 +14,10 @@ const FLAGS = ["-O2", "-Wall"];
 
 /** How a bridge is made. */
 interface Bridge {
-  /** Its source, without `.c`, and the program. */
+  /** The program, and its source, without `.c`. */
   readonly name: string;
+  /** More sources. */
+  readonly parts: readonly string[];
   readonly fuzzer: string;
   /** The variable that names another compiler. */
   readonly variable: string;
@@ -26,14 +28,16 @@ interface Bridge {
 
 const LIBFUZZER: Bridge = {
   name: "libfuzzer",
+  parts: ["hints"],
   fuzzer: "libFuzzer",
   variable: "KCOVFS_CLANG",
   compilers: CLANGS,
   install: "on Debian: apt-get install clang libclang-rt-dev",
-  linkFlags: ["-fsanitize=fuzzer"],
+  linkFlags: ["-fsanitize=fuzzer", "-pthread"],
 };
 const AFL: Bridge = {
   name: "afl",
+  parts: [],
   fuzzer: "AFL++",
   variable: "KCOVFS_CC",
   compilers: ["cc", "gcc", ...CLANGS],
@@ -73,16 +77,18 @@ function build(bridge: Bridge): string {
   if (existsSync(program)) return program;
   // Others may be compiling it, too.
   const made = `${program}.${process.pid}`;
-  const object = `${made}.o`;
-  const source = join(SOURCES, `${bridge.name}.c`);
+  const sources = [bridge.name, ...bridge.parts];
+  const objects = sources.map((name) => `${made}.${name}.o`);
   try {
     mkdirSync(folder, { recursive: true });
     // Its own loops are not to be covered: libFuzzer comes in with the linker.
-    compile([compiler, ...FLAGS, "-c", "-o", object, source], bridge);
-    compile([compiler, ...bridge.linkFlags, "-o", made, object], bridge);
+    sources.forEach((name, i) =>
+      compile([compiler, ...FLAGS, "-c", "-o", objects[i], join(SOURCES, `${name}.c`)], bridge)
+    );
+    compile([compiler, ...bridge.linkFlags, "-o", made, ...objects], bridge);
     renameSync(made, program);
   } finally {
-    for (const file of [made, object]) rmSync(file, { force: true });
+    for (const file of [made, ...objects]) rmSync(file, { force: true });
   }
   return program;
 }

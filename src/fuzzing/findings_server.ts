@@ -27,14 +27,14 @@ export const END = { died: 0x64, hang: 0x68, memory: 0x6d } as const;
 
 /** An input that was not fine. */
 export interface Report {
-  /** One of the harness's `ANSWER`, or of {@linkcode END}. */
+  /** One of the harness's `ANSWER`, or of {@linkcode END}. `loaded` has no text and no input. */
   readonly kind: number;
   readonly text: string;
   readonly input: Uint8Array;
 }
 
 /** Takes reports; the answer says whether to go on. */
-export type TakeReport = (report: Report) => boolean;
+export type TakeReport = (report: Report) => boolean | Promise<boolean>;
 
 /** Listens to bridges, in a folder of its own. */
 export class FindingsServer implements Disposable {
@@ -77,6 +77,11 @@ export class FindingsServer implements Disposable {
     return join(this.#folder, "dictionary");
   }
 
+  /** A place for words of the program's: see `words.ts`. */
+  get words(): string {
+    return join(this.#folder, "words");
+  }
+
   /** The environment by which a bridge finds this. */
   get env(): NodeJS.ProcessEnv {
     return { KCOVFS_FINDINGS: this.#socket, KCOVFS_EXECUTIONS: this.#executionsFile };
@@ -107,6 +112,10 @@ export class FindingsServer implements Disposable {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
+  async #answer(socket: Socket, report: Report): Promise<void> {
+    socket.write(await this.#take(report) ? GO_ON : STOP);
+  }
+
   #serve(socket: Socket): void {
     let received = Buffer.alloc(0);
     socket.on("error", () => {});
@@ -116,7 +125,7 @@ export class FindingsServer implements Disposable {
       if (!report) return;
       // The next comes after the answer.
       received = Buffer.alloc(0);
-      socket.write(this.#take(report) ? GO_ON : STOP);
+      void this.#answer(socket, report);
     });
   }
 }

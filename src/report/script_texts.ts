@@ -22,6 +22,24 @@ export async function scriptTexts(
   ];
 }
 
+/** The texts of scripts with these first blocks, as V8 ran them. */
+export async function ownTexts(
+  bases: ReadonlySet<number>,
+  { segments, sources, isMeant }: {
+    segments: readonly SymbolSegment[];
+    sources: SourceStore;
+    isMeant?: (url: string) => boolean;
+  },
+): Promise<Set<string>> {
+  const texts = new Set<string>();
+  for (const segment of segments) {
+    if (!bases.has(segment.base) || isMeant?.(segment.url) === false) continue;
+    const own = (await scriptTexts(segment, sources)).find(({ isScript }) => isScript);
+    if (own) texts.add(own.text);
+  }
+  return texts;
+}
+
 /** The file's text, if it is the one that V8 ran. */
 async function readUnchanged({ url, hash }: SymbolSegment): Promise<string | undefined> {
   const text = await readText(url);

@@ -10,7 +10,7 @@ import { Threads } from "../base/threads.ts";
 import { Collector } from "./collector.ts";
 import type { ServerFacts } from "../messages/requests.ts";
 import { ControlSocket } from "./control_socket.ts";
-import { keepCovered } from "../symbols/covered_record.ts";
+import { coveredTargets, keepCovered } from "../symbols/covered_record.ts";
 import { CoveredBlocks } from "../symbols/covered_blocks.ts";
 import { Engine } from "../scripts/engine.ts";
 import { SourceStore } from "../symbols/source_store.ts";
@@ -23,6 +23,7 @@ import { Recorder } from "../recording/recorder.ts";
 import { counted } from "../report/display_text.ts";
 import { shownTargets } from "../report/living_targets.ts";
 import { formatMetrics } from "../report/metrics.ts";
+import { ownTexts } from "../report/script_texts.ts";
 import { formatSymbols } from "../report/symbolize.ts";
 import { formatTargets } from "../report/targets.ts";
 import { RequestAnswers } from "./request_answers.ts";
@@ -250,6 +251,16 @@ export class Server implements AsyncDisposable {
   get targets(): { name: string; pid: number }[] {
     const alive = this.#registry.targets.filter(({ state }) => state !== "ended");
     return alive.map(({ info: { name, pid } }) => ({ name, pid }));
+  }
+
+  /** The texts of the scripts that targets have run. */
+  async scripts(): Promise<Set<string>> {
+    await this.#tracing?.refresh({ isReset: false });
+    const scripts = coveredTargets(this.#covered, "start").flatMap(({ scripts }) => scripts);
+    return await ownTexts(new Set(scripts.map(({ base }) => base)), {
+      segments: this.#symbols.segments,
+      sources: this.#sources,
+    });
   }
 
   /** Whether there has been a target. */

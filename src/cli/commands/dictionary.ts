@@ -4,7 +4,7 @@ import { UserError } from "../../base/user_error.ts";
 import { type FilterOptions, scriptFilter } from "../../blocks/script_filter.ts";
 import { dictionaryText, makeDictionary } from "../../dictionary/dictionary.ts";
 import { counted } from "../../report/display_text.ts";
-import { scriptTexts } from "../../report/script_texts.ts";
+import { ownTexts } from "../../report/script_texts.ts";
 import { SourceStore } from "../../symbols/source_store.ts";
 import { sourcesFolder, symbolFile } from "../../symbols/symbol_file.ts";
 import { SymbolTable } from "../../symbols/symbol_table.ts";
@@ -70,13 +70,7 @@ async function readSources(
   await using store = new SourceStore(sourcesFolder(state));
   const bases = new Set(targets.flatMap(({ scripts }) => scripts.map(({ base }) => base)));
   const isMeant = scriptFilter(filter);
-  const sources = new Set<string>();
-  for (const segment of symbols.segments) {
-    if (!bases.has(segment.base) || !isMeant(segment.url)) continue;
-    const own = (await scriptTexts(segment, store)).find(({ isScript }) => isScript);
-    if (own) sources.add(own.text);
-  }
-  return sources;
+  return await ownTexts(bases, { segments: symbols.segments, sources: store, isMeant });
 }
 
 async function write(

@@ -13,6 +13,7 @@ import {
   withBridge,
 } from "../bridge_options.ts";
 import type { Command, Io } from "../command.ts";
+import { type GuidanceArguments, guidanceEnv, withGuidance } from "../guidance.ts";
 import { FindingsSession, statusesOf } from "../findings_session.ts";
 import { checkForKcov, runWithKcov } from "../fuzz_session.ts";
 import { harnessOptions, limitsOf } from "../harness_options.ts";
@@ -21,7 +22,7 @@ import { type ServerArguments, withServer } from "../options.ts";
 type Arguments = ServerArguments & BridgeArguments & {
   readonly target: string;
   readonly corpus: readonly string[];
-};
+} & GuidanceArguments;
 
 /** libFuzzer's status when it is interrupted. */
 const INTERRUPTED = 72;
@@ -32,7 +33,7 @@ export const libfuzzer: Command = {
   describe: "fuzz a module's function 'fuzz' with libFuzzer",
   usage: "kcovfs libfuzzer <target> [corpus..] [options] [-- LIBFUZZER'S OPTIONS]",
   builder: (argv: Argv) =>
-    withServer(withBridge(argv))
+    withGuidance(withServer(withBridge(argv)))
       .positional("target", {
         type: "string",
         demandOption: true,
@@ -76,7 +77,12 @@ async function fuzz(
   const status = await runWithKcov([bridge, ...engine, ...options.corpus], {
     options: { ...options, ...globs },
     io,
-    env: { ...server.env, ...bridgeEnvironment(harness, limits) },
+    env: {
+      ...server.env,
+      ...bridgeEnvironment(harness, limits),
+      ...guidanceEnv(options, server.words),
+    },
+    onServer: (kcovfs) => session.scripts = () => kcovfs.scripts(),
   });
   return session.end(status === INTERRUPTED ? 0 : status, server.executions);
 }
