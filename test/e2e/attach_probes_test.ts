@@ -10,6 +10,7 @@ import type { TargetRow } from "../../src/messages/requests.ts";
 import { Asker } from "./attach_world.ts";
 import { compileFile, DENO, execute, type Finished, NODES, Scene, WITH_DENO } from "./harness.ts";
 import { isolate } from "../hostile/isolated.ts";
+import { rounds } from "../rounds.ts";
 
 // Inspectors that are opened by a signal are all at the same port.
 isolate();
@@ -17,7 +18,7 @@ isolate();
 const attach = suite("attach, with probes");
 
 const TRACE = ["--collector", "trace"];
-const ROUNDS = 4;
+const ROUNDS = rounds(2, { long: 10 });
 const CLIENT = new URL("../../../examples/clients/trace.c", import.meta.url).pathname;
 
 /** What services are asked that run, and that were started with probes. */
@@ -150,7 +151,7 @@ async function answer(socket: string, byte: string): Promise<number> {
 
 for (const [name, runtime] of RUNTIMES) {
   scenario(
-    `${name} under load is attached to and let go ${ROUNDS} times, and answers right throughout`,
+    `${name} under load is attached to and let go again and again, and answers right throughout`,
     async () => {
       await using scene = new Scene();
       const server = await scene.serve(...TRACE);
