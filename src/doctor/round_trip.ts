@@ -67,8 +67,11 @@ export async function tryRoundTrip(
       return { name, verdict: "fault", detail: `no answer within ${timeout / 1000} s`, remedy };
     }
     if (status !== 0) {
-      const detail = stderr.trim().split("\n").at(-1)?.replace(/^kcovfs: /, "") ||
-        `ends with ${status}`;
+      const lines = stderr.trim().split("\n");
+      // The client's own words, if it has any.
+      const told = lines.findLast((line) => !line.startsWith(OURS)) ??
+        lines.at(-1)?.slice(OURS.length);
+      const detail = told || `ends with ${status}`;
       return { name, verdict: "fault", detail, remedy };
     }
     try {
@@ -81,6 +84,8 @@ export async function tryRoundTrip(
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+const OURS = "kcovfs: ";
 
 function describe({ blocks, position, isPassthrough }: RoundTripResult): string {
   const how = isPassthrough ? ", by passthrough" : "";
