@@ -73,7 +73,11 @@ scripts("a Node that is missing, or too old, is said before anything else", asyn
 
 scripts("what takes long shows how far it is, and what it said when it fails", async ({ bin }) => {
   const fine = await run(bin, "sh progress.sh build 'echo 3' sh -c 'sleep 11; echo quiet'");
-  assert.equal([fine.status, fine.stdout, fine.stderr], [0, "   build, 3 are there, 9 s\n", ""]);
+  assert.equal([fine.status, fine.stdout, fine.stderr], [
+    0,
+    "   build, 3 are there, 9 s\n   build: done, 11 s\n",
+    "",
+  ]);
   const failed = await run(bin, "sh progress.sh build '' sh -c 'echo why; exit 7'");
   assert.equal([failed.status, failed.stdout, failed.stderr], [7, "", "why\n"]);
 });

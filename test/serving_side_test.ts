@@ -23,6 +23,8 @@ const READERS: Readonly<Record<string, readonly string[]>> = {
   "base/process_facts.ts": ["base/process_reader_main.ts"],
   "base/process_reader_main.ts": [],
   "base/thread_facts.ts": ["base/thread_facts_worker.ts"],
+  // Of `run-input`, which has no server.
+  "fuzzing/harness_process.ts": [],
 };
 /** Entries whose reading takes no lock of the process: see `fs/proc/base.c` and `fs/proc_namespace.c`. */
 const LOCKLESS: Readonly<Record<string, string>> = {
