@@ -1,5 +1,5 @@
 /**
- * What a request costs a service: as it is, when it was attached to while it ran, and when it was started with
+ * The cost of a request to a service: as it is, when it was attached to while it ran, and when it was started with
  * probes. On the three Nodes in turn; by the processor time of the service alone.
  *
  * Run it with `node dist/bench/attach_bench.js`; what it printed last is in `attach_bench.txt`.

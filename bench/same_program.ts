@@ -68,7 +68,7 @@ async function download(suite: Suite): Promise<void> {
   );
 }
 
-/** What a suite's commands find: `node`, and the commands of its packages. */
+/** The environment of a suite's commands: `node`, and the commands of its packages. */
 function environment(suite: Suite, node: string): NodeJS.ProcessEnv {
   const folder = join(FOLDER, "bin", node.replaceAll("/", "_"));
   mkdirSync(folder, { recursive: true });
@@ -84,7 +84,7 @@ function environment(suite: Suite, node: string): NodeJS.ProcessEnv {
   return { PATH, NO_COLOR: "1", CI: "1", ...suite.env };
 }
 
-/** What it said, without what differs from one run to the next. */
+/** A run's output, without the parts that differ from one run to the next. */
 function lines(
   { stdout, stderr, status, signal }: Finished,
   suite: Suite,

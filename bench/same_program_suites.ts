@@ -7,14 +7,14 @@ export interface Suite {
   readonly commit: string;
   /** Where its package is. @default {"."} */
   readonly folder?: string;
-  /** What `npm` is told. @default `ci` where there is a lock file, else `install` */
+  /** The arguments of `npm`. @default `ci` where there is a lock file, else `install` */
   readonly install?: string;
   /** A command line of the shell. */
   readonly command: string;
   readonly env?: NodeJS.ProcessEnv;
   /** A line of a test; or one that has the number of tests in a group. */
   readonly test: RegExp;
-  /** What differs from one run to the next, and what it is replaced by. */
+  /** Texts that differ from one run to the next, and their replacements. */
   readonly masks?: readonly Mask[];
   /** @default all */
   readonly runtimes?: readonly string[];

@@ -5,7 +5,7 @@ const { join } = require("node:path");
 async function start(args) {
   const dashes = args.indexOf("--");
   const options = dashes < 0 ? args : args.slice(0, dashes);
-  // What is to be measured must be loaded after coverage has begun; commands refuse it to a Deno.
+  // Code that is to be measured must be loaded after coverage has begun; commands refuse it to a Deno.
   const self = options.includes("--self") && !process.versions.deno
     ? (await import("../dist/src/targets/self_link.js")).startSelfCoverage()
     : undefined;
@@ -24,6 +24,6 @@ function explain(error) {
   return 1;
 }
 
-// What was printed to a pipe may still be on its way.
+// Text that was printed to a pipe may still be on its way.
 start(process.argv.slice(2)).catch(explain)
   .then((status) => process.stdout.write("", () => process.exit(status)));

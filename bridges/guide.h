@@ -175,7 +175,7 @@ static inline size_t guide_mutate(struct guide *guide, uint8_t *data, size_t siz
       guide->from = fresh;
       size = result = fresh->size;
       memcpy(data, fresh->bytes, size);
-      /* What reads beyond the end compares nothing. */
+      /* Code that reads beyond the end compares nothing. */
       if ((random >> 7 & 7) == 0 && size < max) {
         data[size++] = (uint8_t)(random >> 10);
         guide->is_hinted = 1;

@@ -54,7 +54,7 @@ struct form {
   uint8_t ignores_case;
 };
 
-/* What an input has, to tell at once of most texts that they are not in it. */
+/* The bytes of an input: they tell at once of most texts that they are not in it. */
 struct view {
   const uint8_t *data;
   size_t size;

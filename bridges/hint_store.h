@@ -118,7 +118,7 @@ static void add_pair(struct hints *hints, struct hint_site *site, const struct h
         !is_operand(&pair->from, &added->from, added->size) ||
         !is_operand(&pair->to, &added->to, added->size))
       continue;
-    /* What was before it may be of another place in the input by now. */
+    /* The bytes before it may be of another place in the input by now. */
     if (pair->round < hints->round || next_random(hints) % 4 == 0) {
       pair->from = added->from;
       pair->to = added->to;
@@ -212,7 +212,7 @@ static void add_to_run(struct hints *hints, struct hint_site *site, const struct
   run->to[run->length++] = pair->to.bytes[pair->to.length - 1];
 }
 
-/* What the program has found equal, one after the other, up to now in an area. */
+/* The values that the program has found equal, one after the other, up to now in an area. */
 struct chain {
   /* Of the last of it. */
   struct hint_text known;

@@ -93,7 +93,7 @@ static struct form *relate(struct hints *hints, const struct hint_pair *pair, in
   forms->count = 0;
   text_forms(forms, from, to, pair->size);
   if (pair->size) {
-    /* What is compared by < is as often decided beside it. */
+    /* A comparison by < is as often decided beside the value. */
     uint64_t off = next_random(hints) % 8 ? 0 : next_random(hints) % 2 ? 1 : -1ull;
     uint64_t mask = ~0ull >> (64 - 8 * pair->size);
     number_forms(forms, number(from, pair->size), (number(to, pair->size) + off) & mask, pair->size);
@@ -101,7 +101,7 @@ static struct form *relate(struct hints *hints, const struct hint_pair *pair, in
   return choose(hints, forms);
 }
 
-/* What is of the input's area, else of the newest one, counts as if it had been tried less. */
+/* A comparison of the input's area, else of the newest one, counts as if it had been tried less. */
 static uint32_t cost_of(const struct hints *hints, uint32_t tries, uint32_t round) {
   return round == hints->focused ? tries / 8 : tries + 1;
 }

@@ -53,7 +53,7 @@ struct hint_text {
   uint8_t bytes[HINT_BYTES];
 };
 
-/* What stands in the input, and what is to stand in its place. */
+/* Bytes in the input, and the bytes to put in their place. */
 struct hint_pair {
   struct hint_text from, to;
   /* 1, 2, 4 or 8: the last bytes of both are an operand, as recorded, what is before is what the program

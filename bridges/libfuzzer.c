@@ -112,7 +112,7 @@ static void start(void) {
   start_harness();
   make_counters();
   start_guide();
-  /* What the second harness does is not to be in there. */
+  /* The second harness is not to be measured there. */
   if (guide.is_comparing)
     measured = variable("KCOVFS_NAME");
   open_kcov();

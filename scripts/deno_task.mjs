@@ -1,5 +1,5 @@
 // `deno task start` and `deno task test`, for who comes with Deno: they do what `npm start` and `npm test` do.
-// What Node and npm that takes is fetched by Deno, if there is none.
+// Deno fetches Node and npm if there are none.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";

@@ -45,7 +45,7 @@ export type BridgeArguments =
   & HarnessArguments
   & Parsed<ReturnType<typeof withBridge<unknown>>>;
 
-/** What the command line has for the fuzzer itself. */
+/** The options for the fuzzer itself. */
 export function optionsAfterDashes(argv: Record<string, unknown>): string[] {
   return (argv["--"] as unknown[] | undefined)?.map(String) ?? [];
 }

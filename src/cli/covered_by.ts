@@ -17,13 +17,13 @@ export interface CoveredChoice {
   readonly reset: boolean;
 }
 
-/** What targets have executed, and where its symbols are. */
+/** The blocks that targets have executed, and the folder of their symbols. */
 export interface Covered {
   readonly state: string;
   readonly targets: readonly CoveredTarget[];
 }
 
-/** What stands between "Cannot" and a state folder in errors, and where a warning goes. */
+/** The words between "Cannot" and a state folder in errors, and the place for warnings. */
 interface Teller {
   readonly task: string;
   readonly io: Io;

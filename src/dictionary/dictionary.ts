@@ -5,7 +5,7 @@ import { scriptLiterals } from "./script_literals.ts";
 /** Entries, at most. */
 const MOST_ENTRIES = 512;
 
-/** What is known of some bytes from all places that have them. */
+/** Some bytes, by all the places that have them. */
 interface Known {
   readonly bytes: Uint8Array;
   nearness: number;

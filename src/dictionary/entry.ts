@@ -5,7 +5,7 @@ export const NEARNESS = {
   /** Elements and keys of tables, and regular expressions. */
   table: 1,
   other: 2,
-  /** What only tells people, or names a module. */
+  /** Texts for people, and names of modules. */
   told: 3,
 } as const;
 

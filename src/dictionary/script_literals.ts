@@ -1,4 +1,4 @@
-/** What a script has that an input might: texts, keys, patterns and numbers. */
+/** The parts of a script that an input might have, too: texts, keys, patterns and numbers. */
 import type {
   AnyNode,
   BinaryExpression,

@@ -12,7 +12,7 @@ export interface TextFunction {
 /** Characters of lines that differ, from which on V8 does not look within them: its `CHUNK_LEN_LIMIT`. */
 export const LONGEST_STRETCH = 800;
 
-/** What V8 finds to differ between two texts: by lines, then by characters. */
+/** The differences that V8 finds between two texts: by lines, then by characters. */
 export function textDifferences(text: string, newText: string): Difference[] {
   const [lines, newLines] = [linesOf(text), linesOf(newText)];
   let before = 0;
@@ -77,11 +77,11 @@ function charDifferences(
   }));
 }
 
-/** What V8 makes of functions when a text is to be another. */
+/** The fate of functions when V8 changes a text. */
 export interface Outcome {
-  /** Indices of functions that it does not find again: what there is of them goes on as it was. */
+  /** Indices of functions that V8 does not find again: those that exist go on as they were. */
   readonly lost: ReadonlySet<number>;
-  /** Those that it takes for changed. The text outside all functions has the index -1. */
+  /** Indices of functions that V8 takes for changed. The text outside all functions has the index -1. */
   readonly changed: ReadonlySet<number>;
 }
 

@@ -13,7 +13,7 @@ import { LONGEST_STRETCH, outcomeOf } from "./edit_model.ts";
  * that change, and nothing is put where a function begins or ends.
  */
 
-/** What a script gets; offsets are UTF-16 units of its source. */
+/** A script's probes, for a script that runs. Offsets are UTF-16 units of its source. */
 export interface LiveScript {
   /** Lower half of the PC of its first block, and how many there are. */
   readonly firstPc: number;
@@ -45,7 +45,7 @@ export interface LiveText {
   readonly insertions: readonly number[];
 }
 
-/** What V8 answers; `Ok`, or why not. */
+/** V8's answer: `Ok`, or why not. */
 export type EditStatus = string;
 
 /** The insertions of one block. */
@@ -75,11 +75,11 @@ const STRETCH = 250;
 const NEAR = 3;
 /** Lines that an edit is over: to begin with, and at least and at most. */
 export const WINDOW = { first: 1000, least: 100, most: 2500 } as const;
-/** What is said where V8 is not asked: it would say `Ok`, and leave functions as they are. */
+/** Answers in V8's place: V8 would say `Ok`, and leave the functions as they are. */
 const FIELDS: EditStatus = "ClassFields";
 const PARTLY: EditStatus = "FunctionBoundary";
 const LONG_LINE: EditStatus = "LongLine";
-/** What may change by itself. */
+/** Refusals that may end by themselves. */
 const PASSING = /^BlockedByActive/;
 
 /** The way of one script. */
@@ -94,7 +94,7 @@ export class LivePlan {
   #isToBeIn = true;
   /** Sets that are tried next, the last first: parts of one that was refused. */
   readonly #parts: Item[][] = [];
-  /** What the text that was handed out last changes. */
+  /** The changes of the text that was handed out last. */
   #chosen: Item[] = [];
   /** Where the next window begins, among the items. */
   #cursor = 0;
@@ -162,7 +162,7 @@ export class LivePlan {
     for (const item of this.#items) if (item.refusal !== LONG_LINE) delete item.refusal;
   }
 
-  /** What was refused for a reason that may have gone is tried again. @returns whether there is such a thing. */
+  /** Tries again what was refused for a reason that may have gone. @returns whether there is any. */
   retry(): boolean {
     const refused = this.#items.filter(({ refusal }) => refusal && PASSING.test(refusal));
     for (const item of refused) delete item.refusal;
@@ -258,7 +258,7 @@ export class LivePlan {
         ? some.filter(({ row }) => dropped.has(row))
         : some.slice(Math.max(1, some.length >> 1)),
     );
-    // What is near may be a single one that is not to blame.
+    // The only item near may not be the one to blame.
     if (rest.size === 0) return items.slice(0, items.length >> 1);
     return items.filter((item) => !rest.has(item));
   }

@@ -4,7 +4,7 @@
  * common the differences that are found are not always the least.
  */
 
-/** What differs: [start, end) of the one is [newStart, newEnd) of the other. */
+/** A difference: [start, end) of one text is [newStart, newEnd) of the other. */
 export interface Difference {
   readonly start: number;
   readonly end: number;

@@ -1,4 +1,5 @@
-/** What is said of scripts that are loaded when a process is attached to: they get probes while it runs. */
+/** Messages on scripts that are loaded when a process is attached to: they get probes while it runs. */
+
 /** A script that is loaded. */
 export interface LoadedScript {
   /** V8's. */
@@ -9,7 +10,7 @@ export interface LoadedScript {
   readonly isModule: boolean;
 }
 
-/** What the agent's worker asks the isolate: see `agent/inside/live_edits.cts`. */
+/** The questions of the agent's worker to the isolate: see `agent/inside/live_edits.cts`. */
 export interface LiveQuestions {
   /** Begins; the answer is what is loaded. */
   readonly open: { readonly question: object; readonly answer: readonly LoadedScript[] };
@@ -27,7 +28,7 @@ export interface LiveQuestions {
       readonly firstPc: number;
       readonly blocks: number;
     };
-    /** What V8 says, `Ok` or why not, and the ms that the isolate has stood still. */
+    /** V8's answer, `Ok` or why not, and the ms that the isolate has stood still. */
     readonly answer: { readonly status: string; readonly ms: number };
   };
   readonly close: { readonly question: object; readonly answer: undefined };

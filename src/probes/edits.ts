@@ -23,12 +23,12 @@ interface Insertion extends Stretch {
   readonly group: number;
 }
 
-/** What is put into a source at an offset, for a block. */
+/** Text that is put into a source at an offset, for a block. */
 export interface WrittenInsertion {
   readonly at: number;
   readonly text: string;
   readonly block: number;
-  /** Those of one have a meaning together only: what is put around a stretch. */
+  /** Insertions of one group have a meaning only together: those around a stretch. */
   readonly group: number;
 }
 

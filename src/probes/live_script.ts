@@ -7,7 +7,7 @@ import type { Prepared } from "./prepare.ts";
 import { PROBE_NAMES } from "./probe_names.ts";
 
 /**
- * What a script gets that is loaded and runs: probes in its functions, for its top level has run.
+ * The probes of a script that is loaded and runs: in its functions only, because its top level has run.
  *
  * @param options `firstPc`: lower half of the PC of the table's first block.
  * @throws {Error} when the program would notice: V8 makes the strings of tagged templates anew, of all in a script
@@ -54,7 +54,7 @@ export function liveScript(prepared: Prepared, options: { readonly firstPc: numb
 
 type ClassNode = Parameters<typeof initialisersOf>[0];
 
-/** What a program has that V8 cannot change, or not without being seen. */
+/** The parts of a program that V8 cannot change, or not unnoticed. */
 class Facts {
   readonly classes: { readonly node: ClassNode; readonly isTop: boolean }[] = [];
   /** Functions that are an expression behind their arrow. */
@@ -156,7 +156,7 @@ const HIT = new RegExp(
   `\\b(?:${PROBE_NAMES.hit}|${PROBE_NAMES.pass}|${PROBE_NAMES.some}|${PROBE_NAMES.none})\\(`,
 );
 
-/** What stands before an expression, with a probe in it that gives undefined: the value stays as it is. */
+/** Text before an expression, with a probe in it that gives undefined: the value stays as it is. */
 type Prefix = (hit: string) => string;
 
 const OR: Prefix = (hit) => `${hit}||`;

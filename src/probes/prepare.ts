@@ -60,7 +60,7 @@ export interface Prepared {
   readonly unprobed: ReadonlyMap<number, Unprobed>;
   /** Writes the source with its probes; may be called again. */
   emit(options: EmitOptions): Emitted;
-  /** What it gets, block by block. */
+  /** The insertions, block by block. */
   insertions(options: Pick<EmitOptions, "firstPc">): WrittenInsertion[];
 }
 

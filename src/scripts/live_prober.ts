@@ -9,7 +9,7 @@ export interface LiveRequest {
   readonly firstPc: number;
 }
 
-/** What it gets, and by what its functions are known to who reads. */
+/** The probes of a script that runs, and labels by which readers know its functions. */
 export interface LiveProbes {
   readonly script: LiveScript;
   readonly labels: readonly string[];

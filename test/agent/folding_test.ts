@@ -7,7 +7,7 @@ import { AreasWorld, Isolate } from "./areas_world.ts";
 
 const folding = suite("agent/folding");
 
-/** What isolates take for a block's PC: its lower half. */
+/** A block's PC as isolates have it: its lower half. */
 const pc = (block: number) => (0x80000000 + 8 * block) | 0;
 const trace = (blocks: readonly number[]) => blocks.map(pcWord);
 

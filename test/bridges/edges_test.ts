@@ -34,7 +34,7 @@ interface Options {
   readonly size?: number;
 }
 
-/** What it says of each area: the edges known, and the counters. */
+/** Its answer for each area: the edges known, and the counters. */
 async function count(lines: readonly (string | bigint[])[], { size }: Options = {}) {
   const input = lines.map((line) =>
     typeof line === "string" ? line : line.map((word) => word.toString(16)).join(" ")
@@ -120,7 +120,7 @@ edges("an empty area has no edges", async () => {
   assert.equal(area, { known: 0, counters: [] });
 });
 
-/** What the decoder that `docs/folding.md` shows calls `edge` with, of words. */
+/** The calls of `edge` that the decoder in `docs/folding.md` makes for words. */
 async function decoded(words: readonly bigint[]): Promise<string[]> {
   const shown = /```c\n(uint64_t previous.*?)```/s.exec(readFileSync(DOCUMENT, "utf8"))![1];
   const folder = mkdtempSync(join(tmpdir(), "kcovfs-decoder-"));

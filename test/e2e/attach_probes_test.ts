@@ -1,4 +1,4 @@
-/** What runs already gets probes while it runs, and loses them again: it answers as before throughout. */
+/** Programs that run already get probes, and lose them again. They answer as before throughout. */
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ const TRACE = ["--collector", "trace"];
 const ROUNDS = rounds(2, { long: 10 });
 const CLIENT = new URL("../../../examples/clients/trace.c", import.meta.url).pathname;
 
-/** What services are asked that run, and that were started with probes. */
+/** The requests to services that run, and to those that were started with probes. */
 const INPUTS = {
   paths: ["\x01", "\x03", "\x1a"],
   live: ["c", "a", "h", "n"],
@@ -120,7 +120,7 @@ class World {
     return scripts.map(({ url, reason }) => `${url.split("/").at(-1)} ${reason}`).sort();
   }
 
-  /** What a target executes for a message, each block once. */
+  /** The blocks that a target executes for a message, each once. */
   async trace(message: string, { socket, target }: { socket: string; target: string }) {
     const file = join(this.scene.folder, "message");
     writeFileSync(file, message);
@@ -136,7 +136,7 @@ class World {
   }
 }
 
-/** What a service answers to a message of one byte. */
+/** A service's answer to a message of one byte. */
 async function answer(socket: string, byte: string): Promise<number> {
   const asker = await import("node:net");
   const connection = asker.connect(socket);

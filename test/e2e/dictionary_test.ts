@@ -7,7 +7,7 @@ import { Scene } from "./harness.ts";
 
 const dictionary = suite("e2e/dictionary");
 
-/** What js-yaml looks for, among the entries that come first. */
+/** Words that js-yaml looks for; they are among the first entries. */
 const WORDS = ["YAML", "TAG", "tag:yaml.org,2002:", "!<", ".inf", "0x", "<<"];
 const FIRST = 80;
 

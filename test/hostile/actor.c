@@ -131,7 +131,7 @@ void serve(struct slot *slot) {
   }
 }
 
-/* What every process of actors needs, at its start and after it was replaced by exec. */
+/* The set-up of every process of actors, at its start and after it was replaced by exec. */
 void start_actor(void) {
   struct sigaction action = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
   sigaction(SIGBUS, &action, NULL);

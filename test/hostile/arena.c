@@ -9,7 +9,7 @@
 
 enum { SHARED_INSTANCES = 5, RIVALS = 3, EACH = 3, ROOT = RIVALS, CALLS = 60, WORDS = 1024, POOL = 3 };
 
-/* What is known of an instance that is shared. All counts are by process, for one that is killed does not count down. */
+/* The record of a shared instance. All counts are by process, for one that is killed does not count down. */
 struct contest {
   int fd;
   _Atomic int epoch, under_way[RIVALS + 1];
@@ -235,7 +235,7 @@ static _Noreturn void rivals(int process, uint64_t seed) {
   _exit(0);
 }
 
-/* What a process that is gone has left. */
+/* The leftovers of a process that is gone. */
 static void bury(int process) {
   for (int i = 0; i < EACH; i++) {
     int name = 1 + process * EACH + i;

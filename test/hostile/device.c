@@ -52,7 +52,7 @@ static void open_kcov(int task) {
     return;
   snprintf(SHARED->scratch, 4096, "%s/%s%s", options.mount, is_targets ? "kcov.d/" : "kcov", is_targets ? options.target : "");
   if (!is_path && one_in(30)) {
-    /* What makes no sense for a file that is there. */
+    /* Calls that make no sense for a file that is there. */
     static const struct { int flags, error; } refused[] = {
         {O_CREAT | O_EXCL, EEXIST}, {O_DIRECTORY, ENOTDIR}, {O_TMPFILE, ENOTDIR}};
     int which = below(3);
@@ -92,7 +92,7 @@ static void duplicate(int task) {
   case 1:
     if (to < 3 || to == fd)
       return;
-    /* What was there is closed by that. */
+    /* That closes the descriptor that was there. */
     made = CALL(task, note, SYS_dup3, fd, to, O_CLOEXEC);
     copy.closes_on_exec = 1;
     if (processes[process].fds[to].instance)
@@ -214,7 +214,7 @@ static uint64_t any_handle(uint64_t subsystem) {
   return subsystem | number;
 }
 
-/* What `kcov_ioctl_locked` makes of handles: takes them, or says why not. */
+/* The answer of `kcov_ioctl_locked` to handles: it takes them, or says why not. */
 static int take_handles(const struct remote *remote, uint64_t *taken, int *count) {
   *count = 0;
   for (unsigned i = 0; i <= remote->count; i++) {
@@ -303,7 +303,7 @@ static void control(int task) {
     return;
   }
   struct instance *instance = processes[process].fds[fd].instance;
-  /* What does something, more often than chance has it. */
+  /* Calls that do something, more often than by chance. */
   if (instance->state == OPENED && one_in(2)) {
     initialize(task, fd, instance);
     return;

@@ -25,7 +25,7 @@ static void check_bytes(struct instance *instance, uint64_t offset, uint64_t siz
     check_area(instance, offset / 8 + i, ((uint64_t *)SHARED->scratch)[i]);
 }
 
-/* What read(2) gives: see differences.h. */
+/* The answer of read(2): see differences.h. */
 static void read_area(const struct subject *subject) {
   struct instance *instance = subject->instance;
   uint64_t offset = below(3) * PAGE + 8 * below(20), size = 8 * (1 + below(2000));
@@ -87,7 +87,7 @@ static void write_area(const struct subject *subject) {
     expect_difference(outcome, WRITING);
 }
 
-/* What came into the pipe is the area, or nothing: see differences.h. */
+/* The pipe got the area, or nothing: see differences.h. */
 static void check_pipe(const struct subject *subject, uint64_t offset, struct outcome outcome, uint64_t size) {
   struct instance *instance = subject->instance;
   uint64_t whole = instance->state == OPENED ? 0 : instance->words * 8;

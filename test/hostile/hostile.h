@@ -31,7 +31,7 @@
 
 enum { PROCESSES = 4, THREADS = 3, TASKS = PROCESSES * THREADS };
 
-/* What an actor does that is no system call of its own. */
+/* Actions of an actor that are no system calls of their own. */
 enum { LOAD = -1, STORE = -2, COPY = -3, FORK = -4, SPAWN = -5, LEAVE = -6, JOIN = -7, EXEC = -8, SEND = -9, RECEIVE = -10 };
 
 /* Where the memory is, in all processes, that a worker shares with its actors. */
@@ -65,7 +65,7 @@ void futex_wake(_Atomic uint32_t *word);
 _Noreturn void serve(struct slot *slot);
 void start_actor(void);
 
-/* What has been chosen on the command line. */
+/* The choices of the command line. */
 struct options {
   const char *mount, *program, *target, *service;
   uint64_t seed, calls;

@@ -91,7 +91,7 @@ int main(int argc, char **argv) {
     start_actor();
     serve(&SHARED->slots[atoi(argv[2])]);
   }
-  /* What a child becomes that is traced. */
+  /* A traced child becomes this. */
   if (argc == 2 && !strcmp(argv[1], "--nothing"))
     return 0;
   parse(argv + 1);

@@ -96,7 +96,7 @@ static unsigned long some_pages(const struct mapping *mapping, unsigned long *fr
 
 static void unmap(int task, struct mapping *mapping) {
   unsigned long from, count = some_pages(mapping, &from);
-  /* What was unmapped before may be another mapping now. */
+  /* An address that was unmapped before may be another mapping now. */
   while (from < mapping->pages && !mapping->states[from].is_mapped)
     from++;
   for (unsigned long page = 0; page < count; page++)
@@ -353,7 +353,7 @@ void check_area(struct instance *instance, uint64_t index, uint64_t value) {
 static void check_word(struct mapping *mapping, uint64_t word, uint64_t value) {
   struct instance *instance = mapping->instance;
   uint64_t page = word / PAGE_WORDS, index = mapping->first * PAGE_WORDS + word;
-  /* What is behind the end belongs to nobody. */
+  /* Memory behind the end belongs to nobody. */
   if (index >= instance->words)
     return;
   uint64_t *copy = mapping->copies ? mapping->copies[page] : NULL;
@@ -365,7 +365,7 @@ static void check_word(struct mapping *mapping, uint64_t word, uint64_t value) {
   check_area(instance, index, value);
 }
 
-/* What touching a page gives: 0 or a signal. */
+/* The outcome of touching a page: 0 or a signal. */
 static int touch_error(const struct mapping *mapping, unsigned long page, int wanted) {
   const struct page_state *state = &mapping->states[page];
   int allowed = state->prot & PROT_WRITE ? state->prot | PROT_READ : state->prot;

@@ -6,7 +6,7 @@
 enum state { OPENED, INITIALIZED, ENABLED };
 enum { NOBODY = -1, MAX_HANDLES = 4, FDS = 128, MAPS = 24, INSTANCES = 40 };
 
-/* What one open of the device makes. */
+/* The result of one open of the device. */
 struct instance {
   int used, number;
   enum state state;

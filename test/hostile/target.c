@@ -3,7 +3,7 @@
 
 enum { REQUESTS = 16, MOST = 4000 };
 
-/* What the first request of a number was seen to execute; `count` 0 if none was. */
+/* The blocks that the first request of a number was seen to execute; `count` 0 if none was. */
 static struct { uint64_t count, pcs[MOST]; } known[REQUESTS];
 
 static int compare(const void *a, const void *b) {

@@ -9,7 +9,7 @@
 
 enum kind { NOTHING, DIRECTORY, DEVICE, TEXT, LINK, UNDER_FILE, UNDER_NOTHING };
 
-/* What is in the tree, and what is not. */
+/* The entries of the tree, and names that are none. */
 static const struct place { const char *name; enum kind kind; } places[] = {
     {"/.", DIRECTORY}, {"/kcov", DEVICE}, {"/kcov", DEVICE}, {"/kcov.d", DIRECTORY}, {"/kcovfs", DIRECTORY},
     {"/kcovfs/targets", TEXT}, {"/kcovfs/symbols", TEXT}, {"/kcovfs/metrics", TEXT}, {"/kcovfs/socket", LINK},

@@ -168,7 +168,7 @@ function folded(words: readonly bigint[]): Uint32Array {
   return new Uint32Array(BigUint64Array.from(words).buffer);
 }
 
-/** What a client finds. */
+/** The words that a client finds. */
 const found = (it: Area) => words(it).slice(1, 1 + it.count);
 const trace = (...blocks: number[]) => blocks.map(pcWord);
 /** Blocks in a loop. */

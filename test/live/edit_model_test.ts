@@ -1,4 +1,4 @@
-/** What V8 makes of an edit is foreseen: it is asked here, too. */
+/** The model foresees what V8 makes of an edit. Here V8 is asked, too. */
 import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

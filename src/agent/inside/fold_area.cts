@@ -17,11 +17,11 @@ const { fold, leavesRoom, PC_HIGH, BLOCK } = folding;
 const BUSY = memory.CONTROL.busy;
 const GENERATION = memory.CONTROL.generation;
 
-/** What came of a step: it is done, */
+/** The outcomes of a step. This one: it is done. */
 const DONE = -1;
-/** somebody else wrote the count, the client, say, */
+/** Somebody else wrote the count: the client, for example. */
 const AGAIN = -2;
-/** or the table is of another generation. */
+/** The table is of another generation. */
 const CHANGED = -3;
 
 /** An area that folds. Nobody else writes into it but the client, who resets it. */

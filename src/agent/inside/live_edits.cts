@@ -18,7 +18,7 @@ const { hashOf, WrittenTexts } = require(
 type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
 type Text = import("./written_texts.cts").WrittenText;
 
-/** What V8 says to a message: the answer, and what it has told before. */
+/** V8's answer to a message, and the scripts that it has announced before. */
 interface Reply {
   readonly told: readonly Parsed[];
   readonly result?: Readonly<Record<string, unknown>>;
@@ -44,7 +44,7 @@ interface LoadedScript {
   readonly isModule: boolean;
 }
 
-/** What the worker asks for; see `messages/live.ts`. */
+/** A question of the worker's; see `messages/live.ts`. */
 type Question =
   | { readonly what: "open" | "close" }
   | { readonly what: "source"; readonly id: string }
@@ -61,11 +61,11 @@ interface Edit {
   readonly blocks: number;
 }
 
-/** What outlives an agent. */
+/** The parts that outlive an agent. */
 interface LiveParts {
   /** The ids of scripts that are there for edits alone. */
   readonly leftovers: Set<string>;
-  /** What is told of scripts as they were; undefined where nothing is yet. */
+  /** The original texts of scripts; undefined before the first script has probes. */
   texts: Texts | undefined;
 }
 

@@ -87,7 +87,7 @@ class MainAgent {
       new Int32Array(new SharedArrayBuffer(memory.CONTROL_SIZE));
     const noRoom = whyNoRoom({ isTraced });
     if (noRoom) throw noRoom;
-    // What the inspector has brought has one; a Deno that is asked within its answer ends.
+    // An agent that the inspector has brought has one. A Deno ends if it is asked within its answer.
     const noInspector = options.attachment === undefined ? whyNoInspector() : undefined;
     if (noInspector && !isTraced) throw noInspector;
     store(control, CONTROL.natives, nativesWord());

@@ -65,7 +65,7 @@ interface Kept {
   evalCode: EvalCode;
 }
 
-/** What changes scripts that run: see `live_edits.cts`. */
+/** The parts by which running scripts are changed: see `live_edits.cts`. */
 interface LiveParts {
   /** The ids of scripts that are there for edits alone. */
   readonly leftovers: Set<string>;

@@ -177,10 +177,10 @@ class WrittenTexts {
   }
 
   /**
-   * What the text of a class was. V8 remembers where that stood when the class was made, and gives what is there
-   * now.
+   * The original text of a class. V8 remembers where the class stood when it was made, and gives the text that
+   * stands there now.
    *
-   * @returns undefined where it is what V8 gives.
+   * @returns undefined where V8's text is the original.
    */
   classText(text: string): string | undefined {
     for (let i = 0; i < this.#changed.length; i++) {

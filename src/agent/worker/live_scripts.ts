@@ -11,12 +11,12 @@ export interface LiveScriptsOptions {
   readonly ask: AskIsolate;
   /** Which scripts get probes: their indices, in this order. */
   readonly choose: (scripts: readonly LoadedScript[]) => Promise<readonly number[]>;
-  /** What a script gets; undefined where it stays as it is. */
+  /** Gives a script's probes; undefined if it stays as it is. */
   readonly probe: (
     script: { url: string; source: string; isModule: boolean },
   ) => Promise<LiveScript | undefined>;
   readonly report: (report: LiveReport | undefined) => void;
-  /** ms for which an edit may stop the program: what takes longer, as far as can be foreseen, is left out. */
+  /** ms for which an edit may stop the program. Edits that are foreseen to take longer are left out. */
   readonly pause: number;
 }
 

@@ -19,7 +19,7 @@ export interface Unprobed {
   readonly reason: string;
 }
 
-/** What V8 says, in plain words. */
+/** V8's refusals, in plain words. */
 const REASONS: Readonly<Record<string, string>> = {
   BlockedByActiveGenerator: "it waits, and V8 changes it when it does not",
   BlockedByActiveFunction: "it runs, and V8 changes it when it does not",

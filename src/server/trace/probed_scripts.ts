@@ -230,7 +230,7 @@ export class Tracing implements AsyncDisposable {
     }
   }
 
-  /** What a script gets that runs; undefined where it stays as it is. */
+  /** The probes of a script that runs; undefined if it stays as it is. */
   async #probeLive(
     target: Target,
     script: { url: string; source: string; firstPc: number },

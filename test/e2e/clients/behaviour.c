@@ -1,6 +1,6 @@
 /* behaviour KCOV SOCKET SCENARIO
  *
- * What becomes of an instance that is closed, duplicated, mapped twice, inherited or passed on. A
+ * The fate of an instance that is closed, duplicated, mapped twice, inherited or passed on. A
  * scenario asks the service for paths and prints, for each, the path's number and the PCs that were
  * read for it: `7 0xffffffff80001000 ...`. With REPEATED a block is told each time that it runs. The caller knows which code each path stands for. */
 #include "kcov.h"
@@ -212,7 +212,7 @@ static void forked(void) {
   kcov_disable(&kcov);
 }
 
-/* What the child did before it exited is there to be read. */
+/* The child's coverage from before its exit can be read. */
 static void child_owns(void) {
   int service = service_connect(socket_path);
   struct kcov kcov = kcov_open(path, WORDS);

@@ -84,7 +84,7 @@ static void learn(struct kcov *kcov, int service, int shared, int beside) {
   static uint64_t pcs[WORDS];
   unsigned random = getpid();
   int paths[PATHS];
-  /* What runs only now and then (a first time, a timer, another client) is no path's own. */
+  /* Code that runs only now and then (a first time, a timer, another client) is no path's own. */
   for (int round = 0; round < (shared ? 12 : 4); round++) {
     shuffle(paths, &random);
     for (int at = 0; at < PATHS; at++) {

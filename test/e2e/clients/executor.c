@@ -40,7 +40,7 @@ struct cover {
   uint64_t size;
 };
 
-/* What a program's process hands to the next ones. */
+/* The state that a program's process hands to the next ones. */
 struct learned {
   unsigned count;
   uint64_t words[MOST];

@@ -1,4 +1,4 @@
-/* What every client here needs of the kernel's manual (Documentation/dev-tools/kcov.rst), and a way to
+/* The part that every client here needs of the kernel's manual (Documentation/dev-tools/kcov.rst), and a way to
  * send a request to a service. Nothing in these files knows of kcovfs. */
 #ifndef KCOV_H
 #define KCOV_H

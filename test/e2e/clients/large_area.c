@@ -52,7 +52,7 @@ static void check_pcs(const struct kcov *kcov, const struct input *input, uint64
   }
 }
 
-/* What each input executes each time, the first few times left out. */
+/* The blocks that each input executes each time, the first few times left out. */
 static void learn(void) {
   struct kcov kcov = kcov_open(path, ORDINARY);
   kcov_enable(&kcov);
