@@ -28,6 +28,7 @@ import { FRAME_BOUNDS, hasKnownLength, mostFrameBytes, parseFrame } from "./agen
 import type { LiveReport, LoadedScript } from "../messages/live.ts";
 import { CdpClient, type PreparedCommand } from "./cdp/client.ts";
 import type { Link, Taken } from "./link.ts";
+import { ProbingLoad } from "./probing_load.ts";
 
 /** ms for an agent to put everything back, before the connection ends without it. */
 const DETACH_TIMEOUT = 10_000;
@@ -51,11 +52,7 @@ export interface AgentLinkOptions {
 const MOST_USELESS_BYTES = 64 * 1024 * 1024;
 /** Bytes that the target has not read yet. */
 const MOST_UNREAD_BYTES = 64 * 1024 * 1024;
-/**
- * Scripts that wait for their probes, and their bytes: at this many, no more is read until there are fewer.
- */
-const MOST_PROBING = 1024;
-const MOST_PROBING_BYTES = 64 * 1024 * 1024;
+
 /** Messages that an agent sends of its own accord. */
 export interface AgentEvents {
   /** Takes the target's last coverage; the target exits when the promise is settled. */
@@ -99,12 +96,12 @@ export class AgentLink implements Link {
   #failure: string | undefined;
   readonly #options: AgentLinkOptions;
   #useless = 0;
-  #probing = 0;
-  #probingBytes = 0;
+  readonly #probing: ProbingLoad;
 
   /** @param socket Connected, its frames handed to {@linkcode receive}. */
   constructor(socket: Socket, events: AgentEvents, options: AgentLinkOptions) {
     this.#socket = socket;
+    this.#probing = new ProbingLoad(socket);
     this.#events = events;
     this.#options = options;
     this.closed = new Promise((resolve) => {
@@ -265,24 +262,11 @@ export class AgentLink implements Link {
   }
 
   async #probe(number: number, source: NewSource): Promise<void> {
-    const bytes = source.source.length;
-    this.#probing++;
-    this.#probingBytes += bytes;
-    if (this.#isProbingMuch) this.#socket.pause();
-    const probed = await this.#events.onSource(source);
-    this.#probing--;
-    this.#probingBytes -= bytes;
-    if (!this.#isProbingMuch && this.#socket.isPaused()) this.#socket.resume();
-    this.#send(
-      FRAME.probed,
-      packNumber(number),
-      Buffer.from(JSON.stringify(probed)),
+    const probed = await this.#probing.during(
+      source.source.length,
+      () => this.#events.onSource(source),
     );
-  }
-
-  get #isProbingMuch(): boolean {
-    return this.#probing >= MOST_PROBING ||
-      this.#probingBytes >= MOST_PROBING_BYTES;
+    this.#send(FRAME.probed, packNumber(number), Buffer.from(JSON.stringify(probed)));
   }
 
   async trace(areas: readonly TracedArea[]): Promise<void> {
