@@ -5,7 +5,7 @@ import { askServer } from "../messages/control_client.ts";
 import type { CoveredTarget, Since } from "../messages/requests.ts";
 import { type CoveredRecord, readCovered } from "../symbols/covered_record.ts";
 import type { Io } from "./command.ts";
-import { findSocket, isServerMeant } from "./find_server.ts";
+import { findMount, findSocket, isMountNamed, isServerMeant } from "./find_server.ts";
 import { DEFAULT_STATE } from "./options.ts";
 
 /** Which server is meant, and what of it. */
@@ -35,10 +35,14 @@ interface Teller {
  */
 export async function coveredBy(choice: CoveredChoice, teller: Teller): Promise<Covered> {
   const isServed = choice.state === undefined && await isServerMeant(choice.mount);
-  return await (isServed ? askFor(choice) : readFor(choice, teller));
+  return await (isServed ? askFor(choice, teller) : readFor(choice, teller));
 }
 
-async function askFor({ mount, since, reset }: CoveredChoice): Promise<Covered> {
+async function askFor({ mount, since, reset }: CoveredChoice, { io }: Teller): Promise<Covered> {
+  if (!isMountNamed(mount)) {
+    const dir = await findMount(mount);
+    io.warn(`this is of the server mounted on ${dir}; for one that has ended, say --state`);
+  }
   const socket = await findSocket(mount);
   const { state } = await askServer(socket, "server");
   return { state, targets: await askServer(socket, "covered", { since, isReset: reset }) };

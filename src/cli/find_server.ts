@@ -51,8 +51,12 @@ export async function findSocket(mount: string | undefined): Promise<string> {
 
 /** Whether the command means a server: one is named, or something is mounted. */
 export async function isServerMeant(mount: string | undefined): Promise<boolean> {
-  const isNamed = mount !== undefined || process.env["KCOVFS_MOUNT"];
-  return Boolean(isNamed) || (await findMounts()).length > 0;
+  return isMountNamed(mount) || (await findMounts()).length > 0;
+}
+
+/** Whether the user has named a mount, by `--mount` or in the environment. */
+export function isMountNamed(mount: string | undefined): boolean {
+  return Boolean(mount ?? process.env["KCOVFS_MOUNT"]);
 }
 
 /** The folder of the symbols: `--state`, else the running server's, else the default if none runs. */

@@ -28,6 +28,7 @@ export async function examineMachine(): Promise<Finding[]> {
     examineKoffi(),
     await examineSharedMemory(),
     examineCompiler(),
+    examineFuzzers(),
   ];
 }
 
@@ -125,6 +126,19 @@ function examineCompiler(): Finding {
     "no cc in PATH: the clients in examples/ cannot be compiled",
     "apt-get install gcc libc6-dev",
   );
+}
+
+/** Looks for the fuzzers that kcovfs starts itself. */
+function examineFuzzers(): Finding {
+  const name = "fuzzers";
+  const lacking = [
+    ["clang", "libfuzzer", "clang libclang-rt-dev"],
+    ["afl-fuzz", "afl", "afl++"],
+  ].filter(([program]) => !isInPath(program));
+  if (lacking.length === 0) return ok(name, "clang for kcovfs libfuzzer, afl-fuzz for kcovfs afl");
+  const what = lacking.map(([program, command]) => `no ${program}: no kcovfs ${command}`);
+  const packages = lacking.map(([, , names]) => names).join(" ");
+  return advice(name, what.join("; "), `apt-get install ${packages}`);
 }
 
 /** Compares the first two numbers of a version. */
