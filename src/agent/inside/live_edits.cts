@@ -62,7 +62,7 @@ interface Edit {
 }
 
 /** The parts that outlive an agent. */
-interface LiveParts {
+export interface LiveParts {
   /** The ids of scripts that are there for edits alone. */
   readonly leftovers: Set<string>;
   /** The original texts of scripts; undefined before the first script has probes. */

@@ -32,7 +32,7 @@ const { isWhole, WrittenTexts } = require(
 
 type Internals = import("./internals.cts").Internals;
 type LoadedScript = Parameters<Parameters<typeof probeLoadedScripts>[0]>[0];
-type Texts = InstanceType<import("./written_texts.cts").Parts["WrittenTexts"]>;
+type LiveParts = import("./live_edits.cts").LiveParts;
 type EvalCode = (pc: number, code: unknown) => unknown;
 
 /** The isolate's parts for the agent's worker, and the function that begins. */
@@ -63,13 +63,6 @@ interface Kept {
   /** Whether probes find what they call. */
   isDeclared: boolean;
   evalCode: EvalCode;
-}
-
-/** The parts by which running scripts are changed: see `live_edits.cts`. */
-interface LiveParts {
-  /** The ids of scripts that are there for edits alone. */
-  readonly leftovers: Set<string>;
-  texts: Texts | undefined;
 }
 
 function findKept(): Kept | undefined {
