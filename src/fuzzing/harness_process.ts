@@ -166,18 +166,18 @@ class Messages {
   readonly #stream: Duplex;
   #received = Buffer.alloc(0);
   #hasEnded = false;
-  #wake = () => {};
+  #wake: (() => void) | undefined;
 
   constructor(stream: Duplex) {
     this.#stream = stream;
     const end = () => {
       this.#hasEnded = true;
-      this.#wake();
+      this.#wake?.();
     };
     stream.on("error", end).on("close", end).on("end", end);
     stream.on("data", (chunk: Buffer) => {
       this.#received = Buffer.concat([this.#received, chunk]);
-      this.#wake();
+      this.#wake?.();
     });
   }
 

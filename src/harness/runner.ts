@@ -17,8 +17,8 @@ export class Runner {
   /** The first finding of the input that runs. */
   #found: Found | undefined;
   #isRunning = false;
-  /** Runs it once more. */
-  #again = () => {};
+  /** The input that runs, and its function. */
+  #last: { readonly fuzz: Fuzz; readonly input: Buffer } | undefined;
   /** Whether it has begun anything that goes on when the function has returned. */
   #isAsync = false;
   /** ms until the last of its short timers. */
@@ -77,7 +77,7 @@ export class Runner {
     this.#isAsync = false;
     this.#timers = 0;
     this.#isRunning = true;
-    this.#again = () => void fuzz(input);
+    this.#last = { fuzz, input };
     try {
       const result = fuzz(input);
       if (isPromiseLike(result)) return result;
@@ -123,10 +123,10 @@ export class Runner {
     return this.#found;
   }
 
-  /** Its outcome is known already. */
+  /** Runs the input once more. Its outcome is known already. */
   #runAgain(): void {
     try {
-      this.#again();
+      this.#last?.fuzz(this.#last.input);
     } catch {
       // As it was the first time.
     }
