@@ -12,6 +12,7 @@ import { Findings, group, summarize } from "../fuzzing/findings.ts";
 import { END, type FindingsServer, type Report } from "../fuzzing/findings_server.ts";
 import { BROKEN } from "../fuzzing/harness_command.ts";
 import { ANSWER, type Found, type LoadFailure } from "../harness/protocol.ts";
+import type { Server } from "../server/server.ts";
 import type { BridgeArguments } from "./bridge_options.ts";
 import type { Io } from "./command.ts";
 import { writeScriptWords } from "./guidance.ts";
@@ -38,8 +39,7 @@ export class FindingsSession {
   readonly #fuzzer: string;
   readonly #io: Io;
   readonly #start = performance.now();
-  /** The texts of the scripts that are fuzzed. */
-  scripts = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set());
+  #server: Pick<Server, "scripts"> | undefined;
   #failure: LoadFailure | undefined;
   #error: unknown;
 
@@ -60,11 +60,16 @@ export class FindingsSession {
     });
   }
 
+  /** Takes the words of the scripts that a server measures, once the module is loaded. */
+  takeWordsFrom(server: Pick<Server, "scripts">): void {
+    this.#server = server;
+  }
+
   /** @returns whether to go on. */
   async take(report: Report, { reports, executions, words }: FindingsServer): Promise<boolean> {
     try {
       if (report.kind === ANSWER.loaded) {
-        writeScriptWords(words, await this.scripts());
+        if (this.#server) writeScriptWords(words, await this.#server.scripts());
         return true;
       }
       if (report.kind === ANSWER.failed) {

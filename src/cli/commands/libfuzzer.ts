@@ -82,7 +82,7 @@ async function fuzz(
       ...bridgeEnvironment(harness, limits),
       ...guidanceEnv(options, server.words),
     },
-    onServer: (kcovfs) => session.scripts = () => kcovfs.scripts(),
+    onServer: (kcovfs) => session.takeWordsFrom(kcovfs),
   });
   return session.end(status === INTERRUPTED ? 0 : status, server.executions);
 }
